@@ -1,0 +1,146 @@
+"""The seams every contact channel driver is written against.
+
+Three kinds of drivers: ticket systems, phones, mail. A driver knows its provider's wire format and
+nothing of incidents' life: it gets a value, it returns what the provider said, or raises
+``monitor.errors.DeliveryError`` (permanent? ambiguous?). It never retries by itself (the outbox does)
+and never sees storage.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TicketText:
+    """A ticket to be opened. ``incident`` is stored in the remote ticket and searched before creating."""
+
+    incident: str
+    partner: str
+    requestor: str | None
+    subject: str
+    body: str
+    language: str
+    cls: str
+    system: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TicketRef:
+    """A ticket as its system knows it; ``url`` for people."""
+
+    reference: str
+    status: str
+    url: str | None = None
+
+
+class TicketDriver(Protocol):
+    """Opens, finds and updates tickets in one ticket system."""
+
+    @property
+    def name(self) -> str:
+        """The driver's name in configuration, records and metrics."""
+        ...
+
+    async def find(self, incident: str) -> TicketRef | None:
+        """Return the ticket that carries our incident id, or None."""
+        ...
+
+    async def open(self, ticket: TicketText) -> TicketRef:
+        """Create it; the caller has searched before."""
+        ...
+
+    async def comment(self, reference: str, text: str) -> None:
+        """Add a note that the partner sees."""
+        ...
+
+    async def resolve(self, reference: str, text: str) -> None:
+        """Say that it is over and resolve it."""
+        ...
+
+
+class CallState(StrEnum):
+    """Where a call stands; the last seven are final results (contract: call ``result``)."""
+
+    QUEUED = "queued"
+    RINGING = "ringing"
+    ANSWERED = "answered"
+    ACKNOWLEDGED = "acknowledged"
+    ESCALATED = "escalated"
+    COMPLETED = "completed"
+    NO_ANSWER = "no_answer"
+    BUSY = "busy"
+    REFUSED = "refused"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallScript:
+    """What is said on a call: ``attempt`` is our own id for it, ``to`` E.164, ``keys`` the allowed keys."""
+
+    attempt: str
+    to: str
+    text: str
+    language: str
+    keys: str = "129"
+    ring_seconds: int = 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallEvent:
+    """Something the provider says of a call. ``sequence`` orders events; late ones are history only."""
+
+    attempt: str
+    state: CallState
+    sequence: int
+    provider_id: str | None = None
+    digit: str | None = None
+    detail: str = ""
+
+
+CallEventSink = Callable[[CallEvent], Awaitable[None]]
+"""Where a phone driver puts what happens; awaited, so that the record is made before the provider is answered."""
+
+
+class PhoneDriver(Protocol):
+    """Places calls with one provider; what becomes of them arrives at the ``CallEventSink``."""
+
+    @property
+    def name(self) -> str:
+        """The driver's name in configuration, records and metrics."""
+        ...
+
+    async def place(self, call: CallScript) -> str:
+        """Place the call and return the provider's id; DeliveryError(ambiguous=True) for a lost response."""
+        ...
+
+    async def lookup(self, call: CallScript, *, since: datetime, provider_id: str | None) -> CallEvent | None:
+        """Ask the provider what became of this attempt; None: the provider never got it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailText:
+    """A mail. ``message_id`` is constant over retries, so that receivers can deduplicate."""
+
+    message_id: str
+    to: str
+    subject: str
+    body: str
+    language: str
+    in_reply_to: str | None = None
+
+
+class MailDriver(Protocol):
+    """Sends mails."""
+
+    @property
+    def name(self) -> str:
+        """The driver's name in configuration, records and metrics."""
+        ...
+
+    async def send(self, mail: MailText) -> str:
+        """Hand the mail to the server and return its answer; DeliveryError otherwise."""
+        ...

@@ -1,0 +1,1 @@
+"""The service: domain, pipeline, storage, faces, and the one place they are wired together."""

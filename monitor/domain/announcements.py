@@ -1,0 +1,70 @@
+"""What the public is told on purpose: global problems and planned maintenance."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from monitor.domain.incidents import PublicState
+
+
+class Impact(StrEnum):
+    """How much of the named components a global problem takes away."""
+
+    MINOR = "minor"
+    MAJOR = "major"
+    CRITICAL = "critical"
+
+
+class MaintenanceStatus(StrEnum):
+    """Where a planned maintenance stands."""
+
+    SCHEDULED = "scheduled"
+    IN_PROGRESS = "in_progress"
+    COMPLETED = "completed"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GlobalProblem:
+    """A problem to be declared. ``attach`` are incidents that will stand under it."""
+
+    title: str
+    body: str
+    impact: Impact
+    components: tuple[str, ...] = ()
+    attach: tuple[str, ...] = ()
+    state: PublicState = PublicState.INVESTIGATING
+    next_update_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Maintenance:
+    """A planned maintenance over ``[starts_at, ends_at)``; it covers its systems and components."""
+
+    id: str
+    title: str
+    body: str
+    starts_at: datetime
+    ends_at: datetime
+    zone: str = "UTC"
+    systems: tuple[str, ...] = ()
+    components: tuple[str, ...] = ()
+    public: bool = True
+    status: MaintenanceStatus = MaintenanceStatus.SCHEDULED
+
+    def covers(self, *, system: str | None, component: str | None, at: datetime) -> bool:
+        """Whether a finding on this system or component at this moment falls into the work."""
+        if self.status in (MaintenanceStatus.COMPLETED, MaintenanceStatus.CANCELLED):
+            return False
+        named = (system is not None and system in self.systems) or (
+            component is not None and component in self.components
+        )
+        return named and self.starts_at <= at < self.ends_at
+
+
+def covering(
+    maintenances: Iterable[Maintenance], *, system: str | None, component: str | None, at: datetime
+) -> Maintenance | None:
+    """Return the maintenance that holds contact for this system or component now, if any."""
+    return next((m for m in maintenances if m.covers(system=system, component=component, at=at)), None)

@@ -1,0 +1,118 @@
+"""Who and what we look after: partners, contacts, systems, components, on-call engineers.
+
+``served_through`` is the partner chain of an SLA's eligibility clause; everything here is a value
+that was checked at load time, so that nothing in it can be missing when a finding comes at night.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contact:
+    """A person at a partner. ``hours`` is ``always`` or a calendar's name; ``phone`` is E.164."""
+
+    id: str
+    name: str
+    phone: str | None = None
+    email: str | None = None
+    languages: tuple[str, ...] = ()
+    role: str = "regular"
+    hours: str = "always"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Partner:
+    """A partner or customer under one policy; ``assigned_to`` is the partner who serves it."""
+
+    id: str
+    name: str
+    policy: str
+    tier: str | None = None
+    country: str | None = None
+    language: str | None = None
+    plan: str | None = None
+    assigned_to: str | None = None
+    contacts: tuple[Contact, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class System:
+    """A PBX or other production system. ``cloud`` is None for one on the customer's premises."""
+
+    serial: str
+    partner: str
+    name: str = ""
+    host: str = ""
+    country: str | None = None
+    carrier: str | None = None
+    cloud: str | None = None
+    region: str | None = None
+    version: str | None = None
+    component: str | None = None
+    licence: str | None = None
+    machine_id: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Component:
+    """A line of the status page."""
+
+    id: str
+    name: str
+    group: str | None = None
+    region: str | None = None
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Engineer:
+    """One of our own people who can be paged."""
+
+    id: str
+    name: str
+    phone: str | None = None
+    email: str | None = None
+    language: str = "en"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shift:
+    """``engineer`` (an id) is on call in ``[start, end)``, UTC instants."""
+
+    engineer: str
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnCall:
+    """Who is on call: overrides first (latest listed wins), then the rotation, then ``fallback``.
+
+    The rotation hands over every ``period_days`` at ``anchor`` and walks through ``rotation`` in order.
+    ``handovers`` are the resolved hand-over instants (zone and summer time already applied).
+    """
+
+    engineers: Mapping[str, Engineer]
+    shifts: tuple[Shift, ...] = ()
+    overrides: tuple[Shift, ...] = ()
+    fallback: str | None = None
+
+    def at(self, now: datetime) -> Engineer | None:
+        """Return who is on call at an instant, or None when nobody is configured."""
+        for shift in (*reversed(self.overrides), *self.shifts):
+            if shift.start <= now < shift.end:
+                return self.engineers[shift.engineer]
+        return self.engineers[self.fallback] if self.fallback else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inventory:
+    """Everything we look after, by its id."""
+
+    partners: Mapping[str, Partner] = field(default_factory=dict[str, Partner])
+    systems: Mapping[str, System] = field(default_factory=dict[str, System])
+    components: Mapping[str, Component] = field(default_factory=dict[str, Component])
+    on_call: OnCall = field(default_factory=lambda: OnCall(engineers={}))

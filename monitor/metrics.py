@@ -1,0 +1,92 @@
+"""Every Prometheus series of the service, declared once. Each has a row in docs/metrics.md (tested).
+
+No label carries a partner's or a system's name: cardinality stays small and nothing of a customer's
+leaks through a scrape.
+"""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+LOOK_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+LAG_BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0)
+CONTACT_BUCKETS = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 15.0, 60.0, 300.0, 1800.0)
+
+
+class Metrics:
+    """The series, on a registry of their own (one per service, so that tests do not share)."""
+
+    def __init__(self, *, version: str) -> None:
+        r = self.registry = CollectorRegistry()
+        self.checks = Counter("tocsin_checks", "Looks taken.", ["type", "result"], registry=r)
+        self.check_duration = Histogram(
+            "tocsin_check_duration_seconds",
+            "How long a look took.",
+            ["type"],
+            buckets=LOOK_BUCKETS,
+            registry=r,
+        )
+        self.check_lag = Histogram(
+            "tocsin_check_lag_seconds",
+            "How late a look started after it was due.",
+            buckets=LAG_BUCKETS,
+            registry=r,
+        )
+        self.checks_overdue = Gauge(
+            "tocsin_checks_overdue", "Checks not looked at for more than two intervals.", registry=r
+        )
+        self.findings_open = Gauge("tocsin_findings_open", "Findings that stand.", ["class"], registry=r)
+        self.findings = Counter("tocsin_findings", "Findings believed.", ["source", "class"], registry=r)
+        self.finding_to_attempt = Histogram(
+            "tocsin_finding_to_attempt_seconds",
+            "From the finding on record to the first attempt at a contact.",
+            ["channel"],
+            buckets=CONTACT_BUCKETS,
+            registry=r,
+        )
+        self.attempts = Counter(
+            "tocsin_attempts", "Contact attempts that came to an end.", ["channel", "result"], registry=r
+        )
+        self.attempts_ambiguous = Counter(
+            "tocsin_attempts_ambiguous",
+            "Attempts whose outcome the provider had to be asked for.",
+            registry=r,
+        )
+        self.outbox_pending = Gauge(
+            "tocsin_outbox_pending", "Outbox rows not yet done.", ["channel"], registry=r
+        )
+        self.outbox_oldest = Gauge(
+            "tocsin_outbox_oldest_seconds",
+            "Age of the oldest outbox row that is due and not done.",
+            registry=r,
+        )
+        self.clock_breaches = Counter(
+            "tocsin_clock_breaches", "Promises that were not kept in time.", ["class", "clock"], registry=r
+        )
+        self.clocks_running = Gauge(
+            "tocsin_clocks_running", "Promises being timed.", ["class", "clock"], registry=r
+        )
+        self.crash_reports = Counter(
+            "tocsin_crash_reports", "Crash reports by what became of them.", ["source", "result"], registry=r
+        )
+        self.component_status = Gauge(
+            "tocsin_component_status",
+            "0 operational, 1 degraded, 2 partial, 3 major, 4 maintenance, -1 unknown.",
+            ["component"],
+            registry=r,
+        )
+        self.maintenance_active = Gauge(
+            "tocsin_maintenance_active", "Planned maintenances in progress.", registry=r
+        )
+        self.engine_last_cycle = Gauge(
+            "tocsin_engine_last_cycle_timestamp_seconds",
+            "When the engine last finished its rounds.",
+            registry=r,
+        )
+        self.config_reload_successful = Gauge(
+            "tocsin_config_last_reload_successful",
+            "1 if the newest configuration file is in force.",
+            registry=r,
+        )
+        self.config_reload_successful.set(1)
+        Gauge("tocsin_build_info", "What is running; always 1.", ["version"], registry=r).labels(version).set(
+            1
+        )
