@@ -1,0 +1,248 @@
+"""What the console and the API read of incidents: the list, one incident's file, and the board.
+
+Reads only. The board is four queries however many incidents are open: the incidents, then what hangs on
+all of them at once.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from monitor.domain.incidents import Incident, Status
+from monitor.storage import lists
+from monitor.storage import schema as t
+from monitor.storage.lists import (
+    AttemptLine,
+    EventLine,
+    FindingLine,
+    OutboxLine,
+    Page,
+    Row,
+    TicketLine,
+    Wanted,
+)
+
+BOARD_LIMIT = 300  # more open incidents than anybody can read; the board says that there are more
+EVENTS_LIMIT = 1000
+SETTLED = ("done", "cancelled", "set_aside")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockLine:
+    """A promise and whether it was kept."""
+
+    name: str
+    cls: str
+    started_at: datetime
+    due: datetime | None
+    limit: datetime | None
+    warned_at: datetime | None
+    breached_at: datetime | None
+    met_at: datetime | None
+    cancelled_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TicketNote:
+    """Something written into a ticket, by us or from outside."""
+
+    ticket: str
+    at: datetime
+    author: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateLine:
+    """What the public was told."""
+
+    id: str
+    status: str
+    body: str
+    actor: str
+    at: datetime
+    next_update_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentFile:
+    """Everything there is to know of one incident, for one page."""
+
+    incident: Incident
+    policy_version: str | None
+    public: bool
+    public_state: str | None
+    impact: str | None
+    components: tuple[str, ...]
+    facts: Mapping[str, Any]
+    decision: Mapping[str, Any]
+    dossier: Mapping[str, Any]
+    findings: tuple[FindingLine, ...]
+    clocks: tuple[ClockLine, ...]
+    outbox: tuple[OutboxLine, ...]
+    attempts: tuple[AttemptLine, ...]
+    tickets: tuple[TicketLine, ...]
+    ticket_notes: tuple[TicketNote, ...]
+    updates: tuple[UpdateLine, ...]
+    children: tuple[Incident, ...]
+    events: tuple[EventLine, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoardLine:
+    """An incident that is not over, with where its contacts stand."""
+
+    incident: Incident
+    public_state: str | None
+    breached: bool
+    tickets: tuple[TicketLine, ...]
+    attempts: tuple[AttemptLine, ...]
+    owed: tuple[OutboxLine, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoardLines:
+    """The board's incidents and how many there are in all, by status."""
+
+    lines: tuple[BoardLine, ...]
+    counts: Mapping[str, int]
+    owed: int
+    failed: int
+
+
+def list_incidents(connection: sa.Connection, wanted: Wanted) -> Page[Incident]:
+    """Return incidents, newest first."""
+    return lists.page(connection, t.incidents, t.incidents.c.opened_at, wanted, incident_of)
+
+
+def find_incident(connection: sa.Connection, id: str) -> Incident | None:  # noqa: A002 - the field's own word
+    """Return one incident."""
+    row = connection.execute(sa.select(t.incidents).where(t.incidents.c.id == id)).one_or_none()
+    return None if row is None else incident_of(row)
+
+
+def decision_text(connection: sa.Connection, id: str) -> str | None:  # noqa: A002
+    """Return the stored decision as it was written: JSON text."""
+    return connection.scalar(sa.select(t.incidents.c.decision).where(t.incidents.c.id == id))
+
+
+def incident_file(connection: sa.Connection, id: str) -> IncidentFile | None:  # noqa: A002
+    """Return everything there is to know of one incident."""
+    row = connection.execute(sa.select(t.incidents).where(t.incidents.c.id == id)).one_or_none()
+    if row is None:
+        return None
+    tickets = tuple(lists.ticket_of(r) for r in _of(connection, t.tickets, id))
+    return IncidentFile(
+        incident=incident_of(row),
+        policy_version=row.policy_version,
+        public=row.public,
+        public_state=row.public_state,
+        impact=row.impact,
+        components=tuple(json.loads(row.components)),
+        facts=json.loads(row.facts),
+        decision=json.loads(row.decision),
+        dossier=json.loads(row.dossier),
+        findings=tuple(lists.finding_of(r) for r in _of(connection, t.findings, id)),
+        clocks=tuple(ClockLine(**lists.columns(r, ClockLine)) for r in _of(connection, t.clocks, id)),
+        outbox=tuple(lists.outbox_of(r) for r in _of(connection, t.outbox, id)),
+        attempts=tuple(lists.attempt_of(r) for r in _of(connection, t.attempts, id)),
+        tickets=tickets,
+        ticket_notes=ticket_notes(connection, [ticket.id for ticket in tickets]),
+        updates=updates_of(connection, id),
+        children=_children(connection, id),
+        events=tuple(lists.event_of(r) for r in _of(connection, t.events, id)),
+    )
+
+
+def ticket_notes(connection: sa.Connection, tickets: Iterable[str]) -> tuple[TicketNote, ...]:
+    """Return what was written into these tickets, oldest first."""
+    n = t.ticket_notes
+    rows = connection.execute(sa.select(n).where(n.c.ticket.in_(list(tickets))).order_by(n.c.seq))
+    return tuple(TicketNote(**lists.columns(r, TicketNote)) for r in rows)
+
+
+def updates_of(connection: sa.Connection, id: str) -> tuple[UpdateLine, ...]:  # noqa: A002
+    """Return what the public was told of this incident, oldest first."""
+    return tuple(UpdateLine(**lists.columns(r, UpdateLine)) for r in _of(connection, t.updates, id))
+
+
+def board(connection: sa.Connection) -> BoardLines:
+    """Return the incidents that are not over, those whose answer is due first at the top."""
+    i = t.incidents.c
+    query = (
+        sa.select(t.incidents)
+        .where(i.status != Status.RESOLVED)
+        .order_by(i.respond_by.is_(None), i.respond_by, i.seq.desc())
+        .limit(BOARD_LIMIT)
+    )
+    rows = connection.execute(query).all()
+    hanging = _Hanging(connection, [row.id for row in rows])
+    return BoardLines(
+        lines=tuple(hanging.line(row) for row in rows),
+        counts=_counts(connection, i.status, t.incidents),
+        owed=_count_outbox(connection, "waiting", "claimed", "sent"),
+        failed=_count_outbox(connection, "failed"),
+    )
+
+
+class _Hanging:
+    """What hangs on the board's incidents, fetched for all of them at once."""
+
+    def __init__(self, connection: sa.Connection, ids: list[str]) -> None:
+        self._tickets = _by_incident(connection, t.tickets, ids)
+        self._attempts = _by_incident(connection, t.attempts, ids)
+        self._owed = _by_incident(connection, t.outbox, ids, t.outbox.c.state.not_in(SETTLED))
+        self._breached = _by_incident(connection, t.clocks, ids, t.clocks.c.breached_at.is_not(None))
+
+    def line(self, row: Row) -> BoardLine:
+        """Put an incident's line together."""
+        return BoardLine(
+            incident=incident_of(row),
+            public_state=row.public_state,
+            breached=row.id in self._breached,
+            tickets=tuple(lists.ticket_of(r) for r in self._tickets[row.id]),
+            attempts=tuple(lists.attempt_of(r) for r in self._attempts[row.id]),
+            owed=tuple(lists.outbox_of(r) for r in self._owed[row.id]),
+        )
+
+
+def incident_of(row: Row) -> Incident:
+    """Make the value of a row."""
+    return Incident(**lists.columns(row, Incident, "status"), status=Status(row.status))
+
+
+def _of(connection: sa.Connection, table: sa.Table, incident: str) -> list[Row]:
+    """Return an incident's rows of a table, oldest first; of very many the newest."""
+    query = sa.select(table).where(table.c.incident == incident).order_by(table.c.seq.desc())
+    return list(reversed(connection.execute(query.limit(EVENTS_LIMIT)).all()))
+
+
+def _children(connection: sa.Connection, parent: str) -> tuple[Incident, ...]:
+    i = t.incidents
+    rows = connection.execute(sa.select(i).where(i.c.parent == parent).order_by(i.c.seq))
+    return tuple(incident_of(row) for row in rows)
+
+
+def _by_incident(
+    connection: sa.Connection, table: sa.Table, ids: list[str], *also: sa.ColumnElement[bool]
+) -> dict[str, list[Row]]:
+    found: dict[str, list[Row]] = defaultdict(list)
+    query = sa.select(table).where(table.c.incident.in_(ids), *also).order_by(table.c.seq)
+    for row in connection.execute(query):
+        found[row.incident].append(row)
+    return found
+
+
+def _counts(connection: sa.Connection, column: sa.Column[str], table: sa.Table) -> dict[str, int]:
+    rows = connection.execute(sa.select(column, sa.func.count()).select_from(table).group_by(column))
+    return {row[0]: row[1] for row in rows}
+
+
+def _count_outbox(connection: sa.Connection, *states: str) -> int:
+    query = sa.select(sa.func.count()).select_from(t.outbox).where(t.outbox.c.state.in_(states))
+    return connection.scalar(query) or 0
