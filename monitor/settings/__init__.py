@@ -1,0 +1,1 @@
+"""The configuration: strict YAML in, frozen dataclasses out."""
