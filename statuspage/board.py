@@ -1,0 +1,368 @@
+"""What the public is shown, worked out from the record and a moment. Pure: no I/O, no markup.
+
+    PublicRecord + Site + now  ->  Board (banner, groups of lines with bars, problems, works, past days)
+
+Two rules stand above the rest: on data older than ``site.stale_after`` nothing is said to be well, and
+an open problem speaks for its components even before the checks have seen anything.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
+from itertools import groupby
+from zoneinfo import ZoneInfo
+
+from monitor.domain.inventory import Component
+from monitor.storage.public import DAYS, PublicMaintenance, PublicProblem, PublicRecord, StateChange
+from statuspage import when
+from statuspage.bars import Bars, bars
+from statuspage.rollup import IMPLIED, MAINTENANCE, OPERATIONAL, UNKNOWN, WELL, Rollup, known, rollup, worst
+from statuspage.texts import fit, one_line
+from statuspage.uptime import Accounting, Span, by_day, last_days, midnight, percent, spans, tally
+
+OVER = ("resolved", "postmortem")
+BROKEN = ("investigating", "identified")  # the states in which a problem speaks for its components
+FEW = 8  # so many components are shown without folding their groups
+PAST = 7  # days of past incidents on the front page
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """Whose page it is, in which zone it tells the time, and what it shows."""
+
+    title: str = "Service status"
+    url: str = "http://127.0.0.1:8080"
+    zone: str = "UTC"
+    description: str = ""
+    contact: str = ""  # an address or page for what is not on this page
+    components: tuple[Component, ...] = ()
+    stale_after: timedelta = timedelta(minutes=5)
+    accounting: Accounting = field(default_factory=Accounting)
+    since: datetime = datetime(2026, 1, 1, tzinfo=UTC)  # told as birth of what has no record yet
+
+    @property
+    def tz(self) -> ZoneInfo:
+        """The page's zone."""
+        return ZoneInfo(self.zone)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One component: how it is, since when, why, and how its last 90 days were."""
+
+    id: str
+    name: str
+    description: str
+    group: str | None
+    status: str
+    last_known: str | None  # told only while the state is unknown because our data is old
+    since: datetime | None
+    problem: str | None
+    uptime: str
+    unknown: str  # how long of the 90 days nothing is known; empty when it is nothing worth a word
+    bars: Bars
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Lines under one name; ``name`` is None for those that stand alone."""
+
+    name: str | None
+    status: str
+    open: bool
+    count: str
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """A problem as the page tells it. ``due`` is when the next word was promised."""
+
+    problem: PublicProblem
+    names: tuple[str, ...]
+    open: bool
+    due: datetime | None
+    overdue: bool
+    lasted: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """A maintenance as the page tells it; ``status`` follows the clock where nobody moved it on."""
+
+    maintenance: PublicMaintenance
+    names: tuple[str, ...]
+    status: str
+    overrun: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Day:
+    """A past day, or a run of days on which nothing was posted."""
+
+    title: str
+    problems: tuple[Told, ...] = ()
+    works: tuple[Work, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Board:
+    """Everything the pages, the feeds and the API are rendered from."""
+
+    site: Site
+    now: datetime
+    looked_at: datetime | None
+    stale: bool
+    summary: Rollup
+    days: tuple[date, ...]
+    groups: tuple[Group, ...]
+    problems: tuple[Told, ...]  # all, newest first
+    works: tuple[Work, ...]  # all, the latest start first
+    past: tuple[Day, ...]
+    changed_at: datetime
+
+    @property
+    def lines(self) -> tuple[Line, ...]:
+        """All components."""
+        return tuple(line for group in self.groups for line in group.lines)
+
+    @property
+    def open_problems(self) -> tuple[Told, ...]:
+        """Problems that are not over, the gravest first, then the oldest."""
+        order = ("critical", "major", "minor")
+        still = [told for told in self.problems if told.open]
+        return tuple(sorted(still, key=lambda t: (order.index(t.problem.impact), t.problem.opened_at)))
+
+    @property
+    def running_works(self) -> tuple[Work, ...]:
+        """Works going on now."""
+        return tuple(work for work in self.works if work.status in ("in_progress", "verifying"))
+
+    @property
+    def planned_works(self) -> tuple[Work, ...]:
+        """Works ahead, the next one first."""
+        return tuple(work for work in reversed(self.works) if work.status == "scheduled")
+
+
+def build(record: PublicRecord, site: Site, now: datetime) -> Board:
+    """Turn the record into the board."""
+    record = fit(record)
+    names = {c.id: one_line(c.name) for c in site.components}
+    stale = is_stale(record.looked_at, site, now)
+    problems = tuple(_told(problem, names, now) for problem in record.problems)
+    works = tuple(_work(work, names, now) for work in record.maintenances)
+    days = tuple(last_days(now, site.tz, DAYS))
+    lines = _lines(record, site, now, days, _Speaking(problems, works, stale))
+    return Board(
+        site=site,
+        now=now,
+        looked_at=record.looked_at,
+        stale=stale,
+        summary=_summary([line.status for line in lines], record.looked_at, now, stale=stale),
+        days=days,
+        groups=tuple(_groups(lines)),
+        problems=problems,
+        works=works,
+        past=tuple(_past(problems, works, days[-PAST:], site.tz)),
+        changed_at=_changed_at(record, site),
+    )
+
+
+def is_stale(looked_at: datetime | None, site: Site, now: datetime) -> bool:
+    """Whether our own data is too old to say anything."""
+    return looked_at is None or now - looked_at > site.stale_after
+
+
+def _summary(statuses: Sequence[str], looked_at: datetime | None, now: datetime, *, stale: bool) -> Rollup:
+    """Roll up, but never say that all is well on old data."""
+    if not stale or not statuses:
+        return rollup(statuses)
+    if looked_at is None:
+        return Rollup("minor", "Status unknown: nothing has been looked at yet", UNKNOWN)
+    line = rollup(statuses)
+    if line.tone not in (UNKNOWN, MAINTENANCE, WELL.tone):
+        return line  # a declared problem says more than our blindness does
+    return Rollup(
+        "minor", f"Status unknown: our own data is {when.minutes_old(now - looked_at)} old", UNKNOWN
+    )
+
+
+# Problems and works -----------------------------------------------------------------------------------------
+
+
+def _told(problem: PublicProblem, names: Mapping[str, str], now: datetime) -> Told:
+    impact = problem.impact if problem.impact in IMPLIED else "minor"
+    still = problem.state not in OVER
+    due = problem.updates[0].next_update_at if problem.updates and still else None
+    return Told(
+        problem=replace(problem, impact=impact),
+        names=_named(problem.components, names),
+        open=still,
+        due=due,
+        overdue=due is not None and due < now,
+        lasted=when.lasting((_end(problem) or now) - problem.opened_at),
+    )
+
+
+def _end(problem: PublicProblem) -> datetime | None:
+    if problem.state not in OVER:
+        return None
+    told = [update.at for update in problem.updates if update.status == "resolved"]
+    return problem.resolved_at or (min(told) if told else problem.opened_at)
+
+
+def _work(maintenance: PublicMaintenance, names: Mapping[str, str], now: datetime) -> Work:
+    status = maintenance.status
+    if status == "scheduled" and maintenance.starts_at <= now:
+        status = "in_progress" if now < maintenance.ends_at else "completed"
+    running = status in ("in_progress", "verifying")
+    return Work(
+        maintenance=maintenance,
+        names=_named(maintenance.components, names),
+        status=status,
+        overrun=running and maintenance.ends_at < now,
+    )
+
+
+def _named(ids: Iterable[str], names: Mapping[str, str]) -> tuple[str, ...]:
+    """Name the components we know; an id of something else stays private."""
+    return tuple(names[each] for each in ids if each in names)
+
+
+# Components -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Speaking:
+    """Who else has a say on how a component is, beside its own record."""
+
+    problems: Sequence[Told]
+    works: Sequence[Work]
+    stale: bool
+
+    def on(self, component: str, recorded: str) -> tuple[str, str | None]:
+        """Return the state to show and the id of the open problem that explains it."""
+        named = [told.problem for told in self.problems if told.open and component in told.problem.components]
+        implied = [IMPLIED[problem.impact] for problem in named if problem.state in BROKEN]
+        status = UNKNOWN if self.stale else recorded
+        if status in (OPERATIONAL, UNKNOWN) and self._worked_on(component):
+            status = MAINTENANCE
+        return worst([status, *implied]), named[0].id if named else None
+
+    def _worked_on(self, component: str) -> bool:
+        return any(
+            component in work.maintenance.components and work.status in ("in_progress", "verifying")
+            for work in self.works
+        )
+
+
+def _lines(
+    record: PublicRecord, site: Site, now: datetime, days: Sequence[date], speaking: _Speaking
+) -> list[Line]:
+    changes: dict[str, list[StateChange]] = {}
+    for change in record.changes:
+        changes.setdefault(change.component, []).append(change)
+    until = record.looked_at if speaking.stale and record.looked_at else now
+    start = midnight(days[0], site.tz)
+    found = []
+    for component in site.components:
+        own = [(change.at, known(change.status)) for change in changes.get(component.id, ())]
+        held = spans(own, start=start, end=now, known_until=until)
+        found.append(_line(component, held, days, site, now, speaking))
+    return found
+
+
+def _line(
+    component: Component,
+    held: Sequence[Span],
+    days: Sequence[date],
+    site: Site,
+    now: datetime,
+    speaking: _Speaking,
+) -> Line:
+    whole = tally(held, held[0].start, now)
+    recorded = held[-1].status
+    status, problem = speaking.on(component.id, recorded)
+    blind = speaking.stale and len(held) > 1 and status == UNKNOWN
+    return Line(
+        id=component.id,
+        name=one_line(component.name),
+        description=component.description,
+        group=component.group,
+        status=status,
+        last_known=held[-2].status if blind else None,
+        since=held[-1].start if status == recorded and (len(held) > 1 or status != UNKNOWN) else None,
+        problem=problem,
+        uptime=percent(whole.uptime(site.accounting)),
+        unknown=_unknown(held),
+        bars=bars(days, by_day(held, days, site.tz, now)),
+    )
+
+
+def _unknown(held: Sequence[Span]) -> str:
+    """Say how long nothing was known, not counting the time before the record began."""
+    led = held[1:] if held[0].status == UNKNOWN else held
+    dark = sum((span.end - span.start).total_seconds() for span in led if span.status == UNKNOWN)
+    return when.lasting(dark) if dark >= 60 else ""  # noqa: PLR2004 - a minute
+
+
+def _groups(lines: Sequence[Line]) -> Iterable[Group]:
+    """Gather the lines by group, in the order in which the groups are first named."""
+    order = list(dict.fromkeys(line.group for line in lines))
+    for name, own in groupby(
+        sorted(lines, key=lambda line: order.index(line.group)), key=lambda line: line.group
+    ):
+        members = tuple(own)
+        status = worst(line.status for line in members)
+        yield Group(
+            name=one_line(name) if name else None,
+            status=status,
+            open=status != OPERATIONAL or len(lines) <= FEW,
+            count=_count(members),
+            lines=members,
+        )
+
+
+def _count(members: Sequence[Line]) -> str:
+    well = sum(line.status == OPERATIONAL for line in members)
+    if well == len(members):
+        return f"{well} operational" if well > 1 else "operational"
+    return f"{well} of {len(members)} operational"
+
+
+# The past ---------------------------------------------------------------------------------------------------
+
+
+def _past(
+    problems: Sequence[Told], works: Sequence[Work], days: Sequence[date], zone: ZoneInfo
+) -> Iterable[Day]:
+    """Tell the last days, newest first: what ended, by the day it began; quiet days as one line."""
+    began: dict[date, list[Told]] = {}
+    done: dict[date, list[Work]] = {}
+    for told in problems:
+        if not told.open:
+            began.setdefault(told.problem.opened_at.astimezone(zone).date(), []).append(told)
+    for work in works:
+        if work.status == "completed":
+            done.setdefault(work.maintenance.starts_at.astimezone(zone).date(), []).append(work)
+    busy = began.keys() | done.keys()
+    for something, run in groupby(reversed(days), key=lambda day: day in busy):
+        if something:
+            for day in run:
+                yield Day(
+                    title=when.long_day(day),
+                    problems=tuple(began.get(day, ())),
+                    works=tuple(done.get(day, ())),
+                )
+        else:
+            quiet = list(run)
+            yield Day(title=when.day_range(quiet[-1], quiet[0]))
+
+
+def _changed_at(record: PublicRecord, site: Site) -> datetime:
+    """Return when anything shown last changed: what the feeds and the API say as ``updated``."""
+    problems = [at for p in record.problems[:1] for at in (p.opened_at, p.resolved_at) if at]
+    told = [u.at for thing in (*record.problems, *record.maintenances) for u in thing.updates[:1]]
+    works = [work.updated_at for work in record.maintenances]
+    changes = [change.at for change in record.changes[-1:]]
+    return max([*problems, *told, *works, *changes], default=site.since)

@@ -1,0 +1,42 @@
+"""Text written by people, made fit for any page or feed: what XML forbids and what plays tricks goes.
+
+Escaping is not done here: that is the templates' and the serialisers' work.
+"""
+
+import re
+from dataclasses import replace
+
+from monitor.storage.public import PublicMaintenance, PublicProblem, PublicRecord, PublicUpdate
+
+_UNFIT = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff"
+    "\u200e\u200f\u202a-\u202e\u2066-\u2069]"  # marks that turn the reading direction around
+)
+
+
+def plain(text: str) -> str:
+    """Return the text without control characters, lone surrogates and direction overrides."""
+    return _UNFIT.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def one_line(text: str) -> str:
+    """Return the text as a title: plain, white space folded, never empty."""
+    return " ".join(plain(text).split()) or "(untitled)"
+
+
+def fit(record: PublicRecord) -> PublicRecord:
+    """Return the record with every text fit to be shown."""
+    problems = tuple(_problem(problem) for problem in record.problems)
+    return replace(record, problems=problems, maintenances=tuple(_work(work) for work in record.maintenances))
+
+
+def _problem(problem: PublicProblem) -> PublicProblem:
+    return replace(problem, title=one_line(problem.title), updates=_updates(problem.updates))
+
+
+def _work(work: PublicMaintenance) -> PublicMaintenance:
+    return replace(work, title=one_line(work.title), body=plain(work.body), updates=_updates(work.updates))
+
+
+def _updates(updates: tuple[PublicUpdate, ...]) -> tuple[PublicUpdate, ...]:
+    return tuple(replace(update, body=plain(update.body)) for update in updates)
