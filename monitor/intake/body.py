@@ -1,0 +1,196 @@
+"""Reading what outsiders send: bounded in bytes, in what the bytes become, in time, and in depth.
+
+    Content-Length? -> wire bytes -> inflate -> inflated bytes, ratio, memory of all -> JSON, depth
+
+Needs the server to run with ``auto_decompress=False``: aiohttp's own inflating knows none of these bounds
+(40 small bombs cost it 2.4 GB) and takes a body that was cut short for a whole one. Every refusal is a
+:class:`RefusedError` with a stable code; nothing is left behind by a body that was refused.
+"""
+
+import asyncio
+import re
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import orjson
+from aiohttp import ClientError, web
+from aiohttp.http_exceptions import HttpProcessingError
+
+from monitor.errors import RefusedError
+from monitor.intake.inflate import Inflater, inflater
+
+MIB = 1024 * 1024
+DEPTH = 100
+_FREE = MIB  # what every body may become without asking for a share of the memory
+_BREATH = MIB  # after so many bytes others have their turn on the loop
+
+Body = bytes | bytearray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """What one body may be: bytes on the wire, bytes inflated, blow-up beyond the first MiB, seconds."""
+
+    wire: int
+    inflated: int
+    ratio: int = 200
+    seconds: float = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """The bounds of the intake faces, and the memory that all large bodies share at one time."""
+
+    sentry: Bounds = field(default_factory=lambda: Bounds(wire=20 * MIB, inflated=64 * MIB))
+    json: Bounds = field(default_factory=lambda: Bounds(wire=MIB, inflated=4 * MIB))
+    ping: Bounds = field(default_factory=lambda: Bounds(wire=MIB, inflated=MIB))
+    memory: int = 128 * MIB
+
+
+class Memory:
+    """The share of memory that large bodies (over 1 MiB) take at one time; those beyond it wait."""
+
+    def __init__(self, total: int) -> None:
+        """Start with all of it free."""
+        self._total = total
+        self._free = total
+        self._changed = asyncio.Condition()
+
+    async def take(self, size: int) -> None:
+        """Wait until there is room for ``size`` more bytes."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: self._free >= min(size, self._total))
+            self._free -= size
+
+    async def give(self, size: int) -> None:
+        """Return what was taken."""
+        async with self._changed:
+            self._free += size
+            self._changed.notify_all()
+
+
+@asynccontextmanager
+async def read_body(request: web.BaseRequest, bounds: Bounds, memory: Memory) -> AsyncGenerator[Body]:
+    """Give the whole inflated body; its memory counts as taken until the context is left."""
+    reading = _Reading(bounds, memory, inflater(request.headers.get("Content-Encoding", "")))
+    try:
+        try:
+            async with asyncio.timeout(bounds.seconds):
+                await reading.read(request)
+        except TimeoutError:
+            raise _timed_out(reading) from None
+        yield reading.body
+    finally:
+        reading.body = bytearray()
+        if reading.taken:
+            await memory.give(reading.taken)
+
+
+def _timed_out(reading: "_Reading") -> RefusedError:
+    if reading.waiting:
+        return RefusedError(503, "busy", "Too many large bodies are being read; send it again in a moment.")
+    return RefusedError(408, "body_too_slow", "The body did not arrive in time.")
+
+
+class _Reading:
+    """One body on its way in."""
+
+    def __init__(self, bounds: Bounds, memory: Memory, inflating: Inflater | None) -> None:
+        self.body = bytearray()
+        self.taken = 0
+        self.waiting = False
+        self._bounds = bounds
+        self._memory = memory
+        self._inflating = inflating
+        self._wire = 0
+        self._since_breath = 0
+
+    async def read(self, request: web.BaseRequest) -> None:
+        if (request.content_length or 0) > self._bounds.wire:
+            raise _too_large(f"at most {self._bounds.wire} bytes are taken")
+        try:
+            async for chunk in request.content.iter_any():
+                await self._arrived(chunk)
+        except (ClientError, HttpProcessingError) as error:
+            raise RefusedError(400, "body_damaged", "The body's framing is damaged.") from error
+        if self._inflating and self._wire:
+            self._inflating.finish()
+
+    async def _arrived(self, chunk: bytes) -> None:
+        self._wire += len(chunk)
+        if self._wire > self._bounds.wire:
+            raise _too_large(f"at most {self._bounds.wire} bytes are taken")
+        for piece in self._pieces(chunk):
+            await self._keep(piece)
+
+    def _pieces(self, chunk: bytes) -> Iterator[bytes]:
+        return self._inflating.feed(chunk) if self._inflating else iter((chunk,))
+
+    async def _keep(self, piece: bytes) -> None:
+        size = len(self.body) + len(piece)
+        if size > self._bounds.inflated:
+            raise _too_large(f"it may become at most {self._bounds.inflated} bytes")
+        if self._inflating and size > MIB and size > self._bounds.ratio * self._inflating.consumed:
+            raise _too_large(f"it may become at most {self._bounds.ratio} times its size")
+        if size - _FREE > self.taken:
+            await self._ask(MIB)
+        self.body += piece
+        self._since_breath += len(piece)
+        if self._since_breath > _BREATH:
+            self._since_breath = 0
+            await asyncio.sleep(0)
+
+    async def _ask(self, size: int) -> None:
+        self.waiting = True
+        await self._memory.take(size)
+        self.waiting = False
+        self.taken += size
+
+
+def _too_large(why: str) -> RefusedError:
+    return RefusedError(413, "body_too_large", f"The body is too large: {why}.")
+
+
+_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
+_BRACKETS = bytes.maketrans(b"[]{}", b"()()")
+_NO_BRACKET = bytes(set(range(256)) - set(b"[]{}"))
+_ESCAPE = re.compile(
+    rb"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<lone>\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
+)
+
+
+def parse_json(data: Body, *, depth: int = DEPTH) -> object:
+    """Return the JSON value of a body or refuse it: damaged, too deep, NaN.
+
+    What is only ugly is repaired, so that no crash is lost over one character: bytes that are no UTF-8 and
+    lone surrogates become U+FFFD.
+    """
+    try:
+        value: object = orjson.loads(data)
+    except orjson.JSONDecodeError:
+        data = _repaired(data)
+        try:
+            value = orjson.loads(data)
+        except orjson.JSONDecodeError as error:
+            raise RefusedError(400, "json_damaged", f"The body is not JSON: {error}.") from error
+    if _deeper(data, depth):
+        raise RefusedError(400, "json_too_deep", f"The JSON is nested deeper than {depth}.")
+    return value
+
+
+def _repaired(data: Body) -> bytes:
+    text = bytes(data).decode("utf-8", "replace").encode()
+    return _ESCAPE.sub(lambda found: rb"\ufffd" if found["lone"] else found.group(), text)
+
+
+def _deeper(data: Body, depth: int) -> bool:
+    """Tell whether valid JSON is nested deeper: peel off innermost pairs, ``depth`` times."""
+    if data.count(b"[") + data.count(b"{") <= depth:
+        return False
+    pairs = _STRING.sub(b"", data).translate(_BRACKETS, _NO_BRACKET)
+    for _ in range(depth):
+        if not pairs:
+            return False
+        pairs = pairs.replace(b"()", b"")
+    return bool(pairs)
