@@ -1,0 +1,205 @@
+"""Who is asking, and may they? Every handler of this package is wrapped by :func:`guard`.
+
+    request -> credential (Bearer | basic | session cookie) -> principal -> the rule of the route -> handler
+
+A session is found by the SHA-256 of its cookie in the database each time, so that closing it, or disabling
+its user, holds with the next request. Unsafe requests with a session must come from our own pages: by
+``Sec-Fetch-Site``, else by ``Origin``; and a form carries the session's token besides.
+"""
+
+import base64
+import binascii
+import hmac
+import ipaddress
+from dataclasses import dataclass
+from datetime import timedelta
+from urllib.parse import quote, urlsplit
+
+import structlog
+from aiohttp import web
+
+from monitor.storage.people import (
+    AuditRow,
+    Session,
+    Token,
+    close_session,
+    digest_of,
+    find_session,
+    find_token,
+    new_secret,
+    open_session,
+    record_audit,
+    touch_session,
+)
+from monitor.web.parts import PARTS, Parts
+from monitor.web.problems import Handler, ProblemError
+from monitor.web.rules import RULES, role_suffices, scopes_suffice
+
+IDLE = timedelta(minutes=30)
+LASTS = timedelta(hours=12)
+TOUCH_EVERY = timedelta(minutes=1)
+COOKIE = "tocsin"
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Principal:
+    """Who is asking: a person with a session or a program with a token."""
+
+    name: str
+    session: Session | None = None
+    token: Token | None = None
+
+
+PRINCIPAL = web.RequestKey("principal", Principal)
+
+
+def is_https(request: web.Request) -> bool:
+    """Whether the client's side is TLS: ours, or that of a proxy on this very host."""
+    forwarded = request.headers.get("X-Forwarded-Proto", "").strip().lower() == "https"
+    return request.secure or (forwarded and is_loopback(request.remote))
+
+
+def is_loopback(address: str | None) -> bool:
+    """Whether an address is this host's own."""
+    try:
+        return address is not None and ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False
+
+
+def cookie_name(request: web.Request) -> str:
+    """Return the cookie's name: with ``__Host-`` wherever browsers honour it."""
+    return f"__Host-{COOKIE}" if is_https(request) else COOKIE
+
+
+async def log_in(request: web.Request, response: web.StreamResponse, user_id: str) -> None:
+    """Open a new session and give its id to the browser; a session it had before is over."""
+    parts = request.app[PARTS]
+    await log_out(request, response)
+    secret = new_secret()
+    await parts.store.write(
+        open_session, user=user_id, secret=secret, csrf=new_secret(), now=parts.clock(), lasts=LASTS
+    )
+    response.set_cookie(
+        cookie_name(request), secret, path="/", httponly=True, samesite="Lax", secure=is_https(request)
+    )
+
+
+async def log_out(request: web.Request, response: web.StreamResponse) -> None:
+    """End the request's session, if it has one."""
+    cookie = request.cookies.get(cookie_name(request))
+    if cookie:
+        await request.app[PARTS].store.write(close_session, digest_of(cookie))
+        response.del_cookie(cookie_name(request), path="/", httponly=True, secure=is_https(request))
+
+
+async def session_of(request: web.Request) -> Session | None:
+    """Return the request's session if it is still good, and note that it is used."""
+    cookie = request.cookies.get(cookie_name(request))
+    if not cookie:
+        return None
+    parts = request.app[PARTS]
+    now = parts.clock()
+    session = await parts.store.read(find_session, digest_of(cookie), now=now, idle=IDLE)
+    if session and now - session.seen_at >= TOUCH_EVERY:
+        await parts.store.write(touch_session, session.digest, now)
+    return session
+
+
+def secret_of(request: web.Request) -> str | None:
+    """Return the token a program sent: Bearer, or the password of basic auth."""
+    kind, _, rest = request.headers.get("Authorization", "").partition(" ")
+    if kind.lower() == "bearer":
+        return rest.strip() or None
+    if kind.lower() != "basic":
+        return None
+    try:
+        pair = base64.b64decode(rest.strip(), validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+    return pair.partition(":")[2] or None
+
+
+async def principal_of(request: web.Request) -> Principal | None:
+    """Find out who is asking; a bad token is nobody, even beside a good session."""
+    if "Authorization" in request.headers:
+        secret = secret_of(request)
+        token = await request.app[PARTS].store.read(find_token, secret, kind="api") if secret else None
+        return Principal(name=f"token:{token.name}", token=token) if token else None
+    session = await session_of(request)
+    return Principal(name=session.user.name, session=session) if session else None
+
+
+def from_our_own_pages(request: web.Request) -> bool:
+    """Whether a browser says that an unsafe request comes from a page of ours (or no browser sent it)."""
+    site = request.headers.get("Sec-Fetch-Site")
+    if site is not None:
+        return site == "same-origin"
+    origin = request.headers.get("Origin")
+    return origin is None or (origin != "null" and urlsplit(origin).netloc == request.host)
+
+
+def form_is_ours(session: Session, sent: str) -> bool:
+    """Whether a form carries its session's token."""
+    return hmac.compare_digest(session.csrf.encode(), sent.encode())
+
+
+def guard(method: str, path: str, handler: Handler) -> Handler:
+    """Wrap a handler with the rule of its route; KeyError at start-up if the route has none."""
+    need = RULES[method, path]
+    is_page = path.startswith("/noc")
+
+    async def guarded(request: web.Request) -> web.StreamResponse:
+        if need is None:
+            return await handler(request)
+        principal = await principal_of(request)
+        if principal is None or (is_page and principal.session is None):
+            return _who_are_you(request, is_page=is_page)
+        if not _may(principal, request, path, method):
+            log.warning("access.refused", actor=principal.name, method=method, path=path)
+            raise ProblemError(403, "You may not do that.")
+        request[PRINCIPAL] = principal
+        return await handler(request)
+
+    return guarded
+
+
+def _may(principal: Principal, request: web.Request, path: str, method: str) -> bool:
+    need = RULES[method, path]
+    if principal.token is not None:
+        return scopes_suffice(principal.token.scopes, need)
+    assert principal.session is not None, "a principal is a person or a program"
+    ours = request.method in SAFE or from_our_own_pages(request)
+    # An API request has no form token: there the browser itself must have vouched for its origin.
+    vouched = path.startswith("/noc") or request.method in SAFE or _browser_vouched(request)
+    return ours and vouched and role_suffices(principal.session.user.role, need)
+
+
+def _browser_vouched(request: web.Request) -> bool:
+    return "Sec-Fetch-Site" in request.headers or "Origin" in request.headers
+
+
+def _who_are_you(request: web.Request, *, is_page: bool) -> web.StreamResponse:
+    if is_page and request.method == "GET" and not request.path.startswith(("/noc/board", "/noc/live")):
+        raise web.HTTPSeeOther(f"/noc/login?next={quote(request.path_qs, safe='')}")
+    raise ProblemError(401, "Who are you?", detail="Send a token, or log in at /noc/login.")
+
+
+def local_path(wanted: str | None, default: str = "/noc/") -> str:
+    """Return where to go after the log-in: only ever a page of the console."""
+    if not wanted or not wanted.startswith("/noc") or "\\" in wanted or "\n" in wanted or "\r" in wanted:
+        return default
+    parts = urlsplit(wanted)
+    inside = (
+        not parts.scheme and not parts.netloc and (parts.path == "/noc" or parts.path.startswith("/noc/"))
+    )
+    return wanted if inside else default
+
+
+async def audit(parts: Parts, actor: str, action: str, about: str = "", **data: object) -> None:
+    """Put on record that somebody did, or tried, something."""
+    row = AuditRow(at=parts.clock(), actor=actor, action=action, about=about, data=data)
+    await parts.store.write(record_audit, row)

@@ -1,0 +1,115 @@
+"""Who may do what: the one table of every route of this package. What is not in it cannot be served.
+
+A route under ``/api/v1`` names a token's scope (a person's role gives scopes too); a page of the console
+names the least role. ``None`` is open to everybody. The table is the documentation, the guard and the
+source of the test that tries every route as everybody.
+"""
+
+from collections.abc import Mapping
+
+from monitor.storage.people import Role, Scope
+
+Need = Role | Scope | None
+RANK: Mapping[Role, int] = {role: rank for rank, role in enumerate(Role)}
+SCOPES_OF_ROLE: Mapping[Role, frozenset[Scope]] = {
+    Role.VIEWER: frozenset({Scope.READ}),
+    Role.NOC: frozenset({Scope.READ, Scope.OPERATE}),
+    Role.LEAD: frozenset({Scope.READ, Scope.OPERATE}),
+    Role.ADMIN: frozenset({Scope.READ, Scope.OPERATE, Scope.ADMIN}),
+}
+
+RULES: Mapping[tuple[str, str], Need] = {
+    ("GET", "/livez"): None,
+    ("GET", "/readyz"): None,
+    ("GET", "/healthz"): None,
+    ("GET", "/metrics"): None,  # has a token of its own, if one is set
+    ("GET", "/api/openapi.json"): None,
+    ("GET", "/api/docs"): None,
+    # REST
+    ("GET", "/api/v1/incidents"): Scope.READ,
+    ("GET", "/api/v1/incidents/{id}"): Scope.READ,
+    ("GET", "/api/v1/incidents/{id}/decision"): Scope.READ,
+    ("GET", "/api/v1/incidents/{id}/events"): Scope.READ,
+    ("GET", "/api/v1/incidents/{id}/updates"): Scope.READ,
+    ("POST", "/api/v1/incidents/{id}/acknowledge"): Scope.OPERATE,
+    ("POST", "/api/v1/incidents/{id}/resolve"): Scope.OPERATE,
+    ("POST", "/api/v1/incidents/{id}/notes"): Scope.OPERATE,
+    ("POST", "/api/v1/incidents/global"): Scope.OPERATE,
+    ("POST", "/api/v1/incidents/{id}/updates"): Scope.OPERATE,
+    ("GET", "/api/v1/findings"): Scope.READ,
+    ("GET", "/api/v1/tickets"): Scope.READ,
+    ("GET", "/api/v1/calls"): Scope.READ,
+    ("GET", "/api/v1/crashes"): Scope.READ,
+    ("GET", "/api/v1/events"): Scope.READ,
+    ("GET", "/api/v1/outbox"): Scope.READ,
+    ("POST", "/api/v1/outbox/{id}/retry"): Scope.OPERATE,
+    ("GET", "/api/v1/systems"): Scope.READ,
+    ("GET", "/api/v1/systems/{serial}"): Scope.READ,
+    ("GET", "/api/v1/partners"): Scope.READ,
+    ("GET", "/api/v1/partners/{id}"): Scope.READ,
+    ("GET", "/api/v1/contacts"): Scope.READ,
+    ("GET", "/api/v1/checks"): Scope.READ,
+    ("GET", "/api/v1/components"): Scope.READ,
+    ("GET", "/api/v1/policies"): Scope.READ,
+    ("GET", "/api/v1/policies/{name}"): Scope.READ,
+    ("GET", "/api/v1/maintenance"): Scope.READ,
+    ("GET", "/api/v1/maintenance/{id}"): Scope.READ,
+    ("POST", "/api/v1/maintenance"): Scope.OPERATE,
+    ("POST", "/api/v1/maintenance/{id}/cancel"): Scope.OPERATE,
+    ("POST", "/api/v1/maintenance/{id}/complete"): Scope.OPERATE,
+    ("POST", "/api/v1/config/reload"): Scope.ADMIN,
+    # the console
+    ("GET", "/noc/login"): None,
+    ("POST", "/noc/login"): None,
+    ("GET", "/noc/static/{name}"): None,
+    ("POST", "/noc/logout"): Role.VIEWER,
+    ("GET", "/noc"): Role.VIEWER,
+    ("GET", "/noc/"): Role.VIEWER,
+    ("GET", "/noc/board"): Role.VIEWER,
+    ("GET", "/noc/live"): Role.VIEWER,
+    ("GET", "/noc/incidents"): Role.VIEWER,
+    ("GET", "/noc/incidents/{id}"): Role.VIEWER,
+    ("POST", "/noc/incidents/{id}/acknowledge"): Role.NOC,
+    ("POST", "/noc/incidents/{id}/resolve"): Role.NOC,
+    ("POST", "/noc/incidents/{id}/notes"): Role.NOC,
+    ("POST", "/noc/incidents/{id}/updates"): Role.NOC,
+    ("POST", "/noc/outbox/{id}/retry"): Role.NOC,
+    ("GET", "/noc/global/new"): Role.NOC,
+    ("POST", "/noc/global"): Role.NOC,
+    ("GET", "/noc/maintenance"): Role.VIEWER,
+    ("GET", "/noc/maintenance/new"): Role.NOC,
+    ("POST", "/noc/maintenance"): Role.NOC,
+    ("POST", "/noc/maintenance/{id}/cancel"): Role.NOC,
+    ("POST", "/noc/maintenance/{id}/complete"): Role.NOC,
+    ("GET", "/noc/systems"): Role.VIEWER,
+    ("GET", "/noc/systems/{serial}"): Role.VIEWER,
+    ("GET", "/noc/checks"): Role.VIEWER,
+    ("GET", "/noc/crashes"): Role.VIEWER,
+    ("GET", "/noc/outbox"): Role.VIEWER,
+    ("GET", "/noc/tickets"): Role.VIEWER,
+    ("GET", "/noc/tickets/{id}"): Role.VIEWER,
+    ("GET", "/noc/oncall"): Role.VIEWER,
+    ("GET", "/noc/audit"): Role.LEAD,
+    ("POST", "/noc/config/reload"): Role.ADMIN,
+}
+
+
+def scope_of(method: str, path: str) -> str | None:
+    """Return the scope an API route needs; KeyError for a route that nobody thought about."""
+    need = RULES[method, path]
+    return need if isinstance(need, Scope) else None
+
+
+def role_suffices(role: Role, need: Need) -> bool:
+    """Whether a person with this role may."""
+    if isinstance(need, Role):
+        return RANK[role] >= RANK[need]
+    return need is None or need in SCOPES_OF_ROLE[role]
+
+
+def scopes_suffice(scopes: frozenset[str], need: Need) -> bool:
+    """Whether a token with these scopes may; a token never opens the console."""
+    if need is None:
+        return True
+    admin_covers = need in (Scope.READ, Scope.OPERATE) and Scope.ADMIN in scopes
+    return isinstance(need, Scope) and (need in scopes or admin_covers)
