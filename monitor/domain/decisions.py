@@ -1,0 +1,278 @@
+"""The decision: class, clause, reasons, clock, and who is contacted how, in which language and why.
+
+``decide`` is the one function the whole service turns on. It is pure: the same finding at the same
+moment under the same policy and inventory always gets the same decision, which is what is stored with
+the incident, shown in the console, and printed by ``tocsin explain``.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from monitor.domain.calendars import Calendar, Interval
+from monitor.domain.classification import Classification, classify
+from monitor.domain.clocks import Due, due
+from monitor.domain.conditions import Circumstances
+from monitor.domain.eligibility import Served, served_through
+from monitor.domain.findings import Finding
+from monitor.domain.inventory import Contact, Inventory, Partner, System
+from monitor.domain.policy import ContactStep, Policy
+
+NOC = "noc"
+"""The id that stands for our own engineers where a partner's would stand."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactEntry:
+    """One contact owed. ``to`` is a number, an address, or None where the partner has none."""
+
+    channel: str
+    partner: str
+    to: str | None
+    language: str
+    reason: str
+    contact: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """Everything decided about a finding; every field is always there (contract: "Decision")."""
+
+    policy: str
+    policy_version: str
+    cls: str
+    clause: str
+    rule: str
+    reasons: tuple[str, ...]
+    needs_triage: bool
+    excluded_by: str | None
+    in_support_hours: bool
+    analyse_now: bool
+    respond_by: datetime | None
+    clock: tuple[Interval, ...]
+    contact: tuple[ContactEntry, ...]
+    referral: tuple[str, ...]
+    missing: tuple[str, ...] = ()
+    calendar: str = ""
+    limit: datetime | None = None
+
+
+def decide(policy: Policy, finding: Finding, system: System, inventory: Inventory, now: datetime) -> Decision:
+    """Decide about a finding on a system, as of ``now``."""
+    now = now.astimezone(UTC)
+    partner = inventory.partners[system.partner]
+    served = served_through(partner, inventory.partners, policy.eligibility)
+    calendar = policy.calendar_for(served.partner.country)
+    circumstances = Circumstances(
+        symptom=finding.symptom,
+        facts=finding.facts,
+        system=system,
+        component=finding.component,
+        in_support_hours=calendar.is_open(now),
+    )
+    classification = classify(policy, circumstances)
+    promised = due(policy.promise(classification.cls, served.partner.plan or partner.plan), calendar, now)
+    contact = _contacts(policy, classification, served, inventory, now, inside=circumstances.in_support_hours)
+    return Decision(
+        policy=policy.name,
+        policy_version=policy.version,
+        cls=classification.cls,
+        clause=classification.clause,
+        rule=classification.rule,
+        reasons=_reasons(policy, classification, promised, served, calendar, circumstances),
+        needs_triage=classification.needs_triage,
+        excluded_by=classification.excluded_by,
+        in_support_hours=circumstances.in_support_hours,
+        analyse_now=policy.classes[classification.cls].analyse_now,
+        respond_by=promised.due,
+        clock=promised.intervals,
+        contact=contact,
+        referral=served.referral,
+        missing=classification.missing,
+        calendar=calendar.name,
+        limit=promised.limit,
+    )
+
+
+def decide_for_component(policy: Policy, finding: Finding, inventory: Inventory, now: datetime) -> Decision:
+    """Decide about a finding on a component of our own: the house policy gives the class, no partner waits."""
+    now = now.astimezone(UTC)
+    calendar = policy.calendar_for(None)
+    circumstances = Circumstances(
+        symptom=finding.symptom,
+        facts=finding.facts,
+        system=None,
+        component=finding.component,
+        in_support_hours=calendar.is_open(now),
+    )
+    classification = classify(policy, circumstances)
+    return Decision(
+        policy=policy.name,
+        policy_version=policy.version,
+        cls=classification.cls,
+        clause=classification.clause,
+        rule=classification.rule,
+        reasons=(
+            *classification.reasons,
+            f"component {finding.component} is our own: no promise to a partner",
+        ),
+        needs_triage=classification.needs_triage,
+        excluded_by=classification.excluded_by,
+        in_support_hours=circumstances.in_support_hours,
+        analyse_now=policy.classes[classification.cls].analyse_now,
+        respond_by=None,
+        clock=(),
+        contact=(page_entry(inventory, now, "a component of our own has a problem"),),
+        referral=(),
+        missing=classification.missing,
+        calendar=calendar.name,
+    )
+
+
+def page_entry(inventory: Inventory, now: datetime, reason: str) -> ContactEntry:
+    """Return the entry that pages whoever is on call."""
+    engineer = inventory.on_call.at(now)
+    if engineer is None:
+        return ContactEntry(
+            channel="page", partner=NOC, to=None, language="en", reason=f"{reason}; nobody is on call"
+        )
+    return ContactEntry(
+        channel="page",
+        partner=NOC,
+        to=engineer.phone or engineer.email,
+        language=engineer.language,
+        reason=f"{reason}; {engineer.name} is on call",
+        contact=engineer.id,
+    )
+
+
+def _contacts(
+    policy: Policy,
+    classification: Classification,
+    served: Served,
+    inventory: Inventory,
+    now: datetime,
+    *,
+    inside: bool,
+) -> tuple[ContactEntry, ...]:
+    plan = policy.contact[classification.cls]
+    steps = plan.inside if inside else plan.outside
+    entries = tuple(_entry(policy, step, served.partner, now, inside=inside) for step in steps)
+    if not classification.needs_triage:
+        return entries
+    reason = f"needs triage: {', '.join(classification.missing)} unknown"
+    return (page_entry(inventory, now, reason), *entries)
+
+
+def _entry(
+    policy: Policy, step: ContactStep, partner: Partner, now: datetime, *, inside: bool
+) -> ContactEntry:
+    language = step.language or partner.language or policy.language
+    hours = "in support hours" if inside else "outside support hours"
+    clause = f" (section {step.clause})" if step.clause else ""
+    contact = choose_contact(policy, partner, step.channel, language, now)
+    to = None
+    if contact:
+        to = contact.phone if step.channel == "phone" else contact.email
+    why = f"{step.channel} {hours}{clause}"
+    if contact is None or (to is None and step.channel == "phone"):
+        missing = "a number" if step.channel == "phone" else "an address"
+        why += f"; {partner.id} has no contact with {missing}"
+    else:
+        why += f"; {contact.name or contact.id}, {contact.role}"
+    return ContactEntry(
+        channel=step.channel,
+        partner=partner.id,
+        to=to,
+        language=language,
+        reason=why,
+        contact=contact.id if contact else None,
+    )
+
+
+def choose_contact(
+    policy: Policy, partner: Partner, channel: str, language: str, now: datetime
+) -> Contact | None:
+    """Choose who is contacted: reachable by the channel, at this hour, speaking the language; in that order."""
+    return next(iter(contacts_in_order(policy, partner, channel, language, now)), None)
+
+
+def contacts_in_order(
+    policy: Policy, partner: Partner, channel: str, language: str, now: datetime
+) -> tuple[Contact, ...]:
+    """Return the partner's contacts who can be reached by a channel, best first; the listed order breaks ties."""
+
+    def reachable(contact: Contact) -> bool:
+        return bool(contact.phone if channel == "phone" else contact.email)
+
+    def rank(contact: Contact) -> tuple[bool, bool]:
+        return (not _at_work(policy, contact, now), language not in contact.languages)
+
+    return tuple(sorted((c for c in partner.contacts if reachable(c)), key=rank))
+
+
+def _at_work(policy: Policy, contact: Contact, now: datetime) -> bool:
+    calendar = policy.calendars.get(contact.hours)
+    return calendar is None or calendar.is_open(now)
+
+
+def _reasons(
+    policy: Policy,
+    classification: Classification,
+    promised: Due,
+    served: Served,
+    calendar: Calendar,
+    of: Circumstances,
+) -> tuple[str, ...]:
+    said = list(classification.reasons)
+    hours = "inside" if of.in_support_hours else "outside"
+    said.append(f"{hours} support hours of calendar {calendar.name} ({calendar.zone.key})")
+    said.append(f"response: {promised.reason}")
+    if policy.classes[classification.cls].analyse_now:
+        said.append(f"{classification.cls} is taken into analysis at once, at any hour")
+    if served.referral:
+        said.append(
+            f"served through {served.partner.id}: {' -> '.join(served.referral)} (section {policy.eligibility.clause})"
+        )
+    return tuple(said)
+
+
+def as_json(decision: Decision) -> dict[str, Any]:
+    """Return the decision in the contract's form, every key present, times RFC 3339 UTC."""
+    return {
+        "policy": decision.policy,
+        "policy_version": decision.policy_version,
+        "class": decision.cls,
+        "clause": decision.clause,
+        "rule": decision.rule,
+        "reasons": list(decision.reasons),
+        "needs_triage": decision.needs_triage,
+        "missing": list(decision.missing),
+        "excluded_by": decision.excluded_by,
+        "in_support_hours": decision.in_support_hours,
+        "analyse_now": decision.analyse_now,
+        "calendar": decision.calendar,
+        "respond_by": rfc3339(decision.respond_by),
+        "limit": rfc3339(decision.limit),
+        "clock": [{"from": rfc3339(i.start), "to": rfc3339(i.end)} for i in decision.clock],
+        "contact": [
+            {
+                "channel": entry.channel,
+                "partner": entry.partner,
+                "contact": entry.contact,
+                "to": entry.to,
+                "language": entry.language,
+                "reason": entry.reason,
+            }
+            for entry in decision.contact
+        ],
+        "referral": list(decision.referral),
+    }
+
+
+def rfc3339(at: datetime | None) -> str | None:
+    """Say an instant as RFC 3339 in UTC, without needless fractions."""
+    if at is None:
+        return None
+    text = at.astimezone(UTC).isoformat()
+    return text.replace("+00:00", "Z")

@@ -1,0 +1,144 @@
+"""One SLA document as a value: who is served, when, what class a finding gets, what is owed then.
+
+A policy is read from YAML by ``monitor.settings.policies`` and never changes afterwards; everything in
+it carries the clause (the document's section) it comes from. No vendor is named here.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from monitor.domain.calendars import Calendar
+from monitor.domain.clocks import Promise
+from monitor.domain.conditions import Condition
+from monitor.domain.findings import FactValue, Symptom
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceClass:
+    """A class of service. ``urgency`` orders classes: lower is more urgent."""
+
+    name: str
+    urgency: int
+    clause: str | None = None
+    analyse_now: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One line of the classification table."""
+
+    name: str
+    cls: str
+    clause: str
+    when: Condition
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exclusion:
+    """What takes a finding down to ``cls``; ``hours`` is inside, outside or any."""
+
+    name: str
+    cls: str
+    clause: str
+    when: Condition
+    hours: str = "outside"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Presumption:
+    """Facts taken for given where a symptom leaves them unknown."""
+
+    symptoms: frozenset[Symptom]
+    facts: Mapping[str, FactValue]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Eligibility:
+    """Who is contacted. ``direct`` tiers for their own systems; ``serving`` tiers may stand in for others.
+
+    With ``everyone`` no tier is asked for (a policy whose document knows none).
+    """
+
+    direct: frozenset[str] = frozenset()
+    serving: frozenset[str] = frozenset()
+    clause: str | None = None
+    everyone: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalendarChoice:
+    """Partners in these countries are served by this calendar; no countries means everybody else."""
+
+    calendar: str
+    countries: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactStep:
+    """One contact owed: by which channel, in which language (None: the partner's own)."""
+
+    channel: str
+    clause: str | None = None
+    language: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactPlan:
+    """The contacts owed for a class, in hours and outside."""
+
+    inside: tuple[ContactStep, ...]
+    outside: tuple[ContactStep, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assumption:
+    """What the document contradicts or leaves open, and how this file reads it."""
+
+    name: str
+    clause: str
+    reading: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """One SLA document. ``promises`` are keyed by (class, plan); plan None serves every plan."""
+
+    name: str
+    title: str
+    version: str
+    language: str
+    calendars: Mapping[str, Calendar]
+    choices: tuple[CalendarChoice, ...]
+    classes: Mapping[str, ServiceClass]
+    rules: tuple[Rule, ...]
+    exclusions: tuple[Exclusion, ...]
+    presumptions: tuple[Presumption, ...]
+    eligibility: Eligibility
+    promises: Mapping[tuple[str, str | None], Promise]
+    contact: Mapping[str, ContactPlan]
+    plans: tuple[str, ...] = ()
+    facts: frozenset[str] = frozenset()
+    triage_timeout: float = 600.0
+    assumptions: tuple[Assumption, ...] = ()
+    lines: tuple[Mapping[str, str], ...] = field(default=())
+
+    def promise(self, cls: str, plan: str | None) -> Promise:
+        """Return what is promised for a class under a plan (KeyError for a cell that is not there).
+
+        Without a plan, the first one the policy names.
+        """
+        plan = plan or (self.plans[0] if self.plans else None)
+        found = self.promises.get((cls, plan)) or self.promises.get((cls, None))
+        if found is None:
+            raise KeyError((cls, plan))
+        return found
+
+    def calendar_for(self, country: str | None) -> Calendar:
+        """Return the calendar that serves a country: the first choice that names it, else the rest's."""
+        for choice in self.choices:
+            if country in choice.countries:
+                return self.calendars[choice.calendar]
+        for choice in self.choices:
+            if not choice.countries:
+                return self.calendars[choice.calendar]
+        raise KeyError(country)

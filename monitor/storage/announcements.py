@@ -1,0 +1,315 @@
+"""Global problems and planned maintenance on record, and how they hold what is owed to partners."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from monitor.domain.announcements import GlobalProblem, Maintenance, MaintenanceStatus, covering
+from monitor.domain.incidents import PublicState, Status
+from monitor.errors import ConflictError, NotFoundError
+from monitor.storage import schema
+
+incidents, outbox, maintenances, updates = (
+    schema.incidents,
+    schema.outbox,
+    schema.maintenances,
+    schema.updates,
+)
+RECHECK = timedelta(minutes=10)
+CURRENT = (MaintenanceStatus.SCHEDULED, MaintenanceStatus.IN_PROGRESS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """Why nobody is contacted now: ``by`` a maintenance's or global problem's id, at least until ``until``."""
+
+    by: str
+    reason: str
+    until: datetime
+    parent: str | None = None
+
+
+def hold_on(c: sa.Connection, *, system: str | None, component: str | None, now: datetime) -> Hold | None:
+    """Return what keeps us from contacting anybody about this system or component, if anything does."""
+    work = covering(current_maintenances(c, now), system=system, component=component, at=now)
+    if work:
+        ends = f"{work.ends_at:%Y-%m-%d %H:%M} UTC"
+        return Hold(
+            by=work.id, reason=f"held: planned maintenance {work.title!r} until {ends}", until=work.ends_at
+        )
+    problem = _global_problem_over(c, component) if component else None
+    if problem:
+        reason = f"held: stands under global problem {problem}"
+        return Hold(by=problem, reason=reason, until=now + RECHECK, parent=problem)
+    return None
+
+
+def current_maintenances(c: sa.Connection, now: datetime) -> list[Maintenance]:
+    """Return the maintenances that are neither over nor cancelled and have begun."""
+    rows = c.execute(
+        sa.select(maintenances).where(
+            maintenances.c.status.in_(CURRENT), maintenances.c.starts_at <= now, maintenances.c.ends_at > now
+        )
+    ).mappings()
+    return [_maintenance(row) for row in rows]
+
+
+def _global_problem_over(c: sa.Connection, component: str) -> str | None:
+    rows = c.execute(
+        sa.select(incidents.c.id, incidents.c.components).where(
+            incidents.c.is_global.is_(True), incidents.c.status != Status.RESOLVED
+        )
+    )
+    return next((id_ for id_, listed in rows if component in json.loads(listed)), None)
+
+
+def declare(
+    c: sa.Connection, id_: str, update_id: str, problem: GlobalProblem, *, now: datetime, actor: str
+) -> list[str]:
+    """Open a global problem, attach incidents to it and hold what they owe; returns the attached ids."""
+    c.execute(
+        sa.insert(incidents).values(
+            {
+                "id": id_,
+                "dedup_key": f"global|{id_}",
+                "status": Status.OPEN,
+                "title": problem.title,
+                "summary": problem.body,
+                "symptom": "other",
+                "source": "request",
+                "is_global": True,
+                "public": True,
+                "public_state": problem.state,
+                "impact": problem.impact,
+                "components": json.dumps(list(problem.components)),
+                "opened_at": now,
+                "since": now,
+            }
+        )
+    )
+    _update(c, update_id, id_, problem.state, problem.body, actor, now, problem.next_update_at)
+    return attach(c, id_, problem.attach, now=now)
+
+
+def attach(c: sa.Connection, problem: str, children: Sequence[str], *, now: datetime) -> list[str]:
+    """Put open incidents under a global problem; what they owe and have not sent is held."""
+    if not children:
+        return []
+    attached = list(
+        c.scalars(
+            sa.update(incidents)
+            .where(
+                incidents.c.id.in_(children),
+                incidents.c.is_global.is_(False),
+                incidents.c.status != Status.RESOLVED,
+            )
+            .values(parent=problem, held_by=problem)
+            .returning(incidents.c.id)
+        )
+    )
+    c.execute(
+        sa.update(outbox)
+        .where(outbox.c.incident.in_(attached), outbox.c.state == "waiting")
+        .values(not_before=now + RECHECK, reason=f"held: stands under global problem {problem}")
+    )
+    return attached
+
+
+def update_global(
+    c: sa.Connection,
+    id_: str,
+    update_id: str,
+    *,
+    state: PublicState,
+    body: str,
+    actor: str,
+    now: datetime,
+    next_update_at: datetime | None,
+) -> None:
+    """Tell the public the next word on a global problem."""
+    row = c.execute(
+        sa.select(incidents.c.is_global, incidents.c.status, incidents.c.public_state).where(
+            incidents.c.id == id_
+        )
+    ).one_or_none()
+    if row is None or not row.is_global:
+        raise NotFoundError(f"there is no global problem {id_}")
+    over = row.status == Status.RESOLVED
+    if over != (state is PublicState.POSTMORTEM):
+        raise ConflictError(
+            "a resolved problem takes only a postmortem"
+            if over
+            else "a postmortem comes after the resolution"
+        )
+    _update(c, update_id, id_, state, body, actor, now, next_update_at)
+    c.execute(sa.update(incidents).where(incidents.c.id == id_).values(public_state=state))
+
+
+def release_held(c: sa.Connection, by: str, now: datetime) -> list[str]:
+    """Let go what a maintenance or global problem held: incidents still open owe their contacts now."""
+    released = list(
+        c.scalars(
+            sa.update(incidents)
+            .where(incidents.c.held_by == by, incidents.c.status != Status.RESOLVED)
+            .values(held_by=None)
+            .returning(incidents.c.id)
+        )
+    )
+    c.execute(
+        sa.update(outbox)
+        .where(outbox.c.incident.in_(released), outbox.c.state == "waiting", outbox.c.reason.like("held:%"))
+        .values(not_before=now, reason="")
+    )
+    return released
+
+
+def _update(
+    c: sa.Connection,
+    id_: str,
+    incident: str,
+    status: str,
+    body: str,
+    actor: str,
+    now: datetime,
+    next_update_at: datetime | None,
+) -> None:
+    c.execute(
+        sa.insert(updates).values(
+            id=id_,
+            incident=incident,
+            status=status,
+            body=body,
+            actor=actor,
+            at=now,
+            next_update_at=next_update_at,
+        )
+    )
+
+
+def plan(c: sa.Connection, work: Maintenance, *, now: datetime, actor: str, update_id: str) -> None:
+    """Put a planned maintenance on record; what it covers from this moment on is held."""
+    c.execute(
+        sa.insert(maintenances).values(
+            id=work.id,
+            title=work.title,
+            body=work.body,
+            status=work.status,
+            starts_at=work.starts_at,
+            ends_at=work.ends_at,
+            zone=work.zone,
+            systems=json.dumps(list(work.systems)),
+            components=json.dumps(list(work.components)),
+            public=work.public,
+            announced_by=actor,
+            created_at=now,
+            updated_at=now,
+        )
+    )
+    c.execute(
+        sa.insert(updates).values(
+            id=update_id, maintenance=work.id, status=work.status, body=work.body, actor=actor, at=now
+        )
+    )
+
+
+def move_maintenance(
+    c: sa.Connection,
+    id_: str,
+    status: MaintenanceStatus,
+    *,
+    now: datetime,
+    actor: str,
+    update_id: str,
+    body: str = "",
+) -> None:
+    """Start, complete or cancel a maintenance; ConflictError when it is over already."""
+    done = c.execute(
+        sa.update(maintenances)
+        .where(maintenances.c.id == id_, maintenances.c.status.in_(CURRENT))
+        .values(
+            status=status,
+            updated_at=now,
+            completed_at=None if status is MaintenanceStatus.IN_PROGRESS else now,
+        )
+    )
+    if not done.rowcount:
+        known = c.scalar(sa.select(maintenances.c.status).where(maintenances.c.id == id_))
+        if known is None:
+            raise NotFoundError(f"there is no maintenance {id_}")
+        raise ConflictError(f"maintenance {id_} is {known} already")
+    c.execute(
+        sa.insert(updates).values(
+            id=update_id, maintenance=id_, status=status, body=body or _said(status), actor=actor, at=now
+        )
+    )
+    if status is not MaintenanceStatus.IN_PROGRESS:
+        release_held(c, id_, now)
+
+
+def _said(status: MaintenanceStatus) -> str:
+    return {
+        MaintenanceStatus.IN_PROGRESS: "The work has begun.",
+        MaintenanceStatus.COMPLETED: "The work is completed.",
+        MaintenanceStatus.CANCELLED: "The work is cancelled.",
+        MaintenanceStatus.SCHEDULED: "The work is planned.",
+    }[status]
+
+
+def due_maintenances(c: sa.Connection, now: datetime) -> list[tuple[str, MaintenanceStatus]]:
+    """Return which maintenances the clock moves: begun but still scheduled, or at their end."""
+    rows = c.execute(
+        sa.select(maintenances.c.id, maintenances.c.status, maintenances.c.ends_at).where(
+            maintenances.c.status.in_(CURRENT), maintenances.c.starts_at <= now
+        )
+    )
+    moves: list[tuple[str, MaintenanceStatus]] = []
+    for id_, status, ends_at in rows:
+        if ends_at <= now:
+            moves.append((id_, MaintenanceStatus.COMPLETED))
+        elif status == MaintenanceStatus.SCHEDULED:
+            moves.append((id_, MaintenanceStatus.IN_PROGRESS))
+    return moves
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What is announced now and bears on components: global problems' impacts and running work."""
+
+    impacts: Mapping[str, tuple[str, ...]]
+    under_maintenance: frozenset[str]
+    maintenances: int
+
+
+def standing(c: sa.Connection, now: datetime) -> Standing:
+    """Return what the announcements say of each component now."""
+    impacts: dict[str, tuple[str, ...]] = {}
+    rows = c.execute(
+        sa.select(incidents.c.impact, incidents.c.components).where(
+            incidents.c.is_global.is_(True), incidents.c.status != Status.RESOLVED
+        )
+    )
+    for impact, listed in rows:
+        for component in json.loads(listed):
+            impacts[component] = (*impacts.get(component, ()), impact)
+    running = current_maintenances(c, now)
+    named = frozenset(component for work in running for component in work.components)
+    return Standing(impacts=impacts, under_maintenance=named, maintenances=len(running))
+
+
+def _maintenance(row: Mapping[Any, Any]) -> Maintenance:
+    return Maintenance(
+        id=row["id"],
+        title=row["title"],
+        body=row["body"],
+        starts_at=row["starts_at"],
+        ends_at=row["ends_at"],
+        zone=row["zone"],
+        systems=tuple(json.loads(row["systems"])),
+        components=tuple(json.loads(row["components"])),
+        public=row["public"],
+        status=MaintenanceStatus(row["status"]),
+    )

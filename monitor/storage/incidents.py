@@ -1,0 +1,485 @@
+"""Incidents on record: opening, joining, recovering, moving; each with its events and what it owes.
+
+Every function is one step of a transaction the caller owns. One open incident per dedup key is the
+database's promise (a partial unique index), so that two instances, or a finding told twice after a kill,
+still make one incident and one ticket.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from monitor.domain.contacts import Obligation
+from monitor.domain.decisions import Decision, as_json
+from monitor.domain.findings import Finding
+from monitor.domain.incidents import Incident, Move, Status, after, dedup_key
+from monitor.errors import ConflictError, NotFoundError
+from monitor.storage import announcements, schema
+from monitor.storage.upsert import insert_ignoring
+
+incidents, findings, events, clocks, outbox = (
+    schema.incidents,
+    schema.findings,
+    schema.events,
+    schema.clocks,
+    schema.outbox,
+)
+LIVE = ("waiting", "claimed", "sent")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opening:
+    """A decided finding, ready to be recorded. ``urgency`` orders classes: lower is more urgent."""
+
+    id: str
+    finding_id: str
+    finding: Finding
+    decision: Decision
+    urgency: int
+    partner: str | None
+    title: str
+    dossier: Mapping[str, Any]
+    obligations: Sequence[Obligation]
+    now: datetime
+    component: str | None = None
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """What became of an opening: its incident, whether that is new, was raised, or is held."""
+
+    incident: str
+    new: bool
+    raised: bool = False
+    held_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolved:
+    """An incident that came to its end."""
+
+    incident: str
+    cls: str | None
+    opened_at: datetime
+    tickets: tuple[str, ...] = field(default=())
+
+
+def open_or_join(c: sa.Connection, opening: Opening) -> Recorded:
+    """Record a decided finding: as a new incident with all it owes, or as one more finding of an open one."""
+    component = opening.component or opening.finding.component
+    hold = announcements.hold_on(c, system=opening.finding.system, component=component, now=opening.now)
+    inserted = insert_ignoring(c, incidents, _incident_row(opening, hold))
+    if not inserted:
+        return _join(c, opening)
+    _insert_finding(c, opening, opening.id)
+    event(c, opening.id, opening.now, "incident.opened", text=opening.title, data=as_json(opening.decision))
+    if hold:
+        event(c, opening.id, opening.now, "contact.held", text=hold.reason)
+    _start_clock(c, opening, opening.id)
+    owe(c, opening.obligations, opening.now, held=(hold.reason, hold.until) if hold else None)
+    return Recorded(incident=opening.id, new=True, held_by=hold.by if hold else None)
+
+
+def _incident_row(opening: Opening, hold: announcements.Hold | None) -> dict[str, Any]:
+    finding, decision = opening.finding, opening.decision
+    return {
+        "id": opening.id,
+        "dedup_key": dedup_key(finding),
+        "status": Status.OPEN,
+        "class": decision.cls or None,
+        "system": finding.system,
+        "partner": opening.partner,
+        "component": opening.component or finding.component,
+        "title": opening.title,
+        "summary": finding.summary,
+        "symptom": finding.symptom,
+        "source": finding.source,
+        "policy": decision.policy or None,
+        "policy_version": decision.policy_version or None,
+        "needs_triage": decision.needs_triage,
+        "parent": hold.parent if hold else None,
+        "held_by": hold.by if hold else None,
+        "facts": _json(dict(finding.facts)),
+        "decision": _json(as_json(decision) | {"urgency": opening.urgency}),
+        "dossier": _json(opening.dossier),
+        "opened_at": opening.now,
+        "since": finding.since,
+        "respond_by": decision.respond_by,
+    }
+
+
+def _join(c: sa.Connection, opening: Opening) -> Recorded:
+    """Add a finding to the open incident with its key; a more urgent class raises the incident."""
+    row = c.execute(
+        sa.select(incidents.c.id, incidents.c["class"], incidents.c.decision, incidents.c.since)
+        .where(incidents.c.dedup_key == dedup_key(opening.finding), incidents.c.status != Status.RESOLVED)
+        .with_for_update()
+    ).one()
+    known = c.execute(
+        sa.select(findings.c.id).where(
+            findings.c.incident == row.id,
+            findings.c.origin == opening.finding.origin,
+            findings.c.recovered_at.is_(None),
+        )
+    ).first()
+    if known is None:
+        _insert_finding(c, opening, row.id)
+        event(c, row.id, opening.now, "finding.joined", text=opening.finding.summary)
+    raised = _more_urgent(opening, row.decision)
+    if raised:
+        _raise(c, opening, row.id)
+    return Recorded(incident=row.id, new=False, raised=raised)
+
+
+def _more_urgent(opening: Opening, decision: str) -> bool:
+    known = json.loads(decision).get("urgency")
+    return known is not None and opening.urgency < known
+
+
+def _raise(c: sa.Connection, opening: Opening, incident: str) -> None:
+    """Give an open incident a more urgent class: its decision, its clock from creation, what it owes on top."""
+    decision = opening.decision
+    c.execute(
+        sa.update(incidents)
+        .where(incidents.c.id == incident)
+        .values(
+            {
+                "class": decision.cls,
+                "decision": _json(as_json(decision) | {"urgency": opening.urgency}),
+                "needs_triage": decision.needs_triage,
+                "respond_by": decision.respond_by,
+                "version": incidents.c.version + 1,
+            }
+        )
+    )
+    event(
+        c, incident, opening.now, "incident.reclassified", text=f"now {decision.cls}", data=as_json(decision)
+    )
+    c.execute(
+        sa.update(clocks)
+        .where(clocks.c.incident == incident, clocks.c.met_at.is_(None), clocks.c.cancelled_at.is_(None))
+        .values(cancelled_at=opening.now)
+    )
+    _start_clock(c, opening, incident)
+    rows = [_moved(o, opening.id, incident) for o in opening.obligations]
+    owe(c, rows, opening.now)
+
+
+def _moved(obligation: Obligation, old: str, new: str) -> Obligation:
+    values = {name: getattr(obligation, name) for name in Obligation.__dataclass_fields__}
+    return Obligation(**{**values, "incident": new, "dedup": obligation.dedup.replace(old, new, 1)})
+
+
+def _insert_finding(c: sa.Connection, opening: Opening, incident: str) -> None:
+    finding = opening.finding
+    c.execute(
+        sa.insert(findings).values(
+            {
+                "id": opening.finding_id,
+                "incident": incident,
+                "origin": finding.origin,
+                "source": finding.source,
+                "system": finding.system,
+                "component": finding.component,
+                "symptom": finding.symptom,
+                "class": opening.decision.cls or None,
+                "summary": finding.summary,
+                "facts": _json(dict(finding.facts)),
+                "since": finding.since,
+                "at": finding.at,
+            }
+        )
+    )
+
+
+def _start_clock(c: sa.Connection, opening: Opening, incident: str) -> None:
+    decision = opening.decision
+    if decision.respond_by is None:
+        return
+    insert_ignoring(
+        c,
+        clocks,
+        {
+            "incident": incident,
+            "name": "response",
+            "class": decision.cls,
+            "started_at": opening.now,
+            "due": decision.respond_by,
+            "limit": decision.limit,
+        },
+    )
+
+
+def owe(
+    c: sa.Connection,
+    rows: Iterable[Obligation],
+    now: datetime,
+    *,
+    held: tuple[str, datetime] | None = None,
+) -> None:
+    """Write outbox rows; one that exists already (by its dedup key) is left as it is."""
+    for row in rows:
+        insert_ignoring(
+            c,
+            outbox,
+            {
+                "id": row.id,
+                "incident": row.incident,
+                "kind": row.kind,
+                "channel": row.channel,
+                "dedup": row.dedup,
+                "partner": row.partner,
+                "contact": row.contact,
+                "recipient": row.recipient,
+                "language": row.language,
+                "priority": row.priority,
+                "payload": _json(dict(row.payload)),
+                "state": "waiting",
+                "reason": held[0] if held else row.reason,
+                "created_at": now,
+                "not_before": max(row.not_before, held[1]) if held else row.not_before,
+            },
+        )
+
+
+def recover(c: sa.Connection, origin: str, *, since: datetime, now: datetime, detail: str) -> list[Resolved]:
+    """End what a check had reported; incidents whose findings are all over are resolved."""
+    touched = c.scalars(
+        sa.update(findings)
+        .where(findings.c.origin == origin, findings.c.recovered_at.is_(None))
+        .values(recovered_at=since)
+        .returning(findings.c.incident)
+    ).all()
+    done: list[Resolved] = []
+    for incident in dict.fromkeys(touched):
+        still = c.scalar(
+            sa.select(sa.func.count())
+            .select_from(findings)
+            .where(findings.c.incident == incident, findings.c.recovered_at.is_(None))
+        )
+        event(c, incident, now, "finding.recovered", text=detail or f"{origin} is well again")
+        if not still and (resolved := resolve(c, incident, now=now, actor="tocsin", note=detail, at=since)):
+            done.append(resolved)
+    return done
+
+
+def resolve(
+    c: sa.Connection, incident: str, *, now: datetime, actor: str, note: str = "", at: datetime | None = None
+) -> Resolved | None:
+    """Resolve an incident; None when it was resolved already. Calls not yet made are cancelled."""
+    row = get(c, incident)
+    if row.status is Status.RESOLVED:
+        return None
+    status = after(row.status, Move.RESOLVE)
+    c.execute(
+        sa.update(incidents)
+        .where(incidents.c.id == incident)
+        .values(status=status, resolved_at=at or now, held_by=None, version=incidents.c.version + 1)
+    )
+    c.execute(
+        sa.update(findings)
+        .where(findings.c.incident == incident, findings.c.recovered_at.is_(None))
+        .values(recovered_at=at or now)
+    )
+    event(c, incident, now, "incident.resolved", actor=actor, text=note)
+    cancel(c, incident, now, kinds=("call", "page"), reason="the incident is over")
+    _cancel_what_was_held(c, row, now)
+    c.execute(
+        sa.update(clocks)
+        .where(clocks.c.incident == incident, clocks.c.met_at.is_(None), clocks.c.cancelled_at.is_(None))
+        .values(cancelled_at=now)
+    )
+    tickets = c.scalars(sa.select(schema.tickets.c.id).where(schema.tickets.c.incident == incident)).all()
+    return Resolved(incident=incident, cls=row.cls, opened_at=row.opened_at, tickets=tuple(tickets))
+
+
+def _cancel_what_was_held(c: sa.Connection, row: Incident, now: datetime) -> None:
+    """A problem that came and went within a maintenance, or under a global problem, makes no ticket."""
+    if row.held_by:
+        cancel(c, row.id, now, kinds=("ticket.open", "mail"), reason="over before its contact was released")
+
+
+def acknowledge(
+    c: sa.Connection, incident: str, *, now: datetime, actor: str, note: str = "", by_partner: bool = False
+) -> bool:
+    """Acknowledge an open incident; False when it was acknowledged already. ConflictError when resolved."""
+    row = get(c, incident)
+    if row.status is Status.ACKNOWLEDGED:
+        return False
+    if row.status is Status.RESOLVED:
+        raise ConflictError(f"incident {incident} is resolved: there is nothing to acknowledge")
+    c.execute(
+        sa.update(incidents)
+        .where(incidents.c.id == incident)
+        .values(
+            status=Status.ACKNOWLEDGED,
+            acknowledged_at=now,
+            acknowledged_by=actor,
+            version=incidents.c.version + 1,
+        )
+    )
+    event(c, incident, now, "incident.acknowledged", actor=actor, text=note)
+    why = f"acknowledged by {actor}"
+    cancel(c, incident, now, kinds=("call", "page"), reason=why)
+    _release_triage(c, incident, now)
+    meet_clock(c, incident, now)
+    if not by_partner:
+        c.execute(sa.update(incidents).where(incidents.c.id == incident).values(needs_triage=False))
+    return True
+
+
+def confirm_triage(c: sa.Connection, incident: str, *, now: datetime, actor: str) -> None:
+    """Take the engineer's word that the class holds: what waited for it goes out now."""
+    c.execute(sa.update(incidents).where(incidents.c.id == incident).values(needs_triage=False))
+    event(c, incident, now, "triage.confirmed", actor=actor)
+    _release_triage(c, incident, now)
+
+
+def _release_triage(c: sa.Connection, incident: str, now: datetime) -> None:
+    c.execute(
+        sa.update(outbox)
+        .where(
+            outbox.c.incident == incident,
+            outbox.c.state == "waiting",
+            outbox.c.not_before > now,
+            outbox.c.attempts == 0,
+            outbox.c.reason.like("waits for the on-call%"),
+        )
+        .values(not_before=now, reason="")
+    )
+
+
+def cancel(c: sa.Connection, incident: str, now: datetime, *, kinds: Sequence[str], reason: str) -> int:
+    """Cancel what has not been sent yet; returns how many rows."""
+    done = c.execute(
+        sa.update(outbox)
+        .where(outbox.c.incident == incident, outbox.c.kind.in_(kinds), outbox.c.state == "waiting")
+        .values(state="cancelled", reason=reason, done_at=now)
+    )
+    return done.rowcount
+
+
+def meet_clock(c: sa.Connection, incident: str, now: datetime, *, name: str = "response") -> None:
+    """Stop a clock: the promise is kept as of now (a breach that already stands stays on record)."""
+    c.execute(
+        sa.update(clocks)
+        .where(
+            clocks.c.incident == incident,
+            clocks.c.name == name,
+            clocks.c.met_at.is_(None),
+            clocks.c.cancelled_at.is_(None),
+        )
+        .values(met_at=now)
+    )
+
+
+def breach_clocks(c: sa.Connection, now: datetime) -> list[tuple[str, str, str]]:
+    """Mark promises not kept in time; returns (incident, class, clock) of each new breach."""
+    rows = c.execute(
+        sa.update(clocks)
+        .where(
+            clocks.c.met_at.is_(None),
+            clocks.c.cancelled_at.is_(None),
+            clocks.c.breached_at.is_(None),
+            sa.func.coalesce(clocks.c.limit, clocks.c.due) < now,
+        )
+        .values(breached_at=now)
+        .returning(clocks.c.incident, clocks.c["class"], clocks.c.name)
+    ).all()
+    for incident, cls, name in rows:
+        event(c, incident, now, "clock.breached", text=f"{name} goal of {cls} was not met in time")
+    return [(r[0], r[1], r[2]) for r in rows]
+
+
+def event(
+    c: sa.Connection,
+    incident: str | None,
+    at: datetime,
+    kind: str,
+    *,
+    actor: str = "tocsin",
+    text: str = "",
+    data: Mapping[str, Any] | None = None,
+) -> None:
+    """Append to the timeline."""
+    c.execute(
+        sa.insert(events).values(
+            incident=incident, at=at, kind=kind, actor=actor, text=text[:4000], data=_json(data or {})
+        )
+    )
+
+
+def get(c: sa.Connection, incident: str) -> Incident:
+    """Return an incident, or raise NotFoundError."""
+    row = c.execute(sa.select(incidents).where(incidents.c.id == incident)).mappings().one_or_none()
+    if row is None:
+        raise NotFoundError(f"there is no incident {incident}")
+    return _incident(row)
+
+
+def dossier(c: sa.Connection, incident: str) -> tuple[Incident, dict[str, Any], dict[str, Any]]:
+    """Return an incident with its dossier and decision, as they were recorded."""
+    row = c.execute(sa.select(incidents).where(incidents.c.id == incident)).mappings().one_or_none()
+    if row is None:
+        raise NotFoundError(f"there is no incident {incident}")
+    return _incident(row), json.loads(row["dossier"]), json.loads(row["decision"])
+
+
+def open_findings(c: sa.Connection) -> dict[str, str]:
+    """Return the incident of every origin whose finding stands."""
+    rows = c.execute(
+        sa.select(findings.c.origin, findings.c.incident).where(findings.c.recovered_at.is_(None))
+    )
+    return {origin: incident for origin, incident in rows if origin}
+
+
+def open_counts(c: sa.Connection) -> dict[str, int]:
+    """Return how many findings stand, by class."""
+    cls = sa.func.coalesce(findings.c["class"], "none")
+    rows = c.execute(sa.select(cls, sa.func.count()).where(findings.c.recovered_at.is_(None)).group_by(cls))
+    return dict(rows.tuples())
+
+
+def running_clocks(c: sa.Connection) -> dict[tuple[str, str], int]:
+    """Return how many promises are being timed, by class and clock."""
+    rows = c.execute(
+        sa.select(clocks.c["class"], clocks.c.name, sa.func.count())
+        .where(clocks.c.met_at.is_(None), clocks.c.cancelled_at.is_(None))
+        .group_by(clocks.c["class"], clocks.c.name)
+    )
+    return {(cls, name): count for cls, name, count in rows}
+
+
+def _incident(row: Mapping[Any, Any]) -> Incident:
+    return Incident(
+        id=row["id"],
+        status=Status(row["status"]),
+        cls=row["class"],
+        system=row["system"],
+        partner=row["partner"],
+        title=row["title"],
+        summary=row["summary"],
+        symptom=row["symptom"],
+        source=row["source"],
+        opened_at=row["opened_at"],
+        since=row["since"],
+        policy=row["policy"],
+        needs_triage=row["needs_triage"],
+        is_global=row["is_global"],
+        parent=row["parent"],
+        component=row["component"],
+        held_by=row["held_by"],
+        acknowledged_at=row["acknowledged_at"],
+        acknowledged_by=row["acknowledged_by"],
+        resolved_at=row["resolved_at"],
+        respond_by=row["respond_by"],
+    )
+
+
+def _json(value: Mapping[str, Any]) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

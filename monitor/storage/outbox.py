@@ -1,0 +1,445 @@
+"""The outbox on record: claiming what is due, the history of attempts, settling what is in doubt.
+
+Life of a row: waiting -> claimed (leased, attempt's intent committed) -> sent (a call is in the air) -> done;
+back to waiting for a retry; failed, cancelled or set_aside (a person must look) at its end.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from monitor.domain.incidents import Status
+from monitor.errors import ConflictError, NotFoundError
+from monitor.storage import announcements, schema
+from monitor.storage.upsert import insert_ignoring
+
+outbox, attempts, incidents, tickets = schema.outbox, schema.attempts, schema.incidents, schema.tickets
+CALLS = ("call", "page")
+OPEN_ATTEMPT = ("intent", "placed", "ringing", "answered")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    """A claimed row with its new attempt's id, and the one before it when that never came to an end."""
+
+    id: str
+    attempt: str
+    incident: str
+    kind: str
+    channel: str
+    partner: str | None
+    contact: str | None
+    recipient: str | None
+    language: str
+    attempts: int
+    token: str
+    created_at: datetime
+    payload: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InDoubt:
+    """An attempt that began and of whose end nothing is known: the provider must be asked."""
+
+    attempt: str
+    outbox: str
+    incident: str | None
+    channel: str
+    kind: str
+    recipient: str | None
+    language: str
+    provider_id: str | None
+    started_at: datetime
+
+
+def claim(
+    c: sa.Connection,
+    *,
+    now: datetime,
+    lease: timedelta,
+    token: str,
+    new_ids: Sequence[str],
+    driver: Mapping[str, str],
+) -> list[Due]:
+    """Claim due rows, most urgent first, and commit the intent of an attempt with each.
+
+    Rows whose incident has moved on are cancelled, rows under a maintenance or global problem wait on.
+    """
+    ready = (
+        sa.select(outbox)
+        .where(outbox.c.state == "waiting", outbox.c.not_before <= now)
+        .order_by(outbox.c.priority, outbox.c.seq)
+        .limit(len(new_ids))
+        .with_for_update(skip_locked=True)
+    )
+    claimed: list[Due] = []
+    for row, attempt in zip(c.execute(ready).mappings().all(), new_ids, strict=False):
+        if _moved_on(c, row, now):
+            continue
+        _lease(c, row, now + lease, token)
+        _intend(c, row, attempt, driver.get(row["channel"], row["channel"]), now)
+        claimed.append(_due(row, attempt, token))
+    return claimed
+
+
+def _moved_on(c: sa.Connection, row: Mapping[Any, Any], now: datetime) -> bool:
+    """Check the incident again before each send; say whether the row is not to be sent now."""
+    incident = c.execute(
+        sa.select(incidents.c.status, incidents.c.system, incidents.c.component).where(
+            incidents.c.id == row["incident"]
+        )
+    ).one_or_none()
+    if incident is None:
+        return False
+    if row["kind"] in CALLS and incident.status != Status.OPEN:
+        _set(c, row["id"], state="cancelled", reason=f"the incident is {incident.status}", done_at=now)
+        return True
+    if incident.status == Status.RESOLVED or row["kind"] not in (*CALLS, "ticket.open", "mail"):
+        return False
+    hold = announcements.hold_on(c, system=incident.system, component=incident.component, now=now)
+    if hold:
+        _set(c, row["id"], not_before=max(hold.until, now + timedelta(seconds=1)), reason=hold.reason)
+        return True
+    return False
+
+
+def _lease(c: sa.Connection, row: Mapping[Any, Any], until: datetime, token: str) -> None:
+    _set(
+        c,
+        row["id"],
+        state="claimed",
+        lease_until=until,
+        lease_token=token,
+        attempts=row["attempts"] + 1,
+        reason="",
+    )
+
+
+def _intend(c: sa.Connection, row: Mapping[Any, Any], attempt: str, driver: str, now: datetime) -> None:
+    c.execute(
+        sa.insert(attempts).values(
+            id=attempt,
+            outbox=row["id"],
+            incident=row["incident"],
+            channel=row["channel"],
+            driver=driver,
+            contact=row["contact"],
+            recipient=row["recipient"],
+            started_at=now,
+            status="intent",
+            result="pending",
+        )
+    )
+
+
+def _due(row: Mapping[Any, Any], attempt: str, token: str) -> Due:
+    return Due(
+        id=row["id"],
+        attempt=attempt,
+        incident=row["incident"],
+        kind=row["kind"],
+        channel=row["channel"],
+        partner=row["partner"],
+        contact=row["contact"],
+        recipient=row["recipient"],
+        language=row["language"],
+        attempts=row["attempts"] + 1,
+        token=token,
+        created_at=row["created_at"],
+        payload=json.loads(row["payload"]),
+    )
+
+
+def _set(c: sa.Connection, id_: str, **values: Any) -> None:
+    c.execute(sa.update(outbox).where(outbox.c.id == id_).values(**values))
+
+
+def finish(
+    c: sa.Connection,
+    due: Due,
+    *,
+    now: datetime,
+    result: str,
+    detail: str = "",
+    provider_id: str | None = None,
+) -> bool:
+    """Record that a contact was made; False when the lease was lost (somebody else settled it)."""
+    if not _still_ours(c, due):
+        return False
+    end_attempt(c, due.attempt, now=now, result=result, detail=detail, provider_id=provider_id)
+    _set(c, due.id, state="done", done_at=now, lease_until=None, lease_token=None, reason="")
+    return True
+
+
+def placed(c: sa.Connection, due: Due, *, provider_id: str, now: datetime, watch: timedelta) -> bool:
+    """Record that a call is in the air; its events follow, and after ``watch`` the provider is asked."""
+    c.execute(
+        sa.update(attempts)
+        .where(attempts.c.id == due.attempt, attempts.c.status == "intent")
+        .values(status="placed", provider_id=provider_id)
+    )
+    done = c.execute(
+        sa.update(outbox)
+        .where(outbox.c.id == due.id, outbox.c.lease_token == due.token, outbox.c.state == "claimed")
+        .values(state="sent", lease_until=now + watch, reason="the call is in the air")
+    )
+    return done.rowcount == 1
+
+
+def retry_later(
+    c: sa.Connection,
+    due: Due,
+    *,
+    now: datetime,
+    at: datetime,
+    reason: str,
+    result: str = "failed",
+    recipient: tuple[str | None, str | None] | None = None,
+) -> bool:
+    """End the attempt and let the row wait for the next one, perhaps at another contact (id, number)."""
+    if not _still_ours(c, due):
+        return False
+    end_attempt(c, due.attempt, now=now, result=result, detail=reason)
+    values: dict[str, Any] = {} if recipient is None else {"contact": recipient[0], "recipient": recipient[1]}
+    _set(
+        c,
+        due.id,
+        state="waiting",
+        not_before=at,
+        reason=f"{reason}; next attempt at {at:%H:%M:%S} UTC",
+        lease_until=None,
+        lease_token=None,
+        **values,
+    )
+    return True
+
+
+def give_up(
+    c: sa.Connection, due: Due, *, now: datetime, reason: str, state: str = "failed", result: str = "failed"
+) -> bool:
+    """End the attempt and the row: ``failed`` for good, or ``set_aside`` for a person to look at."""
+    if not _still_ours(c, due):
+        return False
+    end_attempt(c, due.attempt, now=now, result=result, detail=reason)
+    _set(c, due.id, state=state, reason=reason, done_at=now, lease_until=None, lease_token=None)
+    return True
+
+
+def _still_ours(c: sa.Connection, due: Due) -> bool:
+    owner = c.execute(
+        sa.select(outbox.c.lease_token, outbox.c.state).where(outbox.c.id == due.id).with_for_update()
+    ).one()
+    return bool(owner.lease_token == due.token and owner.state in ("claimed", "sent"))
+
+
+def end_attempt(
+    c: sa.Connection,
+    attempt: str,
+    *,
+    now: datetime,
+    result: str,
+    detail: str = "",
+    provider_id: str | None = None,
+) -> None:
+    """Close an attempt with its result."""
+    values: dict[str, Any] = {"status": "ended", "result": result, "ended_at": now, "detail": detail[:1000]}
+    if provider_id:
+        values["provider_id"] = provider_id
+    c.execute(
+        sa.update(attempts).where(attempts.c.id == attempt, attempts.c.status != "ended").values(**values)
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Called:
+    """An attempt by phone and its row, as they stood when an event came."""
+
+    attempt: str
+    due: Due
+    status: str
+    row_state: str
+
+
+def call_event(
+    c: sa.Connection,
+    attempt: str,
+    *,
+    now: datetime,
+    state: str,
+    sequence: int,
+    provider_id: str | None,
+    final: bool,
+    detail: str,
+) -> Called | None:
+    """Record a provider's event; late and repeated ones are history only. None: unknown, or nothing new."""
+    row = (
+        c.execute(sa.select(attempts).where(attempts.c.id == attempt).with_for_update())
+        .mappings()
+        .one_or_none()
+    )
+    if row is None:
+        raise NotFoundError(f"there is no attempt {attempt}")
+    history = json.loads(row["history"])
+    history.append({"at": now.isoformat(), "state": state, "sequence": sequence, "detail": detail})
+    fresh = row["status"] != "ended" and (sequence > row["provider_seq"] or final)
+    values: dict[str, Any] = {"history": json.dumps(history[-50:])}
+    if fresh:
+        values["provider_seq"] = max(sequence, row["provider_seq"])
+        if not final:
+            values["status"] = state if state in OPEN_ATTEMPT else row["status"]
+    if provider_id and not row["provider_id"]:
+        values["provider_id"] = provider_id
+    c.execute(sa.update(attempts).where(attempts.c.id == attempt).values(**values))
+    if not fresh:
+        return None
+    owner = c.execute(sa.select(outbox).where(outbox.c.id == row["outbox"])).mappings().one()
+    due = _due({**owner, "attempts": owner["attempts"] - 1}, attempt, owner["lease_token"] or "")
+    return Called(attempt=attempt, due=due, status=row["status"], row_state=owner["state"])
+
+
+def in_doubt(c: sa.Connection, *, now: datetime, every_lease: bool = False) -> list[InDoubt]:
+    """Return attempts without an end whose lease has run out (all of them after our own restart)."""
+    expired = sa.true() if every_lease else outbox.c.lease_until < now
+    rows = c.execute(
+        sa.select(attempts, outbox.c.kind, outbox.c.language)
+        .join(outbox, outbox.c.id == attempts.c.outbox)
+        .where(attempts.c.status.in_(OPEN_ATTEMPT), outbox.c.state.in_(("claimed", "sent")), expired)
+    ).mappings()
+    return [
+        InDoubt(
+            attempt=row["id"],
+            outbox=row["outbox"],
+            incident=row["incident"],
+            channel=row["channel"],
+            kind=row["kind"],
+            recipient=row["recipient"],
+            language=row["language"],
+            provider_id=row["provider_id"],
+            started_at=row["started_at"],
+        )
+        for row in rows
+    ]
+
+
+def adopt(c: sa.Connection, doubt: InDoubt, *, now: datetime, token: str, watch: timedelta) -> Due | None:
+    """Take over a row in doubt under our own lease; None when somebody else has settled it."""
+    row = c.execute(sa.select(outbox).where(outbox.c.id == doubt.outbox).with_for_update()).mappings().one()
+    if row["state"] not in ("claimed", "sent"):
+        return None
+    _set(c, doubt.outbox, lease_token=token, lease_until=now + watch)
+    return _due({**row, "attempts": row["attempts"] - 1}, doubt.attempt, token)
+
+
+def retry_by_hand(c: sa.Connection, id_: str, *, now: datetime) -> str | None:
+    """Let a failed, cancelled or set-aside row go out again; returns its incident."""
+    row = c.execute(sa.select(outbox.c.state, outbox.c.incident).where(outbox.c.id == id_)).one_or_none()
+    if row is None:
+        raise NotFoundError(f"there is no outbox row {id_}")
+    if row.state in ("waiting", "claimed", "sent", "done"):
+        raise ConflictError(f"the row is {row.state}: there is nothing to retry")
+    _set(c, id_, state="waiting", not_before=now, attempts=0, reason="retried by hand", done_at=None)
+    return str(row.incident) if row.incident else None
+
+
+def record_ticket(
+    c: sa.Connection,
+    *,
+    id_: str,
+    incident: str,
+    partner: str | None,
+    driver: str,
+    reference: str,
+    url: str | None,
+    status: str,
+    subject: str,
+    body: str,
+    language: str,
+    now: datetime,
+) -> str:
+    """Record a ticket once per incident, partner and driver; returns the reference on record."""
+    insert_ignoring(
+        c,
+        tickets,
+        {
+            "id": id_,
+            "incident": incident,
+            "partner": partner,
+            "driver": driver,
+            "reference": reference,
+            "url": url,
+            "status": status,
+            "subject": subject,
+            "body": body,
+            "language": language,
+            "created_at": now,
+        },
+    )
+    return str(
+        c.scalar(
+            sa.select(tickets.c.reference).where(
+                tickets.c.incident == incident, tickets.c.partner == partner, tickets.c.driver == driver
+            )
+        )
+    )
+
+
+def ticket_of(c: sa.Connection, incident: str, driver: str) -> Mapping[str, Any] | None:
+    """Return the ticket of an incident in one ticket system: id, reference, status, url."""
+    row = (
+        c.execute(
+            sa.select(tickets).where(tickets.c.incident == incident, tickets.c.driver == driver).limit(1)
+        )
+        .mappings()
+        .one_or_none()
+    )
+    return dict(row) if row else None
+
+
+def close_ticket(c: sa.Connection, id_: str, *, now: datetime, status: str = "resolved") -> None:
+    """Record that a ticket is resolved; closed stays closed."""
+    c.execute(
+        sa.update(tickets)
+        .where(tickets.c.id == id_, tickets.c.closed_at.is_(None))
+        .values(status=status, closed_at=now)
+    )
+
+
+def note_ticket(c: sa.Connection, ticket: str, *, now: datetime, author: str, text: str, dedup: str) -> None:
+    """Add a note to a ticket of ours, once."""
+    insert_ignoring(
+        c,
+        schema.ticket_notes,
+        {"ticket": ticket, "at": now, "author": author, "text": text, "dedup": dedup},
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backlog:
+    """What is owed and not done: rows by channel, and the age in seconds of the oldest that is due."""
+
+    pending: Mapping[str, int]
+    oldest_seconds: float
+    next_at: datetime | None
+
+
+def backlog(c: sa.Connection, now: datetime) -> Backlog:
+    """Measure the outbox."""
+    live = outbox.c.state.in_(("waiting", "claimed", "sent"))
+    counts = c.execute(sa.select(outbox.c.channel, sa.func.count()).where(live).group_by(outbox.c.channel))
+    pending: dict[str, int] = dict(counts.tuples().all())
+    oldest = c.scalar(
+        sa.select(sa.func.min(outbox.c.not_before)).where(
+            outbox.c.state.in_(("waiting", "claimed")), outbox.c.not_before <= now
+        )
+    )
+    following = c.scalar(
+        sa.select(sa.func.min(outbox.c.not_before)).where(
+            outbox.c.state == "waiting", outbox.c.not_before > now
+        )
+    )
+    age = (now - oldest).total_seconds() if oldest else 0.0
+    return Backlog(pending=pending, oldest_seconds=age, next_at=following)
