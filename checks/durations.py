@@ -1,33 +1,12 @@
-"""Durations as people write them, in options (``5m``, ``1h30m``, ``200ms``, plain seconds) and in sentences."""
+"""Durations in a check's options (``5m``, ``200ms``, plain seconds) and in the sentences it says."""
 
-import math
-import re
 from typing import Annotated
 
 from pydantic import BeforeValidator, WithJsonSchema
 
-UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
-_PART = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)(ms|[smhdw])")
+from monitor.settings import durations
+
 _SAID = (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1))
-
-
-def seconds(value: object) -> float:
-    """Read a number of seconds or a text with units; raise ``ValueError`` with a sentence."""
-    found = _number(value) if isinstance(value, int | float) else _with_units(str(value).replace(" ", ""))
-    if found is None or not math.isfinite(found) or found < 0:
-        raise ValueError(f"{value!r} is no duration: write seconds, or a text as 30s, 5m, 1h30m, 2d")
-    return found
-
-
-def _number(value: float) -> float | None:
-    return None if isinstance(value, bool) else float(value)
-
-
-def _with_units(text: str) -> float | None:
-    parts = _PART.findall(text)
-    if not parts or "".join(number + unit for number, unit in parts) != text:
-        return None
-    return sum(float(number) * UNITS[unit] for number, unit in parts)
 
 
 def spell(length: float) -> str:
@@ -46,7 +25,14 @@ def spell(length: float) -> str:
 
 Duration = Annotated[
     float,
-    BeforeValidator(seconds),
-    WithJsonSchema({"anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "examples": ["5m"]}]}),
+    BeforeValidator(durations.seconds),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "number", "minimum": 0},
+                {"type": "string", "pattern": durations.DURATION_PATTERN},
+            ]
+        }
+    ),
 ]
 """An option that holds seconds."""

@@ -4,17 +4,15 @@
 
 **Any final response proves life** unless ``healthy`` says which codes are good: a 404 or 405 comes from a
 running SIP stack as surely as a 200. What is *no* answer is told apart: refused, silent, only provisional, not SIP.
-Our own trouble (no route, no sockets, no resolver, an address we must not contact) is *unknown*, never down.
+Our own trouble (no route, no sockets left, a resolver that hangs) is *unknown*, never down.
 
 No NAPTR or SRV lookup (RFC 3263) is made: name the host and port that are to be looked at.
 """
 
 import asyncio
 import errno
-import ipaddress
 import os
 import re
-import socket
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Literal
@@ -22,17 +20,16 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from checks.base import CheckType, Options, Target, Tools
+from checks.dialling import Dialler, UnreachableError
 from checks.durations import Duration, spell
 from checks.sip_message import Request, Response
 from checks.sip_transaction import (
     TIMER_F,
     Endpoint,
     Exchange,
-    ForbiddenError,
     GarbageError,
     State,
     exchange,
-    forbidden,
 )
 from monitor.domain.findings import Observation, Symptom, Verdict
 
@@ -122,6 +119,7 @@ class SipCheck:
     target: Target
     endpoint: Endpoint
     request: Request
+    dialler: Dialler
     healthy: tuple[str, ...] = ()
     warn: float | None = None
 
@@ -132,11 +130,13 @@ class SipCheck:
         seen = Exchange()
         try:
             async with asyncio.timeout(min(self.target.timeout, TIMER_F)):
-                response = await exchange(self.request, self.endpoint, seen)
+                response = await exchange(self.request, self.endpoint, self.dialler, seen)
             verdict, symptom, detail = self._judge(response, seen)
         except TimeoutError as error:
             # The kernel's own ETIMEDOUT is a TimeoutError too, and means the same.
             verdict, symptom, detail = self._silence(seen, error)
+        except UnreachableError as error:
+            verdict, symptom, detail = Verdict.DOWN, Symptom.UNREACHABLE, str(error)
         except OSError as error:
             verdict, symptom, detail = self._trouble(error)
         return Observation(
@@ -182,20 +182,11 @@ class SipCheck:
         return Verdict.DOWN, Symptom.UNREACHABLE, f"no answer from {self._where} {within} ({copies} sent)"
 
     def _trouble(self, error: OSError) -> tuple[Verdict, Symptom | None, str]:
-        if isinstance(error, ForbiddenError):
-            return Verdict.UNKNOWN, None, f"{self.endpoint.host}: {error}"
         if isinstance(error, GarbageError):
             return Verdict.DOWN, Symptom.UNREACHABLE, f"answers, but not in SIP: {error}"
-        if isinstance(error, socket.gaierror):
-            return self._nameless(error)
         if error.errno in OUR_TROUBLE:
             return Verdict.UNKNOWN, None, f"could not look: {_said(error)}"
         return Verdict.DOWN, Symptom.UNREACHABLE, f"{self._where}: {_said(error)}"
-
-    def _nameless(self, error: socket.gaierror) -> tuple[Verdict, Symptom | None, str]:
-        if error.errno == socket.EAI_AGAIN:
-            return Verdict.UNKNOWN, None, f"our resolver could not look up {self.endpoint.host}"
-        return Verdict.DOWN, Symptom.UNREACHABLE, f"the name {self.endpoint.host} has no address"
 
     @property
     def _where(self) -> str:
@@ -229,21 +220,25 @@ class SipType:
 
     options = SipOptions
 
+    def __init__(self) -> None:
+        self._dialler = Dialler()
+
     def build(self, target: Target, options: SipOptions, tools: Tools) -> SipCheck:  # noqa: ARG002
         """Make a check; raise ``ValueError`` with a sentence for a bad target."""
-        endpoint, uri = _read_target(target.target)
+        endpoint, uri = _read_target(target.target, self._dialler)
         return SipCheck(
             target=target,
             endpoint=endpoint,
             request=Request(
                 uri=uri, sender=options.sender, user_agent=options.user_agent, transport=endpoint.transport
             ),
+            dialler=self._dialler,
             healthy=options.healthy,
             warn=options.latency.warn if options.latency else None,
         )
 
 
-def _read_target(text: str) -> tuple[Endpoint, str]:
+def _read_target(text: str, dialler: Dialler) -> tuple[Endpoint, str]:
     """Return where to send, and the URI to put into the request."""
     match = _URI.fullmatch(text.strip())
     if match is None:
@@ -252,7 +247,11 @@ def _read_target(text: str) -> tuple[Endpoint, str]:
     port = int(match["port"] or DEFAULT_PORT)
     if not 0 < port <= MAX_PORT:
         raise ValueError(f"{port} is no port: {text!r}")
-    endpoint = Endpoint(host=_host(match["host"]), port=port, transport=transport)
+    host = match["host"].removeprefix("[").removesuffix("]")
+    literal = dialler.literal(host)
+    if not literal and match["host"].startswith("["):
+        raise ValueError(f"{match['host']} is no IPv6 address")
+    endpoint = Endpoint(host=host, port=port, literal=literal, transport=transport)
     user = f"{match['user']}@" if match["user"] else ""
     given = f":{match['port']}" if match["port"] else ""
     suffix = ";transport=tcp" if endpoint.stream else ""
@@ -269,19 +268,6 @@ def _transport(parameters: str) -> str:
     if transport not in ("UDP", "TCP"):
         raise ValueError(f"transport {transport.lower()!r} is not supported: udp or tcp")
     return transport
-
-
-def _host(text: str) -> str:
-    host = text.removeprefix("[").removesuffix("]")
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        if text.startswith("["):
-            raise ValueError(f"{text} is no IPv6 address") from None
-        return host
-    if forbidden(address):
-        raise ValueError(f"{host} may not be contacted: it is link-local, multicast or a metadata service")
-    return host
 
 
 TYPE: CheckType = SipType()

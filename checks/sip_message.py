@@ -128,7 +128,8 @@ class Request:
 
 
 def parse(data: bytes) -> Response | Garbage:
-    """Read one whole message; never raise."""
+    """Read one whole message; never raise. Empty lines before it mean nothing (section 7.5)."""
+    data = data.lstrip(b"\r\n")
     end = _HEAD_END.search(data, 0, MAX_HEAD + 4)
     if end is None:
         return Garbage("no end of the headers" if len(data) <= MAX_HEAD else "headers without end")
@@ -143,7 +144,7 @@ def presentable(text: str) -> str:
 
 
 def _head(data: bytes) -> Response | Garbage:
-    text = _FOLD.sub(" ", data.decode("utf-8", "replace").lstrip("\r\n"))
+    text = _FOLD.sub(" ", data.decode("utf-8", "replace"))
     status, *lines = _LINE_END.split(text)
     match = _STATUS_LINE.fullmatch(status)
     if match is None:

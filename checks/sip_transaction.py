@@ -11,21 +11,19 @@ the caller's timeout, at most 64 x T1. A response belongs to us if its only Via 
 our method (17.1.3); all else is counted and ignored. The branch is 64 random bits, so a stranger cannot answer
 for the target, and a connected UDP socket already drops what comes from other addresses.
 
-:func:`exchange` drives it over one socket of its own, closed at the end of the look. The address is vetted
-between resolving and connecting, and the address vetted is the address connected to: a name that points
-at a cloud's metadata service is refused, however it got there. UDP goes through the loop's ``sock_recv`` rather
+:func:`exchange` drives it over one socket of its own, closed at the end of the look. Names go
+through ``checks.dialling``, so that the address vetted is the address contacted. UDP goes through the loop's ``sock_recv`` rather
 than a transport: half the cost, and a port that is closed (ICMP) is an ``OSError`` at once.
 """
 
 import asyncio
 import contextlib
-import ipaddress
 import os
 import socket
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from checks.dialling import Dialler
 from checks.sip_message import Framer, Garbage, Request, Response, parse
 
 T1 = 0.5
@@ -34,15 +32,6 @@ TIMER_F = 64 * T1
 METHOD = "OPTIONS"
 MAX_DATAGRAM = 65_535
 MAX_RECEIVED = 256 * 1024  # of one look; a far end that talks more than this is not answering us
-MAX_ADDRESSES = 4
-
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-
-_FORBIDDEN = tuple(
-    ipaddress.ip_network(net)
-    for net in ("169.254.0.0/16", "100.100.100.200/32", "192.0.0.192/32", "fd00:ec2::254/128", "fe80::/10")
-)
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
 class State(StrEnum):
@@ -51,10 +40,6 @@ class State(StrEnum):
     TRYING = "trying"
     PROCEEDING = "proceeding"
     COMPLETED = "completed"
-
-
-class ForbiddenError(OSError):
-    """The name resolves to an address that must never be contacted."""
 
 
 class GarbageError(OSError):
@@ -108,10 +93,11 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """Where to send: ``host`` is a name or an address without brackets."""
+    """Where to send: ``host`` without brackets; ``literal`` is itself if it is an address, already vetted."""
 
     host: str
     port: int
+    literal: tuple[str, ...] = ()
     transport: str = "UDP"
 
     @property
@@ -120,59 +106,29 @@ class Endpoint:
         return self.transport == "TCP"
 
 
-def forbidden(address: Address) -> bool:
-    """Say whether an address is one no check may contact: metadata services, link-local, any, multicast."""
-    inner = _unwrapped(address)
-    if inner.is_unspecified or inner.is_multicast or inner == ipaddress.IPv4Address("255.255.255.255"):
-        return True
-    return any(inner in net for net in _FORBIDDEN if net.version == inner.version)
-
-
-def _unwrapped(address: Address) -> Address:
-    """Return the IPv4 address inside a v4-mapped, 6to4 or NAT64 one."""
-    if isinstance(address, ipaddress.IPv4Address):
-        return address
-    if address in _NAT64:
-        return ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
-    return address.ipv4_mapped or address.sixtofour or address
-
-
-async def exchange(request: Request, endpoint: Endpoint, seen: Exchange) -> Response:
+async def exchange(request: Request, endpoint: Endpoint, dialler: Dialler, seen: Exchange) -> Response:
     """Send the request and return its final response; ``seen`` is kept up to date on the way.
 
-    Runs until answered: the caller sets the limit (Timer F). Raises ``OSError`` as the network does, and
-    its children above.
+    Runs until answered: the caller sets the limit (Timer F). Raises ``OSError`` as the network does,
+    ``GarbageError``, and ``UnreachableError`` for a name without an address that may be contacted.
     """
     loop = asyncio.get_running_loop()
     began = loop.time()
-    addresses = await _resolve(endpoint)
+    addresses = endpoint.literal or await dialler.locate(endpoint.host)
     seen.phases["resolve"] = loop.time() - began
     for address in addresses[:-1]:
         try:
             return await _ask(request, endpoint, address, seen)
-        except (ForbiddenError, GarbageError):
+        except GarbageError:
             raise
         except OSError:  # the next address may do better: RFC 3263, section 4.3
             seen.transaction = Transaction()
     return await _ask(request, endpoint, addresses[-1], seen)
 
 
-async def _resolve(endpoint: Endpoint) -> Sequence[str]:
-    try:
-        return (str(ipaddress.ip_address(endpoint.host)),)
-    except ValueError:
-        kind = socket.SOCK_STREAM if endpoint.stream else socket.SOCK_DGRAM
-        loop = asyncio.get_running_loop()
-        found = await loop.getaddrinfo(endpoint.host, endpoint.port, type=kind)
-        return tuple(dict.fromkeys(str(info[4][0]) for info in found))[:MAX_ADDRESSES]
-
-
 async def _ask(request: Request, endpoint: Endpoint, address: str, seen: Exchange) -> Response:
-    literal = ipaddress.ip_address(address.partition("%")[0])
-    if forbidden(literal):
-        raise ForbiddenError(f"{address} may not be contacted")
     seen.address = address
-    family = socket.AF_INET if literal.version == 4 else socket.AF_INET6  # noqa: PLR2004
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
     kind = socket.SOCK_STREAM if endpoint.stream else socket.SOCK_DGRAM
     with socket.socket(family, kind | socket.SOCK_NONBLOCK) as sock:
         await _connect(sock, (address, endpoint.port), seen, stream=endpoint.stream)
