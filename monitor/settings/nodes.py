@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+_LONGEST_MESSAGE = 500
 Path = tuple[str | int, ...]
 """Where a value is in a document: keys of mappings and indexes of lists, outermost first."""
 
@@ -144,7 +145,9 @@ class Document:
     def problem(self, path: Path, message: str, *, at_key: bool = False) -> Problem:
         """Make the problem line for a value, or for its key."""
         at: Node | Key = (self.key(path) if at_key else None) or self.nearest(path)[1]
-        return Problem(at.file, at.line, at.column, (*self.base, *path), self.scrub(message))
+        return Problem(
+            at.file, at.line, at.column, (*self.base, *path), self.scrub(message)[:_LONGEST_MESSAGE]
+        )
 
     def written(self, path: Path) -> str:
         """Return a scalar as the file has it, so that a filled-in secret is never shown."""

@@ -13,7 +13,7 @@ from typing import Annotated, Any, TypeVar, get_args, get_origin
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from monitor.errors import ConfigError
-from monitor.settings.nodes import Document, Path, Problem, Scalar
+from monitor.settings.nodes import Document, Path, Problem
 
 T = TypeVar("T")
 
@@ -36,8 +36,8 @@ _SENTENCES = {
     "dataclass_type": "must be a mapping (key: value)",
     "string_too_short": "must have at least {min_length} characters",
     "string_too_long": "must have at most {max_length} characters",
-    "too_short": "must have at least {min_length} entries",
-    "too_long": "must have at most {max_length} entries",
+    "too_short": "must list at least {min_length}",
+    "too_long": "must list at most {max_length}",
     "greater_than": "must be greater than {gt}",
     "greater_than_equal": "must be at least {ge}",
     "less_than": "must be less than {lt}",
@@ -68,7 +68,17 @@ def check(model: type[T], document: Document, data: Any = None) -> tuple[T | Non
         return TypeAdapter(model).validate_python({} if taken is None else taken), []
     except ValidationError as error:
         found = error.errors(include_url=False, include_context=True)
-        return None, [_problem(one, model, document) for one in found]
+        return None, _joined([_problem(one, model, document) for one in found])
+
+
+def _joined(problems: Sequence[Problem]) -> list[Problem]:
+    """Make one line of the several that pydantic has for a value that fits no variant of a union."""
+    by_value: dict[tuple[str, int, int, Path], list[str]] = {}
+    for one in problems:
+        messages = by_value.setdefault((one.file, one.line, one.column, one.path), [])
+        if one.message not in messages:
+            messages.append(one.message)
+    return [Problem(*value, " or ".join(messages)) for value, messages in by_value.items()]
 
 
 def lines(problems: Iterable[Problem]) -> list[str]:
@@ -160,8 +170,3 @@ def key_of(name: str, annotation: Any) -> str:
         if alias := getattr(extra, "alias", None):
             return str(alias)
     return name
-
-
-def is_scalar(document: Document, path: Path) -> bool:
-    """Say whether a single value stands at a path."""
-    return isinstance(document.node(path), Scalar)

@@ -1,0 +1,240 @@
+"""What a configuration file may say, as pydantic models; ``build.py`` makes the domain's values of it."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from monitor.domain.findings import FactValue, Symptom
+from monitor.settings import sections
+from monitor.settings.secret import Secret
+from monitor.settings.values import (
+    Country,
+    Email,
+    Ident,
+    Language,
+    Languages,
+    Line,
+    Phone,
+    Seconds,
+    Serial,
+    Text,
+    Zone,
+)
+
+_HOUR, _DAY = 3_600, 86_400
+
+
+def _listed(value: Any) -> Any:
+    """Take a lone value for a list of one, and nothing for an empty list."""
+    return [] if value is None else [value] if isinstance(value, str) else value
+
+
+def _nothing_is_empty(value: Any) -> Any:
+    """Take a key with nothing below it (all of it commented out) for an empty list."""
+    return () if value is None else value
+
+
+class Strict(BaseModel):
+    """Unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class ContactIn(Strict):
+    """A person at a partner."""
+
+    id: Annotated[Ident, Field(description="Unique among all contacts.")]
+    name: Annotated[Line, Field(description="Who it is.")]
+    phone: Annotated[Phone | None, Field(description="International number, +39…")] = None
+    email: Annotated[Email | None, Field(description="Mail address.")] = None
+    languages: Annotated[Languages, Field(description="Languages spoken, the best first.")] = ()
+    role: Annotated[Line, Field(description="The role a policy may ask for.")] = "regular"
+    hours: Annotated[Line, Field(description="`always`, or the name of one of the policy's calendars.")] = (
+        "always"
+    )
+
+
+class PartnerIn(Strict):
+    """A partner or customer under one policy."""
+
+    id: Annotated[Ident, Field(description="Unique; other entries refer to it.")]
+    name: Annotated[Line | None, Field(description="Its name; by default the id.")] = None
+    policy: Annotated[Ident, Field(description="The SLA it is under.")]
+    tier: Annotated[Line | None, Field(description="Its tier, as the policy calls it.")] = None
+    country: Annotated[Country | None, Field(description="ISO 3166 code; chooses the calendar.")] = None
+    language: Annotated[Language | None, Field(description="The language it is written to in.")] = None
+    plan: Annotated[Line | None, Field(description="Its support plan, where the policy has plans.")] = None
+    assigned_to: Annotated[Ident | None, Field(description="The partner who serves it.")] = None
+    contacts: Annotated[
+        tuple[ContactIn, ...],
+        BeforeValidator(_nothing_is_empty),
+        Field(description="Its people, in calling order."),
+    ] = ()
+
+
+class SystemIn(Strict):
+    """A system under watch."""
+
+    serial: Annotated[Serial, Field(description="Unique; findings and checks refer to it.")]
+    partner: Annotated[Ident, Field(description="Whose it is: a partner's id.")]
+    name: Annotated[Line | None, Field(description="Its name; by default the serial.")] = None
+    host: Annotated[Line | None, Field(description="Its address.")] = None
+    country: Annotated[Country | None, Field(description="Where it stands, ISO 3166.")] = None
+    carrier: Annotated[Line | None, Field(description="The operator its calls go through.")] = None
+    cloud: Annotated[
+        Line | None, Field(description="The cloud it runs in; null on the customer's premises.")
+    ] = None
+    region: Annotated[Line | None, Field(description="Its region.")] = None
+    version: Annotated[Line | None, Field(description="The version it runs.")] = None
+    component: Annotated[
+        Ident | None, Field(description="The component of the status page it belongs to.")
+    ] = None
+    licence: Annotated[
+        Line | None, Field(description="Licence key or number; crash reports may name it.")
+    ] = None
+    machine_id: Annotated[Line | None, Field(description="Machine id; crash reports may name it.")] = None
+    tags: Annotated[dict[str, Text], Field(description="Anything else, name: text.")] = {}
+
+
+class ComponentIn(Strict):
+    """A line of the status page."""
+
+    id: Annotated[Ident, Field(description="Unique; systems and checks refer to it.")]
+    name: Annotated[Line, Field(description="What the page calls it.")]
+    group: Annotated[Line | None, Field(description="The heading it stands under.")] = None
+    region: Annotated[Line | None, Field(description="Its region.")] = None
+    description: Annotated[Text, Field(description="A sentence for readers.")] = ""
+
+
+class EngineerIn(Strict):
+    """One of our own people who can be paged."""
+
+    id: Annotated[Ident, Field(description="Unique; the rotation refers to it.")]
+    name: Annotated[Line, Field(description="Who it is.")]
+    phone: Annotated[Phone | None, Field(description="International number.")] = None
+    email: Annotated[Email | None, Field(description="Mail address.")] = None
+    language: Annotated[Language, Field(description="The language calls and pages are in.")] = "en"
+
+
+class RotationIn(Strict):
+    """Who hands over to whom, and when."""
+
+    zone: Annotated[Zone | None, Field(description="Zone of `anchor`; by default `service.zone`.")] = None
+    anchor: Annotated[datetime, Field(description="A local hand-over, such as 2026-01-05T09:00.")]
+    every: Annotated[
+        Annotated[Seconds, Field(ge=_HOUR, le=366 * _DAY)], Field(description="Length of a shift.")
+    ] = 7.0 * _DAY
+    order: Annotated[
+        tuple[Ident, ...], Field(min_length=1, description="Engineers, the one at `anchor` first.")
+    ]
+
+
+class OverrideIn(Strict):
+    """Somebody stands in; the latest listed wins."""
+
+    engineer: Annotated[Ident, Field(description="Who is on call instead.")]
+    start: Annotated[
+        datetime, Field(alias="from", description="From when; without offset, in the rotation's zone.")
+    ]
+    end: Annotated[datetime, Field(alias="to", description="Until when (not included).")]
+
+
+class OnCallIn(Strict):
+    """Who of ours is paged."""
+
+    engineers: Annotated[
+        tuple[EngineerIn, ...], BeforeValidator(_nothing_is_empty), Field(description="Our people.")
+    ] = ()
+    rotation: Annotated[RotationIn | None, Field(description="The regular turns.")] = None
+    overrides: Annotated[
+        tuple[OverrideIn, ...], BeforeValidator(_nothing_is_empty), Field(description="Exceptions to them.")
+    ] = ()
+    fallback: Annotated[Ident | None, Field(description="Who is paged when nobody's turn it is.")] = None
+
+
+class FactsIn(BaseModel):
+    """Facts a check knows beforehand; a policy may declare more than these four."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    __pydantic_extra__: dict[str, FactValue]
+
+    operator_caused: Annotated[bool | None, Field(description="The carrier is at fault.")] = None
+    workaround: Annotated[bool | None, Field(description="Work can go on another way.")] = None
+    planned: Annotated[bool | None, Field(description="It was announced.")] = None
+    impact: Annotated[sections.Impact | None, Field(description="How much of the business stands still.")] = (
+        None
+    )
+
+
+class CheckIn(BaseModel):
+    """One check; what its type adds stands beside these keys."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False)
+
+    name: Annotated[Ident, Field(description="Unique.")]
+    type: Annotated[Ident, Field(description="How it looks: http, sip, tcp, tls, heartbeat…")]
+    system: Annotated[Serial | None, Field(description="The system it speaks for.")] = None
+    component: Annotated[Ident | None, Field(description="Or the component.")] = None
+    target: Annotated[Line | None, Field(description="What it looks at, as its type wants it.")] = None
+    every: Annotated[
+        Annotated[Seconds, Field(ge=1, le=7 * _DAY)] | None, Field(description="Time between two looks.")
+    ] = None
+    timeout: Annotated[
+        Annotated[Seconds, Field(gt=0, le=300)] | None, Field(description="Longest one look.")
+    ] = None
+    down_after: Annotated[
+        Annotated[int, Field(ge=1, le=100)] | None, Field(description="Failing looks that make a finding.")
+    ] = None
+    up_after: Annotated[
+        Annotated[int, Field(ge=1, le=100)] | None, Field(description="Good looks that end it.")
+    ] = None
+    symptom: Annotated[Symptom | None, Field(description="What a failing look means.")] = None
+    facts: Annotated[FactsIn, Field(description="Facts known beforehand.")] = FactsIn()
+
+
+class Root(Strict):
+    """The whole configuration."""
+
+    service: Annotated[sections.Service, Field(description="This installation.")] = sections.Service()
+    database: Annotated[
+        Secret | None,
+        Field(description="postgresql://… or sqlite:///…; without it, SQLite in the data folder."),
+    ] = None
+    listen: Annotated[sections.Listen, Field(description="The web server.")] = sections.Listen()
+    metrics: Annotated[sections.Metrics, Field(description="Access to the metrics.")] = sections.Metrics()
+    partners: Annotated[tuple[PartnerIn, ...], Field(description="Partners and customers.")] = ()
+    systems: Annotated[tuple[SystemIn, ...], Field(description="Systems under watch.")] = ()
+    components: Annotated[tuple[ComponentIn, ...], Field(description="Lines of the status page.")] = ()
+    on_call: Annotated[OnCallIn, Field(description="Who of ours is paged.")] = OnCallIn()
+    checks: Annotated[tuple[CheckIn, ...], Field(description="What is looked at.")] = ()
+    checks_defaults: Annotated[
+        sections.CheckDefaults, Field(description="What a check has where it does not say otherwise.")
+    ] = sections.CheckDefaults()
+    phone: Annotated[sections.PhoneSettings, Field(description="Calls.")] = sections.PhoneSettings()
+    mail: Annotated[sections.MailSettings, Field(description="Mail.")] = sections.MailSettings()
+    tickets: Annotated[sections.TicketSettings, Field(description="Tickets.")] = sections.TicketSettings()
+    contact: Annotated[sections.ContactSettings, Field(description="How hard we try.")] = (
+        sections.ContactSettings()
+    )
+    triage: Annotated[sections.Triage, Field(description="While facts are missing.")] = sections.Triage()
+    limits: Annotated[sections.Limits, Field(description="How much is taken from others.")] = (
+        sections.Limits()
+    )
+    sentry: Annotated[sections.Sentry, Field(description="Crash reports by DSN.")] = sections.Sentry()
+    crash: Annotated[sections.Crash, Field(description="What is made of crash reports.")] = sections.Crash()
+    page: Annotated[sections.Page, Field(description="The public status page.")] = sections.Page()
+    policies: Annotated[
+        tuple[Line, ...],
+        BeforeValidator(_listed),
+        Field(description="More policy files, or folders of them; paths as seen from this file."),
+    ] = ()
+    imports: Annotated[sections.Imports, Field(alias="import", description="Tables.")] = sections.Imports()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _skip_empty_keys(cls, data: Any) -> Any:
+        """Take a key with nothing below it (all of it commented out) for an absent one."""
+        if isinstance(data, dict):
+            return {key: value for key, value in data.items() if value is not None}
+        return data

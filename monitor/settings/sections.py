@@ -1,0 +1,325 @@
+"""The sections of the configuration as the rest of the service sees them: frozen dataclasses.
+
+Pydantic reads these classes as they are (their annotations carry the checks and the descriptions that
+``tocsin config schema`` and the manual publish), so that a key is declared once and nowhere else.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field, with_config
+
+from monitor.domain.findings import FactValue, Symptom, Thresholds
+from monitor.domain.inventory import Inventory
+from monitor.settings.secret import Secret
+from monitor.settings.values import (
+    Country,
+    Email,
+    Language,
+    Line,
+    Phone,
+    Seconds,
+    Serial,
+    Size,
+    Text,
+    WebAddress,
+    Zone,
+)
+
+_strict = with_config(ConfigDict(extra="forbid", allow_inf_nan=False))
+_TOKEN_LENGTH = 16
+_HOUR, _DAY = 3_600, 86_400
+Impact = Literal["none", "limited", "restricted", "severe"]
+Port = Annotated[int, Field(ge=1, le=65_535)]
+
+
+@_strict
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """What this installation is called and where it is found."""
+
+    name: Annotated[Line, Field(description="Name shown in mails, calls and pages.")] = "Tocsin"
+    public_url: Annotated[
+        WebAddress | None,
+        Field(
+            description="Address under which browsers and providers reach us; needed for links and callbacks."
+        ),
+    ] = None
+    zone: Annotated[Zone, Field(description="IANA time zone of the people who run this service.")] = "UTC"
+    language: Annotated[Language, Field(description="Language used where nobody's own is known.")] = "en"
+
+
+@_strict
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listen:
+    """Where the web server listens."""
+
+    host: Annotated[Line, Field(description="Address to listen on; 0.0.0.0 for all.")] = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65_535, description="Port; 0 takes a free one.")] = 8080
+
+
+@_strict
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metrics:
+    """Who may read ``/metrics``."""
+
+    token: Annotated[Secret | None, Field(description="Bearer token; without one the page is open.")] = None
+
+
+@_strict
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Twilio:
+    """An account at a provider that speaks the Twilio REST interface."""
+
+    account_sid: Annotated[Line, Field(description="The account's identifier (AC…).")]
+    auth_token: Annotated[Secret, Field(description="The account's token; also signs the callbacks.")]
+    auth_token_previous: Annotated[
+        Secret | None, Field(description="The token before a rotation; its signatures are still accepted.")
+    ] = None
+    base_url: Annotated[
+        WebAddress, Field(description="Where the interface is (a compatible provider's, too).")
+    ] = "https://api.twilio.com"
+
+
+@_strict
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhoneSettings:
+    """How calls are placed."""
+
+    driver: Annotated[
+        Literal["none", "sandbox", "twilio"],
+        Field(description="`none` places no calls, `sandbox` plays an exchange, `twilio` calls for real."),
+    ] = "none"
+    sender: Annotated[Phone | None, Field(alias="from", description="The number we call from.")] = None
+    callback_url: Annotated[
+        WebAddress | None,
+        Field(description="Where the provider reports to; without it `service.public_url` is used."),
+    ] = None
+    twilio: Annotated[Twilio | None, Field(description="The account, for driver `twilio`.")] = None
+
+
+@_strict
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailSettings:
+    """The mail server that takes our mail; without a host no mail is sent."""
+
+    host: Annotated[Line | None, Field(description="The server's name.")] = None
+    port: Annotated[
+        Port | None, Field(description="Its port; by default 25, 587 (starttls) or 465 (tls).")
+    ] = None
+    security: Annotated[
+        Literal["none", "starttls", "tls"], Field(description="How the connection is secured.")
+    ] = "starttls"
+    user: Annotated[Line | None, Field(description="User name, if the server asks for one.")] = None
+    password: Annotated[Secret | None, Field(description="Its password.")] = None
+    sender: Annotated[Email | None, Field(alias="from", description="The address we write from.")] = None
+
+
+@_strict
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestTracker:
+    """A Request Tracker and the queue our tickets go to."""
+
+    url: Annotated[WebAddress, Field(description="Its address, without /REST/2.0.")]
+    queue: Annotated[Line, Field(description="Name of the queue.")]
+    token: Annotated[Secret | None, Field(description="Authentication token.")] = None
+    user: Annotated[Line | None, Field(description="User name, where there are no tokens.")] = None
+    password: Annotated[Secret | None, Field(description="Its password.")] = None
+    custom_field: Annotated[
+        Line,
+        Field(description="Custom field that holds our incident's id, so that no ticket is opened twice."),
+    ] = "Tocsin incident"
+
+
+@_strict
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TicketSettings:
+    """Where tickets are opened."""
+
+    driver: Annotated[
+        Literal["builtin", "request-tracker"],
+        Field(description="`builtin` keeps them here, in the NOC console."),
+    ] = "builtin"
+    request_tracker: Annotated[
+        RequestTracker | None, Field(description="The tracker, for driver `request-tracker`.")
+    ] = None
+
+
+def _delays() -> tuple[float, ...]:
+    return (30.0, 120.0, 600.0, 1_800.0)
+
+
+@_strict
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactSettings:
+    """How hard we try to reach somebody."""
+
+    retry_delays: Annotated[
+        tuple[Seconds, ...],
+        Field(min_length=1, description="Waits between tries after a failure; the last one repeats."),
+    ] = field(default_factory=_delays)
+    attempts: Annotated[
+        int, Field(ge=1, le=20, description="Calls to one contact before the next one's turn.")
+    ] = 2
+    call_ring_time: Annotated[
+        Annotated[Seconds, Field(ge=5, le=120)], Field(description="How long a telephone rings.")
+    ] = 30.0
+    lease: Annotated[
+        Annotated[Seconds, Field(ge=5, le=_HOUR)],
+        Field(description="How long one try may take before another process may look after it."),
+    ] = 90.0
+    regions: Annotated[
+        tuple[Country, ...],
+        Field(description="Countries that may be called; empty for all. Contacts elsewhere are errors."),
+    ] = ()
+
+
+@_strict
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Triage:
+    """What happens while facts are missing."""
+
+    timeout: Annotated[
+        Annotated[Seconds, Field(ge=30, le=_DAY)] | None,
+        Field(
+            description="How long the partner's contacts wait for the engineer's word; by default the policy's."
+        ),
+    ] = None
+
+
+@_strict
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How much of what others send is taken."""
+
+    body_wire: Annotated[Size, Field(ge=1_024, description="A request's body as sent.")] = 20 * 1024 * 1024
+    body_inflated: Annotated[Size, Field(ge=1_024, description="The same after decompression.")] = (
+        100 * 1024 * 1024
+    )
+    json_depth: Annotated[int, Field(ge=4, le=200, description="Nesting of a JSON body.")] = 50
+    crash_item: Annotated[Size, Field(ge=1_024, description="One crash report or attachment in a body.")] = (
+        20 * 1024 * 1024
+    )
+    crash_text: Annotated[
+        Size, Field(ge=256, description="One text field of a crash report; longer ones are cut.")
+    ] = 16 * 1024
+    stack_frames: Annotated[int, Field(ge=1, le=1_000, description="Frames kept of a crash's stack.")] = 128
+
+
+@_strict
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckDefaults:
+    """What a check has where it does not say otherwise."""
+
+    every: Annotated[
+        Annotated[Seconds, Field(ge=1, le=7 * _DAY)], Field(description="Time between two looks.")
+    ] = 60.0
+    timeout: Annotated[
+        Annotated[Seconds, Field(gt=0, le=300)],
+        Field(description="Longest one look; never more than `every`."),
+    ] = 10.0
+    down_after: Annotated[
+        int, Field(ge=1, le=100, description="Failing looks in a row that make a finding.")
+    ] = 3
+    up_after: Annotated[int, Field(ge=1, le=100, description="Good looks in a row that end it.")] = 2
+    concurrency: Annotated[
+        int, Field(ge=1, le=10_000, description="Looks that may be under way at once.")
+    ] = 500
+
+
+@_strict
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentryProject:
+    """A project that Sentry SDKs and crash uploaders may report to; its DSN is ``KEY@our-host/ID``."""
+
+    id: Annotated[int, Field(ge=1, description="The number at the end of the DSN.")]
+    key: Annotated[Secret, Field(description="The public key in the DSN: at least 16 characters.")]
+    name: Annotated[Line | None, Field(description="What reports through it.")] = None
+    system: Annotated[Serial | None, Field(description="The system it speaks for, if only one.")] = None
+
+
+@_strict
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sentry:
+    """Who may report crashes by DSN."""
+
+    projects: Annotated[tuple[SentryProject, ...], Field(description="The projects.")] = ()
+
+
+@_strict
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crash:
+    """What is made of crash reports."""
+
+    storm_sample: Annotated[
+        int, Field(ge=1, description="Reports of one signature kept in full per hour; the rest are counted.")
+    ] = 100
+    presumed_impacts: Annotated[
+        Mapping[Line, Impact],
+        Field(
+            description="Impact presumed when a process crashes, by its name (`*` and `?` match; first match)."
+        ),
+    ] = field(default_factory=dict[str, Impact])
+
+
+@_strict
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """The public status page."""
+
+    title: Annotated[Line | None, Field(description="Its title; by default the service's name.")] = None
+    description: Annotated[Text, Field(description="A sentence below the title.")] = ""
+    time_zone: Annotated[Zone | None, Field(description="Its zone; by default `service.zone`.")] = None
+
+
+@_strict
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Imports:
+    """Tables exported from elsewhere; their header names the keys."""
+
+    systems_csv: Annotated[Line | None, Field(description="A table of systems.")] = None
+    partners_csv: Annotated[Line | None, Field(description="A table of partners.")] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckSettings:
+    """One entry of ``checks``; ``options`` is its type's own model (a dict if no models were given)."""
+
+    name: str
+    type: str
+    system: str | None
+    component: str | None
+    target: str
+    every: float
+    timeout: float
+    thresholds: Thresholds
+    symptom: Symptom | None
+    facts: Mapping[str, FactValue]
+    options: Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The whole configuration. ``places`` tells where things stand; ``sources`` are the files read."""
+
+    service: Service = field(default_factory=Service)
+    database: Secret | None = None
+    listen: Listen = field(default_factory=Listen)
+    metrics: Metrics = field(default_factory=Metrics)
+    inventory: Inventory = field(default_factory=Inventory)
+    checks: tuple[CheckSettings, ...] = ()
+    checks_defaults: CheckDefaults = field(default_factory=CheckDefaults)
+    phone: PhoneSettings = field(default_factory=PhoneSettings)
+    mail: MailSettings = field(default_factory=MailSettings)
+    tickets: TicketSettings = field(default_factory=TicketSettings)
+    contact: ContactSettings = field(default_factory=ContactSettings)
+    triage: Triage = field(default_factory=Triage)
+    limits: Limits = field(default_factory=Limits)
+    sentry: Sentry = field(default_factory=Sentry)
+    crash: Crash = field(default_factory=Crash)
+    page: Page = field(default_factory=Page)
+    policies: tuple[Path, ...] = ()
+    sources: tuple[Path, ...] = field(default=(), repr=False)
+    places: Mapping[tuple[str, ...], str] = field(default_factory=dict[tuple[str, ...], str], repr=False)
