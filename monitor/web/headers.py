@@ -6,7 +6,7 @@ Set when a response is about to go out (a signal, not a middleware), so that 404
 from aiohttp import web
 
 CSP = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
     "connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 # Not no-referrer: under it browsers send "Origin: null" with our own forms, and the CSRF check needs it.

@@ -86,7 +86,9 @@ class Api:
 
     def handler(self, op: Op) -> Handler:
         """Return the aiohttp handler of an operation."""
-        adapter: pydantic.TypeAdapter[Any] = pydantic.TypeAdapter(op.result)
+        adapter: pydantic.TypeAdapter[Any] = pydantic.TypeAdapter(
+            Any if _is_response(op.result) else op.result
+        )
 
         async def handle(request: web.Request) -> web.StreamResponse:
             given: dict[str, Any] = {}

@@ -1,0 +1,232 @@
+"""The REST API's operations on the record: incidents and what hangs on them, and the commands.
+
+Each operation is a few lines: read through the store or command through ``commands``, answer with a model.
+The inventory's lists are in ``api_inventory``.
+"""
+
+from collections.abc import Callable
+from typing import TypeVar
+from urllib.parse import urlencode
+
+import pydantic
+from aiohttp import web
+
+from monitor.errors import NotFoundError
+from monitor.storage import console, lists
+from monitor.storage.lists import Page
+from monitor.web import api_inputs as i
+from monitor.web import api_models as m
+from monitor.web import commands
+from monitor.web.auth import PRINCIPAL
+from monitor.web.openapi import Api
+from monitor.web.parts import PARTS, Parts
+from monitor.web.problems import FieldError, ProblemError
+
+T = TypeVar("T")
+M = TypeVar("M", bound=pydantic.BaseModel)
+NO_NOTE = i.NoteOnTheWay()
+
+
+def listing(request: web.Request, page: Page[T], make: Callable[[T], M]) -> m.Listing[M]:
+    """Return a page of the record as the API gives it, with the way to the next."""
+    return m.Listing(items=[make(item) for item in page.items], next=next_path(request, page.next))
+
+
+def next_path(request: web.Request, after: object | None) -> str | None:
+    """Return the request's own path and filters with another place to go on from."""
+    if after is None:
+        return None
+    query = {name: value for name, value in request.query.items() if name != "after"}
+    return f"{request.path}?{urlencode({**query, 'after': after})}"
+
+
+def of(parts: web.Request) -> Parts:
+    """Return the parts of the request's application."""
+    return parts.app[PARTS]
+
+
+def actor(request: web.Request) -> str:
+    """Return who is asking, as the timeline names them."""
+    return request[PRINCIPAL].name
+
+
+def add_incidents(api: Api) -> None:
+    """Declare what can be read of incidents."""
+
+    @api.route("GET", "/api/v1/incidents")
+    async def list_incidents(request: web.Request, params: i.IncidentQuery) -> m.Listing[m.Incident]:
+        """List incidents, newest first."""
+        page = await of(request).store.read(console.list_incidents, params.wanted())
+        return listing(request, page, m.Incident.model_validate)
+
+    @api.route("GET", "/api/v1/incidents/{id}", errors=(404,))
+    async def get_incident(request: web.Request, params: i.ById) -> m.Incident:
+        """Read one incident."""
+        return await _incident(request, params.id)
+
+    @api.route("GET", "/api/v1/incidents/{id}/decision", errors=(404,))
+    async def get_decision(request: web.Request, params: i.ById) -> web.Response:
+        """Read the decision as it was stored: class, clause, reasons, clock, contacts."""
+        text = await of(request).store.read(console.decision_text, params.id)
+        if text is None:
+            raise NotFoundError("There is no such incident.")
+        return web.Response(text=text, content_type="application/json")
+
+    @api.route("GET", "/api/v1/incidents/{id}/events", errors=(404,))
+    async def list_incident_events(request: web.Request, params: i.EventsOf) -> m.Listing[m.Event]:
+        """List an incident's timeline, newest first."""
+        await _incident(request, params.id)
+        page = await of(request).store.read(lists.list_events, params.wanted())
+        return listing(request, page, m.Event.model_validate)
+
+    @api.route("GET", "/api/v1/incidents/{id}/updates", errors=(404,))
+    async def list_updates(request: web.Request, params: i.ById) -> m.Listing[m.Update]:
+        """List what the public was told of a global problem, newest first."""
+        await _incident(request, params.id)
+        updates = await of(request).store.read(console.updates_of, params.id)
+        return m.Listing(items=[m.Update.model_validate(update) for update in reversed(updates)])
+
+
+def add_commands(api: Api) -> None:
+    """Declare what can be done to incidents and the outbox."""
+
+    @api.route("POST", "/api/v1/incidents/{id}/acknowledge", errors=(404, 409))
+    async def acknowledge(request: web.Request, params: i.ById, body: i.NoteOnTheWay = NO_NOTE) -> m.Incident:
+        """Say that somebody has it."""
+        await commands.acknowledge(of(request), actor(request), params.id, body.note)
+        return await _incident(request, params.id)
+
+    @api.route("POST", "/api/v1/incidents/{id}/resolve", errors=(404, 409))
+    async def resolve(request: web.Request, params: i.ById, body: i.NoteOnTheWay = NO_NOTE) -> m.Incident:
+        """Say that it is over."""
+        await commands.resolve(of(request), actor(request), params.id, body.note)
+        return await _incident(request, params.id)
+
+    @api.route("POST", "/api/v1/incidents/{id}/notes", status=201, errors=(404,))
+    async def add_note(request: web.Request, params: i.ById, body: i.NewNote) -> m.Incident:
+        """Write into the timeline."""
+        await commands.note(of(request), actor(request), params.id, body.text)
+        return await _incident(request, params.id)
+
+    @api.route("POST", "/api/v1/incidents/global", status=201, errors=(404, 409))
+    async def declare_global(request: web.Request, body: i.NewGlobalProblem) -> m.Incident:
+        """Declare a global problem; it is told on the status page at once."""
+        return await _incident(request, await commands.declare_global(of(request), actor(request), body))
+
+    @api.route("POST", "/api/v1/incidents/{id}/updates", status=201, errors=(404, 409))
+    async def update_global(request: web.Request, params: i.ById, body: i.NewUpdate) -> m.Incident:
+        """Tell the public how a global problem goes."""
+        await commands.update_global(of(request), actor(request), params.id, body)
+        return await _incident(request, params.id)
+
+    @api.route("POST", "/api/v1/outbox/{id}/retry", errors=(404, 409))
+    async def retry_contact(request: web.Request, params: i.ById) -> m.Owed:
+        """Try a failed contact again."""
+        await commands.retry(of(request), actor(request), params.id)
+        wanted = lists.Wanted(equal={"id": params.id}, limit=1)
+        page = await of(request).store.read(lists.list_outbox, wanted)
+        return _owed(request)(page.items[0])
+
+    @api.route("POST", "/api/v1/config/reload", errors=(409,))
+    async def reload_config(request: web.Request) -> m.Reloaded:
+        """Read the configuration again; a faulty one is refused and the old one stays in force."""
+        wrong = await commands.reload_config(of(request), actor(request))
+        if wrong:
+            errors = [FieldError(pointer="", detail=line) for line in wrong]
+            raise ProblemError(409, "The configuration is not usable.", errors=errors)
+        return m.Reloaded()
+
+
+def add_lists(api: Api) -> None:
+    """Declare the lists of the record."""
+
+    @api.route("GET", "/api/v1/findings")
+    async def list_findings(request: web.Request, params: i.FindingQuery) -> m.Listing[m.Finding]:
+        """List findings, newest first."""
+        page = await of(request).store.read(lists.list_findings, params.wanted())
+        return listing(request, page, m.Finding.model_validate)
+
+    @api.route("GET", "/api/v1/tickets")
+    async def list_tickets(request: web.Request, params: i.TicketQuery) -> m.Listing[m.Ticket]:
+        """List tickets, newest first."""
+        page = await of(request).store.read(lists.list_tickets, params.wanted())
+        return listing(request, page, m.Ticket.model_validate)
+
+    @api.route("GET", "/api/v1/calls")
+    async def list_calls(request: web.Request, params: i.CallQuery) -> m.Listing[m.Call]:
+        """List calls to contacts and pages to engineers, newest first."""
+        page = await of(request).store.read(lists.list_calls, params.wanted())
+        return listing(request, page, m.Call.model_validate)
+
+    @api.route("GET", "/api/v1/crashes")
+    async def list_crashes(request: web.Request, params: i.CrashQuery) -> m.Listing[m.Crash]:
+        """List crash reports, newest first; a folded one is listed like any other."""
+        page = await of(request).store.read(lists.list_crash_reports, params.wanted())
+        return listing(request, page, m.Crash.model_validate)
+
+    @api.route("GET", "/api/v1/events")
+    async def list_events(request: web.Request, params: i.EventQuery) -> m.Listing[m.Event]:
+        """List the events of all incidents, newest first."""
+        page = await of(request).store.read(lists.list_events, params.wanted())
+        return listing(request, page, m.Event.model_validate)
+
+    @api.route("GET", "/api/v1/outbox")
+    async def list_outbox(request: web.Request, params: i.OutboxQuery) -> m.Listing[m.Owed]:
+        """List what is and was owed to the outside, and why it waits."""
+        page = await of(request).store.read(lists.list_outbox, params.wanted())
+        return listing(request, page, _owed(request))
+
+
+def add_maintenance(api: Api) -> None:
+    """Declare the planned work."""
+
+    @api.route("GET", "/api/v1/maintenance")
+    async def list_maintenance(request: web.Request, params: i.MaintenanceQuery) -> m.Listing[m.Maintenance]:
+        """List planned work, the last planned first."""
+        page = await of(request).store.read(lists.list_maintenance, params.wanted())
+        return listing(request, page, m.Maintenance.model_validate)
+
+    @api.route("GET", "/api/v1/maintenance/{id}", errors=(404,))
+    async def get_maintenance(request: web.Request, params: i.ById) -> m.Maintenance:
+        """Read one planned work."""
+        return await _maintenance(request, params.id)
+
+    @api.route("POST", "/api/v1/maintenance", status=201, errors=(409,))
+    async def plan_maintenance(request: web.Request, body: i.NewMaintenance) -> m.Maintenance:
+        """Plan work on systems and components."""
+        return await _maintenance(request, await commands.plan_maintenance(of(request), actor(request), body))
+
+    @api.route("POST", "/api/v1/maintenance/{id}/cancel", errors=(404, 409))
+    async def cancel_maintenance(request: web.Request, params: i.ById) -> m.Maintenance:
+        """Call planned work off."""
+        await commands.cancel_maintenance(of(request), actor(request), params.id)
+        return await _maintenance(request, params.id)
+
+    @api.route("POST", "/api/v1/maintenance/{id}/complete", errors=(404, 409))
+    async def complete_maintenance(request: web.Request, params: i.ById) -> m.Maintenance:
+        """Say that the work is done."""
+        await commands.complete_maintenance(of(request), actor(request), params.id)
+        return await _maintenance(request, params.id)
+
+
+async def _incident(request: web.Request, id: str) -> m.Incident:  # noqa: A002 - the field's own word
+    found = await of(request).store.read(console.find_incident, id)
+    if found is None:
+        raise NotFoundError("There is no such incident.")
+    return m.Incident.model_validate(found)
+
+
+async def _maintenance(request: web.Request, id: str) -> m.Maintenance:  # noqa: A002
+    found = await of(request).store.read(lists.find_maintenance, id)
+    if found is None:
+        raise NotFoundError("There is no such maintenance.")
+    return m.Maintenance.model_validate(found)
+
+
+def _owed(request: web.Request) -> Callable[[lists.OutboxLine], m.Owed]:
+    now = of(request).clock()
+
+    def make(line: lists.OutboxLine) -> m.Owed:
+        return m.Owed.model_validate(line).model_copy(update={"waits_because": line.waits_because(now)})
+
+    return make

@@ -1,0 +1,339 @@
+"""What the REST API and the console's forms take: bodies, paths and queries, each fault with its place.
+
+Unknown keys are errors (a filter misspelt is not a filter left out). Text is kept as text, only without the
+control characters that no person types and some databases refuse.
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, ClassVar, Literal, Self
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
+
+from monitor.domain.announcements import Impact
+from monitor.domain.incidents import PublicState, Status
+from monitor.storage.lists import Wanted
+
+LIMIT = 500
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069]")
+_UNESCAPED_PLUS = re.compile(r" (\d\d:?\d\d)$")
+
+
+def _clean(text: str) -> str:
+    return _CONTROL.sub("", text.replace("\r\n", "\n")).strip()
+
+
+def _plus(value: object) -> object:
+    """Read ``…T10:00:00 01:00`` as ``+01:00``: in a query an unescaped plus is a space."""
+    return _UNESCAPED_PLUS.sub(r"+\1", value) if isinstance(value, str) else value
+
+
+def _zone(name: str) -> str:
+    if name not in available_timezones() or ("/" not in name and name != "UTC"):
+        raise ValueError("this is no IANA time zone such as Europe/Rome")
+    return name
+
+
+Word = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00-\x1f]*$")]
+Id = Annotated[str, StringConstraints(min_length=1, max_length=40, pattern=r"^[^\x00-\x1f]+$")]
+Moment = Annotated[AwareDatetime, BeforeValidator(_plus)]
+Zone = Annotated[str, AfterValidator(_zone)]
+
+
+Title = Annotated[str, AfterValidator(_clean), StringConstraints(min_length=3, max_length=200)]
+Body = Annotated[str, AfterValidator(_clean), StringConstraints(min_length=1, max_length=20_000)]
+Note = Annotated[str, AfterValidator(_clean), StringConstraints(max_length=5_000)]
+
+
+class In(BaseModel):
+    """The base of everything taken."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ById(In):
+    """A path with an id."""
+
+    id: Id
+
+
+class BySerial(In):
+    """A path with a system's serial."""
+
+    serial: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+
+class ByName(In):
+    """A path with a name."""
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+
+class Query(In):
+    """What every list of the record takes."""
+
+    COLUMNS: ClassVar[Mapping[str, str]] = {}
+    COMMON: ClassVar[frozenset[str]] = frozenset({"after", "limit", "since", "until"})
+
+    after: Annotated[int, Field(ge=1, le=2**62)] | None = None
+    limit: Annotated[int, Field(ge=1, le=LIMIT)] = 100
+    since: Moment | None = None
+    until: Moment | None = None
+
+    def wanted(self, **also: object) -> Wanted:
+        """Return the part of the list that is asked for, by the record's column names."""
+        given = self.model_dump(by_alias=True, exclude_none=True, exclude=set(self.COMMON)) | also
+        equal = {self.COLUMNS.get(name, name): value for name, value in given.items()}
+        return Wanted(equal=equal, since=self.since, until=self.until, after=self.after, limit=self.limit)
+
+
+class IncidentQuery(Query):
+    """Filters of incidents."""
+
+    id: Id | None = None
+    status: Status | None = None
+    cls: Word | None = Field(default=None, alias="class")
+    system: Word | None = None
+    partner: Word | None = None
+    source: Word | None = None
+    symptom: Word | None = None
+    title: Word | None = None
+    opened_at: Moment | None = None
+    policy: Word | None = None
+    needs_triage: bool | None = None
+    is_global: bool | None = None
+    parent: Id | None = None
+
+
+class FindingQuery(Query):
+    """Filters of findings."""
+
+    id: Id | None = None
+    incident: Id | None = None
+    system: Word | None = None
+    component: Word | None = None
+    symptom: Word | None = None
+    source: Word | None = None
+    origin: Word | None = None
+    cls: Word | None = Field(default=None, alias="class")
+
+
+class TicketQuery(Query):
+    """Filters of tickets."""
+
+    id: Id | None = None
+    incident: Id | None = None
+    partner: Word | None = None
+    driver: Word | None = None
+    reference: Word | None = None
+    status: Word | None = None
+    subject: Word | None = None
+
+
+class CallQuery(Query):
+    """Filters of calls."""
+
+    COLUMNS: ClassVar[Mapping[str, str]] = {"number": "recipient"}
+
+    id: Id | None = None
+    incident: Id | None = None
+    contact: Word | None = None
+    number: (
+        Annotated[Word, BeforeValidator(lambda v: "+" + v[1:] if str(v).startswith(" ") else v)] | None
+    ) = None
+    status: Word | None = None
+    result: Word | None = None
+    channel: Literal["phone", "page"] | None = None
+
+
+class CrashQuery(Query):
+    """Filters of crash reports."""
+
+    id: Id | None = None
+    key: Word | None = None
+    system: Word | None = None
+    signature: Word | None = None
+    message: Word | None = None
+    group: Word | None = None
+    source: Word | None = None
+    at: Moment | None = None
+    outcome: Word | None = None
+
+
+class EventQuery(Query):
+    """Filters of events."""
+
+    COLUMNS: ClassVar[Mapping[str, str]] = {"id": "seq"}
+
+    id: int | None = None
+    incident: Id | None = None
+    kind: Word | None = None
+    actor: Word | None = None
+
+
+class EventsOf(Query):
+    """The events of one incident."""
+
+    COLUMNS: ClassVar[Mapping[str, str]] = {"id": "incident"}
+
+    id: Id
+    kind: Word | None = None
+    actor: Word | None = None
+
+
+class OutboxQuery(Query):
+    """Filters of the outbox."""
+
+    id: Id | None = None
+    incident: Id | None = None
+    kind: Word | None = None
+    channel: Word | None = None
+    partner: Word | None = None
+    contact: Word | None = None
+    state: Word | None = None
+
+
+class MaintenanceQuery(Query):
+    """Filters of maintenances; ``since`` and ``until`` are about their start."""
+
+    id: Id | None = None
+    status: Word | None = None
+    title: Word | None = None
+    public: bool | None = None
+
+
+class Inventory(In):
+    """What every list of the inventory takes; ``after`` is the last item's id."""
+
+    after: Word | None = None
+    limit: Annotated[int, Field(ge=1, le=LIMIT)] = 100
+
+    def equal(self) -> dict[str, object]:
+        """Return the filters that are set, by field name."""
+        return self.model_dump(exclude_none=True, exclude={"after", "limit"})
+
+
+class SystemQuery(Inventory):
+    """Filters of systems."""
+
+    serial: Word | None = None
+    name: Word | None = None
+    host: Word | None = None
+    country: Word | None = None
+    partner: Word | None = None
+    carrier: Word | None = None
+    cloud: Word | None = None
+    region: Word | None = None
+    version: Word | None = None
+
+
+class PartnerQuery(Inventory):
+    """Filters of partners."""
+
+    id: Word | None = None
+    policy: Word | None = None
+    tier: Word | None = None
+    country: Word | None = None
+    assigned_to: Word | None = None
+
+
+class ContactQuery(Inventory):
+    """Filters of contacts."""
+
+    id: Word | None = None
+    partner: Word | None = None
+    role: Word | None = None
+
+
+class CheckQuery(Inventory):
+    """Filters of checks."""
+
+    name: Word | None = None
+    type: Word | None = None
+    system: Word | None = None
+    state: Literal["up", "degraded", "down", "unknown"] | None = None
+    overdue: bool | None = None
+
+
+class ComponentQuery(Inventory):
+    """Filters of components."""
+
+    id: Word | None = None
+    group: Word | None = None
+    region: Word | None = None
+    status: Word | None = None
+
+
+class NoteOnTheWay(In):
+    """What somebody adds while acknowledging or resolving; may be left out."""
+
+    note: Note = ""
+
+
+class NewNote(In):
+    """Something to be written into the timeline."""
+
+    text: Body
+
+
+class NewGlobalProblem(In):
+    """A problem that stands over many systems, to be told on the status page."""
+
+    title: Title
+    body: Body
+    impact: Impact
+    components: list[Word] = Field(default=[], max_length=200)
+    attach: list[Id] = Field(default=[], max_length=500)
+    state: PublicState = PublicState.INVESTIGATING
+    next_update_at: AwareDatetime | None = None
+
+
+class NewUpdate(In):
+    """What the public is told next."""
+
+    state: PublicState
+    body: Body
+    next_update_at: AwareDatetime | None = None
+
+
+class NewMaintenance(In):
+    """Work to be planned over ``[starts_at, ends_at)``."""
+
+    title: Title
+    body: Annotated[str, AfterValidator(_clean), StringConstraints(max_length=20_000)] = ""
+    starts_at: AwareDatetime
+    ends_at: AwareDatetime
+    zone: Zone = "UTC"
+    systems: list[Word] = Field(default=[], max_length=1000)
+    components: list[Word] = Field(default=[], max_length=200)
+    public: bool = True
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.ends_at <= self.starts_at:
+            raise ValueError("it ends before it starts")
+        if not self.systems and not self.components:
+            raise ValueError("name at least one system or component")
+        return self
+
+
+def local_moment(text: str, zone: str) -> datetime:
+    """Read a form's local time (``2026-11-24T22:00``) in a zone; refuse one that the clock change skips."""
+    wall = datetime.fromisoformat(text)
+    if wall.tzinfo is not None:
+        raise ValueError("give the local time without an offset")
+    moment = wall.replace(tzinfo=ZoneInfo(_zone(zone)))
+    if moment.astimezone(ZoneInfo("UTC")).astimezone(moment.tzinfo).replace(tzinfo=None) != wall:
+        raise ValueError("the clocks are put forward over this time: it does not exist")
+    return moment

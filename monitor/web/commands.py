@@ -1,0 +1,119 @@
+"""The commands of people and programs: checked against the inventory, given to the pipeline, audited.
+
+    form or JSON -> (api_inputs) -> here -> pipeline -> audit
+
+The API and the console share these, so that both allow and refuse the same things.
+"""
+
+from collections.abc import Iterable
+
+from monitor.domain.announcements import GlobalProblem, Maintenance
+from monitor.web.api_inputs import NewGlobalProblem, NewMaintenance, NewUpdate
+from monitor.web.auth import audit
+from monitor.web.parts import Parts
+from monitor.web.problems import FieldError, ProblemError
+
+
+async def acknowledge(parts: Parts, actor: str, incident: str, note: str = "") -> None:
+    """Say that somebody has it."""
+    await parts.pipeline.acknowledge(incident, actor=actor, note=note)
+    await audit(parts, actor, "incident.acknowledge", incident)
+
+
+async def resolve(parts: Parts, actor: str, incident: str, note: str = "") -> None:
+    """Say that it is over."""
+    await parts.pipeline.resolve(incident, actor=actor, note=note)
+    await audit(parts, actor, "incident.resolve", incident)
+
+
+async def note(parts: Parts, actor: str, incident: str, text: str) -> None:
+    """Write into the incident's timeline."""
+    await parts.pipeline.note(incident, actor=actor, text=text)
+    await audit(parts, actor, "incident.note", incident)
+
+
+async def retry(parts: Parts, actor: str, outbox: str) -> None:
+    """Try a failed contact again."""
+    await parts.pipeline.retry(outbox, actor=actor)
+    await audit(parts, actor, "outbox.retry", outbox)
+
+
+async def declare_global(parts: Parts, actor: str, wanted: NewGlobalProblem) -> str:
+    """Declare a problem over many systems and return its incident's id."""
+    _known("components", wanted.components, parts.inventory().components)
+    problem = GlobalProblem(
+        title=wanted.title,
+        body=wanted.body,
+        impact=wanted.impact,
+        components=tuple(dict.fromkeys(wanted.components)),
+        attach=tuple(dict.fromkeys(wanted.attach)),
+        state=wanted.state,
+        next_update_at=wanted.next_update_at,
+    )
+    incident = await parts.pipeline.declare_global(problem, actor=actor)
+    await audit(parts, actor, "global.declare", incident, title=wanted.title)
+    return incident
+
+
+async def update_global(parts: Parts, actor: str, incident: str, wanted: NewUpdate) -> None:
+    """Tell the public how a global problem goes."""
+    await parts.pipeline.update_global(
+        incident,
+        state=wanted.state,
+        body=wanted.body,
+        actor=actor,
+        next_update_at=wanted.next_update_at,
+    )
+    await audit(parts, actor, "global.update", incident, state=str(wanted.state))
+
+
+async def plan_maintenance(parts: Parts, actor: str, wanted: NewMaintenance) -> str:
+    """Put planned work on record and return its id."""
+    inventory = parts.inventory()
+    _known("systems", wanted.systems, inventory.systems)
+    _known("components", wanted.components, inventory.components)
+    maintenance = Maintenance(
+        id=parts.new_id(),
+        title=wanted.title,
+        body=wanted.body,
+        starts_at=wanted.starts_at,
+        ends_at=wanted.ends_at,
+        zone=wanted.zone,
+        systems=tuple(dict.fromkeys(wanted.systems)),
+        components=tuple(dict.fromkeys(wanted.components)),
+        public=wanted.public,
+    )
+    planned = await parts.pipeline.plan_maintenance(maintenance, actor=actor)
+    await audit(parts, actor, "maintenance.plan", planned, title=wanted.title)
+    return planned
+
+
+async def cancel_maintenance(parts: Parts, actor: str, maintenance: str) -> None:
+    """Call planned work off."""
+    await parts.pipeline.cancel_maintenance(maintenance, actor=actor)
+    await audit(parts, actor, "maintenance.cancel", maintenance)
+
+
+async def complete_maintenance(parts: Parts, actor: str, maintenance: str) -> None:
+    """Say that the work is done."""
+    await parts.pipeline.complete_maintenance(maintenance, actor=actor)
+    await audit(parts, actor, "maintenance.complete", maintenance)
+
+
+async def reload_config(parts: Parts, actor: str) -> tuple[str, ...]:
+    """Read the configuration again; return what is wrong with it (then the old one stays in force)."""
+    problems = await parts.reload()
+    await audit(parts, actor, "config.reload", problems=len(problems))
+    return problems
+
+
+def _known(field: str, given: Iterable[str], known: Iterable[str]) -> None:
+    """Refuse ids that the inventory does not know, each by its place."""
+    there = set(known)
+    errors = [
+        FieldError(pointer=f"/{field}/{index}", detail="There is nothing of this name")
+        for index, each in enumerate(given)
+        if each not in there
+    ]
+    if errors:
+        raise ProblemError(422, "The request is not valid.", errors=errors)
