@@ -61,7 +61,7 @@ def require_head(connection: sa.Connection) -> None:
 
 def _refuse_strangers(connection: sa.Connection) -> None:
     at = current(connection)
-    if at is not None and at not in _known():
+    if at is not None and at not in known():
         raise StorageError(
             f"the database is at migration {at}, which this version does not know (it knows {head()}): a newer "
             "Tocsin has written it. Run that version, or restore a backup made before the upgrade."
@@ -70,7 +70,8 @@ def _refuse_strangers(connection: sa.Connection) -> None:
         raise StorageError("the database holds tables of something else: give Tocsin a database of its own")
 
 
-def _known() -> frozenset[str]:
+def known() -> frozenset[str]:
+    """Return every migration this program knows."""
     return frozenset(script.revision for script in _scripts().walk_revisions())
 
 

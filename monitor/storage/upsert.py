@@ -1,4 +1,4 @@
-"""The one statement SQLite and PostgreSQL spell differently in SQLAlchemy: insert unless it exists."""
+"""The one statement SQLite and PostgreSQL spell differently in SQLAlchemy: INSERT .. ON CONFLICT."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,8 +7,12 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 
+def upsert(c: sa.Connection, table: sa.Table) -> postgresql.Insert | sqlite.Insert:
+    """Return an INSERT that knows ``on_conflict_do_update``, ``on_conflict_do_nothing`` and ``excluded``."""
+    return postgresql.insert(table) if c.dialect.name == "postgresql" else sqlite.insert(table)
+
+
 def insert_ignoring(c: sa.Connection, table: sa.Table, row: Mapping[str, Any]) -> bool:
     """Insert a row unless a unique index refuses it; say whether it was inserted."""
-    make = postgresql.insert if c.dialect.name == "postgresql" else sqlite.insert
-    done = c.execute(make(table).values(dict(row)).on_conflict_do_nothing())
+    done = c.execute(upsert(c, table).on_conflict_do_nothing(), dict(row))
     return done.rowcount > 0
