@@ -1,0 +1,331 @@
+"""``http``: a URL answers as it should, in time, with a certificate that lasts.
+
+    resolve + vet -> connect -> tls -> request -> answer -> faults -> observation
+
+A target that cannot be talked to is down and ``unreachable``; one that answers wrongly is down and
+``degraded``; one that answers rightly but late, or whose certificate runs out, is degraded. One address is
+tried; only with ``ip: auto`` and a connection that is refused at once, the other family's. Redirects are
+followed here, not in libcurl, so that each is vetted and none carries our headers to another origin.
+"""
+
+import time
+from asyncio import timeout as within
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+from urllib.parse import quote, urlsplit
+
+import pycurl
+
+from checks.base import CheckType, HttpEngine, Options, Target, Tools
+from checks.certificates import Certificate, chain, days_left, expiry_faults
+from checks.curl import CLOSED, Setting, dial, dialler_of, give, take
+from checks.curl_failures import Attempt, explain
+from checks.dialling import Addresses, Dialler, UnreachableError, plain_host
+from checks.durations import spell
+from checks.http_answer import body_complaints, header_complaints, read_headers, say_ranges
+from checks.http_options import HttpOptions, plain_settings, request_settings
+from checks.texts import tidy
+from checks.trust import tls_settings
+from checks.verdicts import Fault, Measured, cannot_look, observation, slow, unreachable, wrong
+from monitor.domain.findings import Observation, Symptom, Verdict
+
+PORTS: Final = {"http": 80, "https": 443}
+_SAFE_IN_URL: Final = "!#$%&'()*+,/:;=?@[]~"
+_MAX_URL: Final = 4096
+_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+_PHASES: Final = (
+    ("resolve", None, pycurl.NAMELOOKUP_TIME_T),
+    ("connect", pycurl.NAMELOOKUP_TIME_T, pycurl.CONNECT_TIME_T),
+    ("tls", pycurl.CONNECT_TIME_T, pycurl.APPCONNECT_TIME_T),
+    ("processing", pycurl.PRETRANSFER_TIME_T, pycurl.STARTTRANSFER_TIME_T),
+    ("transfer", pycurl.STARTTRANSFER_TIME_T, pycurl.TOTAL_TIME_T),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a URL points to."""
+
+    url: str
+    scheme: str
+    host: str
+    port: int
+
+    @property
+    def origin(self) -> tuple[str, str, int]:
+        """Return what must be equal for headers to be sent again."""
+        return self.scheme, self.host, self.port
+
+    def at(self, address: str) -> str:
+        """Say the place with its resolved address: ``127.0.0.1:80``, ``host (127.0.0.1:80)``."""
+        where = f"[{address}]:{self.port}" if ":" in address else f"{address}:{self.port}"
+        return where if address == self.host else f"{self.host} ({where})"
+
+
+def read_url(text: str) -> Place:
+    """Read a target or a redirect; raise ``ValueError`` with a sentence for what is not looked at."""
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError as error:
+        raise ValueError(f"{tidy(text)!r} is no URL: {error}") from error
+    if parts.scheme not in PORTS or len(text) > _MAX_URL or not text.isprintable() or " " in text:
+        raise ValueError(f"{tidy(text)!r} is no URL as http://host/path or https://host/path")
+    if "@" in parts.netloc:
+        raise ValueError("put the name and password into headers, not into the URL, which is shown on pages")
+    host = plain_host(parts.hostname or "")
+    shown = f"[{host}]" if ":" in host else host
+    rest = quote(parts.path or "/", safe=_SAFE_IN_URL)
+    query = f"?{quote(parts.query, safe=_SAFE_IN_URL)}" if parts.query else ""
+    where = shown if port is None else f"{shown}:{port}"
+    url = f"{parts.scheme}://{where}{rest}{query}"
+    return Place(url=url, scheme=parts.scheme, host=host, port=port or PORTS[parts.scheme])
+
+
+@dataclass(slots=True)
+class _Answer:
+    """What has come in during one look, no more of it than ``limit``."""
+
+    limit: int
+    chunks: list[bytes] = field(default_factory=list[bytes])
+    lines: list[bytes] = field(default_factory=list[bytes])
+    size: int = 0
+    cut: bool = False
+
+    def write(self, chunk: bytes) -> int:
+        """Keep a piece; returning less than its length makes libcurl stop reading."""
+        room = self.limit - self.size
+        if len(chunk) > room:
+            chunk, self.cut = chunk[:room], True
+        self.chunks.append(chunk)
+        self.size += len(chunk)
+        return -1 if self.cut else len(chunk)
+
+
+@dataclass(slots=True)
+class _Look:
+    """The state of one look, over all its hops."""
+
+    place: Place
+    began: float
+    settings: tuple[Setting, ...]
+    answer: _Answer
+    address: str = ""
+    status: int = 0
+    resolving: float = 0.0
+    phases: dict[str, float] = field(default_factory=dict[str, float])
+    certificate: Certificate | None = None
+
+
+class HttpCheck:
+    """Fetches one URL; remembers only the certificate of a connection it keeps."""
+
+    __slots__ = (
+        "_certificate",
+        "_dialler",
+        "_engine",
+        "_fixed",
+        "_limit",
+        "_options",
+        "_place",
+        "_settings",
+        "_target",
+        "_tls",
+    )
+
+    def __init__(
+        self, target: Target, options: HttpOptions, engine: HttpEngine | None, variables: Mapping[str, str]
+    ) -> None:
+        """Prepare all that is the same in every look; raise ``ValueError`` for a bad target."""
+        self._target = target
+        self._options = options
+        self._engine = engine
+        self._dialler: Dialler = dialler_of(engine)
+        self._place = read_url(target.target)
+        self._fixed = self._dialler.literal(self._place.host)
+        self._tls = tls_settings(verify=options.verify, ca_file=options.ca_file)
+        self._settings = request_settings(options, target.every, variables)
+        # Ours ends just before the caller's hard limit, so that the reason is known.
+        self._limit = target.timeout - min(0.1, target.timeout / 20)
+        self._certificate: Certificate | None = None
+
+    async def observe(self, now: datetime) -> Observation:
+        """Fetch the URL once and judge what came."""
+        if self._engine is None:
+            faults = [cannot_look("this process has no HTTP engine")]
+            return observation(self._target, now, faults, Measured(), "")
+        look = _Look(self._place, time.monotonic(), self._settings, _Answer(self._options.max_bytes))
+        faults = await self._follow(look, self._engine)
+        seconds = time.monotonic() - look.began
+        if look.certificate is not None:
+            self._certificate = look.certificate
+        if not faults:
+            faults = list(self._faults(look, now, seconds))
+        measured = Measured(seconds=seconds, phases=look.phases, values=self._values(look, now))
+        return observation(
+            self._target, now, self._dated(faults, look, now), measured, f"status {look.status}"
+        )
+
+    async def _follow(self, look: _Look, engine: HttpEngine) -> list[Fault]:
+        """Fetch, hop by hop; return why it ended early, or nothing."""
+        for hop in range(self._options.follow_redirects + 1):
+            onward, faults = await self._hop(look, engine)
+            if faults or onward is None or not self._options.follow_redirects:
+                return faults
+            if hop == self._options.follow_redirects:
+                return [wrong(f"more than {hop} redirect{'s' * (hop != 1)}, the last to {tidy(onward)}")]
+            try:
+                self._redirect(look, read_url(onward))
+            except ValueError as error:
+                return [wrong(f"redirected to something that is not followed: {error}")]
+        return []
+
+    def _redirect(self, look: _Look, place: Place) -> None:
+        changes_method = look.status not in (307, 308) and self._options.verb not in ("GET", "HEAD")
+        if changes_method or place.origin != look.place.origin:
+            look.settings = plain_settings(self._options, self._target.every)
+        look.place = place
+        look.answer = _Answer(self._options.max_bytes)
+
+    async def _hop(self, look: _Look, engine: HttpEngine) -> tuple[str | None, list[Fault]]:
+        """Make one request; return where it redirects to, and what went wrong."""
+        try:
+            addresses = await self._addresses(look)
+        except (UnreachableError, ValueError) as error:
+            return None, [unreachable(str(error))]
+        handle = take(look.settings)
+        try:
+            code = await self._fetch(look, handle, engine, addresses)
+            return _outcome(code, look, handle, self._attempt(look))
+        finally:
+            give(handle)
+
+    async def _addresses(self, look: _Look) -> Addresses:
+        host = look.place.host
+        addresses = self._fixed if look.place is self._place else self._dialler.literal(host)
+        if addresses:
+            return addresses
+        began = time.monotonic()
+        try:
+            async with within(self._left(look)):
+                return await self._dialler.locate(host, self._options.ip)
+        except TimeoutError:
+            sentence = f"the name {host} was not resolved within {spell(self._target.timeout)}"
+            raise UnreachableError(sentence) from None
+        finally:
+            look.resolving += time.monotonic() - began
+            look.phases["resolve"] = look.resolving
+
+    async def _fetch(self, look: _Look, handle: pycurl.Curl, engine: HttpEngine, addresses: Addresses) -> int:
+        place, answer = look.place, look.answer
+        handle.setopt(pycurl.URL, place.url)
+        handle.setopt(pycurl.WRITEFUNCTION, answer.write)
+        if self._options.header:
+            handle.setopt(pycurl.HEADERFUNCTION, answer.lines.append)
+        if place.scheme == "https":
+            for option, value in self._tls:
+                handle.setopt(option, value)
+        code = CLOSED
+        for address in addresses:
+            look.address = address
+            handle.setopt(*dial(address, place.port))
+            handle.setopt(pycurl.TIMEOUT_MS, max(1, int(1000 * self._left(look))))
+            code = await engine.perform(handle)
+            if code != pycurl.E_COULDNT_CONNECT:
+                break
+        return code
+
+    def _left(self, look: _Look) -> float:
+        return self._limit - (time.monotonic() - look.began)
+
+    def _attempt(self, look: _Look) -> Attempt:
+        place = look.place
+        return Attempt(
+            place=place.at(look.address),
+            host=place.host,
+            timeout=self._target.timeout,
+            tls=place.scheme == "https",
+        )
+
+    def _faults(self, look: _Look, now: datetime, seconds: float) -> Iterator[Fault]:
+        """Yield all that is wrong with an answer that came whole."""
+        options, answer = self._options, look.answer
+        if not any(first <= look.status <= last for first, last in options.status):
+            yield wrong(f"status was {look.status}, expected {say_ranges(options.status)}")
+        if options.header:
+            yield from map(wrong, header_complaints(read_headers(answer.lines), options.header))
+        if options.body is not None or options.json_:
+            body = b"".join(answer.chunks)
+            yield from map(wrong, body_complaints(body, options.body, options.json_, cut=answer.cut))
+        yield from self._lateness(seconds)
+        days = self._days(look, now)
+        if days is not None:
+            yield from expiry_faults(days, options.certificate)
+
+    def _lateness(self, seconds: float) -> Iterator[Fault]:
+        warn, fail = self._options.latency.warn, self._options.latency.fail
+        if fail is not None and seconds > fail:
+            yield wrong(f"took {spell(seconds)}, the limit is {spell(fail)}")
+        elif warn is not None and seconds > warn:
+            yield slow(f"took {spell(seconds)}, expected within {spell(warn)}")
+
+    def _days(self, look: _Look, now: datetime) -> float | None:
+        if look.place.scheme != "https" or self._certificate is None:
+            return None
+        return self._certificate.days(now)
+
+    def _dated(self, faults: list[Fault], look: _Look, now: datetime) -> list[Fault]:
+        """Add when the certificate expired to a look that failed for it."""
+        days = look.certificate.days(now) if look.certificate else 0.0
+        if days >= 0 or not any(fault.symptom is Symptom.UNREACHABLE for fault in faults):
+            return faults
+        return [*faults, Fault(Verdict.DEGRADED, Symptom.CERTIFICATE_EXPIRING, days_left(days))]
+
+    def _values(self, look: _Look, now: datetime) -> dict[str, float | str]:
+        values: dict[str, float | str] = {"size": look.answer.size}
+        if look.status:
+            values["status"] = look.status
+        if look.address:
+            values["ip"] = look.address
+        days = self._days(look, now)
+        if days is not None:
+            values["certificate_days"] = round(days, 2)
+        return values
+
+
+def _outcome(code: int, look: _Look, handle: pycurl.Curl, attempt: Attempt) -> tuple[str | None, list[Fault]]:
+    """Read off the handle what it measured, where it was sent on to, and what went wrong."""
+    look.status = handle.getinfo(pycurl.RESPONSE_CODE)
+    _add_phases(look, handle)
+    if attempt.tls:
+        look.certificate = next(iter(chain(handle)), look.certificate)
+    if code == CLOSED:
+        return None, [cannot_look("the HTTP engine was closed")]
+    if code and not (code == pycurl.E_WRITE_ERROR and look.answer.cut):
+        return None, [explain(code, handle, attempt)]
+    return (handle.getinfo(pycurl.REDIRECT_URL) if look.status in _REDIRECTS else None), []
+
+
+def _add_phases(look: _Look, handle: pycurl.Curl) -> None:
+    """Add this hop's phases, in seconds; one that was not reached is left out."""
+    phases = look.phases
+    for name, start, end in _PHASES:
+        ended = handle.getinfo(end)
+        if ended:
+            started = handle.getinfo(start) if start is not None else 0
+            phases[name] = phases.get(name, 0.0) + max(0, ended - started) / 1e6
+
+
+class HttpType:
+    """How ``http`` is registered."""
+
+    options: type[Options] = HttpOptions
+
+    def build(self, target: Target, options: HttpOptions, tools: Tools) -> HttpCheck:
+        """Make a check; raise ``ValueError`` with a sentence for a bad target."""
+        return HttpCheck(target, options, tools.http, tools.variables)
+
+
+TYPE: CheckType = HttpType()
