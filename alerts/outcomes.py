@@ -53,7 +53,11 @@ class Patience:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One request. ``safe``: it changes nothing at the far end, so a lost answer is no riddle."""
+    """One request.
+
+    ``safe``: it changes nothing at the far end, so a lost answer is no riddle. ``meanings``: what a status
+    means here, as a sentence for the person who reads why a contact failed.
+    """
 
     method: str
     url: str
@@ -62,6 +66,7 @@ class Request:
     form: Sequence[tuple[str, str]] | None = None
     document: object = None
     safe: bool = False
+    meanings: Mapping[int, str] = field(default_factory=dict[int, str])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,7 +154,7 @@ def judge_status(
         return None
     for_good = status in REFUSED_FOR_GOOD or status in MOVED
     return DeliveryError(
-        f"{_place(request)} answered {status}{_explanation(body)}",
+        f"{_meaning(request, status)}{_place(request)} answered {status}{_explanation(body)}",
         permanent=for_good,
         ambiguous=not (for_good or status in REFUSED_FOR_NOW or request.safe),
         retry_after=retry_after(headers),
@@ -215,6 +220,10 @@ def _place(request: Request) -> str:
     """Name the request without its query, which may hold what is nobody's business."""
     parts = urlsplit(request.url)
     return f"{request.method} {parts.scheme}://{parts.hostname}{parts.path}"
+
+
+def _meaning(request: Request, status: int) -> str:
+    return f"{request.meanings[status]}: " if status in request.meanings else ""
 
 
 def _explanation(body: bytes) -> str:
