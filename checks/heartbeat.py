@@ -1,0 +1,150 @@
+"""``heartbeat``: a job elsewhere pings us; silence is the alarm.
+
+There is no target to contact: the pings come in over HTTP (``/ping/{uuid}``) and are rows; a look reads the
+last of them and :func:`judge` decides. Since nothing but rows and ``now`` is read, a restart forgets nothing.
+
+    the last run failed            -> down at once
+    started, not ended in max_run  -> down
+    silent > period + grace        -> down
+    silent > period                -> up, "late"
+    otherwise                      -> up
+
+A failure stands until a success: a new start does not take it back. A heartbeat that was never pinged is not
+exempt: its first period counts from its creation, since a job that never ran is the likeliest to be forgotten.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import Field
+
+from checks.base import CheckType, LastPing, Options, Target, Tools
+from checks.durations import Duration, spell
+from monitor.domain.findings import Observation, Symptom, Verdict
+
+MAX_DETAIL = 200
+
+
+class HeartbeatOptions(Options):
+    """The keys of a ``heartbeat`` check."""
+
+    uuid: Annotated[UUID, Field(description="The address of its pings: /ping/{uuid}.")]
+    period: Annotated[Duration, Field(gt=0, description="How often a ping is expected.")]
+    grace: Annotated[Duration, Field(description="How late a ping may be.")] = 60.0
+    max_run: Annotated[
+        Duration | None,
+        Field(gt=0, description="How long a run may take from /start to its end; unbounded by default."),
+    ] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeartbeatCheck:
+    """Reads the last ping of one heartbeat."""
+
+    target: Target
+    options: HeartbeatOptions
+    last_ping: Callable[[str], Awaitable[LastPing]]
+
+    async def observe(self, now: datetime) -> Observation:
+        """Look up the last ping and judge it."""
+        last = await self.last_ping(str(self.options.uuid))
+        return judge(
+            last, self.options, now, check=self.target.name, symptom=self.target.symptom or Symptom.OTHER
+        )
+
+
+def judge(
+    last: LastPing,
+    options: HeartbeatOptions,
+    now: datetime,
+    *,
+    check: str = "",
+    symptom: Symptom = Symptom.OTHER,
+) -> Observation:
+    """Say what the last ping means at ``now``."""
+    silent = _since(last.last_success or last.created_at, now)
+    trouble = _failure(last) or _overrun(last, options, now) or _silence(last, options, silent)
+    values: dict[str, float | str] = {"silent": silent}
+    if last.exit_status is not None:
+        values["exit_status"] = last.exit_status
+    return Observation(
+        check=check,
+        at=now,
+        verdict=Verdict.DOWN if trouble else Verdict.UP,
+        symptom=symptom if trouble else None,
+        detail=trouble or _fine(last, options, silent),
+        values=values,
+    )
+
+
+def _failure(last: LastPing) -> str:
+    """Say that the last run to end has failed; of two ends at one instant the failure counts."""
+    if last.last_failure is None or (last.last_success and last.last_success > last.last_failure):
+        return ""
+    status = f" with exit status {last.exit_status}" if last.exit_status else ""
+    words = " ".join(last.detail.split())[:MAX_DETAIL]
+    return f"the last run failed{status}" + (f": {words}" if words else "")
+
+
+def _overrun(last: LastPing, options: HeartbeatOptions, now: datetime) -> str:
+    if options.max_run is None or not _running(last):
+        return ""
+    running = _since(last.last_start or now, now)
+    if running <= options.max_run:
+        return ""
+    return f"started {spell(running)} ago and has not ended (at most {spell(options.max_run)})"
+
+
+def _silence(last: LastPing, options: HeartbeatOptions, silent: float) -> str:
+    if silent <= options.period + options.grace:
+        return ""
+    return f"{_no_ping(last, silent)} ({_promise(options)})"
+
+
+def _fine(last: LastPing, options: HeartbeatOptions, silent: float) -> str:
+    if silent > options.period:
+        return f"late: {_no_ping(last, silent)} ({_promise(options)})"
+    if _running(last):
+        return "running"
+    if last.last_success is None:
+        return f"waiting for its first ping ({_promise(options)})"
+    return f"last ping {spell(silent)} ago"
+
+
+def _no_ping(last: LastPing, silent: float) -> str:
+    if last.last_success is None:
+        return f"never pinged in the {spell(silent)} since it was set up"
+    return f"no ping for {spell(silent)}"
+
+
+def _promise(options: HeartbeatOptions) -> str:
+    return f"period {spell(options.period)}, grace {spell(options.grace)}"
+
+
+def _running(last: LastPing) -> bool:
+    """Say whether a run has started and not ended."""
+    ends = [end for end in (last.last_success, last.last_failure) if end is not None]
+    return last.last_start is not None and all(last.last_start > end for end in ends)
+
+
+def _since(then: datetime, now: datetime) -> float:
+    """Return the seconds since, never negative: a clock set back makes nobody late."""
+    return max(0.0, (now - then).total_seconds())
+
+
+class HeartbeatType:
+    """How ``heartbeat`` is registered."""
+
+    options = HeartbeatOptions
+
+    def build(self, target: Target, options: HeartbeatOptions, tools: Tools) -> HeartbeatCheck:
+        """Make a check; raise ``ValueError`` where there is no record of pings to read."""
+        if tools.last_ping is None:
+            raise ValueError("a heartbeat needs the record of pings, which only the running service has")
+        return HeartbeatCheck(target=target, options=options, last_ping=tools.last_ping)
+
+
+TYPE: CheckType = HeartbeatType()
