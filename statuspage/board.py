@@ -58,6 +58,8 @@ class Line:
     last_known: str | None  # told only while the state is unknown because our data is old
     since: datetime | None
     problem: str | None
+    first_seen: datetime
+    changed_at: datetime
     uptime: str
     unknown: str  # how long of the 90 days nothing is known; empty when it is nothing worth a word
     bars: Bars
@@ -83,6 +85,7 @@ class Told:
     open: bool
     due: datetime | None
     overdue: bool
+    ended: datetime | None
     lasted: str
 
 
@@ -194,13 +197,15 @@ def _told(problem: PublicProblem, names: Mapping[str, str], now: datetime) -> To
     impact = problem.impact if problem.impact in IMPLIED else "minor"
     still = problem.state not in OVER
     due = problem.updates[0].next_update_at if problem.updates and still else None
+    ended = _end(problem)
     return Told(
         problem=replace(problem, impact=impact),
         names=_named(problem.components, names),
         open=still,
         due=due,
         overdue=due is not None and due < now,
-        lasted=when.lasting((_end(problem) or now) - problem.opened_at),
+        ended=ended,
+        lasted=when.lasting((ended or now) - problem.opened_at),
     )
 
 
@@ -268,7 +273,9 @@ def _lines(
     for component in site.components:
         own = [(change.at, known(change.status)) for change in changes.get(component.id, ())]
         held = spans(own, start=start, end=now, known_until=until)
-        found.append(_line(component, held, days, site, now, speaking))
+        line = _line(component, held, days, site, now, speaking)
+        born = record.first_seen.get(component.id, site.since)
+        found.append(replace(line, first_seen=born, changed_at=own[-1][0] if own else born))
     return found
 
 
@@ -293,6 +300,8 @@ def _line(
         last_known=held[-2].status if blind else None,
         since=held[-1].start if status == recorded and (len(held) > 1 or status != UNKNOWN) else None,
         problem=problem,
+        first_seen=site.since,
+        changed_at=site.since,
         uptime=percent(whole.uptime(site.accounting)),
         unknown=_unknown(held),
         bars=bars(days, by_day(held, days, site.tz, now)),
@@ -362,7 +371,8 @@ def _past(
 def _changed_at(record: PublicRecord, site: Site) -> datetime:
     """Return when anything shown last changed: what the feeds and the API say as ``updated``."""
     problems = [at for p in record.problems[:1] for at in (p.opened_at, p.resolved_at) if at]
-    told = [u.at for thing in (*record.problems, *record.maintenances) for u in thing.updates[:1]]
+    told = [update.at for problem in record.problems for update in problem.updates[:1]]
+    told += [update.at for work in record.maintenances for update in work.updates[:1]]
     works = [work.updated_at for work in record.maintenances]
     changes = [change.at for change in record.changes[-1:]]
     return max([*problems, *told, *works, *changes], default=site.since)

@@ -1,0 +1,182 @@
+"""Feeds that people subscribe to: Atom, RSS and a calendar of planned work. Pure.
+
+Ids are ``tag:`` URIs (RFC 4151) and never change; ``updated`` is the newest word, so that a reader
+shows an incident again with every update. Times in the calendar are UTC, which needs no zone tables.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from urllib.parse import urlsplit
+from xml.etree import ElementTree as ET
+
+import icalendar
+from markupsafe import Markup, escape
+
+from monitor.storage.public import PublicUpdate
+from statuspage import links
+from statuspage.board import Board, Told, Work
+from statuspage.when import moment, utc_text
+
+ATOM_NS = "http://www.w3.org/2005/Atom"
+NEWEST = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One item of a feed."""
+
+    tag: str
+    url: str
+    title: str
+    published: datetime
+    updated: datetime
+    html: str
+
+
+def entries(board: Board) -> list[Entry]:
+    """Return problems and works as items, the newest word first."""
+    found = [_of_problem(board, told) for told in board.problems]
+    found += [_of_work(board, work) for work in board.works]
+    return sorted(found, key=lambda entry: entry.updated, reverse=True)[:NEWEST]
+
+
+def _of_problem(board: Board, told: Told) -> Entry:
+    problem = told.problem
+    newest = max(
+        [problem.opened_at, *(update.at for update in problem.updates), *([told.ended] if told.ended else [])]
+    )
+    return Entry(
+        _tag(board, problem.opened_at, f"incident/{problem.id}"),
+        board.site.url + links.problem_path(problem.id),
+        f"{problem.title} ({problem.state})",
+        problem.opened_at,
+        newest,
+        _affects(told.names) + _words(board, problem.updates),
+    )
+
+
+def _of_work(board: Board, work: Work) -> Entry:
+    plan = work.maintenance
+    span = f"{moment(plan.starts_at, board.site.tz)} to {moment(plan.ends_at, board.site.tz)}"
+    lead = Markup("<p><strong>{}</strong></p><p>{}</p>").format(span, plan.body)
+    return Entry(
+        _tag(board, plan.created_at, f"maintenance/{plan.id}"),
+        board.site.url + links.work_path(plan.id),
+        f"Maintenance: {plan.title} ({work.status.replace('_', ' ')})",
+        plan.created_at,
+        max([plan.updated_at, *(update.at for update in plan.updates)]),
+        lead + _affects(work.names) + _words(board, plan.updates),
+    )
+
+
+def _tag(board: Board, born: datetime, name: str) -> str:
+    host = urlsplit(board.site.url).hostname or "localhost"
+    return f"tag:{host},{born.astimezone(UTC):%Y-%m-%d}:{name}"
+
+
+def _affects(names: tuple[str, ...]) -> Markup:
+    return Markup("<p>Affects: {}</p>").format(", ".join(names)) if names else Markup()
+
+
+def _words(board: Board, updates: Iterable[PublicUpdate]) -> Markup:
+    """Write the updates as escaped paragraphs."""
+    paragraph = Markup("<p><strong>{}</strong>, {}<br/>{}</p>")
+    lines = Markup("<br/>")
+    return Markup().join(
+        paragraph.format(
+            update.status.replace("_", " ").capitalize(),
+            moment(update.at, board.site.tz),
+            lines.join(escape(line) for line in update.body.split("\n")),
+        )
+        for update in updates
+    )
+
+
+def atom(board: Board) -> bytes:
+    """Write the Atom feed (RFC 4287)."""
+    site = board.site
+    feed = ET.Element("feed", {"xmlns": ATOM_NS, "xml:lang": "en"})
+    _add(feed, "id", _tag(board, site.since, "feed"))
+    _add(feed, "title", site.title)
+    _add(feed, "updated", utc_text(board.changed_at))
+    author = ET.SubElement(feed, "author")
+    _add(author, "name", site.title)
+    ET.SubElement(
+        feed, "link", {"rel": "self", "type": "application/atom+xml", "href": f"{site.url}/feed.atom"}
+    )
+    ET.SubElement(feed, "link", {"rel": "alternate", "type": "text/html", "href": f"{site.url}/"})
+    for entry in entries(board):
+        item = ET.SubElement(feed, "entry")
+        _add(item, "id", entry.tag)
+        _add(item, "title", entry.title)
+        _add(item, "published", utc_text(entry.published))
+        _add(item, "updated", utc_text(entry.updated))
+        ET.SubElement(item, "link", {"rel": "alternate", "type": "text/html", "href": entry.url})
+        _add(item, "content", entry.html).set("type", "html")
+    return _xml(feed)
+
+
+def rss(board: Board) -> bytes:
+    """Write the RSS 2.0 feed."""
+    site = board.site
+    root = ET.Element("rss", {"version": "2.0", "xmlns:atom": ATOM_NS})
+    channel = ET.SubElement(root, "channel")
+    _add(channel, "title", site.title)
+    _add(channel, "link", f"{site.url}/")
+    _add(channel, "description", site.description or f"Incidents and planned maintenance of {site.title}")
+    _add(channel, "language", "en")
+    _add(channel, "lastBuildDate", format_datetime(board.changed_at.astimezone(UTC), usegmt=True))
+    self_link = {"rel": "self", "type": "application/rss+xml", "href": f"{site.url}/feed.rss"}
+    ET.SubElement(channel, "atom:link", self_link)
+    for entry in entries(board):
+        item = ET.SubElement(channel, "item")
+        _add(item, "title", entry.title)
+        _add(item, "link", entry.url)
+        _add(item, "guid", entry.tag).set("isPermaLink", "false")
+        _add(item, "pubDate", format_datetime(entry.updated.astimezone(UTC), usegmt=True))
+        _add(item, "description", entry.html)
+    return _xml(root)
+
+
+def ics(board: Board, works: Iterable[Work]) -> bytes:
+    """Write works as a calendar (RFC 5545); a cancelled one stays in it as cancelled."""
+    calendar = icalendar.Calendar()
+    calendar.add("prodid", "-//Tocsin//status page//EN")
+    calendar.add("version", "2.0")
+    calendar.add("x-wr-calname", f"{board.site.title}: planned maintenance")
+    calendar.add("refresh-interval", timedelta(hours=1), parameters={"VALUE": "DURATION"})
+    for work in works:
+        calendar.add_component(_event(board, work))
+    written: bytes = calendar.to_ical()
+    return written
+
+
+def _event(board: Board, work: Work) -> icalendar.Event:
+    plan, host = work.maintenance, urlsplit(board.site.url).hostname or "localhost"
+    event = icalendar.Event()
+    event.add("uid", f"{plan.id}@{host}")
+    event.add("dtstamp", plan.updated_at.astimezone(UTC))
+    event.add("last-modified", plan.updated_at.astimezone(UTC))
+    event.add("sequence", len(plan.updates))
+    event.add("dtstart", plan.starts_at.astimezone(UTC).replace(microsecond=0))
+    event.add("dtend", plan.ends_at.astimezone(UTC).replace(microsecond=0))
+    event.add("summary", plan.title)
+    affects = f"\n\nAffects: {', '.join(work.names)}" if work.names else ""
+    event.add("description", plan.body + affects)
+    event.add("url", board.site.url + links.work_path(plan.id))
+    event.add("status", "CANCELLED" if work.status == "cancelled" else "CONFIRMED")
+    event.add("transp", "TRANSPARENT")
+    return event
+
+
+def _add(parent: ET.Element, name: str, text: str) -> ET.Element:
+    child = ET.SubElement(parent, name)
+    child.text = text
+    return child
+
+
+def _xml(root: ET.Element) -> bytes:
+    written: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
+    return written

@@ -1,0 +1,126 @@
+"""The public site in memory: rendered when something changes, served as bytes.
+
+    load() -> board.build -> Renderer -> {path: Page(bytes, gzip, ETag)}      requests only look up
+
+A request costs a dictionary look-up: no database, no template, no compression. If a refresh fails the
+last good pages stay; but their age is watched, so old pages are never served as if they were fresh.
+"""
+
+import asyncio
+import gzip
+import hashlib
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from monitor.storage.public import PublicRecord
+from statuspage.board import Board, Site, build
+from statuspage.render import Document, Renderer
+
+Load = Callable[[], Awaitable[PublicRecord]]
+Clock = Callable[[], datetime]
+LEAST_GZIP = 512  # below this compression gains nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One path's answer, ready to be sent."""
+
+    type: str
+    body: bytes
+    packed: bytes | None
+    etag: str
+
+    @property
+    def packed_etag(self) -> str:
+        """The ETag of the compressed form: another representation needs another strong tag."""
+        return f'{self.etag[:-1]}-gz"'
+
+
+@dataclass(slots=True, init=False)
+class PublicPages:
+    """Every fixed path of the public site, pre-rendered.
+
+    ``load`` reads the record, ``clock`` tells now, ``freshness`` (optional) tells when the engine last
+    completed a cycle: the newer of it and the record's newest look is what the page calls its data.
+    """
+
+    site: Site
+    _load: Load
+    _clock: Clock
+    _freshness: Callable[[], datetime | None]
+    _renderer: Renderer
+    _pages: Mapping[str, Page]
+    _record: PublicRecord
+    _built_at: datetime | None
+    _turn: asyncio.Lock
+
+    def __init__(
+        self, load: Load, clock: Clock, site: Site, *, freshness: Callable[[], datetime | None] | None = None
+    ) -> None:
+        """Hold nothing yet: await :meth:`refresh` before serving."""
+        self.site = replace(site, url=site.url.rstrip("/"))
+        self._load, self._clock = load, clock
+        self._freshness = freshness or (lambda: None)
+        self._renderer = Renderer()
+        self._pages = {}
+        self._record = PublicRecord()
+        self._built_at = None
+        self._turn = asyncio.Lock()
+
+    async def refresh(self) -> None:
+        """Read the record and render what changed, off the loop; one refresh at a time.
+
+        Raises what ``load`` raises, but first renders the last record again as of now, so that the
+        pages tell their own age while the database is away.
+        """
+        async with self._turn:
+            try:
+                self._record = await self._load()
+            finally:
+                await self._render()
+
+    async def _render(self) -> None:
+        now = self._clock()
+        board = self.board(now)
+        self._pages = await asyncio.to_thread(self._packed, board)
+        self._built_at = now
+
+    def board(self, now: datetime) -> Board:
+        """Return the board of the record last read, as of now."""
+        looks = [at for at in (self._record.looked_at, self._freshness()) if at is not None]
+        return build(replace(self._record, looked_at=max(looks, default=None)), self.site, now)
+
+    def get(self, path: str) -> Page | None:
+        """Return what a path answers; None when there is nothing."""
+        return self._pages.get(path)
+
+    def paths(self) -> tuple[str, ...]:
+        """Return every path there is."""
+        return tuple(self._pages)
+
+    @property
+    def age(self) -> timedelta | None:
+        """How long ago the pages were rendered; None before the first time (readiness, a gauge)."""
+        return self._clock() - self._built_at if self._built_at else None
+
+    def documents(self, renderer: Renderer) -> dict[str, Document]:
+        """Render the record last read with another way of linking (the static export)."""
+        return renderer.site(self.board(self._clock()))
+
+    def _packed(self, board: Board) -> dict[str, Page]:
+        """Render and compress; a document that is the same object as before keeps its page."""
+        return {path: self._page(path, document) for path, document in self._renderer.site(board).items()}
+
+    def _page(self, path: str, document: Document) -> Page:
+        before = self._pages.get(path)
+        if before is not None and before.body == document.body:
+            return before
+        return packed(document)
+
+
+def packed(document: Document) -> Page:
+    """Compress a document and give it a strong ETag."""
+    etag = f'"{hashlib.sha256(document.body).hexdigest()[:20]}"'
+    small = gzip.compress(document.body, 6, mtime=0) if len(document.body) >= LEAST_GZIP else None
+    return Page(document.type, document.body, small, etag)
