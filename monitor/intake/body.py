@@ -158,13 +158,14 @@ _NO_BRACKET = bytes(set(range(256)) - set(b"[]{}"))
 _ESCAPE = re.compile(
     rb"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<lone>\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
 )
+_MANY_DIGITS = re.compile(rb"(\d{300})\d+")
 
 
 def parse_json(data: Body, *, depth: int = DEPTH) -> object:
     """Return the JSON value of a body or refuse it: damaged, too deep, NaN.
 
     What is only ugly is repaired, so that no crash is lost over one character: bytes that are no UTF-8 and
-    lone surrogates become U+FFFD.
+    lone surrogates become U+FFFD, and a number of hundreds of digits is cut.
     """
     try:
         value: object = orjson.loads(data)
@@ -181,7 +182,8 @@ def parse_json(data: Body, *, depth: int = DEPTH) -> object:
 
 def _repaired(data: Body) -> bytes:
     text = bytes(data).decode("utf-8", "replace").encode()
-    return _ESCAPE.sub(lambda found: rb"\ufffd" if found["lone"] else found.group(), text)
+    whole = _ESCAPE.sub(lambda found: rb"\ufffd" if found["lone"] else found.group(), text)
+    return _MANY_DIGITS.sub(rb"\1", whole)
 
 
 def _deeper(data: Body, depth: int) -> bool:

@@ -60,17 +60,17 @@ class _Zlib:
                 self._start = data
                 return
             self._z = zlib.decompressobj(zlib.MAX_WBITS if _has_zlib_frame(data) else -zlib.MAX_WBITS)
-        full = False
-        while data or full:
-            if self._z.eof:
+        z, full = self._z, False
+        while data or (full and not z.eof):
+            if z.eof:
                 raise _damaged("there is something after the end of the compressed data")
             try:
-                piece = self._z.decompress(data, PIECE)
+                piece = z.decompress(data, PIECE)
             except zlib.error as error:
                 raise _damaged("the compressed data is damaged") from error
-            rest = self._z.unused_data if self._z.eof else self._z.unconsumed_tail
+            rest = z.unused_data or z.unconsumed_tail
             self.consumed += len(data) - len(rest)
-            data, full = rest, len(piece) == PIECE and not self._z.eof
+            data, full = rest, len(piece) == PIECE
             yield piece
 
     def finish(self) -> None:

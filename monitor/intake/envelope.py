@@ -1,0 +1,171 @@
+r"""The Sentry envelope, bytes in, values out.
+
+    header \n { item header \n payload [\n] }        (the last newline may be missing)
+
+An item whose header has a ``length`` has exactly that many bytes, then a newline or the end; one without
+runs to the next newline or the end. ``\r`` is payload. Unknown items and header keys are passed over: a
+newer SDK must not lose its crash. What breaks the grammar is refused whole, before anything is recorded.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from monitor.errors import RefusedError
+from monitor.intake.body import Body, parse_json
+
+ITEM_HEADER = 8 * 1024
+HEADER = 64 * 1024
+ITEMS = 100
+EVENT = 2 * 1024 * 1024
+_SMALL_ITEM = 64 * 1024
+_MOST_LOST = 1_000_000
+
+_EVENT_ID = re.compile(r"[0-9a-fA-F]{32}|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_LOST_CRASHES = frozenset({"error", "default", "crash", "security"})
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One item: its header and its payload, untouched."""
+
+    header: Mapping[str, object]
+    payload: Body
+
+    @property
+    def type(self) -> str:
+        """Return the item's type, "" when it has none."""
+        kind = self.header.get("type")
+        return kind if isinstance(kind, str) else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envelope:
+    """What an envelope brought. ``discarded`` counts by item type what Tocsin has no use for.
+
+    ``lost`` counts by reason the crashes the client says it threw away before they reached us.
+    """
+
+    event_id: str | None
+    dsn: str | None
+    events: tuple[Mapping[str, object], ...] = ()
+    attachments: tuple[str, ...] = ()
+    minidumps: int = 0
+    check_ins: int = 0
+    discarded: Mapping[str, int] = field(default_factory=dict[str, int])
+    lost: Mapping[str, int] = field(default_factory=dict[str, int])
+
+
+def parse_envelope(data: Body) -> Envelope:
+    """Return what the envelope brought, or refuse it: 400 malformed, 413 an item beyond its bound."""
+    header, at = _header_line(data, 0, HEADER)
+    events: list[Mapping[str, object]] = []
+    attachments: list[str] = []
+    minidumps = 0
+    counts: Counter[str] = Counter()
+    lost: Counter[str] = Counter()
+    for item in _items(data, at):
+        if item.type == "event":
+            events.append(_event(item.payload))
+        elif item.type == "attachment":
+            attachments.append(_attachment(item.header))
+            minidumps += item.header.get("attachment_type") == "event.minidump"
+        elif item.type == "client_report":
+            lost.update(_lost(item.payload))
+        else:
+            counts[item.type[:40] or "unknown"] += 1
+    dsn = header.get("dsn")
+    return Envelope(
+        event_id=event_id(header.get("event_id")),
+        dsn=dsn if isinstance(dsn, str) else None,
+        events=tuple(events),
+        attachments=tuple(attachments),
+        minidumps=minidumps,
+        check_ins=counts.pop("check_in", 0),
+        discarded=counts,
+        lost=lost,
+    )
+
+
+def event_id(raw: object) -> str | None:
+    """Return an event id as 32 hex digits; dashes are allowed, version and variant bits are not looked at."""
+    if isinstance(raw, str) and _EVENT_ID.fullmatch(raw):
+        return raw.replace("-", "").lower()
+    return None
+
+
+def _items(data: Body, at: int) -> Iterator[Item]:
+    count = 0
+    while at < len(data):
+        if data[at] == ord("\n"):  # an empty line between items or at the end
+            at += 1
+            continue
+        count += 1
+        if count > ITEMS:
+            raise _malformed(f"more than {ITEMS} items")
+        header, start = _header_line(data, at, ITEM_HEADER)
+        end = _payload_end(data, start, header.get("length"))
+        yield Item(header, data[start:end])
+        at = end + 1
+
+
+def _header_line(data: Body, at: int, longest: int) -> tuple[Mapping[str, object], int]:
+    """Return the JSON object on the line at ``at``, and where the next line begins."""
+    end = data.find(b"\n", at, at + longest + 1)
+    if end < 0:
+        end = len(data)
+    if end - at > longest:
+        raise _malformed(f"a header of more than {longest} bytes")
+    header = parse_json(data[at:end])
+    if not isinstance(header, dict):
+        raise _malformed("a header that is not a JSON object")
+    return header, min(end + 1, len(data))
+
+
+def _payload_end(data: Body, start: int, length: object) -> int:
+    if length is None:
+        end = data.find(b"\n", start)
+        return end if end >= 0 else len(data)
+    if isinstance(length, bool) or not isinstance(length, int) or length < 0:
+        raise _malformed("a length that is not a count of bytes")
+    end = start + length
+    if end > len(data):
+        raise _malformed("an item that ends too early")
+    if end < len(data) and data[end] != ord("\n"):
+        raise _malformed("an item that is longer than its length")
+    return end
+
+
+def _event(payload: Body) -> Mapping[str, object]:
+    if len(payload) > EVENT:
+        raise RefusedError(413, "item_too_large", f"An event may have at most {EVENT} bytes.")
+    event = parse_json(payload)
+    if not isinstance(event, dict):
+        raise _malformed("an event that is not a JSON object")
+    return event
+
+
+def _attachment(header: Mapping[str, object]) -> str:
+    name = header.get("filename")
+    return name[:200] if isinstance(name, str) else ""
+
+
+def _lost(payload: Body) -> Mapping[str, int]:
+    """Return how many crashes a client report says were thrown away, by reason; nonsense counts nothing."""
+    try:
+        report = parse_json(payload) if len(payload) <= _SMALL_ITEM else None
+    except RefusedError:
+        return {}
+    entries = report.get("discarded_events") if isinstance(report, dict) else None
+    lost: Counter[str] = Counter()
+    for entry in entries[:ITEMS] if isinstance(entries, list) else ():
+        if isinstance(entry, dict) and entry.get("category") in _LOST_CRASHES:
+            quantity, reason = entry.get("quantity"), entry.get("reason")
+            if isinstance(quantity, int) and quantity > 0 and isinstance(reason, str):
+                lost[reason[:40]] += min(quantity, _MOST_LOST)
+    return lost
+
+
+def _malformed(what: str) -> RefusedError:
+    return RefusedError(400, "envelope_malformed", f"The envelope is malformed: {what}.")

@@ -1,0 +1,123 @@
+"""Sentry's SDKs: ``POST /api/{project}/envelope/`` and ``/store/``, by DSN.
+
+    key -> bounded body -> envelope -> events that are crashes -> on record -> 200 {"id"}
+
+An SDK sends once and forgets: what is answered 429 or 500 is lost. So a crash is never rate-limited, and
+200 goes out only after the commit; the one 5xx on purpose is 503 when the record cannot be written. What
+Tocsin has no use for (transactions, sessions, logs) is taken, counted, thrown away, and the SDK is asked
+not to send it for a day.
+"""
+
+import binascii
+from base64 import b64decode
+from collections.abc import Mapping
+
+import orjson
+from aiohttp import web
+
+from monitor.domain.access import Token
+from monitor.errors import RefusedError
+from monitor.intake.body import Body, parse_json, read_body
+from monitor.intake.envelope import EVENT, Envelope, parse_envelope
+from monitor.intake.events import crash_of, is_crash
+from monitor.intake.inflate import inflater
+from monitor.intake.keys import Intake, dsn_key, dsn_token, sentry_key
+
+STOP_SENDING = "86400:transaction;span;profile;replay;log_item;session:organization"
+CORS = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Expose-Headers": "X-Sentry-Rate-Limits, Retry-After, X-Sentry-Error",
+}
+_PREFLIGHT = {
+    **CORS,
+    "Access-Control-Allow-Methods": "POST, OPTIONS",
+    "Access-Control-Allow-Headers": (
+        "Content-Type, Content-Encoding, X-Sentry-Auth, Authorization, X-Requested-With, sentry-trace, baggage"
+    ),
+    "Access-Control-Max-Age": "86400",
+}
+
+
+async def preflight(_: web.Request) -> web.Response:
+    """Allow browsers' SDKs to send from any page."""
+    return web.Response(status=204, headers=_PREFLIGHT)
+
+
+async def envelope(intake: Intake, request: web.Request) -> web.Response:
+    """Take an envelope; its header may carry the key when nothing else does."""
+    key = sentry_key(request)
+    token = await dsn_token(intake, key) if key else None
+    async with read_body(request, intake.limits.sentry, intake.memory) as body:
+        brought = parse_envelope(body)
+    said = dsn_key(brought.dsn) if brought.dsn else None
+    if key and said and said != key:
+        raise RefusedError(403, "keys_differ", "The envelope's DSN carries another key.")
+    return await _taken(intake, token or await dsn_token(intake, said), brought)
+
+
+async def store(intake: Intake, request: web.Request) -> web.Response:
+    """Take one event as old clients send it, perhaps as base64 of zlib without saying so."""
+    token = await dsn_token(intake, sentry_key(request))
+    async with read_body(request, intake.limits.sentry, intake.memory) as body:
+        event = parse_json(_plain(body))
+    if not isinstance(event, dict):
+        raise RefusedError(400, "event_malformed", "The event is not a JSON object.")
+    return await _taken(intake, token, Envelope(event_id=None, dsn=None, events=(event,)))
+
+
+def _plain(body: Body) -> Body:
+    """Undo what very old clients do to an event without a header for it."""
+    if len(body) > EVENT:
+        raise RefusedError(413, "item_too_large", f"An event may have at most {EVENT} bytes.")
+    if body[:1] in (b"{", b" ", b"\n", b"\xef", b""):
+        return body
+    try:
+        return _inflated(b64decode(bytes(body).strip(), validate=True))
+    except (binascii.Error, ValueError):
+        return body
+
+
+def _inflated(packed: bytes) -> Body:
+    inflating, event = inflater("deflate"), bytearray()
+    assert inflating is not None, "deflate is a coding"
+    for piece in inflating.feed(packed):
+        event += piece
+        if len(event) > EVENT:
+            raise RefusedError(413, "item_too_large", f"An event may have at most {EVENT} bytes.")
+    inflating.finish()
+    return event
+
+
+async def _taken(intake: Intake, token: Token, brought: Envelope) -> web.Response:
+    """Put every crash on record, count the rest, and answer."""
+    answered = brought.event_id
+    discarded = dict(brought.discarded)
+    for number, event in enumerate(brought.events):
+        if not is_crash(event, minidump=brought.minidumps > 0):
+            discarded["event"] = discarded.get("event", 0) + 1
+            continue
+        report = crash_of(
+            event,
+            id=intake.new_id(),
+            header_id=brought.event_id if number == 0 else None,
+            now=intake.clock(),
+            token_system=token.system,
+            attachments=brought.attachments,
+        )
+        accepted = await intake.accept_crash(report, token=token.id)
+        _count(intake, "accepted" if accepted.new else "duplicate")
+        answered = answered or report.key
+    _count(intake, "discarded", sum(discarded.values()) + brought.check_ins)
+    _count(intake, "lost_by_client", sum(brought.lost.values()))
+    return _answer(answered, discarded)
+
+
+def _answer(event_id: str | None, discarded: Mapping[str, int]) -> web.Response:
+    stop = {"X-Sentry-Rate-Limits": STOP_SENDING} if set(discarded) - {"event"} else {}
+    body = orjson.dumps({"id": event_id} if event_id else {})
+    return web.Response(body=body, content_type="application/json", headers={**CORS, **stop})
+
+
+def _count(intake: Intake, result: str, times: int = 1) -> None:
+    if times:
+        intake.metrics.crash_reports.labels("sentry", result).inc(times)
