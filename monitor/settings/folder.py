@@ -16,11 +16,11 @@ def read(path: Path, *, environ: Mapping[str, str] | None = None) -> tuple[Docum
     """Return the document and the files it came from; raise with every mistake of every file."""
     if not path.is_dir():
         document = yaml12.load_file(path, environ=environ)
-        return _as_mapping(document), (path,)
+        return as_mapping(document), (path,)
     found = sorted(file for file in path.iterdir() if _belongs(file))
     if not found:
         raise ConfigError([f"{path}:1:1: the folder holds no *.yaml file"])
-    return merge([_as_mapping(document) for document in _read_all(found, environ)], str(path)), tuple(found)
+    return merge([as_mapping(document) for document in _read_all(found, environ)], str(path)), tuple(found)
 
 
 def _belongs(file: Path) -> bool:
@@ -40,7 +40,7 @@ def _read_all(found: list[Path], environ: Mapping[str, str] | None) -> list[Docu
     return documents
 
 
-def _as_mapping(document: Document) -> Document:
+def as_mapping(document: Document) -> Document:
     """Take a file without any value (all of it commented out) for an empty mapping."""
     root = document.root
     if isinstance(root, Scalar) and root.value is None:

@@ -27,8 +27,8 @@ class Rotation:
 def shifts(rotation: Rotation, now: datetime, horizon: timedelta = HORIZON) -> tuple[Shift, ...]:
     """Return the shifts from ``horizon`` before ``now`` (but not before the anchor) until ``horizon`` after."""
     step = timedelta(seconds=rotation.every)
-    first = max(0, (_local(now - horizon, rotation.zone) - rotation.anchor) // step)
-    last = (_local(now + horizon, rotation.zone) - rotation.anchor) // step
+    first = max(0, (local(now - horizon, rotation.zone) - rotation.anchor) // step)
+    last = (local(now + horizon, rotation.zone) - rotation.anchor) // step
     turns = range(first, last + 1)
     return tuple(
         Shift(
@@ -60,5 +60,6 @@ def gap(
     return reached, until
 
 
-def _local(at: datetime, zone: str) -> datetime:
-    return at.astimezone(ZoneInfo(zone)).replace(tzinfo=None)
+def local(at: datetime, zone: str) -> datetime:
+    """Return what the clocks of a zone show; a time without offset is taken to be that already."""
+    return at if at.tzinfo is None else at.astimezone(ZoneInfo(zone)).replace(tzinfo=None)

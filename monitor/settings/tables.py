@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
 
+from monitor.settings import models
 from monitor.settings.nodes import Document, Key, ListNode, MapNode, Node, Problem, Scalar
+from monitor.settings.validation import did_you_mean, names_at
 
 _LARGEST = 256 * 1024 * 1024
 _MOST_PEOPLE = 20
@@ -28,7 +30,7 @@ def imported(document: Document) -> tuple[Document, list[Problem], list[Path]]:
         path = Path(named.file).parent / Path(named.value).expanduser()
         files.append(path)
         try:
-            rows = _rows(path, named.value, problems)
+            rows = _rows(path, section, problems)
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else error
             problems.append(document.problem(at, f"the table cannot be read: {reason}"))
@@ -49,7 +51,7 @@ def _appended(root: Node, section: str, rows: list[Node]) -> Node:
     return MapNode(root.file, root.line, root.column, root.items | {section: (key, merged)})
 
 
-def _rows(path: Path, name: str, problems: list[Problem]) -> list[Node]:
+def _rows(path: Path, section: str, problems: list[Problem]) -> list[Node]:
     if path.stat().st_size > _LARGEST:
         raise ValueError(f"larger than {_LARGEST >> 20} MiB")
     try:
@@ -62,7 +64,7 @@ def _rows(path: Path, name: str, problems: list[Problem]) -> list[Node]:
     )
     try:
         header = [cell.strip() for cell in next(reader, [])]
-        return list(_nodes(_Table(path, header, problems), reader))
+        return list(_nodes(_Table(path, section, header, problems), reader))
     except csv.Error as error:
         problems.append(Problem(str(path), reader.line_num or 1, 1, (), f"not a table: {error}"))
         return []
@@ -71,27 +73,32 @@ def _rows(path: Path, name: str, problems: list[Problem]) -> list[Node]:
 class _Table:
     """A table's name and header; bad headers are told once and their cells left out."""
 
-    def __init__(self, path: Path, header: list[str], problems: list[Problem]) -> None:
+    def __init__(self, path: Path, section: str, header: list[str], problems: list[Problem]) -> None:
         """Check the header."""
         self.file = str(path)
+        self.section = section
         self.problems = problems
         self.width = len(header)
-        self.steps = [(number, *self._steps(name, number)) for number, name in enumerate(header, 1)]
+        self.columns = [(number, self._steps(name, number)) for number, name in enumerate(header, 1)]
         for number, name in enumerate(header, 1):
             if name in header[: number - 1]:
                 self.wrong(1, number, f"two columns are called {name!r}")
-        if not any(header):
-            self.wrong(1, 1, "the table has no header")
 
     def _steps(self, name: str, number: int) -> tuple[str, ...]:
         steps = tuple(name.split("."))
-        if not all(steps):
-            self.wrong(1, number, "the column has no name")
-            return ()
-        if any(step.isdigit() and (not step.isascii() or int(step) >= _MOST_PEOPLE) for step in steps):
-            self.wrong(1, number, f"{name!r} numbers beyond {_MOST_PEOPLE - 1}")
-            return ()
-        return steps
+        wrong = self._misnamed(steps) if all(steps) else "the column has no name"
+        if wrong:
+            self.wrong(1, number, wrong)
+        return () if wrong else steps
+
+    def _misnamed(self, steps: tuple[str, ...]) -> str:
+        for depth, step in enumerate(steps):
+            known = names_at(models.Root, (self.section, 0, *steps[:depth]))
+            if step.isdigit() and depth and (not step.isascii() or int(step) >= _MOST_PEOPLE):
+                return f"lists in tables end at {_MOST_PEOPLE - 1}"
+            if known and step not in known and not (depth and step.isdigit()):
+                return f"there is no such key as {step!r}{did_you_mean(step, known)}"
+        return ""
 
     def wrong(self, line: int, column: int, message: str) -> None:
         """Note a mistake."""
@@ -112,7 +119,7 @@ def _nodes(table: _Table, reader: Iterator[list[str]]) -> Iterator[Node]:
 
 def _row(table: _Table, line: int, cells: list[str]) -> MapNode:
     row = MapNode(table.file, line, 1)
-    for (column, *steps), cell in zip(table.steps, cells, strict=False):
+    for (column, steps), cell in zip(table.columns, cells, strict=False):
         text = cell.strip()
         if text and steps:
             key = Key(table.file, 1, column)
@@ -120,7 +127,7 @@ def _row(table: _Table, line: int, cells: list[str]) -> MapNode:
     return _listed(row)
 
 
-def _put(row: MapNode, steps: list[str], key: Key, cell: Scalar, table: _Table) -> None:
+def _put(row: MapNode, steps: tuple[str, ...], key: Key, cell: Scalar, table: _Table) -> None:
     *above, last = steps
     for step in above:
         _, below = row.items.setdefault(step, (key, MapNode(cell.file, cell.line, cell.column)))
@@ -132,7 +139,7 @@ def _put(row: MapNode, steps: list[str], key: Key, cell: Scalar, table: _Table) 
 
 
 def _listed(row: MapNode) -> MapNode:
-    """Make lists of what is numbered 0, 1, 2…"""
+    """Make lists of what is numbered from 0."""
     for name, (key, node) in row.items.items():
         if isinstance(node, MapNode):
             below = _listed(node)

@@ -50,6 +50,7 @@ _SENTENCES = {
     "timezone_aware": "must say its offset, such as 2026-11-23T08:00:00+01:00",
     "timezone_naive": "must be a local time without an offset (the zone is a key of its own)",
 }
+_MOST_LINES = 1_000  # a table with a wrong column has one mistake, not a hundred thousand
 _UNKNOWN_KEY = {"extra_forbidden", "unexpected_keyword_argument"}
 
 
@@ -61,14 +62,19 @@ def validate(model: type[T], document: Document) -> T:
     return made
 
 
-def check(model: type[T], document: Document, data: Any = None) -> tuple[T | None, list[Problem]]:
-    """Return the instance, or None and what is wrong with it; ``data`` overrides the document's own."""
+def check(
+    model: type[T], document: Document, data: Any = None, *, also: frozenset[str] = frozenset()
+) -> tuple[T | None, list[Problem]]:
+    """Return the instance, or None and what is wrong with it.
+
+    ``data`` stands in for the document's own; ``also`` are keys read elsewhere, for suggestions.
+    """
     taken = document.data if data is None else data
     try:
         return TypeAdapter(model).validate_python({} if taken is None else taken), []
     except ValidationError as error:
         found = error.errors(include_url=False, include_context=True)
-        return None, _joined([_problem(one, model, document) for one in found])
+        return None, _joined([_problem(one, model, document, also) for one in found])
 
 
 def _joined(problems: Sequence[Problem]) -> list[Problem]:
@@ -84,14 +90,16 @@ def _joined(problems: Sequence[Problem]) -> list[Problem]:
 def lines(problems: Iterable[Problem]) -> list[str]:
     """Return the problems as lines, each once, in the order an editor would walk them."""
     ordered = sorted(set(problems), key=lambda one: (one.file, one.line, one.column, one.message))
-    return [str(problem) for problem in ordered]
+    told = [str(problem) for problem in ordered[:_MOST_LINES]]
+    return [*told, f"… and {len(ordered) - _MOST_LINES:,} more"] if len(ordered) > _MOST_LINES else told
 
 
-def _problem(error: Any, model: Any, document: Document) -> Problem:
+def _problem(error: Any, model: Any, document: Document, also: frozenset[str]) -> Problem:
     kind, loc = str(error["type"]), tuple(error["loc"])
     if kind in _UNKNOWN_KEY:
         path = (*_walk(document, loc[:-1]), loc[-1])
-        return document.problem(path, unknown_key(str(loc[-1]), names_at(model, loc[:-1])), at_key=True)
+        known = names_at(model, loc[:-1]) | (also if len(loc) == 1 else set())
+        return document.problem(path, unknown_key(str(loc[-1]), known), at_key=True)
     path = _walk(document, loc)
     if kind == "missing":
         return document.problem((*path, loc[-1]), _SENTENCES["missing"])

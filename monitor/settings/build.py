@@ -1,0 +1,246 @@
+"""Makes the domain's values of the checked models: partners, systems, checks, and who is on call.
+
+Everything here has been read without a mistake; what can still be wrong (a gap in the rota, a driver
+without its account) comes back as problems with their places.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from monitor.domain.findings import FactValue, Thresholds
+from monitor.domain.inventory import Component, Contact, Engineer, Inventory, OnCall, Partner, Shift, System
+from monitor.settings import models, nodes, rota
+from monitor.settings.nodes import Document, Problem
+from monitor.settings.sections import CheckDefaults, CheckSettings
+from monitor.settings.values import phone_region
+
+Options = Mapping[int, BaseModel | Mapping[str, object]]
+"""The options of each check, by its number in the list."""
+
+
+def inventory(root: models.Root, on_call: OnCall) -> Inventory:
+    """Return everything we look after, by its id."""
+    return Inventory(
+        partners={one.id: partner(one) for one in root.partners},
+        systems={one.serial: system(one) for one in root.systems},
+        components={one.id: component(one) for one in root.components},
+        on_call=on_call,
+    )
+
+
+def partner(given: models.PartnerIn) -> Partner:
+    """Make a partner."""
+    return Partner(
+        id=given.id,
+        name=given.name or given.id,
+        policy=given.policy,
+        tier=given.tier,
+        country=given.country,
+        language=given.language,
+        plan=given.plan,
+        assigned_to=given.assigned_to,
+        contacts=tuple(contact(one) for one in given.contacts),
+    )
+
+
+def contact(given: models.ContactIn) -> Contact:
+    """Make a contact."""
+    return Contact(
+        id=given.id,
+        name=given.name,
+        phone=given.phone,
+        email=given.email,
+        languages=given.languages,
+        role=given.role,
+        hours=given.hours,
+    )
+
+
+def system(given: models.SystemIn) -> System:
+    """Make a system."""
+    return System(
+        serial=given.serial,
+        partner=given.partner,
+        name=given.name or given.serial,
+        host=given.host or "",
+        country=given.country,
+        carrier=given.carrier,
+        cloud=given.cloud,
+        region=given.region,
+        version=given.version,
+        component=given.component,
+        licence=given.licence,
+        machine_id=given.machine_id,
+        tags=dict(given.tags),
+    )
+
+
+def component(given: models.ComponentIn) -> Component:
+    """Make a component."""
+    return Component(
+        id=given.id, name=given.name, group=given.group, region=given.region, description=given.description
+    )
+
+
+def engineer(given: models.EngineerIn) -> Engineer:
+    """Make an engineer."""
+    return Engineer(
+        id=given.id, name=given.name, phone=given.phone, email=given.email, language=given.language
+    )
+
+
+def checks(
+    given: Sequence[models.CheckIn], options: Options, defaults: CheckDefaults
+) -> tuple[CheckSettings, ...]:
+    """Make the checks, filling in what they leave to the defaults."""
+    return tuple(_check(one, options[number], defaults) for number, one in enumerate(given))
+
+
+def _check(
+    given: models.CheckIn, options: BaseModel | Mapping[str, object], defaults: CheckDefaults
+) -> CheckSettings:
+    every = given.every or defaults.every
+    return CheckSettings(
+        name=given.name,
+        type=given.type,
+        system=given.system,
+        component=given.component,
+        target=given.target or "",
+        every=every,
+        timeout=given.timeout or min(defaults.timeout, every),
+        thresholds=Thresholds(
+            down_after=given.down_after or defaults.down_after, up_after=given.up_after or defaults.up_after
+        ),
+        symptom=given.symptom,
+        facts=_facts(given.facts),
+        options=options,
+    )
+
+
+def _facts(given: models.FactsIn) -> dict[str, FactValue]:
+    stated: dict[str, FactValue] = given.model_dump(exclude_unset=True)
+    return stated
+
+
+def on_call(
+    given: models.OnCallIn, zone: str, now: datetime, document: Document
+) -> tuple[OnCall, list[Problem]]:
+    """Resolve the rotation into shifts, and tell where nobody would be paged."""
+    engineers = {one.id: engineer(one) for one in given.engineers}
+    turns = rota.shifts(rotation(given.rotation, zone), now) if given.rotation else ()
+    local = (given.rotation.zone if given.rotation else None) or zone
+    overrides = tuple(_override(one, local) for one in given.overrides)
+    made = OnCall(engineers=engineers, shifts=turns, overrides=overrides, fallback=given.fallback)
+    return made, list(_rota_problems(given, made, now, document))
+
+
+def rotation(given: models.RotationIn, zone: str) -> rota.Rotation:
+    """Make a rotation; an anchor with an offset is put into the rotation's zone."""
+    zone = given.zone or zone
+    return rota.Rotation(
+        zone=zone, anchor=rota.local(given.anchor, zone), every=given.every, order=given.order
+    )
+
+
+def _override(given: models.OverrideIn, zone: str) -> Shift:
+    return Shift(
+        engineer=given.engineer, start=rota.instant(given.start, zone), end=rota.instant(given.end, zone)
+    )
+
+
+def _rota_problems(
+    given: models.OnCallIn, made: OnCall, now: datetime, document: Document
+) -> Iterator[Problem]:
+    for number, shift in enumerate(made.overrides):
+        if shift.end <= shift.start:
+            yield document.problem(("on_call", "overrides", number, "to"), "must be later than 'from'")
+    gap = rota.gap((*made.overrides, *made.shifts), now)
+    if given.engineers and not given.fallback and gap:
+        span = f"nobody is on call from {gap[0]:%Y-%m-%d %H:%M} to {gap[1]:%Y-%m-%d %H:%M} UTC"
+        yield document.problem(("on_call",), f"{span}; name a fallback or extend the rotation", at_key=True)
+
+
+def sense(root: models.Root, document: Document) -> Iterator[Problem]:
+    """Yield what does not go together within the sections."""
+    for rule in (_drivers, _mail, _timing, _regions, _trackers):
+        yield from rule(root, document)
+
+
+def _drivers(root: models.Root, document: Document) -> Iterator[Problem]:
+    if root.phone.driver == "twilio":
+        if root.phone.twilio is None:
+            yield document.problem(("phone", "driver"), "driver 'twilio' needs the section phone.twilio")
+        if root.phone.sender is None:
+            yield document.problem(
+                ("phone", "driver"), "driver 'twilio' needs phone.from, the number to call from"
+            )
+        if not (root.phone.callback_url or root.service.public_url):
+            told = "driver 'twilio' needs phone.callback_url or service.public_url to report to"
+            yield document.problem(("phone", "driver"), told)
+    if root.tickets.driver == "request-tracker" and root.tickets.request_tracker is None:
+        told = "driver 'request-tracker' needs the section tickets.request_tracker"
+        yield document.problem(("tickets", "driver"), told)
+
+
+def _trackers(root: models.Root, document: Document) -> Iterator[Problem]:
+    tracker = root.tickets.request_tracker
+    if tracker and tracker.token is None and (tracker.user is None or tracker.password is None):
+        yield document.problem(
+            ("tickets", "request_tracker"), "needs a token, or user and password", at_key=True
+        )
+
+
+def _mail(root: models.Root, document: Document) -> Iterator[Problem]:
+    if root.mail.host and root.mail.sender is None:
+        yield document.problem(("mail", "host"), "mail needs mail.from, the address we write from")
+    if (root.mail.user is None) != (root.mail.password is None):
+        yield document.problem(("mail",), "user and password belong together", at_key=True)
+    if root.mail.password and root.mail.security == "none":
+        yield document.problem(("mail", "security"), "a password is not sent over an unsecured connection")
+
+
+def _timing(root: models.Root, document: Document) -> Iterator[Problem]:
+    if root.checks_defaults.timeout > root.checks_defaults.every:
+        yield document.problem(("checks_defaults", "timeout"), "must not be longer than 'every'")
+    for number, one in enumerate(root.checks):
+        if one.timeout and one.timeout > (one.every or root.checks_defaults.every):
+            yield document.problem(("checks", number, "timeout"), "must not be longer than 'every'")
+    if root.contact.lease <= root.contact.call_ring_time:
+        yield document.problem(("contact", "lease"), "must be longer than call_ring_time")
+
+
+def _regions(root: models.Root, document: Document) -> Iterator[Problem]:
+    for path, number in _numbers(root):
+        region = phone_region(number)
+        if root.contact.regions and region not in root.contact.regions:
+            allowed = ", ".join(root.contact.regions)
+            yield document.problem(
+                path, f"is a number of {region or 'no country'}; contact.regions allows {allowed}"
+            )
+
+
+def _numbers(root: models.Root) -> Iterator[tuple[nodes.Path, str]]:
+    for number, one in enumerate(root.partners):
+        for person, given in enumerate(one.contacts):
+            if given.phone:
+                yield ("partners", number, "contacts", person, "phone"), given.phone
+    for number, paged in enumerate(root.on_call.engineers):
+        if paged.phone:
+            yield ("on_call", "engineers", number, "phone"), paged.phone
+
+
+def policy_paths(root: models.Root, document: Document) -> tuple[tuple[Path, ...], list[Problem]]:
+    """Return the extra policies, seen from the file that names each, and those that are not there."""
+    paths: list[Path] = []
+    problems: list[Problem] = []
+    for number, name in enumerate(root.policies):
+        at: nodes.Path = ("policies", number) if document.node(("policies", number)) else ("policies",)
+        file = document.nearest(at)[1].file
+        path = Path(file).parent / Path(name).expanduser()
+        paths.append(path)
+        if not path.exists():
+            problems.append(document.problem(at, f"there is no file or folder {document.written(at)!r}"))
+    return tuple(paths), problems

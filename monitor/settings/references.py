@@ -1,0 +1,111 @@
+"""Checks what one model cannot see: names used twice, and names that nothing bears.
+
+Works on the nodes, not on the models, so that a mistake elsewhere in the file hides none of these.
+Whether policies, tiers and calendars exist is the policies' own matter (``policies.py``).
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from monitor.settings.nodes import Document, ListNode, MapNode, Node, Path, Problem, Scalar, child
+from monitor.settings.validation import did_you_mean
+
+_Found = Iterator[tuple[Path, str]]
+
+
+def check(document: Document) -> Iterator[Problem]:
+    """Yield every name used twice and every name that nothing bears."""
+    names: Mapping[str, set[str]] = {
+        "partner": {name for _, name in _values(document, ("partners",), "id")},
+        "system": {name for _, name in _values(document, ("systems",), "serial")},
+        "component": {name for _, name in _values(document, ("components",), "id")},
+        "engineer": {name for _, name in _values(document, ("on_call", "engineers"), "id")},
+    }
+    yield from _twice(document)
+    for kind, found in _uses(document):
+        for path, name in found:
+            if name not in names[kind]:
+                known = f"there is no {kind} {document.written(path)!r}"
+                yield document.problem(path, known + did_you_mean(name, names[kind]))
+    yield from _served_by_itself(document)
+    yield from _of_nothing(document)
+
+
+def _twice(document: Document) -> Iterator[Problem]:
+    lists: tuple[tuple[str, _Found], ...] = (
+        ("partner", _values(document, ("partners",), "id")),
+        ("system", _values(document, ("systems",), "serial")),
+        ("component", _values(document, ("components",), "id")),
+        ("engineer", _values(document, ("on_call", "engineers"), "id")),
+        ("check", _values(document, ("checks",), "name")),
+        ("contact", _contacts(document)),
+        ("heartbeat", _values(document, ("checks",), "uuid")),
+        ("project", _values(document, ("sentry", "projects"), "id")),
+    )
+    for kind, found in lists:
+        first: dict[str, Path] = {}
+        for path, name in found:
+            if name in first:
+                told = f"a second {kind} {document.written(path)!r}; the first is at {document.place(first[name])}"
+                yield document.problem(path, told)
+            first.setdefault(name, path)
+
+
+def _uses(document: Document) -> Iterator[tuple[str, _Found]]:
+    yield "partner", _values(document, ("partners",), "assigned_to")
+    yield "partner", _values(document, ("systems",), "partner")
+    yield "component", _values(document, ("systems",), "component")
+    yield "component", _values(document, ("checks",), "component")
+    yield "system", _values(document, ("checks",), "system")
+    yield "system", _values(document, ("sentry", "projects"), "system")
+    yield "engineer", _items(document, ("on_call", "rotation", "order"))
+    yield "engineer", _values(document, ("on_call", "overrides"), "engineer")
+    yield "engineer", _one(document, ("on_call", "fallback"))
+
+
+def _served_by_itself(document: Document) -> Iterator[Problem]:
+    for path, name in _values(document, ("partners",), "assigned_to"):
+        if document.node((*path[:-1], "id")) and _text(document.node((*path[:-1], "id"))) == name:
+            yield document.problem(path, "a partner cannot be assigned to itself")
+
+
+def _of_nothing(document: Document) -> Iterator[Problem]:
+    for number, item in enumerate(_list(document.node(("checks",)))):
+        if isinstance(item, MapNode) and not (
+            _text(child(item, "system")) or _text(child(item, "component"))
+        ):
+            yield document.problem(("checks", number), "a check needs a system or a component")
+
+
+def _contacts(document: Document) -> _Found:
+    for number, _ in enumerate(_list(document.node(("partners",)))):
+        yield from _values(document, ("partners", number, "contacts"), "id")
+
+
+def _values(document: Document, path: Path, key: str) -> _Found:
+    for number, item in enumerate(_list(document.node(path))):
+        if text := _text(child(item, key)):
+            yield (*path, number, key), text
+
+
+def _items(document: Document, path: Path) -> _Found:
+    for number, item in enumerate(_list(document.node(path))):
+        if text := _text(item):
+            yield (*path, number), text
+
+
+def _one(document: Document, path: Path) -> _Found:
+    if text := _text(document.node(path)):
+        yield path, text
+
+
+def _list(node: Node | None) -> list[Node]:
+    return node.items if isinstance(node, ListNode) else []
+
+
+def _text(node: Node | None) -> str:
+    """Return a scalar as the models will read it."""
+    value: Any = node.value if isinstance(node, Scalar) else None
+    if value is None or isinstance(value, bool):
+        return ""
+    return str(getattr(value, "written", value)).strip()
