@@ -91,7 +91,16 @@ def declare(
             }
         )
     )
-    _update(c, update_id, id_, problem.state, problem.body, actor, now, problem.next_update_at)
+    say(
+        c,
+        update_id,
+        id_,
+        problem.state,
+        body=problem.body,
+        actor=actor,
+        now=now,
+        next_update_at=problem.next_update_at,
+    )
     return attach(c, id_, problem.attach, now=now)
 
 
@@ -145,8 +154,7 @@ def update_global(
             if over
             else "a postmortem comes after the resolution"
         )
-    _update(c, update_id, id_, state, body, actor, now, next_update_at)
-    c.execute(sa.update(incidents).where(incidents.c.id == id_).values(public_state=state))
+    say(c, update_id, id_, state, body=body, actor=actor, now=now, next_update_at=next_update_at)
 
 
 def release_held(c: sa.Connection, by: str, now: datetime) -> list[str]:
@@ -167,21 +175,24 @@ def release_held(c: sa.Connection, by: str, now: datetime) -> list[str]:
     return released
 
 
-def _update(
+def say(
     c: sa.Connection,
     id_: str,
     incident: str,
-    status: str,
+    state: PublicState,
+    *,
     body: str,
     actor: str,
     now: datetime,
-    next_update_at: datetime | None,
+    next_update_at: datetime | None = None,
 ) -> None:
+    """Put a public word on a global problem on record, and move its public state with it."""
+    c.execute(sa.update(incidents).where(incidents.c.id == incident).values(public_state=state))
     c.execute(
         sa.insert(updates).values(
             id=id_,
             incident=incident,
-            status=status,
+            status=state,
             body=body,
             actor=actor,
             at=now,

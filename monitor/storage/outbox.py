@@ -19,6 +19,7 @@ from monitor.storage.upsert import insert_ignoring
 
 outbox, attempts, incidents, tickets = schema.outbox, schema.attempts, schema.incidents, schema.tickets
 CALLS = ("call", "page")
+LONGEST_CALL = timedelta(minutes=10)
 OPEN_ATTEMPT = ("intent", "placed", "ringing", "answered")
 
 
@@ -323,6 +324,57 @@ def in_doubt(c: sa.Connection, *, now: datetime, every_lease: bool = False) -> l
         )
         for row in rows
     ]
+
+
+def doubt(c: sa.Connection, due: Due, *, now: datetime, detail: str) -> None:
+    """Note that a call may or may not have been placed; the provider is asked at the next sweep."""
+    if _still_ours(c, due):
+        c.execute(sa.update(attempts).where(attempts.c.id == due.attempt).values(detail=detail[:1000]))
+        _set(c, due.id, lease_until=now, reason="in doubt: the provider is being asked")
+
+
+def ask_again(c: sa.Connection, due: Due, *, at: datetime, reason: str) -> None:
+    """Let a row in doubt wait for the next question to the provider."""
+    if _still_ours(c, due):
+        _set(c, due.id, lease_until=at, reason=f"in doubt: {reason}")
+
+
+def placed_after_all(
+    c: sa.Connection, due: Due, *, provider_id: str | None, now: datetime, watch: timedelta
+) -> bool:
+    """Adopt a call that the provider says is in the air; False when it has been so for too long."""
+    row = c.execute(
+        sa.select(attempts.c.started_at, attempts.c.provider_id).where(attempts.c.id == due.attempt)
+    ).one()
+    if now - row.started_at > LONGEST_CALL or not _still_ours(c, due):
+        return False
+    c.execute(
+        sa.update(attempts)
+        .where(attempts.c.id == due.attempt, attempts.c.status == "intent")
+        .values(status="placed", provider_id=provider_id or row.provider_id)
+    )
+    _set(c, due.id, state="sent", lease_until=now + watch, reason="the call is in the air")
+    return True
+
+
+def due_of_attempt(c: sa.Connection, attempt: str) -> Due | None:
+    """Return the row an attempt belongs to, as it was claimed; None for an unknown attempt."""
+    row = (
+        c.execute(
+            sa.select(outbox).join(attempts, attempts.c.outbox == outbox.c.id).where(attempts.c.id == attempt)
+        )
+        .mappings()
+        .one_or_none()
+    )
+    return _due({**row, "attempts": row["attempts"] - 1}, attempt, row["lease_token"] or "") if row else None
+
+
+def has_phone(c: sa.Connection, incident: str) -> bool:
+    """Whether a partner is owed a call about this incident (then a ticket alone does not answer it)."""
+    found = c.scalar(
+        sa.select(outbox.c.id).where(outbox.c.incident == incident, outbox.c.kind == "call").limit(1)
+    )
+    return found is not None
 
 
 def adopt(c: sa.Connection, doubt: InDoubt, *, now: datetime, token: str, watch: timedelta) -> Due | None:

@@ -1,0 +1,276 @@
+"""The road from a look to the partner and the public page, read from top to bottom.
+
+    observe -> detect -> correlate -> classify -> identify -> decide -> record      (here)
+                                                             contact                (monitor.delivery)
+                                                             publish                (statuspage, on change)
+
+Every decision is a pure function of :mod:`monitor.domain`; this module calls them in order and writes
+what they decided in one transaction, together with everything it makes us owe to the outside. It knows
+the seams (``checks.base``, ``alerts.base``), never a plugin, and reads no clock but the one it is handed.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import structlog
+
+from monitor.bell import Bell
+from monitor.domain import dossier
+from monitor.domain.announcements import GlobalProblem, Maintenance, MaintenanceStatus
+from monitor.domain.components import Health
+from monitor.domain.contacts import Obligation, obligations
+from monitor.domain.decisions import Decision, decide, decide_for_component
+from monitor.domain.findings import Finding, Observation, Source, Streak, Symptom, Turn, Verdict, detect
+from monitor.domain.incidents import PublicState
+from monitor.metrics import Metrics
+from monitor.storage import announcements, incidents, looks, moves
+from monitor.storage.engine import Store
+from monitor.storage.incidents import Opening, Recorded
+from monitor.storage.looks import LookRow
+from monitor.world import InForce, Watched, World
+
+log = structlog.stdlib.get_logger()
+MAX_CONTACTS = 8
+
+
+@dataclass(slots=True, kw_only=True)
+class Pipeline:
+    """Carries observations along the road; holds each check's streak and its collaborators."""
+
+    world: World
+    store: Store
+    clock: Callable[[], datetime]
+    new_id: Callable[[], str]
+    bell: Bell
+    metrics: Metrics
+    failpoint: Callable[[str], None] = lambda _name: None
+    streaks: dict[str, Streak] = field(default_factory=dict[str, Streak])
+    verdicts: dict[str, Verdict] = field(default_factory=dict[str, Verdict])
+    unsaved: list[LookRow] = field(default_factory=list[LookRow])
+
+    # observe and detect ---------------------------------------------------------------------------
+
+    async def observed(self, seen: Observation) -> None:
+        """Take a look along: the streak it continues, and what we come to believe by it."""
+        watched = self.world.in_force.checks.get(seen.check)
+        if watched is None:  # a look in flight while its check was configured away
+            return
+        streak, turn = detect(self.streaks.get(seen.check, _FRESH), seen, watched.thresholds)
+        self.streaks[seen.check] = streak
+        self.verdicts[seen.check] = seen.verdict
+        self.unsaved.append(
+            LookRow(
+                check=seen.check,
+                at=seen.at,
+                verdict=seen.verdict,
+                seconds=seen.seconds,
+                detail=seen.detail,
+                streak=streak,
+            )
+        )
+        if turn is not None:
+            await self._turned(watched, turn)
+
+    async def _turned(self, watched: Watched, turn: Turn) -> None:
+        self.bell.ring("component", watched.component or "")
+        if turn.down:
+            await self.judge(_finding(watched, turn))
+        else:
+            await self.recovered(watched.name, since=turn.since, detail=turn.detail)
+
+    # correlate, classify, identify, decide, record ------------------------------------------------------
+
+    async def judge(self, finding: Finding) -> str:
+        """Take a believed problem to an incident on record, with everything it makes us owe; return its id."""
+        # classify, identify, decide: pure
+        now = self.clock()
+        opening = self._opening(finding, now)
+
+        # record: ONE transaction - finding, incident, clock, outbox rows, events
+        self.failpoint("finding.before_record")
+        recorded = await self.store.write(incidents.open_or_join, opening)
+        self.failpoint("finding.after_record")
+        self._tell(opening, recorded)
+        return recorded.incident
+
+    def _opening(self, finding: Finding, now: datetime) -> Opening:
+        world = self.world.in_force
+        decision = _decided(world, finding, now)
+        policy = world.policies[decision.policy]
+        incident = f"inc_{self.new_id()}"
+        system = world.inventory.systems.get(finding.system or "")
+        timeout = policy.triage_timeout if world.triage_timeout is None else world.triage_timeout
+        return Opening(
+            id=incident,
+            finding_id=f"fnd_{self.new_id()}",
+            finding=finding,
+            decision=decision,
+            urgency=policy.classes[decision.cls].urgency,
+            partner=_partner_served(decision, system.partner if system else None),
+            title=dossier.title(finding, world.inventory),
+            dossier=dossier.compose(finding, world.inventory, decision.referral),
+            obligations=self._owed(decision, incident, now, timeout),
+            now=now,
+            component=finding.component or (system.component if system else None),
+        )
+
+    def _owed(self, decision: Decision, incident: str, now: datetime, timeout: float) -> Sequence[Obligation]:
+        ids = [f"out_{self.new_id()}" for _ in decision.contact]
+        return obligations(decision, incident=incident, now=now, triage_timeout=timeout, new_ids=ids)
+
+    def _tell(self, opening: Opening, recorded: Recorded) -> None:
+        finding, cls = opening.finding, opening.decision.cls
+        if recorded.new or recorded.raised:
+            self.metrics.findings.labels(finding.source, cls).inc()
+            log.info(
+                "incident.opened" if recorded.new else "incident.raised",
+                incident=recorded.incident,
+                system=finding.system,
+                cls=cls,
+                rule=opening.decision.rule,
+                held_by=recorded.held_by,
+            )
+        self.bell.ring("incident", recorded.incident)
+        self.bell.ring("outbox")
+
+    async def recovered(self, origin: str, *, since: datetime, detail: str = "") -> None:
+        """End what an origin had reported; an incident without a standing finding is resolved."""
+        now = self.clock()
+        done = await self.store.write(
+            moves.recover, origin, since=since, now=now, detail=detail, new_id=self.new_id
+        )
+        for resolved in done:
+            log.info("incident.resolved", incident=resolved.incident, origin=origin)
+            self.bell.ring("incident", resolved.incident)
+        self.bell.ring("outbox")
+
+    # what people and other programs do --------------------------------------------------------------------
+
+    async def acknowledge(self, incident: str, *, actor: str, note: str = "") -> None:
+        """Take an incident: calls not yet made are cancelled, the response clock is met."""
+        await self.store.write(incidents.acknowledge, incident, now=self.clock(), actor=actor, note=note)
+        self._rung("incident", incident)
+
+    async def resolve(self, incident: str, *, actor: str, note: str = "") -> None:
+        """Say that an incident is over; what a global problem had held is released."""
+        now = self.clock()
+        await self.store.write(moves.resolve, incident, now=now, actor=actor, note=note, new_id=self.new_id)
+        self._rung("incident", incident)
+        self.bell.ring("component")
+
+    async def note(self, incident: str, *, actor: str, text: str) -> None:
+        """Append a note to the timeline."""
+        await self.store.write(moves.note, incident, now=self.clock(), actor=actor, text=text)
+        self._rung("incident", incident)
+
+    async def declare_global(self, problem: GlobalProblem, *, actor: str) -> str:
+        """Open a global problem, tell the public, and hold what its incidents owe."""
+        now, id_ = self.clock(), f"inc_{self.new_id()}"
+        await self.store.write(moves.declare, id_, f"upd_{self.new_id()}", problem, now=now, actor=actor)
+        self._rung("incident", id_)
+        self.bell.ring("component")
+        return id_
+
+    async def update_global(
+        self,
+        incident: str,
+        *,
+        state: PublicState,
+        body: str,
+        actor: str,
+        next_update_at: datetime | None = None,
+    ) -> None:
+        """Tell the public the next word; ``resolved`` ends the problem and releases what it held."""
+        await self.store.write(
+            moves.update_global,
+            incident,
+            f"upd_{self.new_id()}",
+            state=state,
+            body=body,
+            actor=actor,
+            now=self.clock(),
+            next_update_at=next_update_at,
+            new_id=self.new_id,
+        )
+        self._rung("incident", incident)
+        self.bell.ring("component")
+
+    async def plan_maintenance(self, work: Maintenance, *, actor: str) -> str:
+        """Put planned work on record and on the public page."""
+        update = f"upd_{self.new_id()}"
+        await self.store.write(announcements.plan, work, now=self.clock(), actor=actor, update_id=update)
+        self._rung("maintenance", work.id)
+        return work.id
+
+    async def cancel_maintenance(self, id_: str, *, actor: str) -> None:
+        """Call planned work off; what it held goes out."""
+        await self._move_maintenance(id_, MaintenanceStatus.CANCELLED, actor)
+
+    async def complete_maintenance(self, id_: str, *, actor: str) -> None:
+        """Say that planned work is done; what it held and still stands goes out."""
+        await self._move_maintenance(id_, MaintenanceStatus.COMPLETED, actor)
+
+    async def _move_maintenance(self, id_: str, status: MaintenanceStatus, actor: str) -> None:
+        update = f"upd_{self.new_id()}"
+        await self.store.write(
+            announcements.move_maintenance, id_, status, now=self.clock(), actor=actor, update_id=update
+        )
+        self._rung("maintenance", id_)
+
+    async def retry(self, outbox_id: str, *, actor: str) -> None:
+        """Let a contact that failed or was set aside go out again."""
+        await self.store.write(moves.retry, outbox_id, now=self.clock(), actor=actor)
+        self._rung("outbox", outbox_id)
+
+    async def accept_ping(
+        self, uuid: str, kind: str, *, exit_status: int | None = None, detail: str = ""
+    ) -> bool:
+        """Put a heartbeat on record; False for a uuid nobody knows."""
+        return await self.store.write(looks.record_ping, uuid, kind, self.clock(), exit_status, detail)
+
+    def _rung(self, topic: str, id_: str) -> None:
+        self.bell.ring(topic, id_)
+        self.bell.ring("outbox")
+
+    # what is believed now -----------------------------------------------------------------------------------
+
+    def health(self, check: str) -> Health:
+        """Return what is believed of a check, by its streak and not by a single look."""
+        streak = self.streaks.get(check)
+        if streak is None or self.verdicts.get(check, Verdict.UNKNOWN) is Verdict.UNKNOWN:
+            return Health.UNKNOWN
+        if not streak.reported:
+            return Health.UP
+        if streak.symptom is Symptom.CERTIFICATE_EXPIRING:
+            return Health.UP
+        return Health.DEGRADED if streak.symptom is Symptom.DEGRADED else Health.DOWN
+
+
+_FRESH = Streak()
+
+
+def _finding(watched: Watched, turn: Turn) -> Finding:
+    certificate = turn.symptom is Symptom.CERTIFICATE_EXPIRING
+    return Finding(
+        system=watched.system,
+        component=watched.component,
+        symptom=turn.symptom if certificate else watched.symptom or turn.symptom,
+        source=Source.HEARTBEAT if watched.type == "heartbeat" else Source.CHECK,
+        summary=f"check {watched.name}: {turn.detail}",
+        since=turn.since,
+        at=turn.at,
+        facts={} if certificate else watched.facts,
+        origin=watched.name,
+    )
+
+
+def _decided(world: InForce, finding: Finding, now: datetime) -> Decision:
+    if finding.system is None:
+        return decide_for_component(world.policies[world.house_policy], finding, world.inventory, now)
+    system = world.inventory.systems[finding.system]
+    return decide(world.policy_of(finding.system), finding, system, world.inventory, now)
+
+
+def _partner_served(decision: Decision, own: str | None) -> str | None:
+    return decision.referral[-1] if decision.referral else own

@@ -1,0 +1,110 @@
+"""Whole moves of people and checks, each one transaction: several records that must change together."""
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from monitor.domain.announcements import GlobalProblem
+from monitor.domain.contacts import PRIORITY_NORMAL, Obligation
+from monitor.domain.incidents import PublicState
+from monitor.storage import announcements, incidents, outbox
+from monitor.storage.incidents import Resolved
+
+NewId = Callable[[], str]
+
+
+def recover(
+    c: sa.Connection, origin: str, *, since: datetime, now: datetime, detail: str, new_id: NewId
+) -> list[Resolved]:
+    """End what an origin reported, and owe the partner the news on every ticket that this resolves."""
+    done = incidents.recover(c, origin, since=since, now=now, detail=detail)
+    _owe_closings(c, done, now, new_id)
+    return done
+
+
+def resolve(c: sa.Connection, incident: str, *, now: datetime, actor: str, note: str, new_id: NewId) -> None:
+    """Resolve an incident by hand; a global problem lets go what it held."""
+    row = incidents.get(c, incident)
+    done = incidents.resolve(c, incident, now=now, actor=actor, note=note)
+    if done is None:
+        return
+    _owe_closings(c, [done], now, new_id)
+    if row.is_global:
+        body = note or "The problem is resolved."
+        announcements.say(
+            c, f"upd_{new_id()}", incident, PublicState.RESOLVED, body=body, actor=actor, now=now
+        )
+        announcements.release_held(c, incident, now)
+
+
+def note(c: sa.Connection, incident: str, *, now: datetime, actor: str, text: str) -> None:
+    """Append a note to an incident's timeline (NotFoundError when there is none)."""
+    incidents.get(c, incident)
+    incidents.event(c, incident, now, "note.added", actor=actor, text=text)
+
+
+def declare(
+    c: sa.Connection, id_: str, update_id: str, problem: GlobalProblem, *, now: datetime, actor: str
+) -> None:
+    """Declare a global problem; the timelines of the incidents attached to it say so."""
+    attached = announcements.declare(c, id_, update_id, problem, now=now, actor=actor)
+    incidents.event(c, id_, now, "global.declared", actor=actor, text=problem.title)
+    for child in attached:
+        incidents.event(c, child, now, "contact.held", actor=actor, text=f"stands under global problem {id_}")
+
+
+def update_global(
+    c: sa.Connection,
+    id_: str,
+    update_id: str,
+    *,
+    state: PublicState,
+    body: str,
+    actor: str,
+    now: datetime,
+    next_update_at: datetime | None,
+    new_id: NewId,
+) -> None:
+    """Tell the next word on a global problem; ``resolved`` ends it."""
+    announcements.update_global(
+        c, id_, update_id, state=state, body=body, actor=actor, now=now, next_update_at=next_update_at
+    )
+    incidents.event(c, id_, now, f"global.{state}", actor=actor, text=body)
+    if state is PublicState.RESOLVED:
+        done = incidents.resolve(c, id_, now=now, actor=actor)
+        _owe_closings(c, [done] if done else [], now, new_id)
+        announcements.release_held(c, id_, now)
+
+
+def retry(c: sa.Connection, outbox_id: str, *, now: datetime, actor: str) -> None:
+    """Let a row go out again, on the record of who asked."""
+    incident = outbox.retry_by_hand(c, outbox_id, now=now)
+    incidents.event(c, incident, now, "contact.retried", actor=actor, text=outbox_id)
+
+
+def _owe_closings(c: sa.Connection, done: Iterable[Resolved], now: datetime, new_id: NewId) -> None:
+    rows = [
+        closing(resolved.incident, ticket, now=now, row=f"out_{new_id()}")
+        for resolved in done
+        for ticket in resolved.tickets
+    ]
+    incidents.owe(c, rows, now)
+
+
+def closing(incident: str, ticket: str, *, now: datetime, row: str) -> Obligation:
+    """Return the obligation to tell on a ticket that its incident is over, and to resolve it."""
+    return Obligation(
+        id=row,
+        incident=incident,
+        kind="ticket.resolve",
+        channel="ticket",
+        dedup=f"{incident}|ticket.resolve|{ticket}",
+        partner=None,
+        contact=None,
+        recipient=None,
+        language="en",
+        priority=PRIORITY_NORMAL,
+        not_before=now,
+        payload={"ticket": ticket},
+    )
