@@ -4,27 +4,19 @@ The codes are read, not their English: only for TLS, where the library's words s
 are they passed on.
 """
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from errno import ECONNREFUSED, ECONNRESET, EHOSTUNREACH, ENETUNREACH, ETIMEDOUT
+from errno import ECONNRESET
 from typing import Final
 
 import pycurl
 
 from checks.durations import spell
 from checks.texts import tidy
-from checks.verdicts import OUR_TROUBLE, Fault, cannot_look, unreachable, wrong
+from checks.verdicts import Fault, cannot_look, no_connection, unreachable, wrong
 
 _E_WEIRD_SERVER_REPLY: Final = 8  # which pycurl does not name
 _E_TOO_LARGE: Final = 100
-_CONNECT: Final = {
-    ECONNREFUSED: "connection refused by {place}",
-    ECONNRESET: "connection reset by {place}",
-    EHOSTUNREACH: "no route to {place}",
-    ENETUNREACH: "no route to {place}",
-    ETIMEDOUT: "no connection to {place}: the network gave up",
-}
 _VERIFY: Final = {
     9: "is not valid yet",
     10: "has expired",
@@ -95,11 +87,7 @@ def _no_handshake(handle: pycurl.Curl, attempt: Attempt) -> Fault:
 
 
 def _no_connection(handle: pycurl.Curl, attempt: Attempt) -> Fault:
-    error = handle.getinfo(pycurl.OS_ERRNO)
-    if error in OUR_TROUBLE:
-        return cannot_look(f"could not look: {os.strerror(error).lower()}")
-    sentence = _CONNECT.get(error, "no connection to {place}")
-    return unreachable(sentence.format(place=attempt.place))
+    return no_connection(attempt.place, handle.getinfo(pycurl.OS_ERRNO))
 
 
 def _broken_off(handle: pycurl.Curl, attempt: Attempt) -> Fault:

@@ -182,6 +182,12 @@ def _first_of_each_family(addresses: Addresses) -> Addresses:
     return tuple(firsts.values())
 
 
+def spot(host: str, address: str, port: int) -> str:
+    """Say where a check connects to: ``127.0.0.1:80``, ``[::1]:80``, ``host (127.0.0.1:80)``."""
+    where = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+    return where if address == host else f"{host} ({where})"
+
+
 async def connect(address: str, port: int) -> socket.socket:
     """Open one connection to a vetted address; the caller closes the socket."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET

@@ -22,13 +22,13 @@ from checks.base import CheckType, HttpEngine, Options, Target, Tools
 from checks.certificates import Certificate, chain, days_left, expiry_faults
 from checks.curl import CLOSED, Setting, dial, dialler_of, give, take
 from checks.curl_failures import Attempt, explain
-from checks.dialling import Addresses, Dialler, UnreachableError, plain_host
+from checks.dialling import Addresses, Dialler, UnreachableError, plain_host, spot
 from checks.durations import spell
 from checks.http_answer import body_complaints, header_complaints, read_headers, say_ranges
 from checks.http_options import HttpOptions, plain_settings, request_settings
 from checks.texts import tidy
 from checks.trust import tls_settings
-from checks.verdicts import Fault, Measured, cannot_look, observation, slow, unreachable, wrong
+from checks.verdicts import Fault, Measured, cannot_look, observation, unreachable, wrong
 from monitor.domain.findings import Observation, Symptom, Verdict
 
 PORTS: Final = {"http": 80, "https": 443}
@@ -36,7 +36,6 @@ _SAFE_IN_URL: Final = "!#$%&'()*+,/:;=?@[]~"
 _MAX_URL: Final = 4096
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _PHASES: Final = (
-    ("resolve", None, pycurl.NAMELOOKUP_TIME_T),
     ("connect", pycurl.NAMELOOKUP_TIME_T, pycurl.CONNECT_TIME_T),
     ("tls", pycurl.CONNECT_TIME_T, pycurl.APPCONNECT_TIME_T),
     ("processing", pycurl.PRETRANSFER_TIME_T, pycurl.STARTTRANSFER_TIME_T),
@@ -57,11 +56,6 @@ class Place:
     def origin(self) -> tuple[str, str, int]:
         """Return what must be equal for headers to be sent again."""
         return self.scheme, self.host, self.port
-
-    def at(self, address: str) -> str:
-        """Say the place with its resolved address: ``127.0.0.1:80``, ``host (127.0.0.1:80)``."""
-        where = f"[{address}]:{self.port}" if ":" in address else f"{address}:{self.port}"
-        return where if address == self.host else f"{self.host} ({where})"
 
 
 def read_url(text: str) -> Place:
@@ -114,7 +108,6 @@ class _Look:
     answer: _Answer
     address: str = ""
     status: int = 0
-    resolving: float = 0.0
     phases: dict[str, float] = field(default_factory=dict[str, float])
     certificate: Certificate | None = None
 
@@ -198,7 +191,7 @@ class HttpCheck:
         handle = take(look.settings)
         try:
             code = await self._fetch(look, handle, engine, addresses)
-            return _outcome(code, look, handle, self._attempt(look))
+            return self._outcome(code, look, handle)
         finally:
             give(handle)
 
@@ -215,8 +208,7 @@ class HttpCheck:
             sentence = f"the name {host} was not resolved within {spell(self._target.timeout)}"
             raise UnreachableError(sentence) from None
         finally:
-            look.resolving += time.monotonic() - began
-            look.phases["resolve"] = look.resolving
+            look.phases["resolve"] = look.phases.get("resolve", 0.0) + time.monotonic() - began
 
     async def _fetch(self, look: _Look, handle: pycurl.Curl, engine: HttpEngine, addresses: Addresses) -> int:
         place, answer = look.place, look.answer
@@ -240,10 +232,22 @@ class HttpCheck:
     def _left(self, look: _Look) -> float:
         return self._limit - (time.monotonic() - look.began)
 
+    def _outcome(self, code: int, look: _Look, handle: pycurl.Curl) -> tuple[str | None, list[Fault]]:
+        """Read off the handle what it measured, where it was sent on to, and what went wrong."""
+        look.status = handle.getinfo(pycurl.RESPONSE_CODE)
+        _add_phases(look.phases, handle)
+        if look.place.scheme == "https":
+            look.certificate = next(iter(chain(handle)), look.certificate)
+        if code == CLOSED:
+            return None, [cannot_look("the HTTP engine was closed")]
+        if code and not (code == pycurl.E_WRITE_ERROR and look.answer.cut):
+            return None, [explain(code, handle, self._attempt(look))]
+        return (handle.getinfo(pycurl.REDIRECT_URL) if look.status in _REDIRECTS else None), []
+
     def _attempt(self, look: _Look) -> Attempt:
         place = look.place
         return Attempt(
-            place=place.at(look.address),
+            place=spot(place.host, look.address, place.port),
             host=place.host,
             timeout=self._target.timeout,
             tls=place.scheme == "https",
@@ -259,17 +263,10 @@ class HttpCheck:
         if options.body is not None or options.json_:
             body = b"".join(answer.chunks)
             yield from map(wrong, body_complaints(body, options.body, options.json_, cut=answer.cut))
-        yield from self._lateness(seconds)
+        yield from options.latency.faults(seconds)
         days = self._days(look, now)
         if days is not None:
             yield from expiry_faults(days, options.certificate)
-
-    def _lateness(self, seconds: float) -> Iterator[Fault]:
-        warn, fail = self._options.latency.warn, self._options.latency.fail
-        if fail is not None and seconds > fail:
-            yield wrong(f"took {spell(seconds)}, the limit is {spell(fail)}")
-        elif warn is not None and seconds > warn:
-            yield slow(f"took {spell(seconds)}, expected within {spell(warn)}")
 
     def _days(self, look: _Look, now: datetime) -> float | None:
         if look.place.scheme != "https" or self._certificate is None:
@@ -295,26 +292,12 @@ class HttpCheck:
         return values
 
 
-def _outcome(code: int, look: _Look, handle: pycurl.Curl, attempt: Attempt) -> tuple[str | None, list[Fault]]:
-    """Read off the handle what it measured, where it was sent on to, and what went wrong."""
-    look.status = handle.getinfo(pycurl.RESPONSE_CODE)
-    _add_phases(look, handle)
-    if attempt.tls:
-        look.certificate = next(iter(chain(handle)), look.certificate)
-    if code == CLOSED:
-        return None, [cannot_look("the HTTP engine was closed")]
-    if code and not (code == pycurl.E_WRITE_ERROR and look.answer.cut):
-        return None, [explain(code, handle, attempt)]
-    return (handle.getinfo(pycurl.REDIRECT_URL) if look.status in _REDIRECTS else None), []
-
-
-def _add_phases(look: _Look, handle: pycurl.Curl) -> None:
+def _add_phases(phases: dict[str, float], handle: pycurl.Curl) -> None:
     """Add this hop's phases, in seconds; one that was not reached is left out."""
-    phases = look.phases
+    getinfo = handle.getinfo
     for name, start, end in _PHASES:
-        ended = handle.getinfo(end)
-        if ended:
-            started = handle.getinfo(start) if start is not None else 0
+        ended = getinfo(end)
+        if ended and (started := getinfo(start)):
             phases[name] = phases.get(name, 0.0) + max(0, ended - started) / 1e6
 
 

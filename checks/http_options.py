@@ -5,14 +5,14 @@ from collections.abc import Mapping
 from typing import Annotated, Final, Literal
 
 import pycurl
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr
 
 from checks.base import Options
 from checks.certificates import CertificateLimits
 from checks.curl import SAFE, Setting
 from checks.dialling import IpVersion
-from checks.durations import Duration
 from checks.http_answer import HeaderRule, JsonRule, Statuses
+from checks.latency import Latency
 from checks.texts import TextRule, fill
 
 Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
@@ -28,15 +28,6 @@ def _header_names(headers: Mapping[str, SecretStr]) -> Mapping[str, SecretStr]:
         if not _TOKEN.fullmatch(name):
             raise ValueError(f"{name!r} is no header name")
     return headers
-
-
-class Latency(BaseModel):
-    """How long a whole look may take."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    warn: Annotated[Duration | None, Field(description="A slower answer is degraded.")] = None
-    fail: Annotated[Duration | None, Field(description="A slower answer is down.")] = None
 
 
 class HttpOptions(Options):

@@ -1,18 +1,39 @@
 """From the faults of one look to its observation: the worst verdict stands, every fault is told."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from errno import EADDRNOTAVAIL, EAFNOSUPPORT, EMFILE, ENFILE, ENOBUFS, ENOMEM
+from errno import (
+    EADDRNOTAVAIL,
+    EAFNOSUPPORT,
+    ECONNREFUSED,
+    ECONNRESET,
+    EHOSTUNREACH,
+    EMFILE,
+    ENETUNREACH,
+    ENFILE,
+    ENOBUFS,
+    ENOMEM,
+    ETIMEDOUT,
+)
+from typing import Final
 
 from checks.base import Target
 from checks.texts import detail
 from monitor.domain.findings import Observation, Symptom, Verdict
 
-OUR_TROUBLE = frozenset({EADDRNOTAVAIL, EAFNOSUPPORT, EMFILE, ENFILE, ENOBUFS, ENOMEM})
+OUR_TROUBLE: Final = frozenset({EADDRNOTAVAIL, EAFNOSUPPORT, EMFILE, ENFILE, ENOBUFS, ENOMEM})
 """Errors of this machine, which say nothing of the target."""
 
-_WORST_FIRST = (Verdict.DOWN, Verdict.DEGRADED, Verdict.UNKNOWN)
+_NO_CONNECTION: Final = {
+    ECONNREFUSED: "connection refused by {place}",
+    ECONNRESET: "connection reset by {place}",
+    EHOSTUNREACH: "no route to {place}",
+    ENETUNREACH: "no route to {place}",
+    ETIMEDOUT: "no connection to {place}: the network gave up",
+}
+_WORST_FIRST: Final = (Verdict.DOWN, Verdict.DEGRADED, Verdict.UNKNOWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +72,13 @@ def slow(text: str) -> Fault:
 def cannot_look(text: str) -> Fault:
     """Return the fault that is ours: nothing was learnt about the target."""
     return Fault(Verdict.UNKNOWN, None, text)
+
+
+def no_connection(place: str, error: int) -> Fault:
+    """Return the fault an operating system's error on connecting stands for: the target's, or ours."""
+    if error in OUR_TROUBLE:
+        return cannot_look(f"could not look: {os.strerror(error).lower()}")
+    return unreachable(_NO_CONNECTION.get(error, "no connection to {place}").format(place=place))
 
 
 def observation(
