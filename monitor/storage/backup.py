@@ -87,7 +87,10 @@ def check(url: str) -> Health:
     parsed = parse(url)
     if parsed.get_backend_name() == "sqlite":
         path = _existing(sqlite.path_of(parsed))
-        migration, problems = _migration_of(path), _damages(path, thorough=True)
+        problems = _damages(path, thorough=True)
+        if problems:  # what a damaged file says of its migration is worth nothing
+            return Health(url=_shown(parsed), migration=None, head=migrate.head(), problems=tuple(problems))
+        migration = _migration_of(path)
     else:
         migration, problems = _migration_at(parsed), []
         problems += _unwritable(parsed) if migration == migrate.head() else []

@@ -44,8 +44,8 @@ def _run(program: str, url: sa.URL, *arguments: str) -> None:
 
 def _conninfo(url: sa.URL) -> str:
     """Return what libpq reads, without the password."""
-    plain = url.set(drivername="postgresql", password=None)
-    return plain.render_as_string(hide_password=False)
+    plain = sa.URL.create("postgresql", url.username, None, url.host, url.port, url.database, url.query)
+    return plain.render_as_string()
 
 
 def _environment(url: sa.URL) -> dict[str, str]:

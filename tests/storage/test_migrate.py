@@ -1,0 +1,166 @@
+"""Migrations: what they make is what ``schema.py`` says, once, and never half of it."""
+
+import asyncio
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+from monitor.errors import StorageError
+from monitor.storage import migrate
+from monitor.storage.engine import open_store
+from monitor.storage.schema import metadata
+from tests.databases import engine_of
+
+ROOT = Path(__file__).parents[2]
+
+
+def _migrated(url: str) -> sa.Engine:
+    engine = engine_of(url)
+    with engine.connect() as connection:
+        migrate.upgrade(connection)
+    return engine
+
+
+def test_migrations_make_what_the_models_say(blank_database_url: str) -> None:
+    engine = _migrated(blank_database_url)
+    with engine.connect() as connection:
+        context = MigrationContext.configure(
+            connection, opts={"compare_type": True, "compare_server_default": True}
+        )
+        assert compare_metadata(context, metadata) == []
+    engine.dispose()
+
+
+def test_every_table_and_index_is_the_same_to_the_letter_as_one_made_from_the_models(
+    blank_database_url: str, dialect: str, tmp_path: Path
+) -> None:
+    """Catch what Alembic does not compare: conditions of partial indexes, names, checks."""
+    engine = _migrated(blank_database_url)
+    migrated = _described(engine, dialect)
+    with engine.begin() as connection:
+        connection.execute(sa.text("DROP TABLE alembic_version"))
+        metadata.drop_all(connection)
+        metadata.create_all(connection)
+    assert migrated == _described(engine, dialect)
+    assert any(
+        "status" in str(line) and "unique" in str(line).lower() and "where" in str(line).lower()
+        for line in migrated
+    )
+    engine.dispose()
+
+
+def _described(engine: sa.Engine, dialect: str) -> list[str]:
+    with engine.connect() as connection:
+        lines = [
+            " ".join(map(str, row))
+            for query in _CATALOGUE[dialect]
+            for row in connection.execute(sa.text(query))
+        ]
+    # SQLite keeps the very text of the statement: the order of a table's clauses is of no meaning.
+    return sorted(
+        " ".join(sorted(re.split(r",?\s*\n\s*", line))) for line in lines if "alembic_version" not in line
+    )
+
+
+_CATALOGUE = {
+    "sqlite": ["SELECT type, name, tbl_name, sql FROM sqlite_master"],
+    "postgresql": [
+        "SELECT tablename, indexdef FROM pg_indexes WHERE schemaname = 'public'",
+        """SELECT table_name, column_name, data_type, is_nullable, character_maximum_length, column_default
+        FROM information_schema.columns WHERE table_schema = 'public'""",
+        """SELECT conrelid::regclass, conname, pg_get_constraintdef(oid) FROM pg_constraint
+        WHERE connamespace = 'public'::regnamespace""",
+    ],
+}
+
+
+def test_a_second_upgrade_changes_nothing(blank_database_url: str, dialect: str) -> None:
+    engine = _migrated(blank_database_url)
+    before = _described(engine, dialect)
+    with engine.connect() as connection:
+        migrate.upgrade(connection)
+        assert migrate.current(connection) == migrate.head()
+    assert _described(engine, dialect) == before
+    engine.dispose()
+
+
+def test_the_session_is_left_as_it_was(blank_database_url: str, dialect: str) -> None:
+    setting = "PRAGMA foreign_keys" if dialect == "sqlite" else "SHOW statement_timeout"
+    engine = engine_of(blank_database_url)
+    with engine.connect() as connection:
+        before = connection.exec_driver_sql(setting).scalar()
+        connection.rollback()
+        migrate.upgrade(connection)
+        assert connection.exec_driver_sql(setting).scalar() == before
+    engine.dispose()
+
+
+async def test_a_record_of_a_newer_tocsin_is_refused(database_url: str) -> None:
+    engine = engine_of(database_url)
+    with engine.begin() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+    engine.dispose()
+    for migrate_it in (True, False):
+        with pytest.raises(StorageError, match=r"migration 9999, which this version does not know.*newer"):
+            async with open_store(database_url, migrate=migrate_it):
+                pass
+
+
+async def test_a_database_of_something_else_is_refused(blank_database_url: str) -> None:
+    engine = engine_of(blank_database_url)
+    with engine.begin() as connection:
+        connection.execute(sa.text("CREATE TABLE incidents (colour TEXT)"))
+    engine.dispose()
+    with pytest.raises(StorageError, match="of its own"):
+        async with open_store(blank_database_url):
+            pass
+
+
+@pytest.mark.parametrize("dialect", ["postgresql"], indirect=True)
+async def test_several_starting_at_once_migrate_once(blank_database_url: str) -> None:
+    async def start() -> str | None:
+        async with open_store(blank_database_url) as store:
+            return await store.read(migrate.current)
+
+    assert await asyncio.gather(*(start() for _ in range(4))) == [migrate.head()] * 4
+
+
+def test_a_migration_that_loses_references_is_undone(sqlite_url: str) -> None:
+    engine = engine_of(sqlite_url)
+    with engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA foreign_keys")
+        connection.rollback()
+        connection.connection.driver_connection.execute("PRAGMA foreign_keys=OFF")
+        connection.exec_driver_sql(
+            "INSERT INTO ticket_notes (ticket, at, author, text) VALUES ('gone', 0, 'a', 'b')"
+        )
+        with pytest.raises(StorageError, match="ticket_notes refer to nothing"):
+            migrate.check_references(connection)
+        connection.rollback()
+    engine.dispose()
+
+
+@pytest.mark.slow
+def test_killed_at_any_statement_it_leaves_the_old_or_the_new(blank_database_url: str, dialect: str) -> None:
+    """Processes are killed (SIGKILL) just before a statement or commit; the next upgrade then succeeds."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.storage.killed_migration", blank_database_url],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    lives = json.loads(done.stdout)
+    assert len(lives) > 8, "a life for every ninth statement, and for the first and last ones"
+    for life in lives:
+        assert life["tables"] in (0, len(metadata.tables)), life
+        assert (life["at"] == migrate.head()) == (life["tables"] > 0), life
+        assert life["then"] == migrate.head(), life
