@@ -1,25 +1,26 @@
 """What a configuration file may say, as pydantic models; ``build.py`` makes the domain's values of it."""
 
-from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from monitor.domain.findings import FactValue, Symptom
 from monitor.settings import sections
-from monitor.settings.secret import Secret
 from monitor.settings.values import (
     Country,
+    DatabaseAddress,
     Email,
     Ident,
     Language,
     Languages,
     Line,
+    Moment,
     Phone,
     Seconds,
     Serial,
     Text,
     Zone,
+    nothing_is_empty,
 )
 
 _HOUR, _DAY = 3_600, 86_400
@@ -28,11 +29,6 @@ _HOUR, _DAY = 3_600, 86_400
 def _listed(value: Any) -> Any:
     """Take a lone value for a list of one, and nothing for an empty list."""
     return [] if value is None else [value] if isinstance(value, str) else value
-
-
-def _nothing_is_empty(value: Any) -> Any:
-    """Take a key with nothing below it (all of it commented out) for an empty list."""
-    return () if value is None else value
 
 
 class Strict(BaseModel):
@@ -68,7 +64,7 @@ class PartnerIn(Strict):
     assigned_to: Annotated[Ident | None, Field(description="The partner who serves it.")] = None
     contacts: Annotated[
         tuple[ContactIn, ...],
-        BeforeValidator(_nothing_is_empty),
+        BeforeValidator(nothing_is_empty),
         Field(description="Its people, in calling order."),
     ] = ()
 
@@ -121,7 +117,7 @@ class RotationIn(Strict):
     """Who hands over to whom, and when."""
 
     zone: Annotated[Zone | None, Field(description="Zone of `anchor`; by default `service.zone`.")] = None
-    anchor: Annotated[datetime, Field(description="A local hand-over, such as 2026-01-05T09:00.")]
+    anchor: Annotated[Moment, Field(description="A local hand-over, such as 2026-01-05T09:00.")]
     every: Annotated[
         Annotated[Seconds, Field(ge=_HOUR, le=366 * _DAY)], Field(description="Length of a shift.")
     ] = 7.0 * _DAY
@@ -137,18 +133,18 @@ class OverrideIn(Strict):
     start: Annotated[
         datetime, Field(alias="from", description="From when; without offset, in the rotation's zone.")
     ]
-    end: Annotated[datetime, Field(alias="to", description="Until when (not included).")]
+    end: Annotated[Moment, Field(alias="to", description="Until when (not included).")]
 
 
 class OnCallIn(Strict):
     """Who of ours is paged."""
 
     engineers: Annotated[
-        tuple[EngineerIn, ...], BeforeValidator(_nothing_is_empty), Field(description="Our people.")
+        tuple[EngineerIn, ...], BeforeValidator(nothing_is_empty), Field(description="Our people.")
     ] = ()
     rotation: Annotated[RotationIn | None, Field(description="The regular turns.")] = None
     overrides: Annotated[
-        tuple[OverrideIn, ...], BeforeValidator(_nothing_is_empty), Field(description="Exceptions to them.")
+        tuple[OverrideIn, ...], BeforeValidator(nothing_is_empty), Field(description="Exceptions to them.")
     ] = ()
     fallback: Annotated[Ident | None, Field(description="Who is paged when nobody's turn it is.")] = None
 
@@ -198,7 +194,7 @@ class Root(Strict):
 
     service: Annotated[sections.Service, Field(description="This installation.")] = sections.Service()
     database: Annotated[
-        Secret | None,
+        DatabaseAddress | None,
         Field(description="postgresql://… or sqlite:///…; without it, SQLite in the data folder."),
     ] = None
     listen: Annotated[sections.Listen, Field(description="The web server.")] = sections.Listen()

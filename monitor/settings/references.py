@@ -10,6 +10,7 @@ from typing import Any
 from monitor.settings.nodes import Document, ListNode, MapNode, Node, Path, Problem, Scalar, child
 from monitor.settings.validation import did_you_mean
 
+_FEW, _MOST_COMPARED = 200, 200_000
 _Found = Iterator[tuple[Path, str]]
 
 
@@ -23,12 +24,20 @@ def check(document: Document) -> Iterator[Problem]:
     }
     yield from _twice(document)
     for kind, found in _uses(document):
-        for path, name in found:
-            if name not in names[kind]:
-                known = f"there is no {kind} {document.written(path)!r}"
-                yield document.problem(path, known + did_you_mean(name, names[kind]))
+        yield from _unborne(document, kind, found, names[kind])
     yield from _served_by_itself(document)
     yield from _of_nothing(document)
+
+
+def _unborne(document: Document, kind: str, found: _Found, names: set[str]) -> Iterator[Problem]:
+    """Yield names that nothing bears; only the first few with a suggestion, as looking for one is slow."""
+    hints = _MOST_COMPARED
+    for path, name in found:
+        if name in names:
+            continue
+        hints -= len(names)
+        hint = did_you_mean(name, names) if hints >= 0 or len(names) < _FEW else ""
+        yield document.problem(path, f"there is no {kind} {document.written(path)!r}{hint}")
 
 
 def _twice(document: Document) -> Iterator[Problem]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, with_config
+from pydantic import BeforeValidator, ConfigDict, Field, with_config
 
 from monitor.domain.findings import FactValue, Symptom, Thresholds
 from monitor.domain.inventory import Inventory
@@ -24,12 +24,13 @@ from monitor.settings.values import (
     Serial,
     Size,
     Text,
+    Token,
     WebAddress,
     Zone,
+    nothing_is_empty,
 )
 
 _strict = with_config(ConfigDict(extra="forbid", allow_inf_nan=False))
-_TOKEN_LENGTH = 16
 _HOUR, _DAY = 3_600, 86_400
 Impact = Literal["none", "limited", "restricted", "severe"]
 Port = Annotated[int, Field(ge=1, le=65_535)]
@@ -65,7 +66,7 @@ class Listen:
 class Metrics:
     """Who may read ``/metrics``."""
 
-    token: Annotated[Secret | None, Field(description="Bearer token; without one the page is open.")] = None
+    token: Annotated[Token | None, Field(description="Bearer token; without one the page is open.")] = None
 
 
 @_strict
@@ -234,8 +235,8 @@ class CheckDefaults:
 class SentryProject:
     """A project that Sentry SDKs and crash uploaders may report to; its DSN is ``KEY@our-host/ID``."""
 
-    id: Annotated[int, Field(ge=1, description="The number at the end of the DSN.")]
-    key: Annotated[Secret, Field(description="The public key in the DSN: at least 16 characters.")]
+    id: Annotated[int, Field(ge=1, le=10**9, description="The number at the end of the DSN.")]
+    key: Annotated[Token, Field(description="The public key in the DSN: at least 16 characters.")]
     name: Annotated[Line | None, Field(description="What reports through it.")] = None
     system: Annotated[Serial | None, Field(description="The system it speaks for, if only one.")] = None
 
@@ -245,7 +246,9 @@ class SentryProject:
 class Sentry:
     """Who may report crashes by DSN."""
 
-    projects: Annotated[tuple[SentryProject, ...], Field(description="The projects.")] = ()
+    projects: Annotated[
+        tuple[SentryProject, ...], BeforeValidator(nothing_is_empty), Field(description="The projects.")
+    ] = ()
 
 
 @_strict
@@ -254,7 +257,12 @@ class Crash:
     """What is made of crash reports."""
 
     storm_sample: Annotated[
-        int, Field(ge=1, description="Reports of one signature kept in full per hour; the rest are counted.")
+        int,
+        Field(
+            ge=1,
+            le=10**6,
+            description="Reports of one signature kept in full per hour; the rest are counted.",
+        ),
     ] = 100
     presumed_impacts: Annotated[
         Mapping[Line, Impact],

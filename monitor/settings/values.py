@@ -5,6 +5,7 @@ Each says in one sentence what is wrong. Numbers written where text belongs stay
 """
 
 import re
+from datetime import datetime
 from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
@@ -16,6 +17,7 @@ import phonenumbers
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from monitor.settings import durations
+from monitor.settings.secret import Secret
 from monitor.settings.validation import did_you_mean
 
 _IDENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@-]{0,99}")
@@ -23,6 +25,8 @@ _EMAIL = re.compile(r"[^\s@<>,;\"()]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,253}[A-
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2})?")
 _LONGEST_LINE, _LONGEST_TEXT = 200, 10_000
 _FIRST_PRINTABLE = " "
+_FIRST_YEAR, _LAST_YEAR = 1970, 2200
+_SHORTEST_KEY = 16
 
 _FIXED_ZONES = {
     "EST": "America/New_York",
@@ -199,6 +203,36 @@ def web_address(text: str) -> str:
     return text.rstrip("/")
 
 
+def moment(value: Any) -> datetime:
+    """Read an ISO 8601 date and time, with or without its offset."""
+    try:
+        found = datetime.fromisoformat(value if isinstance(value, str) else "")
+    except ValueError:
+        raise ValueError("must be a date and time such as 2026-01-05T09:00") from None
+    if not _FIRST_YEAR <= found.year <= _LAST_YEAR:
+        raise ValueError(f"must be between the years {_FIRST_YEAR} and {_LAST_YEAR}")
+    return found
+
+
+def long_enough(secret: Secret) -> Secret:
+    """Refuse keys that can be guessed."""
+    if len(secret.reveal()) < _SHORTEST_KEY:
+        raise ValueError(f"must have at least {_SHORTEST_KEY} characters")
+    return secret
+
+
+def database(secret: Secret) -> Secret:
+    """Check that an address is one of a database we can use; it holds a password, so it is not shown."""
+    if not secret.reveal().startswith(("postgresql://", "postgresql+psycopg://", "sqlite:///")):
+        raise ValueError("must be an address such as postgresql://user:password@host/name or sqlite:///path")
+    return secret
+
+
+def nothing_is_empty(value: Any) -> Any:
+    """Take a key with nothing below it (all of it commented out) for an empty list."""
+    return () if value is None else value
+
+
 def words(value: Any) -> Any:
     """Take ``it en`` or ``it, en`` for a list."""
     return [word for word in re.split(r"[\s,]+", value) if word] if isinstance(value, str) else value
@@ -215,7 +249,9 @@ Seconds = Annotated[
     Field(le=3650 * 86_400),
     _duration(durations.DURATION_PATTERN, "1h30m"),
 ]
-Size = Annotated[int, BeforeValidator(durations.size), _duration(durations.SIZE_PATTERN, "20 MiB")]
+Size = Annotated[
+    int, BeforeValidator(durations.size), Field(le=1 << 40), _duration(durations.SIZE_PATTERN, "20 MiB")
+]
 Text = Annotated[str, BeforeValidator(as_text), Field(max_length=_LONGEST_TEXT)]
 Line = Annotated[str, BeforeValidator(as_text), AfterValidator(line)]
 Ident = Annotated[str, BeforeValidator(as_text), AfterValidator(ident)]
@@ -227,3 +263,8 @@ Zone = Annotated[str, AfterValidator(zone)]
 Phone = Annotated[str, BeforeValidator(as_text), AfterValidator(phone)]
 Email = Annotated[str, AfterValidator(email)]
 WebAddress = Annotated[str, AfterValidator(web_address)]
+Moment = Annotated[
+    datetime, BeforeValidator(moment), WithJsonSchema({"type": "string", "examples": ["2026-01-05T09:00"]})
+]
+Token = Annotated[Secret, AfterValidator(long_enough)]
+DatabaseAddress = Annotated[Secret, AfterValidator(database)]
