@@ -2,8 +2,8 @@
 
 from html import escape
 
-from statuspage.board import Board
 from statuspage.rollup import DEGRADED, MAINTENANCE, MAJOR, OPERATIONAL, PARTIAL, UNKNOWN
+from statuspage.views import Board
 
 COLOURS = {  # dark enough for white text (AA)
     OPERATIONAL: "#0f6b4e",

@@ -1,7 +1,7 @@
 """Ninety days as stacks of minutes: what each bar shows and says. Pure geometry, no markup.
 
 A day is a column ``PITCH`` wide and ``TALL`` high, green but for its unwell part, which stands on the
-floor: worst at the bottom, each at least 5 % high so that two minutes are seen. Days on which nothing
+floor: worst at the bottom, each at least 15 % high so that two minutes are seen, under a paler green. Days on which nothing
 happened are not listed (the page draws them once for all components); runs without data are one block.
 """
 
@@ -14,7 +14,7 @@ from statuspage.uptime import Tally
 from statuspage.when import day_text, lasting
 
 PITCH, BAR, TALL = 10, 8, 40
-LEAST = TALL // 20  # 5 %
+LEAST = TALL * 3 // 20  # 15 %: at 5 % two minutes would be two pixels
 TOLD = 5  # days named in the text alternative
 
 STACKED: Sequence[tuple[str, str]] = (  # from the floor up, with the letter of its CSS class

@@ -7,144 +7,24 @@ an open problem speaks for its components even before the checks have seen anyth
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 from itertools import groupby
 from zoneinfo import ZoneInfo
 
 from monitor.domain.inventory import Component
 from monitor.storage.public import DAYS, PublicMaintenance, PublicProblem, PublicRecord, StateChange
 from statuspage import when
-from statuspage.bars import Bars, bars
+from statuspage.bars import bars
 from statuspage.rollup import IMPLIED, MAINTENANCE, OPERATIONAL, UNKNOWN, WELL, Rollup, known, rollup, worst
 from statuspage.texts import fit, one_line
-from statuspage.uptime import Accounting, Span, by_day, last_days, midnight, percent, spans, tally
+from statuspage.uptime import Span, by_day, last_days, midnight, percent, spans, tally, worst_of
+from statuspage.views import Board, Day, Group, Line, Site, Told, Work
 
 OVER = ("resolved", "postmortem")
 BROKEN = ("investigating", "identified")  # the states in which a problem speaks for its components
 FEW = 8  # so many components are shown without folding their groups
 PAST = 7  # days of past incidents on the front page
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Site:
-    """Whose page it is, in which zone it tells the time, and what it shows."""
-
-    title: str = "Service status"
-    url: str = "http://127.0.0.1:8080"
-    zone: str = "UTC"
-    description: str = ""
-    contact: str = ""  # an address or page for what is not on this page
-    components: tuple[Component, ...] = ()
-    stale_after: timedelta = timedelta(minutes=5)
-    accounting: Accounting = field(default_factory=Accounting)
-    since: datetime = datetime(2026, 1, 1, tzinfo=UTC)  # told as birth of what has no record yet
-
-    @property
-    def tz(self) -> ZoneInfo:
-        """The page's zone."""
-        return ZoneInfo(self.zone)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
-    """One component: how it is, since when, why, and how its last 90 days were."""
-
-    id: str
-    name: str
-    description: str
-    group: str | None
-    status: str
-    last_known: str | None  # told only while the state is unknown because our data is old
-    since: datetime | None
-    problem: str | None
-    first_seen: datetime
-    changed_at: datetime
-    uptime: str
-    unknown: str  # how long of the 90 days nothing is known; empty when it is nothing worth a word
-    bars: Bars
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Group:
-    """Lines under one name; ``name`` is None for those that stand alone."""
-
-    name: str | None
-    status: str
-    open: bool
-    count: str
-    lines: tuple[Line, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
-    """A problem as the page tells it. ``due`` is when the next word was promised."""
-
-    problem: PublicProblem
-    names: tuple[str, ...]
-    open: bool
-    due: datetime | None
-    overdue: bool
-    ended: datetime | None
-    lasted: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Work:
-    """A maintenance as the page tells it; ``status`` follows the clock where nobody moved it on."""
-
-    maintenance: PublicMaintenance
-    names: tuple[str, ...]
-    status: str
-    overrun: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Day:
-    """A past day, or a run of days on which nothing was posted."""
-
-    title: str
-    problems: tuple[Told, ...] = ()
-    works: tuple[Work, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Board:
-    """Everything the pages, the feeds and the API are rendered from."""
-
-    site: Site
-    now: datetime
-    looked_at: datetime | None
-    stale: bool
-    summary: Rollup
-    days: tuple[date, ...]
-    groups: tuple[Group, ...]
-    problems: tuple[Told, ...]  # all, newest first
-    works: tuple[Work, ...]  # all, the latest start first
-    past: tuple[Day, ...]
-    changed_at: datetime
-
-    @property
-    def lines(self) -> tuple[Line, ...]:
-        """All components."""
-        return tuple(line for group in self.groups for line in group.lines)
-
-    @property
-    def open_problems(self) -> tuple[Told, ...]:
-        """Problems that are not over, the gravest first, then the oldest."""
-        order = ("critical", "major", "minor")
-        still = [told for told in self.problems if told.open]
-        return tuple(sorted(still, key=lambda t: (order.index(t.problem.impact), t.problem.opened_at)))
-
-    @property
-    def running_works(self) -> tuple[Work, ...]:
-        """Works going on now."""
-        return tuple(work for work in self.works if work.status in ("in_progress", "verifying"))
-
-    @property
-    def planned_works(self) -> tuple[Work, ...]:
-        """Works ahead, the next one first."""
-        return tuple(work for work in reversed(self.works) if work.status == "scheduled")
 
 
 def build(record: PublicRecord, site: Site, now: datetime) -> Board:
@@ -163,7 +43,7 @@ def build(record: PublicRecord, site: Site, now: datetime) -> Board:
         stale=stale,
         summary=_summary([line.status for line in lines], record.looked_at, now, stale=stale),
         days=days,
-        groups=tuple(_groups(lines)),
+        groups=tuple(_groups(lines, days, site.tz, now)),
         problems=problems,
         works=works,
         past=tuple(_past(problems, works, days[-PAST:], site.tz)),
@@ -245,14 +125,16 @@ class _Speaking:
     works: Sequence[Work]
     stale: bool
 
-    def on(self, component: str, recorded: str) -> tuple[str, str | None]:
-        """Return the state to show and the id of the open problem that explains it."""
+    def on(self, component: str, recorded: str) -> tuple[str, PublicProblem | None]:
+        """Return the state to show and the open problem that explains it; what was measured goes first."""
         named = [told.problem for told in self.problems if told.open and component in told.problem.components]
         implied = [IMPLIED[problem.impact] for problem in named if problem.state in BROKEN]
         status = UNKNOWN if self.stale else recorded
         if status in (OPERATIONAL, UNKNOWN) and self._worked_on(component):
             status = MAINTENANCE
-        return worst([status, *implied]), named[0].id if named else None
+        if status in (OPERATIONAL, UNKNOWN, MAINTENANCE):
+            status = worst([status, *implied])
+        return status, named[0] if named else None
 
     def _worked_on(self, component: str) -> bool:
         return any(
@@ -298,14 +180,22 @@ def _line(
         group=component.group,
         status=status,
         last_known=held[-2].status if blind else None,
-        since=held[-1].start if status == recorded and (len(held) > 1 or status != UNKNOWN) else None,
-        problem=problem,
+        since=_since(held, status, problem),
+        problem=problem.id if problem else None,
         first_seen=site.since,
         changed_at=site.since,
         uptime=percent(whole.uptime(site.accounting)),
         unknown=_unknown(held),
+        held=tuple(held),
         bars=bars(days, by_day(held, days, site.tz, now)),
     )
+
+
+def _since(held: Sequence[Span], status: str, problem: PublicProblem | None) -> datetime | None:
+    """Say since when it is so, if the record (or the problem that speaks for it) knows."""
+    if held[-1].status == status:
+        return held[-1].start if len(held) > 1 else None
+    return problem.opened_at if problem and status != MAINTENANCE else None
 
 
 def _unknown(held: Sequence[Span]) -> str:
@@ -315,7 +205,7 @@ def _unknown(held: Sequence[Span]) -> str:
     return when.lasting(dark) if dark >= 60 else ""  # noqa: PLR2004 - a minute
 
 
-def _groups(lines: Sequence[Line]) -> Iterable[Group]:
+def _groups(lines: Sequence[Line], days: Sequence[date], zone: ZoneInfo, now: datetime) -> Iterable[Group]:
     """Gather the lines by group, in the order in which the groups are first named."""
     order = list(dict.fromkeys(line.group for line in lines))
     for name, own in groupby(
@@ -329,6 +219,7 @@ def _groups(lines: Sequence[Line]) -> Iterable[Group]:
             open=status != OPERATIONAL or len(lines) <= FEW,
             count=_count(members),
             lines=members,
+            bars=bars(days, by_day(worst_of([line.held for line in members], worst), days, zone, now)),
         )
 
 
@@ -345,12 +236,11 @@ def _count(members: Sequence[Line]) -> str:
 def _past(
     problems: Sequence[Told], works: Sequence[Work], days: Sequence[date], zone: ZoneInfo
 ) -> Iterable[Day]:
-    """Tell the last days, newest first: what ended, by the day it began; quiet days as one line."""
+    """Tell the last days, newest first, what was by the day it began; quiet days as one line."""
     began: dict[date, list[Told]] = {}
     done: dict[date, list[Work]] = {}
     for told in problems:
-        if not told.open:
-            began.setdefault(told.problem.opened_at.astimezone(zone).date(), []).append(told)
+        began.setdefault(told.problem.opened_at.astimezone(zone).date(), []).append(told)
     for work in works:
         if work.status == "completed":
             done.setdefault(work.maintenance.starts_at.astimezone(zone).date(), []).append(work)

@@ -16,7 +16,7 @@ from markupsafe import Markup, escape
 
 from monitor.storage.public import PublicUpdate
 from statuspage import links
-from statuspage.board import Board, Told, Work
+from statuspage.views import Board, Told, Work
 from statuspage.when import moment, utc_text
 
 ATOM_NS = "http://www.w3.org/2005/Atom"
@@ -77,7 +77,7 @@ def _tag(board: Board, born: datetime, name: str) -> str:
 
 
 def _affects(names: tuple[str, ...]) -> Markup:
-    return Markup("<p>Affects: {}</p>").format(", ".join(names)) if names else Markup()
+    return Markup("<p>Affects: {}</p>").format("; ".join(names)) if names else Markup()
 
 
 def _words(board: Board, updates: Iterable[PublicUpdate]) -> Markup:
@@ -163,7 +163,7 @@ def _event(board: Board, work: Work) -> icalendar.Event:
     event.add("dtstart", plan.starts_at.astimezone(UTC).replace(microsecond=0))
     event.add("dtend", plan.ends_at.astimezone(UTC).replace(microsecond=0))
     event.add("summary", plan.title)
-    affects = f"\n\nAffects: {', '.join(work.names)}" if work.names else ""
+    affects = f"\n\nAffects: {'; '.join(work.names)}" if work.names else ""
     event.add("description", plan.body + affects)
     event.add("url", board.site.url + links.work_path(plan.id))
     event.add("status", "CANCELLED" if work.status == "cancelled" else "CONFIRMED")

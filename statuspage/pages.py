@@ -14,8 +14,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from monitor.storage.public import PublicRecord
-from statuspage.board import Board, Site, build
+from statuspage.board import build
 from statuspage.render import Document, Renderer
+from statuspage.views import Board, Site
 
 Load = Callable[[], Awaitable[PublicRecord]]
 Clock = Callable[[], datetime]

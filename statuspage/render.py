@@ -16,8 +16,8 @@ import jinja2
 
 from statuspage import badge, feeds, links, v2, when
 from statuspage.bars import BAR, PITCH, TALL
-from statuspage.board import Board, Told, Work
 from statuspage.rollup import IMPLIED, WORDS
+from statuspage.views import Board, Told, Work
 
 HTML, CSS, SVG = "text/html; charset=utf-8", "text/css; charset=utf-8", "image/svg+xml"
 ATOM, RSS = "application/atom+xml; charset=utf-8", "application/rss+xml; charset=utf-8"

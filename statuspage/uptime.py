@@ -7,9 +7,10 @@ and counts neither as up nor as down.
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 UNKNOWN = "unknown"
@@ -79,6 +80,19 @@ def spans(
     ends = [at for at, _ in marks[1:]] + [end]
     found = [Span(status, at, until) for (at, status), until in zip(marks, ends, strict=True) if at < until]
     return _joined(found)
+
+
+def worst_of(many: Sequence[Sequence[Span]], worst: Callable[[list[str]], str]) -> list[Span]:
+    """Merge spans that cover the same time: at each moment the worst of them."""
+    edges = sorted({span.start for held in many for span in held} | {held[-1].end for held in many})
+    at = [0] * len(many)
+    merged = []
+    for start, end in pairwise(edges):
+        for index, held in enumerate(many):
+            while held[at[index]].end <= start:
+                at[index] += 1
+        merged.append(Span(worst([held[at[index]].status for index, held in enumerate(many)]), start, end))
+    return _joined(merged)
 
 
 def _joined(found: Sequence[Span]) -> list[Span]:

@@ -14,8 +14,8 @@ import orjson
 
 from monitor.storage.public import PublicUpdate
 from statuspage import links
-from statuspage.board import Board, Group, Line, Told, Work
 from statuspage.rollup import DEGRADED, UNKNOWN, worst
+from statuspage.views import Board, Group, Line, Told, Work
 
 NEWEST = 50
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
