@@ -131,7 +131,7 @@ class OverrideIn(Strict):
 
     engineer: Annotated[Ident, Field(description="Who is on call instead.")]
     start: Annotated[
-        datetime, Field(alias="from", description="From when; without offset, in the rotation's zone.")
+        Moment, Field(alias="from", description="From when; without offset, in the rotation's zone.")
     ]
     end: Annotated[Moment, Field(alias="to", description="Until when (not included).")]
 
