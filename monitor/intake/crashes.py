@@ -27,6 +27,7 @@ from monitor.intake.reports import (
     clean,
     frame_of,
     moment_of,
+    parsed_moment,
     small,
     tags_of,
     text_of,

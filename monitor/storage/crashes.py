@@ -120,9 +120,10 @@ def _earlier(c: sa.Connection, rows: Sequence[NewCrash]) -> dict[tuple[str, str]
     found: dict[tuple[str, str], tuple[str, str]] = {}
     for start in range(0, len(rows), _CHUNK):
         part = rows[start : start + _CHUNK]
-        query = sa.select(t.crashes.c["token", "key", "id", "payload"]).where(
-            t.crashes.c.token.in_({row.token for row in part}),
-            t.crashes.c.key.in_({row.report.key for row in part}),
+        crashes = t.crashes.c
+        query = sa.select(crashes.token, crashes.key, crashes.id, crashes.payload).where(
+            crashes.token.in_({row.token for row in part}),
+            crashes.key.in_({row.report.key for row in part}),
         )
         for token, key, id_, payload in c.execute(query):
             found[token, key] = id_, _unpacked(payload).get("digest", "")
@@ -139,16 +140,15 @@ def _accepted(
     return Accepted(id=id_, new=False, same=same)
 
 
-def undigested(c: sa.Connection, limit: int) -> list[StoredCrash]:
-    """Return reports nobody has looked at yet, oldest first; on PostgreSQL they are held meanwhile."""
+def undigested(c: sa.Connection, limit: int, *, claim: bool = False) -> list[StoredCrash]:
+    """Return reports nobody has looked at yet, oldest first.
+
+    ``claim`` is for a transaction that also marks them: on PostgreSQL two engines then get different ones.
+    """
     query = (
-        sa.select(t.crashes)
-        .where(t.crashes.c.digested_at.is_(None))
-        .order_by(t.crashes.c.seq)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
+        sa.select(t.crashes).where(t.crashes.c.digested_at.is_(None)).order_by(t.crashes.c.seq).limit(limit)
     )
-    return [_stored(row) for row in c.execute(query)]
+    return [_stored(row) for row in c.execute(query.with_for_update(skip_locked=True) if claim else query)]
 
 
 def find_crash(c: sa.Connection, id: str) -> StoredCrash | None:  # noqa: A002 - the column's own word
@@ -170,7 +170,7 @@ def mark_digested(c: sa.Connection, digested: Sequence[Digested], now: datetime)
 
 def _digesting(*, folded: bool) -> sa.Update:
     names = ("outcome", "system", "mapped_by", "signature", "group", "digested_at")
-    values = {name: sa.bindparam(f"new_{name}") for name in names}
+    values: dict[str, Any] = {name: sa.bindparam(f"new_{name}") for name in names}
     return t.crashes.update().where(t.crashes.c.id == sa.bindparam("of")).values(**values, folded=folded)
 
 
@@ -208,7 +208,8 @@ def bump_group(c: sa.Connection, group: CrashGroup, *, at: datetime, count: int 
             "last_at": sa.case((last > new.excluded.last_at, last), else_=new.excluded.last_at),
         },
     )
-    return c.execute(bumped.returning(groups.c.count)).scalar_one() == count
+    total: int = c.execute(bumped.returning(groups.c.count)).scalar_one()
+    return total == count
 
 
 def list_crashes(
