@@ -10,7 +10,6 @@ import hmac
 
 from aiohttp import web
 from prometheus_client import exposition
-from prometheus_client.openmetrics import exposition as openmetrics
 
 from monitor.web.auth import secret_of
 from monitor.web.parts import PARTS, Parts
@@ -46,13 +45,8 @@ async def metrics(request: web.Request) -> web.Response:
     """Give every series of the registry."""
     parts = request.app[PARTS]
     _check_token(request, parts.metrics_token)
-    accept = request.headers.get("Accept", "")
-    if "application/openmetrics-text" in accept:
-        body = openmetrics.generate_latest(parts.metrics.registry)
-        kind = openmetrics.CONTENT_TYPE_LATEST
-    else:
-        body = exposition.generate_latest(parts.metrics.registry)
-        kind = "text/plain; version=0.0.4; charset=utf-8"
+    encode, kind = exposition.choose_encoder(request.headers.get("Accept", ""))
+    body = encode(parts.metrics.registry)
     headers = {"Content-Type": kind, "Cache-Control": "no-store", "Vary": "Accept, Accept-Encoding"}
     if len(body) >= COMPRESS_FROM and "gzip" in request.headers.get("Accept-Encoding", ""):
         body = gzip.compress(body, compresslevel=1, mtime=0)

@@ -8,7 +8,7 @@ A stream ends when its session does, when the service stops, or when its client 
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from aiohttp import ClientConnectionResetError, web
@@ -56,10 +56,9 @@ class Live:
                 }
             )
             await response.prepare(request)
-            try:
+            # The tab is closed, or nobody reads: either way there is nobody left to tell.
+            with suppress(ClientConnectionResetError, ConnectionResetError, TimeoutError):
                 await self._serve(request, response)
-            except (ClientConnectionResetError, ConnectionResetError, TimeoutError):
-                pass  # the tab is closed, or nobody reads: either way there is nobody to tell
             return response
 
     @asynccontextmanager

@@ -1,0 +1,310 @@
+"""The console's forms: log in and out, acknowledge, resolve, note, retry, declare, update, plan.
+
+    POST -> origin and token checked -> input model -> command -> 303 to a page with a word (a flash)
+
+What is wrong with a form is shown in the form, with everything that was typed still in it.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeVar
+from zoneinfo import available_timezones
+
+import pydantic
+import structlog
+from aiohttp import web
+
+from monitor.domain.announcements import Impact
+from monitor.domain.incidents import IllegalMoveError, PublicState
+from monitor.errors import ConflictError, RefusedError
+from monitor.storage import console
+from monitor.web import api_inputs as i
+from monitor.web import auth, commands
+from monitor.web.accounts import Pace, Passwords
+from monitor.web.console import incident_page
+from monitor.web.parts import PARTS, Parts
+from monitor.web.problems import ProblemError
+from monitor.web.render import go, page
+
+M = TypeVar("M", bound=pydantic.BaseModel)
+FORM_FIELDS = 1500
+log = structlog.get_logger()
+
+PASSWORDS = web.AppKey("console_passwords", Passwords)
+PACE_OF_ADDRESS = web.AppKey("console_pace_of_address", Pace)
+PACE_OF_NAME = web.AppKey("console_pace_of_name", Pace)
+
+
+async def login_page(request: web.Request) -> web.Response:
+    """Show the log-in form, or go on for somebody who has logged in."""
+    if await auth.session_of(request):
+        return go(auth.local_path(request.query.get("next")))
+    return _login(request)
+
+
+def _login(
+    request: web.Request, *, status: int = 200, error: str | None = None, name: str = ""
+) -> web.Response:
+    wanted = auth.local_path(request.query.get("next"))
+    return page(request, "login.html", status=status, error=error, next=wanted, name=name)
+
+
+async def login(request: web.Request) -> web.Response:
+    """Log in; wrong guesses are slowed down by address and by name, and audited."""
+    if not auth.from_our_own_pages(request):
+        raise ProblemError(403, "The log-in must come from our own page.")
+    form = await request.post()
+    name, password = str(form.get("user", ""))[:100].strip(), str(form.get("password", ""))
+    parts, now = request.app[PARTS], request.app[PARTS].clock()
+    address = request.remote or ""
+    by_address = request.app[PACE_OF_ADDRESS].allows(address, now)
+    if not (request.app[PACE_OF_NAME].allows(name, now) and by_address):
+        log.warning("login.slowed", address=address)
+        return _login(request, status=429, error="Too many tries. Wait a minute.", name=name)
+    try:
+        user = await request.app[PASSWORDS].log_in(parts.store, name, password)
+    except RefusedError as error:
+        return _login(request, status=error.status, error=str(error), name=name)
+    if user is None:
+        await auth.audit(parts, name or "nobody", "login.failed", address=address)
+        return _login(request, status=401, error="The name or the password is wrong.", name=name)
+    request.app[PACE_OF_NAME].forgive(name)
+    await auth.audit(parts, user.name, "login", address=address)
+    response = go(auth.local_path(request.query.get("next")))
+    await auth.log_in(request, response, user.id)
+    return response
+
+
+async def logout(request: web.Request) -> web.Response:
+    """End this session."""
+    await _form(request)
+    parts = request.app[PARTS]
+    response = go("/noc/login")
+    await auth.audit(parts, _actor(request), "logout")
+    await auth.log_out(request, response)
+    return response
+
+
+async def acknowledge(request: web.Request) -> web.Response:
+    """Take an incident."""
+    form = await _form(request)
+    given = _checked(i.NoteOnTheWay, {"note": form.get("note", "")})
+    return await _on_incident(
+        request, "acknowledged", commands.acknowledge, given.note, back=str(form.get("back", ""))
+    )
+
+
+async def resolve(request: web.Request) -> web.Response:
+    """Close an incident."""
+    given = _checked(i.NoteOnTheWay, {"note": (await _form(request)).get("note", "")})
+    return await _on_incident(request, "resolved", commands.resolve, given.note)
+
+
+async def note(request: web.Request) -> web.Response:
+    """Write into an incident's timeline."""
+    given = _checked(i.NewNote, {"text": (await _form(request)).get("text", "")})
+    return await _on_incident(request, "noted", commands.note, given.text)
+
+
+async def update(request: web.Request) -> web.Response:
+    """Tell the public how a global problem goes."""
+    form = await _form(request)
+    fields = {"state": form.get("state", ""), "body": form.get("body", "")}
+    given = _checked(i.NewUpdate, fields | _moment("next_update_at", form, "UTC"))
+    return await _on_incident(request, "updated", commands.update_global, given)
+
+
+async def _on_incident(
+    request: web.Request, flash: str, command: Callable[..., Awaitable[None]], *args: object, back: str = ""
+) -> web.Response:
+    incident = request.match_info["id"]
+    try:
+        await command(request.app[PARTS], _actor(request), incident, *args)
+    except (ConflictError, IllegalMoveError) as error:
+        return await incident_page(request, incident, status=409, error=str(error))
+    return go(auth.local_path(back, f"/noc/incidents/{incident}"), flash)
+
+
+async def retry(request: web.Request) -> web.Response:
+    """Try a failed contact again."""
+    form = await _form(request)
+    await commands.retry(request.app[PARTS], _actor(request), request.match_info["id"])
+    return go(auth.local_path(str(form.get("back", "")), "/noc/outbox"), "retried")
+
+
+async def global_form(request: web.Request) -> web.Response:
+    """Show the form that declares a global problem."""
+    return await _global(request, {"attach": request.query.getall("attach", [])}, {})
+
+
+async def declare(request: web.Request) -> web.Response:
+    """Declare a global problem."""
+    form = await _form(request)
+    fields = {
+        **{name: form.get(name, "") for name in ("title", "body", "impact", "state")},
+        "components": form.getall("components", []),
+        "attach": form.getall("attach", []),
+    }
+    try:
+        given = i.NewGlobalProblem.model_validate(fields | _moment("next_update_at", form, "UTC"))
+        incident = await commands.declare_global(request.app[PARTS], _actor(request), given)
+    except (pydantic.ValidationError, ProblemError, ConflictError, IllegalMoveError) as error:
+        return await _global(request, {**form, **fields}, _faults(error))
+    return go(f"/noc/incidents/{incident}", "declared")
+
+
+async def _global(request: web.Request, values: Mapping[str, Any], faults: Mapping[str, str]) -> web.Response:
+    parts = request.app[PARTS]
+    lines = (await parts.store.read(console.board)).lines
+    return page(
+        request,
+        "global_new.html",
+        status=422 if faults else 200,
+        values=values,
+        faults=faults,
+        impacts=tuple(Impact),
+        states=(PublicState.INVESTIGATING, PublicState.IDENTIFIED, PublicState.MONITORING),
+        components=_component_choices(parts),
+        open=[
+            (line.incident.id, f"{line.incident.system or ''} {line.incident.title}")
+            for line in lines
+            if not line.incident.is_global
+        ],
+    )
+
+
+async def maintenance_form(request: web.Request) -> web.Response:
+    """Show the form that plans a maintenance."""
+    return _maintenance(request, {"systems": request.query.get("system", "")}, {})
+
+
+async def plan(request: web.Request) -> web.Response:
+    """Plan a maintenance, its times given on the clock of its zone."""
+    form = await _form(request)
+    zone = str(form.get("zone", ""))
+    fields = {
+        **{name: form.get(name, "") for name in ("title", "body", "zone")},
+        "systems": str(form.get("systems", "")).split(),
+        "components": form.getall("components", []),
+        "public": "public" in form,
+    }
+    try:
+        times = _moment("starts_at", form, zone) | _moment("ends_at", form, zone)
+        given = i.NewMaintenance.model_validate(fields | times)
+        await commands.plan_maintenance(request.app[PARTS], _actor(request), given)
+    except (pydantic.ValidationError, ProblemError, ConflictError) as error:
+        return _maintenance(request, {**form, "components": fields["components"]}, _faults(error))
+    return go("/noc/maintenance", "planned")
+
+
+def _maintenance(request: web.Request, values: Mapping[str, Any], faults: Mapping[str, str]) -> web.Response:
+    parts = request.app[PARTS]
+    return page(
+        request,
+        "maintenance_new.html",
+        status=422 if faults else 200,
+        values=values,
+        faults=faults,
+        zones=_zones(parts),
+        components=_component_choices(parts),
+    )
+
+
+async def cancel(request: web.Request) -> web.Response:
+    """Call a maintenance off."""
+    await _form(request)
+    await commands.cancel_maintenance(request.app[PARTS], _actor(request), request.match_info["id"])
+    return go("/noc/maintenance", "cancelled")
+
+
+async def complete(request: web.Request) -> web.Response:
+    """Say that a maintenance is done."""
+    await _form(request)
+    await commands.complete_maintenance(request.app[PARTS], _actor(request), request.match_info["id"])
+    return go("/noc/maintenance", "completed")
+
+
+async def reload(request: web.Request) -> web.Response:
+    """Read the configuration again."""
+    await _form(request)
+    wrong = await commands.reload_config(request.app[PARTS], _actor(request))
+    if wrong:
+        raise ProblemError(409, "The configuration is not usable.", detail="\n".join(wrong))
+    return go("/noc/", "reloaded")
+
+
+async def _form(request: web.Request) -> Any:
+    """Read a form of ours: its token is the session's (its origin the guard has checked)."""
+    form = await request.post()
+    session = request[auth.PRINCIPAL].session
+    assert session is not None, "the guard lets only people into the console"
+    if len(form) > FORM_FIELDS or not auth.form_is_ours(session, str(form.get("csrf", ""))):
+        raise ProblemError(403, "The form is not from this session.", detail="Load the page again.")
+    return form
+
+
+def _actor(request: web.Request) -> str:
+    return request[auth.PRINCIPAL].name
+
+
+def _checked(model: type[M], fields: Mapping[str, object]) -> M:
+    try:
+        return model.model_validate(fields)
+    except pydantic.ValidationError as error:
+        faults = "\n".join(f"{name}: {text}" for name, text in _faults(error).items())
+        raise ProblemError(422, "The form is not complete.", detail=faults) from None
+
+
+def _moment(name: str, form: Mapping[str, Any], zone: str) -> dict[str, object]:
+    """Read a local time of a form; leave out an empty one."""
+    text = str(form.get(name, "")).strip()
+    if not text:
+        return {}
+    try:
+        return {name: i.local_moment(text, zone)}
+    except ValueError as error:
+        fault = pydantic.ValidationError.from_exception_data(
+            "form", [{"type": "value_error", "loc": (name,), "ctx": {"error": error}, "input": None}]
+        )
+        raise fault from None
+
+
+def _faults(error: Exception) -> dict[str, str]:
+    """Return what is wrong with a form by its field; what concerns no field is under ``form``."""
+    if isinstance(error, pydantic.ValidationError):
+        found = error.errors(include_url=False, include_input=False)
+        return {str(each["loc"][0]) if each["loc"] else "form": each["msg"] for each in found}
+    if isinstance(error, ProblemError):
+        return {each.pointer.split("/")[1]: each.detail for each in error.problem.errors}
+    return {"form": str(error)}
+
+
+def _component_choices(parts: Parts) -> list[tuple[str, str]]:
+    components = parts.inventory().components.values()
+    return [(each.id, " / ".join(filter(None, (each.group, each.name, each.region)))) for each in components]
+
+
+def _zones(parts: Parts) -> list[str]:
+    """Return the zones of the calendars in force first, then all that people use."""
+    ours = {str(cal.zone) for policy in parts.policies().values() for cal in policy.calendars.values()}
+    others = {zone for zone in available_timezones() if "/" in zone and not zone.startswith(("Etc/", "US/"))}
+    return ["UTC", *sorted(ours), *sorted(others - ours)]
+
+
+Action = Callable[[web.Request], Awaitable[web.Response]]
+ACTIONS: dict[tuple[str, str], Action] = {
+    ("GET", "/noc/login"): login_page,
+    ("POST", "/noc/login"): login,
+    ("POST", "/noc/logout"): logout,
+    ("POST", "/noc/incidents/{id}/acknowledge"): acknowledge,
+    ("POST", "/noc/incidents/{id}/resolve"): resolve,
+    ("POST", "/noc/incidents/{id}/notes"): note,
+    ("POST", "/noc/incidents/{id}/updates"): update,
+    ("POST", "/noc/outbox/{id}/retry"): retry,
+    ("GET", "/noc/global/new"): global_form,
+    ("POST", "/noc/global"): declare,
+    ("GET", "/noc/maintenance/new"): maintenance_form,
+    ("POST", "/noc/maintenance"): plan,
+    ("POST", "/noc/maintenance/{id}/cancel"): cancel,
+    ("POST", "/noc/maintenance/{id}/complete"): complete,
+    ("POST", "/noc/config/reload"): reload,
+}

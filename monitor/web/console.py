@@ -1,0 +1,283 @@
+"""The NOC console's pages that are read: the board, one incident, and the lists. Commands are in ``actions``.
+
+Every page works without JavaScript; the board is also swapped in place when ``live`` rings.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from importlib.resources import files
+from typing import Any, TypeVar
+
+import pydantic
+from aiohttp import web
+
+from monitor.domain.inventory import Inventory, Partner
+from monitor.errors import NotFoundError
+from monitor.storage import console, lists
+from monitor.storage.people import list_audit
+from monitor.web import api_inputs as i
+from monitor.web.board import BoardView, Caution, board_view, tone_of
+from monitor.web.checks_now import CheckNow, checks_now
+from monitor.web.health import reasons_not_ready
+from monitor.web.parts import PARTS, Parts
+from monitor.web.problems import ProblemError
+from monitor.web.render import page
+
+Q = TypeVar("Q", bound=i.Query)
+STATIC = {"console.css": "text/css", "console.js": "text/javascript", "bell.svg": "image/svg+xml"}
+OTHER_INCIDENTS = 20
+SHIFTS_SHOWN = 14
+
+
+async def board(request: web.Request) -> web.Response:
+    """Show the board."""
+    return page(request, "board.html", board=await _board(request.app[PARTS]))
+
+
+async def board_fragment(request: web.Request) -> web.Response:
+    """Give the board's inside, to be swapped in place."""
+    return page(request, "_board.html", board=await _board(request.app[PARTS]))
+
+
+async def _board(parts: Parts) -> BoardView:
+    lines, cautions = await asyncio.gather(parts.store.read(console.board), _cautions(parts))
+    return board_view(lines, parts.inventory(), parts.policies(), cautions, parts.clock())
+
+
+async def _cautions(parts: Parts) -> tuple[Caution, ...]:
+    """Return what the shift must know about ourselves before it believes the board."""
+    said = [
+        Caution(tone="bad", title="The monitor is not well", text=reason, path="/readyz?verbose")
+        for reason in await reasons_not_ready(parts)
+    ]
+    sample = parts.metrics.registry.get_sample_value
+    if not sample("tocsin_config_last_reload_successful"):
+        text = "The newest configuration has faults; the one before it is still in force."
+        said.append(Caution(tone="warn", title="Configuration not reloaded", text=text))
+    overdue = int(sample("tocsin_checks_overdue") or 0)
+    if overdue:
+        text = f"{overdue} checks have not looked for more than two intervals: what they said is unknown now."
+        said.append(
+            Caution(tone="warn", title="Checks are overdue", text=text, path="/noc/checks?overdue=true")
+        )
+    return tuple(said)
+
+
+async def incident(request: web.Request) -> web.Response:
+    """Show everything about one incident."""
+    return await incident_page(request, request.match_info["id"])
+
+
+async def incident_page(
+    request: web.Request,
+    id: str,  # noqa: A002 - the field's own word
+    *,
+    status: int = 200,
+    error: str | None = None,
+) -> web.Response:
+    """Show an incident, after a failed command with what went wrong."""
+    parts = request.app[PARTS]
+    file = await parts.store.read(console.incident_file, id)
+    if file is None:
+        raise NotFoundError("There is no such incident.")
+    inventory = parts.inventory()
+    system = inventory.systems.get(file.incident.system or "")
+    tone, _ = tone_of(file.incident.cls, parts.policies().get(file.incident.policy or ""))
+    return page(
+        request,
+        "incident.html",
+        status=status,
+        file=file,
+        tone=tone,
+        system=system,
+        chain=partner_chain(inventory, system.partner) if system else (),
+        served_by=inventory.partners.get(file.incident.partner or ""),
+        components=inventory.components,
+        error=error,
+    )
+
+
+def partner_chain(inventory: Inventory, partner: str) -> tuple[Partner, ...]:
+    """Return the partner of a system and who serves him, and so on up."""
+    chain: list[Partner] = []
+    step = inventory.partners.get(partner)
+    while step is not None and step not in chain:
+        chain.append(step)
+        step = inventory.partners.get(step.assigned_to or "")
+    return tuple(chain)
+
+
+async def incidents(request: web.Request) -> web.Response:
+    """List incidents with their filters."""
+    query = _query(request, i.IncidentQuery)
+    parts = request.app[PARTS]
+    found = await parts.store.read(console.list_incidents, query.wanted())
+    policies = parts.policies()
+    tones = {each.id: tone_of(each.cls, policies.get(each.policy or ""))[0] for each in found.items}
+    classes = sorted({name for policy in policies.values() for name in policy.classes})
+    return page(
+        request, "incidents.html", found=found, query=query, tones=tones, classes=classes, more=_more(request)
+    )
+
+
+async def systems(request: web.Request) -> web.Response:
+    """List the systems, searched by any of their words."""
+    inventory = request.app[PARTS].inventory()
+    wanted = request.query.get("q", "").strip().lower()
+    found = [
+        system
+        for system in sorted(inventory.systems.values(), key=lambda system: system.serial)
+        if wanted in " ".join(filter(None, (system.serial, system.name, system.host, system.partner))).lower()
+    ]
+    return page(
+        request,
+        "systems.html",
+        systems=found[: i.LIMIT],
+        count=len(found),
+        partners=inventory.partners,
+        q=wanted,
+    )
+
+
+async def system(request: web.Request) -> web.Response:
+    """Show one system: what we know, its checks, its incidents and crashes."""
+    parts = request.app[PARTS]
+    inventory = parts.inventory()
+    found = inventory.systems.get(request.match_info["serial"])
+    if found is None:
+        raise NotFoundError("There is no such system.")
+    of_system = lists.Wanted(equal={"system": found.serial}, limit=OTHER_INCIDENTS)
+    read = parts.store.read
+    return page(
+        request,
+        "system.html",
+        system=found,
+        chain=partner_chain(inventory, found.partner),
+        checks=[each for each in await _checks(parts) if each.system == found.serial],
+        incidents=(await read(console.list_incidents, of_system)).items,
+        crashes=(await read(lists.list_crash_reports, of_system)).items,
+    )
+
+
+async def checks(request: web.Request) -> web.Response:
+    """List the checks and what they say."""
+    everything = await _checks(request.app[PARTS])
+    state = request.query.get("state", "")
+    only_overdue = request.query.get("overdue") == "true"
+    shown = [each for each in everything if state in ("", each.state) and (each.overdue or not only_overdue)]
+    counts = {name: sum(each.state == name for each in everything) for name in _STATES}
+    return page(
+        request, "checks.html", checks=shown, counts=counts, state=state, overdue=only_overdue, all=everything
+    )
+
+
+_STATES = ("down", "degraded", "unknown", "up")
+
+
+async def _checks(parts: Parts) -> list[CheckNow]:
+    found = checks_now(parts, await parts.store.read(lists.check_lines))
+    return sorted(found, key=lambda each: (_STATES.index(each.state), each.name))
+
+
+async def crashes(request: web.Request) -> web.Response:
+    """List crash reports."""
+    return await _list(request, "crashes.html", i.CrashQuery, lists.list_crash_reports)
+
+
+async def outbox(request: web.Request) -> web.Response:
+    """List what is owed to the outside, and why it waits."""
+    return await _list(request, "outbox.html", i.OutboxQuery, lists.list_outbox)
+
+
+async def tickets(request: web.Request) -> web.Response:
+    """List tickets."""
+    return await _list(request, "tickets.html", i.TicketQuery, lists.list_tickets)
+
+
+async def ticket(request: web.Request) -> web.Response:
+    """Show one ticket with what was written into it."""
+    parts = request.app[PARTS]
+    wanted = lists.Wanted(equal={"id": request.match_info["id"]}, limit=1)
+    found = (await parts.store.read(lists.list_tickets, wanted)).items
+    if not found:
+        raise NotFoundError("There is no such ticket.")
+    notes = await parts.store.read(console.ticket_notes, [found[0].id])
+    return page(request, "ticket.html", ticket=found[0], notes=notes)
+
+
+async def maintenance(request: web.Request) -> web.Response:
+    """List planned work."""
+    return await _list(request, "maintenance.html", i.MaintenanceQuery, lists.list_maintenance)
+
+
+async def oncall(request: web.Request) -> web.Response:
+    """Show who is on call now and next."""
+    parts = request.app[PARTS]
+    rota = parts.inventory().on_call
+    now = parts.clock()
+    coming = sorted((shift for shift in rota.shifts if shift.end > now), key=lambda shift: shift.start)
+    overrides = [shift for shift in rota.overrides if shift.end > now]
+    return page(request, "oncall.html", rota=rota, coming=coming[:SHIFTS_SHOWN], overrides=overrides)
+
+
+async def audit(request: web.Request) -> web.Response:
+    """Show who did what."""
+    rows = await request.app[PARTS].store.read(list_audit, limit=i.LIMIT)
+    return page(request, "audit.html", rows=rows)
+
+
+async def static(request: web.Request) -> web.Response:
+    """Serve the console's own style and script; their address changes with their content."""
+    name = request.match_info["name"]
+    if name not in STATIC:
+        raise web.HTTPNotFound
+    body = files("monitor.web").joinpath("static", name).read_bytes()
+    headers = {"Cache-Control": "public, max-age=31536000, immutable"}
+    return web.Response(body=body, content_type=STATIC[name], charset="utf-8", headers=headers)
+
+
+async def _list(
+    request: web.Request,
+    template: str,
+    model: type[Q],
+    read: Callable[[Any, lists.Wanted], lists.Page[Any]],
+) -> web.Response:
+    query = _query(request, model)
+    found = await request.app[PARTS].store.read(read, query.wanted())
+    return page(request, template, found=found, query=query, more=_more(request))
+
+
+def _query(request: web.Request, model: type[Q]) -> Q:
+    """Read a list's filters; an empty field of the filter form is no filter."""
+    try:
+        return model.model_validate({name: value for name, value in request.query.items() if value})
+    except pydantic.ValidationError:
+        raise ProblemError(422, "This list has no such filter.") from None
+
+
+def _more(request: web.Request) -> Callable[[int], str]:
+    def path(after: int) -> str:
+        return str(request.rel_url.update_query(after=str(after)))
+
+    return path
+
+
+Page = Callable[[web.Request], Awaitable[web.StreamResponse]]
+PAGES: dict[tuple[str, str], Page] = {
+    ("GET", "/noc"): board,
+    ("GET", "/noc/"): board,
+    ("GET", "/noc/board"): board_fragment,
+    ("GET", "/noc/incidents"): incidents,
+    ("GET", "/noc/incidents/{id}"): incident,
+    ("GET", "/noc/systems"): systems,
+    ("GET", "/noc/systems/{serial}"): system,
+    ("GET", "/noc/checks"): checks,
+    ("GET", "/noc/crashes"): crashes,
+    ("GET", "/noc/outbox"): outbox,
+    ("GET", "/noc/tickets"): tickets,
+    ("GET", "/noc/tickets/{id}"): ticket,
+    ("GET", "/noc/maintenance"): maintenance,
+    ("GET", "/noc/oncall"): oncall,
+    ("GET", "/noc/audit"): audit,
+    ("GET", "/noc/static/{name}"): static,
+}

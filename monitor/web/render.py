@@ -1,0 +1,147 @@
+"""Pages from templates: one Jinja environment, autoescape on, an undefined name is an error.
+
+Text from outside is only ever text: no template marks anything safe, every attribute is quoted, and an
+address from outside becomes a link only if its scheme is http or https.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from importlib.resources import files
+from typing import Any
+from urllib.parse import urlsplit
+
+from aiohttp import web
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from monitor.web.auth import PRINCIPAL, is_https, is_loopback
+from monitor.web.parts import PARTS
+from monitor.web.rules import RANK, RULES, role_suffices
+
+FLASH = "tocsin-flash"
+FLASHES: Mapping[str, str] = {
+    "acknowledged": "Acknowledged: it is yours.",
+    "resolved": "Resolved.",
+    "noted": "Your note is in the timeline.",
+    "retried": "The contact will be tried again now.",
+    "declared": "The global problem is declared and on the status page.",
+    "updated": "The public has been told.",
+    "planned": "The maintenance is planned.",
+    "cancelled": "The maintenance is called off.",
+    "completed": "The maintenance is completed.",
+    "reloaded": "The newest configuration is in force.",
+}
+_UNITS = ((86_400, "d"), (3600, "h"), (60, "min"))
+
+
+def span(length: timedelta) -> str:
+    """Say a length in its two largest units: ``2 d 3 h``, ``14 min``, ``40 s``."""
+    seconds = int(abs(length.total_seconds()))
+    said: list[str] = []
+    for size, unit in _UNITS:
+        count, seconds = divmod(seconds, size)
+        if count:
+            said.append(f"{count} {unit}")
+    return " ".join(said[:2]) or f"{seconds} s"
+
+
+def left(due: datetime | None, now: datetime) -> str:
+    """Say how long until a promise is due, or how late it is."""
+    if due is None:
+        return "no promise"
+    return f"{span(due - now)} left" if due > now else f"{span(now - due)} late"
+
+
+def ago(at: datetime | None, now: datetime) -> str:
+    """Say how long ago something was (or how far ahead it is)."""
+    if at is None:
+        return "never"
+    return f"{span(now - at)} ago" if at <= now else f"in {span(at - now)}"
+
+
+def when(at: datetime | None) -> str:
+    """Say an instant for people, in UTC."""
+    return "\N{EN DASH}" if at is None else f"{at.astimezone(UTC):%d %b %Y, %H:%M:%S} UTC"
+
+
+def iso(at: datetime) -> str:
+    """Say an instant for machines."""
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def safe_url(url: str | None) -> str | None:
+    """Return an address from outside if it may become a link."""
+    try:
+        parts = urlsplit(url or "")
+    except ValueError:
+        return None
+    return url if parts.scheme in ("http", "https") and parts.netloc else None
+
+
+def words(name: object) -> str:
+    """Say an identifier for people: ``no_answer`` becomes ``no answer``."""
+    return str(name).replace("_", " ").replace(".", " ")
+
+
+@cache
+def static_version(name: str) -> str:
+    """Return a short digest of a static file, so that browsers fetch it anew when it changed."""
+    return hashlib.sha256(files("monitor.web").joinpath("static", name).read_bytes()).hexdigest()[:10]
+
+
+def environment() -> Environment:
+    """Build the one environment."""
+    env = Environment(
+        loader=PackageLoader("monitor.web"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    env.filters.update(span=span, left=left, ago=ago, when=when, iso=iso, safe_url=safe_url, words=words)
+    env.globals["static_version"] = static_version
+    return env
+
+
+ENVIRONMENT = web.AppKey("console_environment", Environment)
+
+
+def page(request: web.Request, template: str, *, status: int = 200, **context: Any) -> web.Response:
+    """Render a page of the console for whoever is logged in; a flash is shown once."""
+    text = request.app[ENVIRONMENT].get_template(template).render(**_frame(request), **context)
+    response = web.Response(text=text, status=status, content_type="text/html")
+    if FLASH in request.cookies:
+        response.del_cookie(FLASH, path="/noc", httponly=True)
+    return response
+
+
+def go(path: str, flash: str | None = None) -> web.Response:
+    """Send the browser on after a form, with a word for the next page."""
+    response = web.Response(status=303, headers={"Location": path})
+    if flash is not None:
+        assert flash in FLASHES, "only our own words are flashed"
+        response.set_cookie(FLASH, flash, path="/noc", httponly=True, samesite="Lax", max_age=60)
+    return response
+
+
+def _frame(request: web.Request) -> dict[str, Any]:
+    """Return what every page needs."""
+    parts = request.app[PARTS]
+    principal = request.get(PRINCIPAL)
+    session = principal.session if principal else None
+    now = parts.clock()
+    return {
+        "service": parts.service_name,
+        "now": now,
+        "path": request.path,
+        "user": session.user if session else None,
+        "csrf": session.csrf if session else "",
+        "may": lambda method, path: (
+            session is not None and role_suffices(session.user.role, RULES[method, path])
+        ),
+        "on_call": parts.inventory().on_call.at(now) if session else None,
+        "flash": FLASHES.get(request.cookies.get(FLASH, "")),
+        "in_clear": not is_https(request) and not is_loopback(request.remote),
+        "roles": tuple(RANK),
+    }

@@ -1,0 +1,158 @@
+"""Everything of this package, put onto one application.
+
+    headers (signal) · problems · pages (error pages of the console) · guard(rule) · handler
+
+Routes are added only here and only through the guard: a handler without a rule, or a rule without a handler,
+stops the service at its start.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
+
+from aiohttp import web
+
+from monitor.bell import Bell
+from monitor.domain.incidents import IllegalMoveError
+from monitor.domain.inventory import Inventory
+from monitor.domain.policy import Policy
+from monitor.errors import TocsinError
+from monitor.metrics import Metrics
+from monitor.web import actions, api, console
+from monitor.web import health as watched
+from monitor.web.accounts import Pace, Passwords
+from monitor.web.api_inventory import add_inventory
+from monitor.web.auth import guard
+from monitor.web.headers import protect
+from monitor.web.live import LIVE, Live
+from monitor.web.live import Pace as LivePace
+from monitor.web.openapi import Api
+from monitor.web.parts import PARTS, ConfiguredCheck, Parts, Pipeline, Store
+from monitor.web.problems import TYPES, Handler, Problem, ProblemError, of_http, of_ours, problems
+from monitor.web.render import ENVIRONMENT, environment, page
+from monitor.web.rules import RULES, scope_of
+
+FRAGMENTS = ("/noc/board", "/noc/live")
+API_VERSION = "1"
+
+
+def setup(
+    app: web.Application,
+    *,
+    store: Store,
+    pipeline: Pipeline,
+    inventory: Callable[[], Inventory],
+    policies: Callable[[], Mapping[str, Policy]],
+    bell: Bell,
+    metrics: Metrics,
+    clock: Callable[[], datetime],
+    new_id: Callable[[], str],
+    reload: Callable[[], Awaitable[tuple[str, ...]]],
+    metrics_token: str | None,
+    service_name: str,
+    health: Callable[[], Awaitable[Sequence[str]]],
+    checks: Callable[[], Sequence[ConfiguredCheck]] = tuple,
+    passwords: Passwords | None = None,
+    live_pace: LivePace | None = None,
+) -> None:
+    """Add the console, the API, health and metrics to an application.
+
+    ``reload`` returns what is wrong with the new configuration, ``health`` the reasons not to be ready.
+    ``checks`` are the configured checks; ``passwords`` and ``live_pace`` are there for tests.
+    """
+    app[PARTS] = Parts(
+        store=store,
+        pipeline=pipeline,
+        inventory=inventory,
+        policies=policies,
+        checks=checks,
+        bell=bell,
+        metrics=metrics,
+        clock=clock,
+        new_id=new_id,
+        reload=reload,
+        health=health,
+        metrics_token=metrics_token,
+        service_name=service_name,
+    )
+    app[ENVIRONMENT] = environment()
+    app[LIVE] = Live(live_pace or LivePace())
+    app[actions.PASSWORDS] = passwords or Passwords()
+    app[actions.PACE_OF_ADDRESS] = Pace(burst=20, every=3.0)
+    app[actions.PACE_OF_NAME] = Pace(burst=6, every=20.0)
+    app.middlewares.extend((problems, error_pages))
+    app.on_response_prepare.append(protect)
+    app.on_shutdown.append(app[LIVE].stop)
+    app.cleanup_ctx.append(_close_passwords)
+    _add_routes(app)
+
+
+def rest() -> Api:
+    """Return the REST API with all its operations."""
+    made = Api("Tocsin", API_VERSION)
+    api.add_incidents(made)
+    api.add_commands(made)
+    api.add_lists(made)
+    api.add_maintenance(made)
+    add_inventory(made)
+    return made
+
+
+def handlers(app: web.Application) -> Mapping[tuple[str, str], Handler]:
+    """Return every handler of this package by its route."""
+    made = rest()
+    document = made.document(scope_of)
+
+    async def openapi(request: web.Request) -> web.Response:  # noqa: ARG001 - aiohttp's signature
+        return web.json_response(document, headers={"Cache-Control": "no-cache"})
+
+    async def docs(request: web.Request) -> web.Response:
+        return page(request, "docs.html", ops=made.ops, scope_of=scope_of, problem_types=TYPES)
+
+    return {
+        ("GET", "/livez"): watched.livez,
+        ("GET", "/healthz"): watched.livez,
+        ("GET", "/readyz"): watched.readyz,
+        ("GET", "/metrics"): watched.metrics,
+        ("GET", "/api/openapi.json"): openapi,
+        ("GET", "/api/docs"): docs,
+        ("GET", "/noc/live"): app[LIVE].stream,
+        **{(op.method, op.path): made.handler(op) for op in made.ops},
+        **console.PAGES,
+        **actions.ACTIONS,
+    }
+
+
+def _add_routes(app: web.Application) -> None:
+    made = handlers(app)
+    idle = sorted(set(RULES) - set(made))
+    assert not idle, f"rules without a route: {idle}"
+    for (method, path), handler in made.items():
+        app.router.add_route(method, path, guard(method, path, handler))
+        if method == "GET" and path != "/noc/live":
+            app.router.add_route("HEAD", path, guard(method, path, handler))
+
+
+async def _close_passwords(app: web.Application) -> AsyncIterator[None]:
+    yield
+    app[actions.PASSWORDS].close()
+
+
+@web.middleware
+async def error_pages(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Show the console's people an error as a page."""
+    if not request.path.startswith("/noc") or request.path in FRAGMENTS:
+        return await handler(request)
+    try:
+        return await handler(request)
+    except web.HTTPException as error:
+        if error.status < 400:  # noqa: PLR2004 - redirects pass
+            raise
+        return _error_page(request, of_http(error))
+    except ProblemError as error:
+        return _error_page(request, error.problem)
+    except (TocsinError, IllegalMoveError) as error:
+        return _error_page(request, of_ours(error))
+
+
+def _error_page(request: web.Request, about: Problem) -> web.Response:
+    return page(request, "error.html", status=about.status, problem=about)
