@@ -31,7 +31,6 @@ from monitor.storage.looks import LookRow
 from monitor.world import InForce, Watched, World
 
 log = structlog.stdlib.get_logger()
-MAX_CONTACTS = 8
 
 
 @dataclass(slots=True, kw_only=True)
@@ -47,6 +46,7 @@ class Pipeline:
     failpoint: Callable[[str], None] = lambda _name: None
     streaks: dict[str, Streak] = field(default_factory=dict[str, Streak])
     verdicts: dict[str, Verdict] = field(default_factory=dict[str, Verdict])
+    touched: set[str] = field(default_factory=set[str])
     unsaved: list[LookRow] = field(default_factory=list[LookRow])
 
     # observe and detect ---------------------------------------------------------------------------
@@ -58,7 +58,12 @@ class Pipeline:
             return
         streak, turn = detect(self.streaks.get(seen.check, _FRESH), seen, watched.thresholds)
         self.streaks[seen.check] = streak
+        known = self.verdicts.get(seen.check, Verdict.UNKNOWN)
         self.verdicts[seen.check] = seen.verdict
+        if watched.component and (
+            turn is not None or (known is Verdict.UNKNOWN) != (seen.verdict is Verdict.UNKNOWN)
+        ):
+            self.touched.add(watched.component)
         self.unsaved.append(
             LookRow(
                 check=seen.check,
@@ -73,7 +78,6 @@ class Pipeline:
             await self._turned(watched, turn)
 
     async def _turned(self, watched: Watched, turn: Turn) -> None:
-        self.bell.ring("component", watched.component or "")
         if turn.down:
             await self.judge(_finding(watched, turn))
         else:

@@ -19,7 +19,7 @@ class Watched:
     name: str
     type: str
     system: str | None
-    component: str | None
+    component: str | None  # its own, or its system's
     symptom: Symptom | None
     thresholds: Thresholds
     facts: Mapping[str, FactValue]
@@ -33,6 +33,7 @@ class InForce:
     policies: Mapping[str, Policy] = field(default_factory=dict[str, Policy])
     house_policy: str = ""
     checks: Mapping[str, Watched] = field(default_factory=dict[str, Watched])
+    by_component: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     roles: Mapping[str, str] = field(default_factory=dict[str, str])
     triage_timeout: float | None = None
     service_name: str = "Tocsin"

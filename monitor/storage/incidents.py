@@ -378,16 +378,25 @@ def meet_clock(c: sa.Connection, incident: str, now: datetime, *, name: str = "r
     )
 
 
+def a_breach_is_due(c: sa.Connection, now: datetime) -> bool:
+    """Whether a promise has just been broken (asked every second, without writing)."""
+    return c.scalar(sa.select(clocks.c.seq).where(*_broken(now)).limit(1)) is not None
+
+
+def _broken(now: datetime) -> tuple[sa.ColumnElement[bool], ...]:
+    return (
+        clocks.c.met_at.is_(None),
+        clocks.c.cancelled_at.is_(None),
+        clocks.c.breached_at.is_(None),
+        sa.func.coalesce(clocks.c.limit, clocks.c.due) < now,
+    )
+
+
 def breach_clocks(c: sa.Connection, now: datetime) -> list[tuple[str, str, str]]:
     """Mark promises not kept in time; returns (incident, class, clock) of each new breach."""
     rows = c.execute(
         sa.update(clocks)
-        .where(
-            clocks.c.met_at.is_(None),
-            clocks.c.cancelled_at.is_(None),
-            clocks.c.breached_at.is_(None),
-            sa.func.coalesce(clocks.c.limit, clocks.c.due) < now,
-        )
+        .where(*_broken(now))
         .values(breached_at=now)
         .returning(clocks.c.incident, clocks.c["class"], clocks.c.name)
     ).all()

@@ -1,14 +1,15 @@
 """Whole moves of people and checks, each one transaction: several records that must change together."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
 
 from monitor.domain.announcements import GlobalProblem
 from monitor.domain.contacts import PRIORITY_NORMAL, Obligation
+from monitor.domain.crashes import CrashReport, group
 from monitor.domain.incidents import PublicState
-from monitor.storage import announcements, incidents, outbox
+from monitor.storage import announcements, crashes, incidents, outbox
 from monitor.storage.incidents import Resolved
 
 NewId = Callable[[], str]
@@ -81,6 +82,15 @@ def retry(c: sa.Connection, outbox_id: str, *, now: datetime, actor: str) -> Non
     """Let a row go out again, on the record of who asked."""
     incident = outbox.retry_by_hand(c, outbox_id, now=now)
     incidents.event(c, incident, now, "contact.retried", actor=actor, text=outbox_id)
+
+
+def digested(
+    c: sa.Connection, done: Sequence[crashes.Digested], reports: Iterable[CrashReport], now: datetime
+) -> None:
+    """Mark a batch of crash reports as digested and count their groups: none is counted twice."""
+    crashes.mark_digested(c, done, now)
+    for report in reports:
+        crashes.bump_group(c, group(report), at=report.at)
 
 
 def _owe_closings(c: sa.Connection, done: Iterable[Resolved], now: datetime, new_id: NewId) -> None:

@@ -57,6 +57,16 @@ class InDoubt:
     started_at: datetime
 
 
+def something_is_due(c: sa.Connection, now: datetime) -> bool:
+    """Whether there is anything to claim (asked every second, without writing)."""
+    return (
+        c.scalar(
+            sa.select(outbox.c.seq).where(outbox.c.state == "waiting", outbox.c.not_before <= now).limit(1)
+        )
+        is not None
+    )
+
+
 def claim(
     c: sa.Connection,
     *,

@@ -1,0 +1,134 @@
+"""From crash reports on record to findings: grouped, mapped to a system, a storm folded.
+
+    accept (one row, committed, then the sender is answered) -> digest (in batches) -> judge -> mark
+
+A report is judged before it is marked as digested: a kill in between judges it again, and the second
+judgement joins the incident of the first.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from fnmatch import fnmatchcase
+
+import structlog
+
+from monitor.domain import crashes as domain
+from monitor.domain.access import Accepted
+from monitor.domain.crashes import CrashReport
+from monitor.domain.findings import Finding, Source, Symptom
+from monitor.metrics import Metrics
+from monitor.pipeline import Pipeline
+from monitor.storage import crashes, moves
+from monitor.storage.crashes import Digested, NewCrash, StoredCrash
+from monitor.storage.engine import Store
+
+log = structlog.stdlib.get_logger()
+BATCH = 500
+HOUR, LOOP_WINDOW = timedelta(hours=1), timedelta(minutes=10)
+UNMAPPED, FOLDED, EMPTY = "unmapped", "folded", "empty"
+
+Place = tuple[str, str | None]
+"""A crash group and a system (None: not mapped): what one incident is about."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Digest:
+    """Takes crash reports in and turns them into findings."""
+
+    pipeline: Pipeline
+    store: Store
+    clock: Callable[[], datetime]
+    metrics: Metrics
+    keep_per_hour: int = domain.KEEP_PER_HOUR
+
+    async def accept(self, report: CrashReport, *, token: str) -> Accepted:
+        """Put a report on record; when this returns it is durable."""
+        clean = domain.scrub(report)
+        match = domain.resolve_system(clean, self.pipeline.world.in_force.inventory)
+        group = domain.group(clean)
+        new = NewCrash(
+            report=clean,
+            token=token,
+            received_at=self.clock(),
+            system=match.serial,
+            mapped_by=match.mapped_by,
+            group=group.id,
+            signature=domain.signature(clean),
+        )
+        self.pipeline.failpoint("crash.before_record")
+        accepted = (await self.store.write(crashes.insert_crashes, [new]))[0]
+        self.pipeline.failpoint("crash.after_record")
+        self.metrics.crash_reports.labels(report.source, "accepted" if accepted.new else "repeated").inc()
+        self.pipeline.bell.ring("crash", accepted.id)
+        return accepted
+
+    async def digest(self) -> int:
+        """Digest one batch of what nobody has looked at yet; return how many reports it was."""
+        waiting = await self.store.read(crashes.undigested, BATCH)
+        if not waiting:
+            return 0
+        places: dict[Place, list[StoredCrash]] = defaultdict(list)
+        for crash in waiting:
+            places[self._place(crash)].append(crash)
+        seen = await self.store.read(crashes.counts_by_place, list(places), self.clock() - HOUR)
+        done: list[Digested] = []
+        for place, batch in places.items():
+            done += await self._judge(place, batch, seen.get(place, 0))
+        await self.store.write(moves.digested, done, [c.report for c in waiting if c.report], self.clock())
+        self.metrics.crash_reports.labels(
+            waiting[0].report.source if waiting[0].report else "json", "digested"
+        ).inc(len(waiting))
+        return len(waiting)
+
+    def _place(self, crash: StoredCrash) -> Place:
+        known = crash.system if crash.system in self.pipeline.world.in_force.inventory.systems else None
+        return crash.group or EMPTY, known
+
+    async def _judge(self, place: Place, batch: Sequence[StoredCrash], seen: int) -> list[Digested]:
+        group, system = place
+        newest = next((c for c in reversed(batch) if c.report is not None), None)
+        outcome = UNMAPPED
+        if system is not None and newest is not None and newest.report is not None:
+            outcome = await self.pipeline.judge(await self._finding(newest.report, group, system, len(batch)))
+        elif system is None:
+            log.warning("crash.unmapped", group=group, count=len(batch))
+        folded = domain.storm([place] * len(batch), {place: seen}, keep=self.keep_per_hour)
+        return [
+            Digested(
+                id=crash.id,
+                outcome=outcome,
+                system=system,
+                mapped_by=crash.mapped_by,
+                group=group,
+                signature=crash.signature or "",
+                folded=fold,
+            )
+            for crash, fold in zip(batch, folded, strict=True)
+        ]
+
+    async def _finding(self, report: CrashReport, group: str, system: str, count: int) -> Finding:
+        now = self.clock()
+        counts = await self.store.read(crashes.crash_counts, system, group, now - LOOP_WINDOW)
+        said = domain.crash_finding_facts(
+            report, recent=max(counts.here, count), impact=self._impact(report.process)
+        )
+        return Finding(
+            system=system,
+            symptom=Symptom.CRASH,
+            source=Source.CRASH,
+            summary=said.summary,
+            since=min(report.at, now),
+            at=now,
+            facts=said.facts,
+            origin=f"crash:{system}:{group}",
+            group=group,
+        )
+
+    def _impact(self, process: str | None) -> str | None:
+        """Return the impact that the process's declared role says; the first pattern that fits decides."""
+        roles = self.pipeline.world.in_force.roles
+        return next(
+            (impact for name, impact in roles.items() if process and fnmatchcase(process, name)), None
+        )

@@ -1,0 +1,171 @@
+"""What the clock makes due, once a second: looks to be saved, promises broken, work begun and done.
+
+Each round is a handful of short transactions; missing one costs a second, for everything it does is read
+from the record again. ``engine_last_cycle_timestamp_seconds`` says when the last one was finished.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import structlog
+from prometheus_client import Gauge
+
+from monitor.bell import Bell
+from monitor.digest import Digest
+from monitor.domain.components import GAUGE, Condition, condition
+from monitor.metrics import Metrics
+from monitor.pipeline import Pipeline
+from monitor.storage import announcements, incidents, looks, outbox
+from monitor.storage.engine import Store
+from monitor.storage.looks import LookRow
+from monitor.world import InForce
+
+log = structlog.stdlib.get_logger()
+PACE = 1.0
+GAUGES_EVERY = 5
+
+
+@dataclass(slots=True, kw_only=True)
+class Rounds:
+    """Goes its rounds until cancelled; ``on_change`` re-renders the public page."""
+
+    pipeline: Pipeline
+    digest: Digest
+    store: Store
+    clock: Callable[[], datetime]
+    bell: Bell
+    metrics: Metrics
+    new_id: Callable[[], str]
+    last: datetime | None = None
+    count: int = 0
+    conditions: dict[str, Condition] = field(default_factory=dict[str, Condition])
+    standing: announcements.Standing | None = None
+    seen: InForce | None = None
+
+    async def run(self) -> None:
+        """Go round every second until cancelled; a round that fails is logged and the next one goes on."""
+        while True:
+            try:
+                await self.once()
+            except Exception:  # the record may be away for a moment: nothing is lost by trying again
+                log.exception("round.failed")
+            await asyncio.sleep(PACE)
+
+    async def run_digest(self) -> None:
+        """Digest crash reports as they come, and look every second all the same."""
+        async with self.bell.listen() as rings:
+            while True:
+                try:
+                    while await self.digest.digest():
+                        pass
+                except Exception:
+                    log.exception("digest.failed")
+                try:
+                    async with asyncio.timeout(PACE):
+                        while (await rings.get()).topic != "crash":
+                            pass
+                except TimeoutError:
+                    continue
+
+    async def once(self) -> None:
+        """Go round once."""
+        now = self.clock()
+        await self.save_looks()
+        await self._breaches(now)
+        await self._maintenances(now)
+        await self.refresh_components(now)
+        if self.count % GAUGES_EVERY == 0:
+            await self._gauges(now)
+        self.count += 1
+        self.last = now
+        self.metrics.engine_last_cycle.set(now.timestamp())
+
+    async def save_looks(self) -> None:
+        """Put the looks of the last second on record, all in one statement; keep them if that fails."""
+        if not (rows := self.pipeline.unsaved):
+            return
+        self.pipeline.unsaved = []
+        try:
+            await self.store.write(looks.save_looks, rows)
+        except BaseException:
+            self.pipeline.unsaved = _latest(rows) + self.pipeline.unsaved
+            raise
+
+    async def _breaches(self, now: datetime) -> None:
+        if not await self.store.read(incidents.a_breach_is_due, now):
+            return
+        for incident, cls, name in await self.store.write(incidents.breach_clocks, now):
+            self.metrics.clock_breaches.labels(cls, name).inc()
+            log.warning("clock.breached", incident=incident, cls=cls, clock=name)
+            self.bell.ring("incident", incident)
+
+    async def _maintenances(self, now: datetime) -> None:
+        for id_, status in await self.store.read(announcements.due_maintenances, now):
+            await self.store.write(
+                announcements.move_maintenance,
+                id_,
+                status,
+                now=now,
+                actor="tocsin",
+                update_id=f"upd_{self.new_id()}",
+            )
+            log.info("maintenance.moved", maintenance=id_, status=status)
+            self.bell.ring("maintenance", id_)
+            self.bell.ring("outbox")
+
+    async def refresh_components(self, now: datetime) -> None:
+        """Work out the status of the components that something happened to, and record what changed."""
+        standing = await self.store.read(announcements.standing, now)
+        self.metrics.maintenance_active.set(standing.maintenances)
+        touched = self._touched(standing)
+        changed = False
+        for component in touched:
+            found = condition(
+                [self.pipeline.health(check) for check in self._checks_of(component)],
+                impacts=standing.impacts.get(component, ()),
+                in_maintenance=component in standing.under_maintenance,
+            )
+            if self.conditions.get(component) == found:
+                continue
+            changed |= await self.store.write(
+                looks.record_component_status, component, found.status, now, found.because
+            )
+            self.conditions[component] = found
+            self.metrics.component_status.labels(component).set(GAUGE[found.status])
+        if changed:
+            self.bell.ring("component")
+
+    def _touched(self, standing: announcements.Standing) -> set[str]:
+        """Return the components to look at: all when an announcement or the configuration changed."""
+        touched, self.pipeline.touched = self.pipeline.touched, set()
+        in_force = self.pipeline.world.in_force
+        if standing != self.standing or in_force is not self.seen:
+            self.standing, self.seen = standing, in_force
+            return set(in_force.inventory.components)
+        return touched & set(in_force.inventory.components)
+
+    def _checks_of(self, component: str) -> tuple[str, ...]:
+        return self.pipeline.world.in_force.by_component.get(component, ())
+
+    async def _gauges(self, now: datetime) -> None:
+        standing = await self.store.read(incidents.open_counts)
+        running = await self.store.read(incidents.running_clocks)
+        backlog = await self.store.read(outbox.backlog, now)
+        _replace(self.metrics.findings_open, {(cls,): n for cls, n in standing.items()})
+        _replace(self.metrics.clocks_running, {(cls, name): n for (cls, name), n in running.items()})
+        _replace(self.metrics.outbox_pending, {(channel,): n for channel, n in backlog.pending.items()})
+        self.metrics.outbox_oldest.set(backlog.oldest_seconds)
+
+
+def _latest(rows: list[LookRow]) -> list[LookRow]:
+    """Keep each check's newest look: what a record that is away for long makes us hold is bounded."""
+    return list({row.check: row for row in rows}.values())
+
+
+def _replace(gauge: Gauge, values: Mapping[tuple[str, ...], int]) -> None:
+    """Set a gauge's children; one that is gone is 0, not its last value."""
+    gauge.clear()
+    for labels, value in values.items():
+        gauge.labels(*labels).set(value)

@@ -1,0 +1,79 @@
+"""What became of a contact, in one transaction: the ticket, the attempt, the row, the clock, the timeline."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from monitor.domain.contacts import Obligation
+from monitor.domain.incidents import Status
+from monitor.storage import incidents, moves, outbox
+from monitor.storage.outbox import Due
+
+
+def ticket_opened(
+    c: sa.Connection,
+    due: Due,
+    *,
+    id_: str,
+    driver: str,
+    reference: str,
+    url: str | None,
+    subject: str,
+    body: str,
+    now: datetime,
+    new_id: Callable[[], str],
+) -> None:
+    """Record an opened ticket; where no call is owed, the ticket is the answer and meets the clock.
+
+    An incident that was over before its ticket was opened owes the news of it on the ticket.
+    """
+    outbox.record_ticket(
+        c,
+        id_=id_,
+        incident=due.incident,
+        partner=due.partner,
+        driver=driver,
+        reference=reference,
+        url=url,
+        status="open",
+        subject=subject,
+        body=body,
+        language=due.language,
+        now=now,
+    )
+    if not outbox.finish(c, due, now=now, result="delivered", provider_id=reference):
+        return
+    incidents.event(c, due.incident, now, "ticket.opened", text=f"{driver} {reference}: {subject}")
+    if not outbox.has_phone(c, due.incident):
+        incidents.meet_clock(c, due.incident, now)
+    if incidents.get(c, due.incident).status is Status.RESOLVED:
+        known = outbox.ticket_of(c, due.incident, driver)
+        assert known is not None, "it was recorded above"
+        over = moves.closing(due.incident, str(known["id"]), now=now, row=f"out_{new_id()}")
+        incidents.owe(c, [over], now)
+
+
+def ticket_resolved(c: sa.Connection, due: Due, *, ticket: str, text: str, now: datetime) -> None:
+    """Record that a ticket was told of the end and is resolved."""
+    outbox.close_ticket(c, ticket, now=now)
+    outbox.note_ticket(c, ticket, now=now, author="tocsin", text=text, dedup=due.id)
+    outbox.finish(c, due, now=now, result="delivered")
+    incidents.event(c, due.incident, now, "ticket.resolved", text=ticket)
+
+
+def gave_up(
+    c: sa.Connection,
+    due: Due,
+    *,
+    reason: str,
+    state: str,
+    now: datetime,
+    page: Obligation | None,
+    result: str = "failed",
+) -> None:
+    """End a contact that will not be made, on the timeline, and let our own people be told."""
+    if outbox.give_up(c, due, now=now, reason=reason, state=state, result=result):
+        incidents.event(c, due.incident, now, "contact.failed", text=f"{due.kind}: {reason}")
+        if page:
+            incidents.owe(c, [page], now)
