@@ -1,0 +1,371 @@
+"""Keeps every check looking at its own pace: 100,000 in one process, none of them late for another's sake.
+
+Theory of operation. Each check is a :class:`_Slot`; the slots that wait are a heap ordered by due time. One task
+sleeps until the earliest is due and starts a task per look; when the look ends, its slot goes back on the heap. So
+what waits costs a tuple, what runs costs a task, and no check ever overlaps itself.
+
+    heap --due--> [well | ailing] --> look (monitor.look) --> on_look --> heap
+
+**Times** are the loop's monotonic seconds (``monitor.pace`` does the sums); the wall clock is read only to date an
+observation, so that a clock that jumps disturbs nothing. After a look that failed, the next ``pace.RETRIES`` come after
+``retry_every``, so that three in a row are known soon after the first; then the grid again.
+
+**The ailing.** A dead target holds its place for its whole timeout. Slots whose last look failed may therefore hold at most
+``AILING_SHARE`` of the places; those beyond wait in a queue of their own, in turn. So a region that goes dark
+cannot keep the healthy from being looked at.
+
+**The overdue.** A check not looked at for two intervals and its limit (no place for it, or a look that will not end, or
+recording that hangs) is reported as unknown, once, by a sweep of its own.
+"""
+
+import asyncio
+import heapq
+import itertools
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+
+from monitor import pace
+from monitor.domain.findings import Observation, Verdict
+from monitor.errors import NotFoundError
+from monitor.look import End, Job, look, unseen
+from monitor.metrics import Metrics
+
+AILING_SHARE = 0.75  # of the places, for checks whose last look failed
+TICK = 0.005  # looks due within this time start together
+SWEEP = 1.0  # how often the overdue are searched for
+SHUTDOWN = 5.0  # how long looks that are being recorded may take to end
+
+_QUEUED, _FLYING, _GONE = 0, -1, -2  # what a slot's ticket says when it is not on the heap
+
+__all__ = ["Job", "Scheduler", "Stats"]
+
+log = structlog.stdlib.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stats:
+    """How the scheduler is doing; ``raised`` and ``cut`` count looks, ``skipped`` grid points passed over."""
+
+    jobs: int
+    in_flight: int
+    waiting: int
+    looks: int
+    raised: int
+    cut: int
+    skipped: int
+
+
+class _Slot:
+    """What is kept of a job: a few words, since there may be 100,000."""
+
+    __slots__ = (
+        "again",
+        "due",
+        "failing",
+        "job",
+        "phase",
+        "recording",
+        "seen",
+        "soon",
+        "task",
+        "ticket",
+        "told",
+    )
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self.phase = 0.0
+        self.due = 0.0
+        self.ticket = _QUEUED  # of its entry on the heap; an entry with another one is stale
+        self.seen = 0.0  # when a verdict was last had
+        self.failing = 0  # looks in a row
+        self.soon = False  # the next look is a repetition
+        self.again = False  # the next look is wanted at once
+        self.told = False  # that it is overdue
+        self.recording = False  # its look has a verdict, which is being written down
+        self.task: asyncio.Task[None] | None = None
+
+
+class _Meters:
+    """The children of the hot series, looked up once per type."""
+
+    __slots__ = ("duration", "results")
+
+    def __init__(self, metrics: Metrics, type_: str) -> None:
+        self.duration = metrics.check_duration.labels(type_)
+        self.results = {verdict: metrics.checks.labels(type_, verdict.value) for verdict in Verdict}
+
+
+class Scheduler:
+    """Runs its jobs until cancelled; ``replace`` changes them, before or while it runs."""
+
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], datetime],
+        on_look: Callable[[Job, Observation], Awaitable[None]],
+        metrics: Metrics,
+        concurrency: int = 500,
+    ) -> None:
+        """Hold at most ``concurrency`` looks in flight; ``on_look`` is awaited for every observation."""
+        self._clock, self._on_look, self._metrics = clock, on_look, metrics
+        self._places = concurrency
+        self._ailing_places = max(1, int(concurrency * AILING_SHARE))
+        self._slots: dict[str, _Slot] = {}
+        self._heap: list[tuple[float, int, _Slot]] = []
+        self._tickets = itertools.count(1)
+        self._queue: deque[_Slot] = deque()  # ailing slots that are due and found no place
+        self._flying: set[_Slot] = set()
+        self._ailing = 0
+        self._meters: dict[str, _Meters] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._wake: asyncio.Future[None] | None = None
+        self._looks = self._raised = self._cut = self._skipped = 0
+
+    def replace(self, jobs: Sequence[Job]) -> None:
+        """Make these the jobs: unchanged ones keep their place, new ones are looked at soon, others end."""
+        wanted = {job.name: job for job in jobs}
+        if len(wanted) != len(jobs):
+            raise ValueError("two jobs have the same name")
+        for name in self._slots.keys() - wanted.keys():
+            self._remove(self._slots.pop(name))
+        for job in jobs:
+            slot = self._slots.get(job.name)
+            if slot is None:
+                slot = self._slots[job.name] = _Slot(job)
+                self._enter(slot)
+            elif slot.job != job:
+                self._change(slot, job)
+
+    def look_now(self, name: str) -> None:
+        """Look at one target at once, or again if a look is in flight; its grid stays as it is."""
+        slot = self._slots.get(name)
+        if slot is None:
+            raise NotFoundError(f"there is no check named {name!r}")
+        if slot.ticket == _FLYING:
+            slot.again = True
+        elif self._loop is not None:
+            self._place(slot, self._loop.time())
+
+    def overdue(self, now: float | None = None) -> list[str]:
+        """Name the checks not looked at for two intervals and their timeout, as of the loop's time."""
+        if self._loop is None:
+            return []
+        now = self._loop.time() if now is None else now
+        return sorted(slot.job.name for slot in self._late(now))
+
+    @property
+    def stats(self) -> Stats:
+        """Return the counts as they are now; ``waiting`` are due and have no place yet."""
+        now = self._loop.time() if self._loop else 0.0
+        return Stats(
+            jobs=len(self._slots),
+            in_flight=len(self._flying),
+            waiting=sum(slot.ticket == _QUEUED for slot in self._queue) + sum(1 for _ in self._passed(now)),
+            looks=self._looks,
+            raised=self._raised,
+            cut=self._cut,
+            skipped=self._skipped,
+        )
+
+    async def run(self) -> None:
+        """Look until cancelled; then cut the looks in flight, but let what has a verdict be recorded."""
+        self._loop = asyncio.get_running_loop()
+        for slot in self._slots.values():
+            self._enter(slot)
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._sweep(group), name="scheduler sweep")
+                await self._dispatch(self._loop)
+        finally:
+            await self._stop()
+
+    async def _dispatch(self, loop: asyncio.AbstractEventLoop) -> None:
+        while True:
+            self._start_due(loop.time() + TICK)
+            self._wake = loop.create_future()
+            alarm = self._set_alarm(loop)
+            try:
+                await self._wake
+            finally:
+                if alarm is not None:
+                    alarm.cancel()
+
+    def _set_alarm(self, loop: asyncio.AbstractEventLoop) -> asyncio.TimerHandle | None:
+        """Wake when the next is due; with every place taken only the end of a look can change anything."""
+        if not self._heap or len(self._flying) >= self._places:
+            return None
+        return loop.call_at(self._heap[0][0], self._ring)
+
+    def _ring(self) -> None:
+        if self._wake is not None and not self._wake.done():
+            self._wake.set_result(None)
+
+    def _start_due(self, horizon: float) -> None:
+        while self._queue and self._ailing < self._ailing_places and len(self._flying) < self._places:
+            slot = self._queue.popleft()
+            if slot.ticket == _QUEUED:  # else it was removed, or asked for at once, meanwhile
+                self._start(slot)
+        heap = self._heap
+        while heap and heap[0][0] <= horizon and len(self._flying) < self._places:
+            _, ticket, slot = heapq.heappop(heap)
+            if slot.ticket != ticket:
+                continue
+            if slot.failing and self._ailing >= self._ailing_places:
+                slot.ticket = _QUEUED
+                self._queue.append(slot)
+            else:
+                self._start(slot)
+
+    def _start(self, slot: _Slot) -> None:
+        assert self._loop is not None, "only a running scheduler starts looks"
+        ailing = slot.failing > 0
+        self._ailing += ailing
+        self._flying.add(slot)
+        slot.ticket, slot.again = _FLYING, False
+        slot.task = self._loop.create_task(self._look(slot, self._loop), name=f"look {slot.job.name}")
+        # A callback and not the task's own `finally`: a task cancelled before its first step runs no line.
+        slot.task.add_done_callback(lambda task: self._settle(slot, task, ailing=ailing))
+
+    def _settle(self, slot: _Slot, task: asyncio.Task[None], *, ailing: bool) -> None:
+        full = len(self._flying) >= self._places
+        self._flying.discard(slot)
+        self._ailing -= ailing
+        slot.task, slot.recording = None, False
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("look.failed", check=slot.job.name, exc_info=error)
+        if slot.ticket == _FLYING and self._loop is not None:
+            self._place(slot, self._next(slot, self._loop.time()))
+        if full or self._queue:
+            self._ring()
+
+    def _next(self, slot: _Slot, now: float) -> float:
+        job = slot.job
+        if slot.again:
+            return now
+        grid = pace.next_due(slot.phase, job.every, slot.due, now)
+        self._skipped += max(0, int((grid - slot.due) / job.every) - 1)
+        return pace.next_soon(job.retry_every, slot.due, now, grid) if slot.soon else grid
+
+    async def _look(self, slot: _Slot, loop: asyncio.AbstractEventLoop) -> None:
+        job, started = slot.job, loop.time()
+        assert slot.task is not None, "a look is a task"
+        self._metrics.check_lag.observe(max(0.0, started - slot.due))
+        seen, end = await look(job, self._clock(), loop, slot.task)
+        self._raised += end is End.RAISED
+        self._cut += end is End.CUT
+        if slot.job is not job:  # the configuration changed meanwhile: this verdict is on something else
+            slot.again = True
+            return
+        now = loop.time()
+        self._count(job, seen, now - started)
+        slot.seen, slot.told = now, False
+        self._judge(slot, seen.verdict)
+        slot.recording = True
+        try:
+            await self._on_look(job, seen)
+        except Exception:
+            self._raised += 1
+            log.exception("look.unrecorded", check=job.name)
+
+    def _count(self, job: Job, seen: Observation, took: float) -> None:
+        meters = self._meters.get(job.type)
+        if meters is None:
+            meters = self._meters[job.type] = _Meters(self._metrics, job.type)
+        self._looks += 1
+        meters.results[seen.verdict].inc()
+        meters.duration.observe(took)
+
+    def _judge(self, slot: _Slot, verdict: Verdict) -> None:
+        if verdict is Verdict.UP:
+            slot.failing = 0
+        elif verdict is not Verdict.UNKNOWN:
+            slot.failing += 1
+        slot.soon = verdict is not Verdict.UNKNOWN and 0 < slot.failing <= pace.RETRIES
+
+    def _enter(self, slot: _Slot) -> None:
+        """Give a slot its place in time, if there is time yet."""
+        if self._loop is None:
+            return
+        now, job = self._loop.time(), slot.job
+        slot.seen = now
+        slot.phase = pace.phase(job.name, job.every, now)
+        self._place(slot, pace.first_due(job.name, job.every, now))
+
+    def _place(self, slot: _Slot, due: float) -> None:
+        slot.due, slot.ticket = due, next(self._tickets)
+        entry = (due, slot.ticket, slot)
+        heapq.heappush(self._heap, entry)
+        if self._heap[0] is entry:
+            self._ring()
+
+    def _change(self, slot: _Slot, job: Job) -> None:
+        """Take the new version of a job; a look in flight is dropped and repeated when it ends."""
+        paced = slot.job.every == job.every
+        slot.job = job
+        if slot.ticket == _FLYING or self._loop is None:
+            return
+        if not paced:
+            self._enter(slot)
+
+    def _remove(self, slot: _Slot) -> None:
+        slot.ticket = _GONE
+        if slot.task is not None and not slot.recording:
+            slot.task.cancel()
+
+    async def _stop(self) -> None:
+        tasks = {slot.task: slot.recording for slot in self._flying if slot.task is not None}
+        self._loop = None
+        for task, recording in tasks.items():
+            if not recording:
+                task.cancel()
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=SHUTDOWN)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+        self._heap.clear()
+        self._queue.clear()
+
+    async def _sweep(self, group: asyncio.TaskGroup) -> None:
+        assert self._loop is not None, "swept only while running"
+        telling: asyncio.Task[None] | None = None
+        while True:
+            await asyncio.sleep(SWEEP)
+            late = list(self._late(self._loop.time()))
+            self._metrics.checks_overdue.set(len(late))
+            # In a task of its own: should recording be what hangs, the gauge at least stays true.
+            if any(not slot.told for slot in late) and (telling is None or telling.done()):
+                telling = group.create_task(self._tell(late), name="scheduler tells what is overdue")
+
+    async def _tell(self, late: Sequence[_Slot]) -> None:
+        for slot in late:
+            if slot.told or slot.ticket == _GONE or self._loop is None:
+                continue
+            slot.told, job = True, slot.job
+            try:
+                await self._on_look(job, unseen(job, self._clock(), self._loop.time() - slot.seen))
+            except Exception:
+                log.exception("look.unrecorded", check=job.name)
+
+    def _late(self, now: float) -> Iterator[_Slot]:
+        """Find the overdue where they can be: in flight, in the queue, or due on the heap."""
+        queued = (slot for slot in self._queue if slot.ticket == _QUEUED)
+        for slot in itertools.chain(self._flying, queued, self._passed(now)):
+            if slot.ticket != _GONE and now - slot.seen > 2 * slot.job.every + slot.job.limit:
+                yield slot
+
+    def _passed(self, now: float) -> Iterator[_Slot]:
+        """Walk the part of the heap that is due, which is a tree at its root."""
+        branches = [0]
+        while branches:
+            place = branches.pop()
+            if place < len(self._heap) and self._heap[place][0] < now:
+                _, ticket, slot = self._heap[place]
+                branches += (2 * place + 1, 2 * place + 2)
+                if slot.ticket == ticket:
+                    yield slot

@@ -1,0 +1,126 @@
+"""What the scheduler costs: 10,000 jobs that do nothing, 1,000 looks a second for 10 s, beside a bare loop.
+
+    .venv/bin/python -m tests.benchmarks.scheduler [--jobs 10000] [--every 10] [--seconds 10] [--loop uvloop|asyncio]
+
+Prints, for each, looks, CPU-seconds per 1,000 looks, and how late looks began (p50, p99, max). The bare loop is the least
+that does the same: a heap, a task per look, ``asyncio.timeout`` around it; no metrics, no state, no limits.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import heapq
+import resource
+import statistics
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+
+from checks.base import Check
+from monitor import pace
+from monitor.domain.findings import Observation, Verdict
+from monitor.metrics import Metrics
+from monitor.scheduler import Job, Scheduler
+
+NOW = datetime(2026, 11, 23, tzinfo=UTC)
+UP = Observation(check="x", at=NOW, verdict=Verdict.UP)
+
+
+class Nothing:
+    """A check that costs nothing but notes how late it was called, by the grid it should be on."""
+
+    def __init__(self, late: list[float]) -> None:
+        self.late, self.due = late, 0.0
+
+    async def observe(self, now: datetime) -> Observation:
+        return UP
+
+
+def scheduled(jobs: int, every: float) -> Callable[[float], Awaitable[list[float]]]:
+    async def go(seconds: float) -> list[float]:
+        late: list[float] = []
+        slots: dict[str, object] = {}
+
+        async def on_look(job: Job, seen: Observation) -> None:
+            slot = slots[job.name]
+            late.append(loop.time() - slot.due)  # type: ignore[attr-defined] # the slot is the scheduler's own
+
+        loop = asyncio.get_running_loop()
+        scheduler = Scheduler(clock=lambda: NOW, on_look=on_look, metrics=Metrics(version="bench"))
+        check: Check = Nothing(late)
+        scheduler.replace(
+            [
+                Job(name=f"job-{n}", check=check, every=every, timeout=10, retry_every=every, type="http")
+                for n in range(jobs)
+            ]
+        )
+        slots.update(scheduler._slots)
+        task = asyncio.create_task(scheduler.run())
+        await asyncio.sleep(seconds)
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+        return late
+
+    return go
+
+
+def bare(jobs: int, every: float) -> Callable[[float], Awaitable[list[float]]]:
+    async def look(check: Check, due: float, late: list[float]) -> None:
+        async with asyncio.timeout(10):
+            await check.observe(NOW)
+        late.append(asyncio.get_running_loop().time() - due)
+
+    async def go(seconds: float) -> list[float]:
+        loop, late = asyncio.get_running_loop(), list[float]()
+        check, tasks, began = Nothing(late), set[asyncio.Task[None]](), loop.time()
+        heap = [(began + pace.share(f"job-{n}") * every, n) for n in range(jobs)]
+        heapq.heapify(heap)
+        while loop.time() < began + seconds:
+            await asyncio.sleep(max(0, heap[0][0] - loop.time()))
+            while heap[0][0] <= loop.time():
+                due, n = heap[0]
+                heapq.heapreplace(heap, (due + every, n))
+                task = asyncio.create_task(look(check, due, late))
+                tasks.add(task)
+                task.add_done_callback(tasks.discard)
+        return late
+
+    return go
+
+
+def measure(name: str, go: Callable[[float], Awaitable[list[float]]], seconds: float, loop: str) -> None:
+    if loop == "uvloop":
+        import uvloop
+
+        factory = uvloop.new_event_loop
+    else:
+        factory = asyncio.new_event_loop
+    with asyncio.Runner(loop_factory=factory) as runner:
+        before = time.process_time()
+        late = runner.run(go(seconds))  # type: ignore[arg-type] # any awaitable of a coroutine function
+        cpu = time.process_time() - before
+    cuts = statistics.quantiles(late, n=100)
+    print(
+        f"{name:>10} on {loop:<8} {len(late):>7} looks  {cpu / len(late) * 1000:.4f} CPU-s per 1,000"
+        f"  late p50 {cuts[49] * 1000:.2f} ms  p99 {cuts[98] * 1000:.2f} ms  max {max(late) * 1000:.1f} ms"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--jobs", type=int, default=10_000)
+    parser.add_argument("--every", type=float, default=10.0)
+    parser.add_argument("--seconds", type=float, default=10.0)
+    parser.add_argument("--loop", choices=("asyncio", "uvloop"), action="append")
+    given = parser.parse_args()
+    for loop in given.loop or ("asyncio", "uvloop"):
+        measure("bare loop", bare(given.jobs, given.every), given.seconds, loop)
+        measure("scheduler", scheduled(given.jobs, given.every), given.seconds, loop)
+    print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB")
+
+
+if __name__ == "__main__":
+    main()
