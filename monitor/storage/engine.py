@@ -6,6 +6,9 @@ SQLite (``sqlite:///path``) has one writer thread that group-commits (``writer.p
 (``postgresql://``) a small pool of each (``pool.py``). ``write`` returns after the commit is on the disk. A unit
 may be run again when it lost against another, so it must do nothing but talk to its connection, and it must not
 commit. Raised: what the unit raised; :class:`StorageUnavailableError` when the database is full, locked or down.
+
+Give values as parameters, ``c.execute(sa.insert(table), {...})`` and not ``.values(...)``: a statement that is not
+built anew costs 47 µs instead of 130, and the writer has one thread.
 """
 
 import asyncio

@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import sqlalchemy as sa
 
@@ -27,7 +27,7 @@ def path_of(url: sa.URL) -> Path:
     """Return the file of an ``sqlite:///`` URL; a record in memory is refused."""
     if not url.database or url.database == ":memory:" or url.query:
         raise StorageError(f"{url} names no plain file; write sqlite:///path/to/tocsin.db")
-    return Path(url.database).absolute()
+    return Path(url.database).resolve()  # links resolved: the lock beside the file must be one
 
 
 def writer_engine(path: Path, *, patience: float) -> sa.Engine:
@@ -74,11 +74,18 @@ def make_file(path: Path) -> None:
         raise StorageError(f"{path} cannot be opened: {problem.strerror}") from problem
 
 
+def _lock_file(path: Path) -> TextIO:
+    lock = path.with_name(path.name + ".lock")
+    try:
+        return lock.open("a+")
+    except OSError as problem:
+        raise StorageError(f"{lock} cannot be opened: {problem.strerror}") from problem
+
+
 @contextmanager
 def sole_owner(path: Path) -> Generator[None]:
     """Hold the record for this process, or say who holds it. The kernel lets go when a process dies."""
-    lock = path.with_name(path.name + ".lock")
-    with lock.open("a+") as file:
+    with _lock_file(path) as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

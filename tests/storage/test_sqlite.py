@@ -51,6 +51,14 @@ async def test_a_second_process_is_refused_and_told_who_holds_the_record(sqlite_
     assert f"in use by another Tocsin (process {os.getpid()} on" in done.stderr
 
 
+async def test_a_link_to_the_record_is_the_same_record(sqlite_url: str, tmp_path: Path) -> None:
+    (tmp_path / "link.db").symlink_to(_path(sqlite_url))
+    async with open_store(sqlite_url):
+        with pytest.raises(StorageError, match="in use by another Tocsin"):
+            async with open_store(f"sqlite:///{tmp_path / 'link.db'}"):
+                pass
+
+
 async def test_the_record_is_free_again_after_closing(sqlite_url: str) -> None:
     for _ in range(2):
         async with open_store(sqlite_url) as store:
