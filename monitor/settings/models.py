@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from monitor.domain.findings import FactValue, Symptom
 from monitor.settings import sections
@@ -20,6 +20,7 @@ from monitor.settings.values import (
     Serial,
     Text,
     Zone,
+    filled,
     nothing_is_empty,
 )
 
@@ -122,7 +123,9 @@ class RotationIn(Strict):
         Annotated[Seconds, Field(ge=_HOUR, le=366 * _DAY)], Field(description="Length of a shift.")
     ] = 7.0 * _DAY
     order: Annotated[
-        tuple[Ident, ...], Field(min_length=1, description="Engineers, the one at `anchor` first.")
+        tuple[Ident, ...],
+        AfterValidator(filled),
+        Field(json_schema_extra={"minItems": 1}, description="Engineers, the one at `anchor` first."),
     ]
 
 

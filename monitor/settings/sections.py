@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field, with_config
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, with_config
 
 from monitor.domain.findings import FactValue, Symptom, Thresholds
 from monitor.domain.inventory import Inventory
@@ -27,6 +27,7 @@ from monitor.settings.values import (
     Token,
     WebAddress,
     Zone,
+    filled,
     nothing_is_empty,
 )
 
@@ -159,7 +160,11 @@ class ContactSettings:
 
     retry_delays: Annotated[
         tuple[Seconds, ...],
-        Field(min_length=1, description="Waits between tries after a failure; the last one repeats."),
+        AfterValidator(filled),
+        Field(
+            json_schema_extra={"minItems": 1},
+            description="Waits between tries after a failure; the last one repeats.",
+        ),
     ] = field(default_factory=_delays)
     attempts: Annotated[
         int, Field(ge=1, le=20, description="Calls to one contact before the next one's turn.")

@@ -157,9 +157,9 @@ def phone(text: str) -> str:
         raise ValueError("must be a number that can be dialled without an extension")
     found = phonenumbers.is_possible_number_with_reason(number)
     if found in _TOO_SHORT_NUMBERS:
-        raise ValueError("is too short for a telephone number of its country")
+        raise ValueError("is too short for a telephone number")
     if found == _TOO_LONG_NUMBER:
-        raise ValueError("is too long for a telephone number of its country")
+        raise ValueError("is too long for a telephone number")
     if found != phonenumbers.ValidationResult.IS_POSSIBLE:
         raise ValueError("is no telephone number that can be dialled from abroad")
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
@@ -231,6 +231,13 @@ def database(secret: Secret) -> Secret:
 def nothing_is_empty(value: Any) -> Any:
     """Take a key with nothing below it (all of it commented out) for an empty list."""
     return () if value is None else value
+
+
+def filled(listed: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Refuse an empty list (pydantic's own check would also count entries that are wrong as missing)."""
+    if not listed:
+        raise ValueError("must not be empty")
+    return listed
 
 
 def words(value: Any) -> Any:
