@@ -8,7 +8,7 @@ LDAPS or anything else. One look suffices: the certificate is known even when it
 
 import asyncio
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Annotated, Final, Literal
 
@@ -153,7 +153,14 @@ class TlsCheck:
         look.shown = chain(handle)
         if code == CLOSED:
             return [cannot_look("the HTTP engine was closed")]
-        return [explain(code, handle, self._attempt(look))] if code else []
+        return [self._explained(code, handle, look)] if code else []
+
+    def _explained(self, code: int, handle: pycurl.Curl, look: _Look) -> Fault:
+        """Return the fault; a failed handshake also says what was offered, which may be why."""
+        fault = explain(code, handle, self._attempt(look))
+        if code != pycurl.E_SSL_CONNECT_ERROR:
+            return fault
+        return replace(fault, text=f"{fault.text} (TLS {self._options.minimum} or newer was offered)")
 
     def _attempt(self, look: _Look) -> Attempt:
         place = spot(self._host, look.address, self._port)

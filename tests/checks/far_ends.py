@@ -82,6 +82,11 @@ async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
     await asyncio.Event().wait()
 
 
+async def listening(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Accept, hear all, say nothing, and leave when the other side does."""
+    await reader.read()
+
+
 async def dribbling(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Send one byte of the answer now and then."""
     for byte in page(b"x" * 1000):
