@@ -125,6 +125,8 @@ def add_commands(api: Api) -> None:
         await commands.retry(of(request), actor(request), params.id)
         wanted = lists.Wanted(equal={"id": params.id}, limit=1)
         page = await of(request).store.read(lists.list_outbox, wanted)
+        if not page.items:
+            raise NotFoundError("There is no such contact.")
         return _owed(request)(page.items[0])
 
     @api.route("POST", "/api/v1/config/reload", errors=(409,))

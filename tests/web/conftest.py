@@ -1,0 +1,119 @@
+"""A console and API over a real SQLite record, reached by a real client."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import argon2
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+
+from monitor.bell import Bell
+from monitor.domain.inventory import Inventory
+from monitor.metrics import Metrics
+from monitor.storage import people
+from monitor.storage.engine import open_store
+from monitor.storage.people import Role
+from monitor.web.accounts import Passwords
+from monitor.web.live import Pace
+from monitor.web.setup import setup
+from tests.web.seeds import NOW, ACheck, APipeline, a_policy, an_inventory
+
+QUICK = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+PASSWORD = "correct horse battery"
+
+
+@dataclass
+class World:
+    """What a test may look at and turn."""
+
+    store: object
+    pipeline: APipeline
+    bell: Bell
+    metrics: Metrics
+    client: TestClient
+    app: web.Application
+    now: object = NOW
+    reasons: list = field(default_factory=list)
+    problems: tuple = ()
+    inventory: Inventory = field(default_factory=an_inventory)
+    checks: tuple = (ACheck(),)
+    ids: int = 0
+
+    async def seed(self, fn, *args, **kw):
+        return await self.store.write(fn, *args, **kw)
+
+    async def user(self, name, role=Role.NOC):
+        return await self.store.write(
+            people.create_user, id=f"u-{name}", name=name, password_hash=QUICK.hash(PASSWORD), role=role, now=self.now
+        )
+
+    async def token(self, *scopes, secret=None):
+        secret = secret or "tcs_" + "-".join(scopes or ("none",))
+        self.ids += 1
+        await self.store.write(
+            people.create_token, id=f"tok-{self.ids}", name=f"t{self.ids}", secret=secret, scopes=scopes, now=self.now
+        )
+        return {"Authorization": f"Bearer {secret}"}
+
+    async def log_in(self, name="nora", role=Role.NOC, client=None):
+        """Make a user of this role and log in; returns the session's form token."""
+        client = client or self.client
+        if await self.store.read(people.find_user, name) is None:
+            await self.user(name, role)
+        answer = await client.post(
+            "/noc/login", data={"user": name, "password": PASSWORD}, allow_redirects=False
+        )
+        assert answer.status == 303, await answer.text()
+        cookie = client.session.cookie_jar.filter_cookies(client.make_url("/"))["tocsin"].value
+        session = await self.store.read(
+            people.find_session, people.digest_of(cookie), now=self.now, idle=timedelta(hours=1)
+        )
+        return session.csrf
+
+    def another_client(self):
+        return TestClient(self.client.server)
+
+    async def told(self):
+        return self.pipeline.told
+
+
+@pytest.fixture
+async def world(tmp_path):
+    async with open_store(f"sqlite:///{tmp_path}/tocsin.db") as store:
+        app = web.Application()
+        pipeline = APipeline(store)
+        bell, metrics = Bell(), Metrics(version="test")
+        client = TestClient(TestServer(app))
+        made = World(store=store, pipeline=pipeline, bell=bell, metrics=metrics, client=client, app=app)
+
+        def new_id():
+            made.ids += 1
+            return f"id-{made.ids}"
+
+        async def health():
+            return made.reasons
+
+        async def reload():
+            return made.problems
+
+        setup(
+            app,
+            store=store,
+            pipeline=pipeline,
+            inventory=lambda: made.inventory,
+            policies=lambda: {"wildix": a_policy()},
+            checks=lambda: made.checks,
+            bell=bell,
+            metrics=metrics,
+            clock=lambda: made.now,
+            new_id=new_id,
+            reload=reload,
+            metrics_token=None,
+            service_name="Tocsin",
+            health=health,
+            passwords=Passwords(QUICK),
+            live_pace=Pace(heartbeat=0.2, recheck=0.3, gather=0.01, slow=1.0, clients=3),
+        )
+        async with client:
+            yield made
