@@ -82,14 +82,15 @@ def _unwell(days: Sequence[date], tallies: Sequence[Tally]) -> Iterable[Column]:
 
 
 def _pieces(tally: Tally) -> tuple[Piece, ...]:
-    """Stack the parts; what the least height adds is taken from the top, never from a worse part."""
+    """Stack the parts; what the least heights add is taken from the tallest part."""
+    spent = [(letter, tally.seconds.get(status, 0.0)) for status, letter in STACKED]
+    heights = {letter: max(round(TALL * part / tally.total), LEAST) for letter, part in spent if part > 0}
+    tallest = max(heights, key=lambda letter: heights[letter])
+    heights[tallest] -= max(sum(heights.values()) - TALL, 0)
     floor, pieces = TALL, []
-    for status, letter in STACKED:
-        spent = tally.seconds.get(status, 0.0)
-        if spent > 0 and floor > 0:
-            height = min(max(round(TALL * spent / tally.total), LEAST), floor)
-            floor -= height
-            pieces.append(Piece(letter, floor, height))
+    for letter, height in heights.items():
+        floor -= height
+        pieces.append(Piece(letter, floor, height))
     return tuple(pieces)
 
 

@@ -75,8 +75,8 @@ def spans(
         if at >= min(end, known_until):
             break
         marks.append((max(at, start), status))
-    if start <= known_until < end:
-        marks.append((known_until, UNKNOWN))
+    if known_until < end:
+        marks.append((max(known_until, start), UNKNOWN))
     ends = [at for at, _ in marks[1:]] + [end]
     found = [Span(status, at, until) for (at, status), until in zip(marks, ends, strict=True) if at < until]
     return _joined(found)

@@ -1,0 +1,83 @@
+import re
+
+import pytest
+from aiohttp import web
+
+from statuspage.pages import PublicPages
+from statuspage.routes import POLICY, routes
+from tests.statuspage import seeds
+
+PATHS = [
+    "/", "/uptime", "/history", "/history/2026-11", "/history/2026-08", "/incidents/inc-2026-4711", "/maintenance/mnt-1",
+    "/maintenance/mnt-1.ics", "/feed.atom", "/feed.rss", "/maintenance.ics", "/badge.svg", "/api/v2/summary.json",
+    "/api/v2/status.json", "/api/v2/components.json", "/api/v2/incidents.json", "/api/v2/incidents/unresolved.json",
+    "/api/v2/scheduled-maintenances.json", "/api/v2/scheduled-maintenances/upcoming.json",
+    "/api/v2/scheduled-maintenances/active.json", "/static/tocsin.css", "/static/bell.svg",
+]  # fmt: skip
+GONE = [
+    "/incidents/none",
+    "/maintenance/none",
+    "/history/1999-01",
+    "/api/v2/none.json",
+    "/incidents/..%2f..%2fetc",
+]
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_a_path_answers_get_head_and_not_modified(client, path):
+    got = await client.get(path)
+    body = await got.read()
+    assert (got.status, bool(body)) == (200, True)
+    head = await client.head(path)
+    assert (head.status, await head.read()) == (200, b"")
+    assert head.headers["ETag"] == got.headers["ETag"]
+    assert head.headers["Content-Length"] == got.headers["Content-Length"]
+    again = await client.get(path, headers={"If-None-Match": f'"other", W/{got.headers["ETag"]}'})
+    assert (again.status, await again.read(), again.headers["ETag"]) == (304, b"", got.headers["ETag"])
+    changed = await client.get(path, headers={"If-None-Match": '"other"'})
+    assert changed.status == 200
+
+
+@pytest.mark.parametrize("path", [*PATHS, *GONE])
+async def test_every_answer_carries_the_security_headers(client, path):
+    got = await client.get(path)
+    assert got.headers["Content-Security-Policy"] == POLICY
+    assert got.headers["X-Content-Type-Options"] == "nosniff"
+    assert got.headers["Referrer-Policy"] == "no-referrer"
+    assert re.fullmatch(r"public, max-age=\d+, stale-if-error=86400", got.headers["Cache-Control"])
+
+
+@pytest.mark.parametrize("path", GONE)
+async def test_what_is_not_there_is_a_404_in_our_own_words(client, path):
+    got = await client.get(path)
+    assert got.status == 404
+    assert ("There is nothing at this address" in await got.text()) != path.startswith("/api/")
+
+
+@pytest.mark.parametrize("path", ["/api/v2/summary.json", "/badge.svg", "/feed.atom"])
+async def test_other_sites_may_read_the_feeds_and_the_api(client, path):
+    assert (await client.get(path)).headers["Access-Control-Allow-Origin"] == "*"
+
+
+async def test_a_page_is_not_for_other_sites(client):
+    assert "Access-Control-Allow-Origin" not in (await client.get("/")).headers
+
+
+async def test_compressed_and_plain_forms_have_tags_of_their_own(client):
+    plain = await client.get("/", headers={"Accept-Encoding": "identity"})
+    small = await client.get("/", headers={"Accept-Encoding": "gzip"})
+    assert small.headers["Content-Encoding"] == "gzip"
+    assert "Content-Encoding" not in plain.headers
+    assert small.headers["ETag"] != plain.headers["ETag"]
+    assert small.headers["Vary"] == plain.headers["Vary"] == "Accept-Encoding"
+    assert await small.read() == await plain.read()
+
+
+async def test_before_the_first_rendering_the_answer_is_come_back(aiohttp_client):
+    async def load():
+        raise AssertionError
+
+    app = web.Application()
+    app.add_routes(routes(PublicPages(load, lambda: seeds.NOW, seeds.SITE)))
+    got = await (await aiohttp_client(app)).get("/")
+    assert (got.status, got.headers["Retry-After"]) == (503, "2")
