@@ -218,7 +218,10 @@ async def _bounded(response: aiohttp.ClientResponse) -> bytes:
 
 def _place(request: Request) -> str:
     """Name the request without its query, which may hold what is nobody's business."""
-    parts = urlsplit(request.url)
+    try:
+        parts = urlsplit(request.url)
+    except ValueError:
+        return f"{request.method} to an address that is none"
     return f"{request.method} {parts.scheme}://{parts.hostname}{parts.path}"
 
 

@@ -167,7 +167,7 @@ def _facts(matter: Matter, texts: Texts, limit: int) -> dict[str, object]:
         "ticket_spoken": spelled(shortened(matter.ticket or "", 20)),
         "incident": clean(matter.incident, 64),
         "reference": clean(matter.reference, 64),
-        "none": texts.word("words", "none"),
+        "nothing": texts.word("words", "nothing"),
         "unknown": texts.word("words", "unknown"),
     }
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from jinja2 import StrictUndefined, Template, TemplateError
+from jinja2 import StrictUndefined, Template, TemplateSyntaxError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from monitor.errors import ConfigError
@@ -26,6 +26,12 @@ TABLES = ("symptoms", "classes", "keys", "phrases", "words")
 PHRASES = frozenset(
     {"confirmed", "handed_on", "settled", "goodbye", "not_understood", "one_moment", "not_recorded"}
 )
+FACTS = (
+    "service partner serial serial_spoken name country version symptom symptom_capital other summary class_name "
+    "clause since since_spoken respond_by ticket ticket_spoken incident reference nothing unknown until"
+)
+"""What a template may name; ``until`` is for ``resolved`` only."""
+
 _MONTHS = 12
 
 # Plain text, not HTML: nothing is to be escaped, and what others wrote is cleaned before it comes here.
@@ -125,6 +131,7 @@ def _problems(data: Mapping[str, Any]) -> Iterator[str]:
     phrases = data.get("phrases", {})
     if isinstance(phrases, dict):
         yield from (f"'phrases.{name}' is missing" for name in sorted(PHRASES - set(phrases)))
+    yield from _date_problems(data)
     for key in TEMPLATES:
         yield from _template_problems(key, data.get(key))
 
@@ -134,10 +141,25 @@ def _is_table(value: object) -> bool:
 
 
 def _template_problems(key: str, source: object) -> Iterator[str]:
+    """Fill a template in once with everything known and once with nothing, so that both branches are seen."""
+    names = [name for name in FACTS.split() if name != "until" or key == "resolved"]
     try:
-        _ENVIRONMENT.from_string(source if isinstance(source, str) else "")
-    except TemplateError as error:
+        template = _ENVIRONMENT.from_string(source if isinstance(source, str) else "")
+        for filling in ("x", ""):
+            template.render(dict.fromkeys(names, filling))
+    except TemplateSyntaxError as error:
         yield f"{key!r} is not a template: {error}"
+    except Exception as error:  # noqa: BLE001 - a template may do anything wrong that Python can
+        yield f"{key!r} cannot be filled in: {error}"
+
+
+def _date_problems(data: Mapping[str, Any]) -> Iterator[str]:
+    words = data.get("words")
+    pattern = words.get("on_date") if isinstance(words, dict) else None
+    try:
+        str(pattern).format_map({"time": "14:05", "day": "1", "month": "May"})
+    except (KeyError, ValueError, IndexError, AttributeError):
+        yield "'words.on_date' may name {time}, {day} and {month} only"
 
 
 def _texts(language: str, data: Mapping[str, Any]) -> Texts:
