@@ -56,13 +56,24 @@ class Pipeline:
         watched = self.world.in_force.checks.get(seen.check)
         if watched is None:  # a look in flight while its check was configured away
             return
-        streak, turn = detect(self.streaks.get(seen.check, _FRESH), seen, watched.thresholds)
-        self.streaks[seen.check] = streak
+        before = self.streaks.get(seen.check, _FRESH)
+        streak, turn = detect(before, seen, watched.thresholds)
+        if turn is not None:
+            try:
+                await self._turned(watched, turn)
+            except BaseException:
+                # what is not on record is not believed: the next look turns again
+                self._seen(watched, seen, before, turned=False)
+                raise
+        self._seen(watched, seen, streak, turned=turn is not None)
+
+    def _seen(self, watched: Watched, seen: Observation, streak: Streak, *, turned: bool) -> None:
+        """Remember a look; it is put on record with its second's others."""
         known = self.verdicts.get(seen.check, Verdict.UNKNOWN)
+        self.streaks[seen.check] = streak
         self.verdicts[seen.check] = seen.verdict
-        if watched.component and (
-            turn is not None or (known is Verdict.UNKNOWN) != (seen.verdict is Verdict.UNKNOWN)
-        ):
+        news = turned or (known is Verdict.UNKNOWN) != (seen.verdict is Verdict.UNKNOWN)
+        if news and watched.component:
             self.touched.add(watched.component)
         self.unsaved.append(
             LookRow(
@@ -74,8 +85,6 @@ class Pipeline:
                 streak=streak,
             )
         )
-        if turn is not None:
-            await self._turned(watched, turn)
 
     async def _turned(self, watched: Watched, turn: Turn) -> None:
         if turn.down:

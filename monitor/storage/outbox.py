@@ -461,6 +461,11 @@ def ticket_of(c: sa.Connection, incident: str, driver: str) -> Mapping[str, Any]
     return dict(row) if row else None
 
 
+def ticket_number(c: sa.Connection, incident: str) -> str:
+    """Return the number a ticket of our own has: its incident's, counted from 1; it never changes."""
+    return f"T-{c.scalar(sa.select(incidents.c.seq).where(incidents.c.id == incident)):05d}"
+
+
 def close_ticket(c: sa.Connection, id_: str, *, now: datetime, status: str = "resolved") -> None:
     """Record that a ticket is resolved; closed stays closed."""
     c.execute(
@@ -477,6 +482,16 @@ def note_ticket(c: sa.Connection, ticket: str, *, now: datetime, author: str, te
         schema.ticket_notes,
         {"ticket": ticket, "at": now, "author": author, "text": text, "dedup": dedup},
     )
+
+
+def note_by_reference(c: sa.Connection, reference: str, text: str, *, now: datetime) -> None:
+    """Add a note to a ticket of our own by its number."""
+    ticket = c.scalar(
+        sa.select(tickets.c.id).where(tickets.c.reference == reference, tickets.c.driver == "builtin")
+    )
+    if ticket is None:
+        raise NotFoundError(f"there is no ticket {reference}")
+    note_ticket(c, ticket, now=now, author="tocsin", text=text, dedup=f"{ticket}|{now.isoformat()}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

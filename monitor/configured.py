@@ -1,0 +1,143 @@
+"""From settings to what is in force: pure building, so that a reload is made whole or not at all."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from checks.base import CheckType, Target, Tools
+from monitor.domain.inventory import Inventory
+from monitor.domain.policy import Policy
+from monitor.errors import ConfigError
+from monitor.scheduler import Job
+from monitor.settings import CheckSettings, Settings, load, shipped
+from monitor.settings.policies import check_partners, load_policies
+from monitor.world import InForce, Watched
+
+RETRY_SHARE = 4  # after a first failing look the next one comes after a quarter of the interval
+SHORTEST_RETRY = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configured:
+    """A configuration that was found good: its settings, and what they put in force."""
+
+    settings: Settings
+    in_force: InForce
+
+
+def read(
+    path: Path,
+    *,
+    types: Mapping[str, CheckType],
+    now: datetime,
+    environ: Mapping[str, str] | None = None,
+) -> Configured:
+    """Read a configuration and its policies; ConfigError names every mistake in all of them."""
+    options = {name: kind.options for name, kind in types.items()}
+    problems: list[str] = []
+    settings: Settings | None = None
+    policies: Mapping[str, Policy] = {}
+    try:
+        settings = load(path, now=now, check_options=options, environ=environ)
+    except ConfigError as error:
+        problems.extend(error.problems)
+    try:
+        policies = load_policies([shipped("policies"), *(settings.policies if settings else ())])
+    except ConfigError as error:
+        problems.extend(error.problems)
+    if settings is None or problems:
+        raise ConfigError(problems)
+    problems.extend(misfits(settings, policies, types))
+    if problems:
+        raise ConfigError(problems)
+    return Configured(settings=settings, in_force=in_force(settings, policies))
+
+
+def misfits(
+    settings: Settings, policies: Mapping[str, Policy], types: Mapping[str, CheckType]
+) -> Sequence[str]:
+    """Return what settings and policies say against each other, and targets that no check can look at."""
+    found = []
+    for partner, problem in check_partners(policies, settings.inventory.partners):
+        place = settings.places.get(("partners", partner), "partners")
+        found.append(f"{place}: {problem}")
+    for check in settings.checks:
+        try:
+            types[check.type].build(target(check), check.options, Tools())
+        except ValueError as error:
+            place = settings.places.get(("checks", check.name), "checks")
+            found.append(f"{place}: checks.{check.name}: {error}")
+    return found
+
+
+def in_force(settings: Settings, policies: Mapping[str, Policy]) -> InForce:
+    """Return what settings put in force."""
+    inventory = settings.inventory
+    checks = {check.name: _watched(check, inventory) for check in settings.checks}
+    by_component: dict[str, list[str]] = {}
+    for watched in checks.values():
+        if watched.component:
+            by_component.setdefault(watched.component, []).append(watched.name)
+    return InForce(
+        inventory=inventory,
+        policies=policies,
+        house_policy=_house_policy(inventory, policies),
+        checks=checks,
+        by_component={component: tuple(names) for component, names in by_component.items()},
+        roles=settings.crash.presumed_impacts,
+        triage_timeout=settings.triage.timeout,
+        service_name=settings.service.name,
+        zone=settings.service.zone,
+    )
+
+
+def _house_policy(inventory: Inventory, policies: Mapping[str, Policy]) -> str:
+    """Return the policy by which findings on our own components are classed: the first partner's."""
+    return next((p.policy for p in inventory.partners.values()), next(iter(sorted(policies))))
+
+
+def _watched(check: CheckSettings, inventory: Inventory) -> Watched:
+    system = inventory.systems.get(check.system or "")
+    return Watched(
+        name=check.name,
+        type=check.type,
+        system=check.system,
+        component=check.component or (system.component if system else None),
+        symptom=check.symptom,
+        thresholds=check.thresholds,
+        facts=check.facts,
+    )
+
+
+def target(check: CheckSettings) -> Target:
+    """Return what every check type is told of its check."""
+    return Target(
+        name=check.name,
+        target=check.target,
+        timeout=check.timeout,
+        every=check.every,
+        symptom=check.symptom,
+    )
+
+
+def jobs(settings: Settings, types: Mapping[str, CheckType], tools: Tools) -> list[Job]:
+    """Return the scheduler's jobs."""
+    return [_job(check, types[check.type], tools) for check in settings.checks]
+
+
+def _job(check: CheckSettings, kind: CheckType, tools: Tools) -> Job:
+    retry = min(check.every, max(SHORTEST_RETRY, check.every / RETRY_SHARE))
+    return Job(
+        name=check.name,
+        check=kind.build(target(check), check.options, tools),
+        every=check.every,
+        timeout=check.timeout,
+        retry_every=retry,
+        type=check.type,
+    )
+
+
+def heartbeats(settings: Settings) -> list[str]:
+    """Return the uuids that may ping."""
+    return [str(check.options.uuid) for check in settings.checks if check.type == "heartbeat"]

@@ -1,0 +1,138 @@
+"""From settings to contact channel drivers. The only reader of ``alerts.registry`` besides the tests."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from alerts.base import (
+    CallEventSink,
+    CallScript,
+    MailDriver,
+    PhoneDriver,
+    TicketDriver,
+    TicketRef,
+    TicketText,
+)
+from alerts.builtin import BuiltinTickets, TicketBook
+from alerts.registry import every_driver
+from alerts.sandbox import Behaviour, SandboxExchange
+from alerts.smtp import MailServer, Security
+from alerts.twilio import Account, TwilioPhone
+from monitor.errors import ConfigError
+from monitor.settings import MailSettings, PhoneSettings, Settings, TicketSettings
+from monitor.storage import outbox
+from monitor.storage.engine import Store
+
+MAIL_PORTS = {"none": 25, "starttls": 587, "tls": 465}
+Say = Callable[[str], Awaitable[CallScript | None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What drivers are made with."""
+
+    store: Store
+    clock: Callable[[], datetime]
+    on_event: CallEventSink
+    say: Say
+    exchange_default: Behaviour | None = None
+
+
+def tickets(settings: TicketSettings, parts: Parts) -> TicketDriver:
+    """Return the configured ticket system's driver."""
+    if settings.driver == "builtin":
+        return BuiltinTickets(_book(parts))
+    tracker = settings.request_tracker
+    if tracker is None:
+        raise ConfigError(["tickets.request_tracker is missing: the driver needs its url and queue"])
+    return every_driver().tickets["request_tracker"](
+        tracker.url,
+        queue=tracker.queue,
+        token=tracker.token.reveal() if tracker.token else None,
+        user=tracker.user,
+        password=tracker.password.reveal() if tracker.password else None,
+        custom_field=tracker.custom_field,
+        name="request-tracker",
+    )
+
+
+def _book(parts: Parts) -> TicketBook:
+    """Keep tickets in our own record: the row that delivery writes is the ticket; its number is the incident's."""
+
+    async def find(incident: str) -> TicketRef | None:
+        row = await parts.store.read(outbox.ticket_of, incident, "builtin")
+        return _ref(row) if row else None
+
+    async def open_(ticket: TicketText) -> TicketRef:
+        number = await parts.store.read(outbox.ticket_number, ticket.incident)
+        return TicketRef(reference=number, status="open")
+
+    async def comment(reference: str, text: str) -> None:
+        await parts.store.write(outbox.note_by_reference, reference, text, now=parts.clock())
+
+    async def resolve(_reference: str, _text: str) -> None:
+        """Do nothing more: the end and its note are written with the outcome, in its transaction."""
+
+    return TicketBook(find=find, open=open_, comment=comment, resolve=resolve)
+
+
+def _ref(row: Any) -> TicketRef:
+    return TicketRef(reference=str(row["reference"]), status=str(row["status"]), url=row["url"])
+
+
+def phone(settings: PhoneSettings, public_url: str | None, parts: Parts) -> PhoneDriver | None:
+    """Return the configured phone driver, or None."""
+    if settings.driver == "none":
+        return None
+    if settings.driver == "sandbox":
+        return SandboxExchange(
+            parts.on_event, clock=parts.clock, say=parts.say, default=parts.exchange_default
+        )
+    account = settings.twilio
+    if account is None or settings.sender is None:
+        raise ConfigError(["phone.twilio and phone.from are needed for the driver twilio"])
+    return TwilioPhone(
+        Account(
+            base_url=account.base_url,
+            account_sid=account.account_sid,
+            auth_token=account.auth_token.reveal(),
+            previous_token=account.auth_token_previous.reveal() if account.auth_token_previous else None,
+            number=settings.sender,
+        ),
+        callback_base=callback_url(settings, public_url),
+    )
+
+
+def callback_url(settings: PhoneSettings, public_url: str | None) -> str | None:
+    """Return the address under which a phone provider reaches us."""
+    return settings.callback_url or public_url
+
+
+def mail(settings: MailSettings, parts: Parts) -> MailDriver | None:
+    """Return the mail driver, or None without a server."""
+    if settings.host is None:
+        return None
+    if settings.sender is None:
+        raise ConfigError(["mail.from is missing: mails need a sender"])
+    server = MailServer(
+        host=settings.host,
+        port=settings.port or MAIL_PORTS[settings.security],
+        sender=settings.sender,
+        security=Security(settings.security),
+        user=settings.user,
+        password=settings.password.reveal() if settings.password else None,
+    )
+    return every_driver().mails["smtp"](server, clock=parts.clock)
+
+
+def check(settings: Settings) -> list[str]:
+    """Return what a configuration lacks for its drivers, before anything is started."""
+    missing = []
+    if settings.phone.driver == "twilio" and not (settings.phone.twilio and settings.phone.sender):
+        missing.append("phone: the driver twilio needs phone.twilio and phone.from")
+    if settings.tickets.driver == "request-tracker" and settings.tickets.request_tracker is None:
+        missing.append("tickets: the driver request-tracker needs tickets.request_tracker")
+    if settings.mail.host and settings.mail.sender is None:
+        missing.append("mail: mail.from is missing")
+    return missing

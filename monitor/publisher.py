@@ -1,0 +1,55 @@
+"""Keeps the public page true: renders it when something changed, and at least every few seconds.
+
+Rendering happens here, on change; a request is answered with bytes that lie ready. A burst of changes is
+one rendering.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
+
+from monitor.bell import Bell
+
+log = structlog.stdlib.get_logger()
+TOPICS = frozenset({"component", "maintenance", "incident", "config"})
+SETTLE_SECONDS = 0.2
+AT_LEAST_EVERY = 10.0
+
+
+class Pages(Protocol):
+    """The public site, rendered on demand."""
+
+    async def refresh(self) -> None:
+        """Read the record and render what changed."""
+        ...
+
+
+@dataclass(slots=True, kw_only=True)
+class Publisher:
+    """Renders the pages; runs until cancelled."""
+
+    pages: Pages
+    bell: Bell
+
+    async def run(self) -> None:
+        """Render on change, and at least every ``AT_LEAST_EVERY`` seconds: the page tells its own age."""
+        async with self.bell.listen() as rings:
+            while True:
+                try:
+                    async with asyncio.timeout(AT_LEAST_EVERY):
+                        while (await rings.get()).topic not in TOPICS:
+                            pass
+                    await asyncio.sleep(SETTLE_SECONDS)
+                    while not rings.empty():
+                        rings.get_nowait()
+                except TimeoutError:
+                    pass
+                await self._refresh()
+
+    async def _refresh(self) -> None:
+        try:
+            await self.pages.refresh()
+        except Exception:  # the record is away: the last page stays up and tells its age
+            log.exception("page.not_refreshed")

@@ -1,0 +1,489 @@
+"""The one place where things are put together, and the only reader of the wall clock.
+
+A long straight line on purpose: it is a list. What is opened is closed in the opposite order, whatever
+happens; every background job hangs from one task group, and one that ends unexpectedly stops the service.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, cast
+
+import structlog
+import uvloop
+from aiohttp import web
+
+from alerts.base import CallEvent, CallScript, PhoneDriver
+from alerts.dialling import COUNTRIES
+from alerts.sandbox import Behaviour, SandboxExchange
+from alerts.twilio import TwilioPhone
+from checks.base import LastPing, Tools
+from checks.curl import CurlEngine
+from checks.registry import load_check_types
+from monitor import configured, drivers
+from monitor.bell import Bell
+from monitor.calling import Calling
+from monitor.configured import Configured
+from monitor.delivery import Delivery
+from monitor.digest import Digest
+from monitor.domain.access import Token
+from monitor.domain.findings import Observation, Streak
+from monitor.errors import ConfigError, StorageError
+from monitor.intake import calls as call_routes
+from monitor.intake import routes as intake_routes
+from monitor.intake.body import Bounds, Limits
+from monitor.intake.keys import FindToken
+from monitor.metrics import Metrics
+from monitor.pipeline import Pipeline
+from monitor.publisher import Publisher
+from monitor.rounds import Rounds
+from monitor.scheduler import Job, Scheduler
+from monitor.settings import Settings
+from monitor.storage import incidents, looks, people, public
+from monitor.storage.engine import Store, open_store
+from monitor.web.setup import setup as set_up_web
+from monitor.world import World
+from statuspage.board import Site
+from statuspage.pages import PublicPages
+from statuspage.routes import routes as page_routes
+
+log = structlog.stdlib.get_logger()
+Clock = Callable[[], datetime]
+NewId = Callable[[], str]
+
+STALE_ENGINE = timedelta(seconds=15)
+DRAIN_SECONDS = 15.0
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+
+
+def system_clock() -> datetime:
+    """Read the wall clock; nobody else does."""
+    return datetime.now(UTC)
+
+
+def new_id() -> str:
+    """Return a ULID in lower case: 26 characters that sort by the millisecond they were made in."""
+    number = (time.time_ns() // 1_000_000 << 80) | int.from_bytes(os.urandom(10))
+    return "".join(_ALPHABET[(number >> shift) & 31] for shift in range(125, -1, -5))
+
+
+@dataclass(slots=True, kw_only=True)
+class Service:
+    """The assembled service; ``jobs`` are what runs until it is stopped."""
+
+    web: web.Application
+    store: Store
+    world: World
+    pipeline: Pipeline
+    delivery: Delivery
+    calling: Calling
+    digest: Digest
+    rounds: Rounds
+    scheduler: Scheduler
+    publisher: Publisher
+    phone: PhoneDriver | None
+    reload: Callable[[], Awaitable[tuple[str, ...]]]
+    jobs: dict[str, Callable[[], Awaitable[None]]]
+
+
+def database_url(settings: Settings, data_dir: Path) -> str:
+    """Return the configured database, or SQLite in the data folder."""
+    return settings.database.reveal() if settings.database else f"sqlite:///{data_dir / 'tocsin.db'}"
+
+
+@asynccontextmanager
+async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are needed
+    given: Configured,
+    *,
+    database: str,
+    read_again: Callable[[], Configured] | None = None,
+    clock: Clock = system_clock,
+    ids: NewId = new_id,
+    exchange_default: Behaviour | None = None,
+    failpoint: Callable[[str], None] = lambda _name: None,
+) -> AsyncGenerator[Service]:
+    """Build the whole service; leaving the context takes it apart again."""
+    settings = given.settings
+    async with AsyncExitStack() as stack:
+        store = await stack.enter_async_context(open_store(database, failpoint=failpoint))
+        world = World(in_force=given.in_force)
+        bell, metrics = Bell(), Metrics(version=version("tocsin"))
+
+        pipeline = Pipeline(
+            world=world,
+            store=store,
+            clock=clock,
+            new_id=ids,
+            bell=bell,
+            metrics=metrics,
+            failpoint=failpoint,
+        )
+        digest = Digest(
+            pipeline=pipeline,
+            store=store,
+            clock=clock,
+            metrics=metrics,
+            keep_per_hour=settings.crash.storm_sample,
+        )
+        rounds = Rounds(
+            pipeline=pipeline,
+            digest=digest,
+            store=store,
+            clock=clock,
+            bell=bell,
+            metrics=metrics,
+            new_id=ids,
+        )
+
+        # contact: drivers, calls, the outbox
+        late = _Late(settings)
+        parts = drivers.Parts(
+            store=store,
+            clock=clock,
+            on_event=late.call_event,
+            say=late.say,
+            exchange_default=exchange_default,
+        )
+        public_url = settings.service.public_url
+        phone = drivers.phone(settings.phone, public_url, parts)
+        if isinstance(phone, SandboxExchange):
+            await stack.enter_async_context(phone)
+        calling = Calling(
+            world=world,
+            store=store,
+            phone=phone,
+            compose=late.compose,
+            clock=clock,
+            new_id=ids,
+            bell=bell,
+            metrics=metrics,
+            ring_seconds=round(settings.contact.call_ring_time),
+            failpoint=failpoint,
+            countries=frozenset(settings.contact.regions or COUNTRIES),
+        )
+        delivery = Delivery(
+            world=world,
+            store=store,
+            tickets=drivers.tickets(settings.tickets, parts),
+            mail=drivers.mail(settings.mail, parts),
+            calling=calling,
+            clock=clock,
+            new_id=ids,
+            bell=bell,
+            metrics=metrics,
+            failpoint=failpoint,
+        )
+        late.calling, late.delivery = calling, delivery
+
+        # observe: checks and their scheduler
+        types = load_check_types()
+        curl = CurlEngine()
+        stack.callback(curl.close)
+        tools = Tools(http=curl, last_ping=_last_ping(store, clock))
+        scheduler = Scheduler(
+            clock=clock,
+            on_look=_on_look(pipeline),
+            metrics=metrics,
+            concurrency=settings.checks_defaults.concurrency,
+        )
+        scheduler.replace(configured.jobs(settings, types, tools))
+        await _resume(store, pipeline, settings, clock)
+
+        # publish: the public page, rendered on change
+        pages = PublicPages(
+            lambda: store.read(public.snapshot, clock()),
+            clock,
+            _site(settings),
+            freshness=lambda: rounds.last if not settings.checks else None,
+        )
+        publisher = Publisher(pages=pages, bell=bell)
+        await rounds.refresh_components(clock())
+        await pages.refresh()
+
+        async def reload() -> tuple[str, ...]:
+            """Put a good configuration in force, or keep the old one and say what is wrong with the new."""
+            if read_again is None:
+                return ("this service has no configuration file to read again",)
+            try:
+                fresh = await asyncio.to_thread(read_again)
+            except ConfigError as error:
+                world.refused = error.problems
+                metrics.config_reload_successful.set(0)
+                log.error("config.refused", problems=error.problems)  # noqa: TRY400 - it says it all
+                bell.ring("config")
+                return error.problems
+            scheduler.replace(configured.jobs(fresh.settings, types, tools))
+            world.in_force, world.refused = fresh.in_force, ()
+            late.settings = fresh.settings
+            pages.site = replace(_site(fresh.settings), url=pages.site.url)
+            await _resume(store, pipeline, fresh.settings, clock)
+            metrics.config_reload_successful.set(1)
+            log.info("config.reloaded", checks=len(fresh.settings.checks))
+            bell.ring("config")
+            bell.ring("component")
+            return ()
+
+        app = web.Application()
+        set_up_web(
+            app,
+            store=store,
+            pipeline=pipeline,
+            inventory=lambda: world.in_force.inventory,
+            policies=lambda: world.in_force.policies,
+            bell=bell,
+            metrics=metrics,
+            clock=clock,
+            new_id=ids,
+            reload=reload,
+            metrics_token=settings.metrics.token.reveal() if settings.metrics.token else None,
+            service_name=settings.service.name,
+            health=_health(store, rounds, clock),
+            checks=lambda: late.settings.checks,
+        )
+        app.add_routes(
+            intake_routes.routes(
+                accept_crash=digest.accept,
+                accept_ping=pipeline.accept_ping,
+                find_token=_find_token(store, settings),
+                clock=clock,
+                new_id=ids,
+                limits=_limits(settings),
+                metrics=metrics,
+            )
+        )
+        callbacks = drivers.callback_url(settings.phone, public_url)
+        if isinstance(phone, TwilioPhone) and callbacks:
+            app.add_routes(
+                call_routes.routes(
+                    say=calling.say, on_event=calling.event, verify=phone.verify, public_url=callbacks
+                )
+            )
+        app.add_routes(page_routes(pages))
+
+        yield Service(
+            web=app,
+            store=store,
+            world=world,
+            pipeline=pipeline,
+            delivery=delivery,
+            calling=calling,
+            digest=digest,
+            rounds=rounds,
+            scheduler=scheduler,
+            publisher=publisher,
+            phone=phone,
+            reload=reload,
+            jobs={
+                "scheduler": scheduler.run,
+                "delivery": delivery.run,
+                "rounds": rounds.run,
+                "digest": rounds.run_digest,
+                "publisher": publisher.run,
+            },
+        )
+        await rounds.save_looks()
+
+
+class _Late:
+    """Ties the two knots in the wiring: drivers report to what is made of them, calls are composed by delivery."""
+
+    calling: Calling
+    delivery: Delivery
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings  # those in force, after a reload the new ones
+
+    async def call_event(self, event: CallEvent) -> None:
+        await self.calling.event(event)
+
+    async def say(self, attempt: str) -> CallScript | None:
+        return await self.calling.say(attempt)
+
+    async def compose(self, due: Any, ring_seconds: int) -> CallScript:
+        return await self.delivery.compose_call(due, ring_seconds)
+
+
+async def _resume(store: Store, pipeline: Pipeline, settings: Settings, clock: Clock) -> None:
+    """Take up where we were: streaks, findings that stand, heartbeats; what is not looked at any more ends.
+
+    A streak is believed to have been reported only if its finding is on record: a kill between the two
+    would otherwise swallow the outage.
+    """
+    await store.write(looks.known_heartbeats, configured.heartbeats(settings), clock())
+    known = await store.read(looks.load_check_states)
+    standing = await store.read(incidents.open_findings)
+    for check in settings.checks:
+        if check.name not in pipeline.streaks:
+            streak = known[check.name].streak if check.name in known else Streak()
+            pipeline.streaks[check.name] = replace(streak, reported=check.name in standing)
+    configured_checks = {check.name for check in settings.checks}
+    for origin in standing:
+        if origin not in configured_checks and not origin.startswith("crash:"):
+            await pipeline.recovered(origin, since=clock(), detail="the check is not configured any more")
+
+
+def _on_look(pipeline: Pipeline) -> Callable[[Job, Observation], Awaitable[None]]:
+    async def on_look(_job: Job, seen: Observation) -> None:
+        await pipeline.observed(seen)
+
+    return on_look
+
+
+def _last_ping(store: Store, clock: Clock) -> Callable[[str], Awaitable[LastPing]]:
+    async def last_ping(uuid: str) -> LastPing:
+        times = await store.read(looks.last_ping, uuid)
+        if times is None:
+            return LastPing(created_at=clock())
+        return LastPing(
+            created_at=times.created_at,
+            last_success=times.last_success,
+            last_failure=times.last_failure,
+            last_start=times.last_start,
+            exit_status=times.exit_status,
+            detail=times.detail,
+        )
+
+    return last_ping
+
+
+def _find_token(store: Store, settings: Settings) -> FindToken:
+    projects = {
+        people.digest_of(project.key.reveal()): Token(id=f"project-{project.id}", system=project.system)
+        for project in settings.sentry.projects
+    }
+
+    async def find_token(secret: str, kind: str) -> Token | None:
+        if kind == "dsn" and (project := projects.get(people.digest_of(secret))):
+            return project
+        known = await store.read(people.find_token, secret, kind=kind)
+        if known is None:
+            return None
+        return Token(id=known.id, scopes=frozenset(str(s) for s in known.scopes), system=known.system)
+
+    return find_token
+
+
+def _limits(settings: Settings) -> Limits:
+    limits = settings.limits
+    return Limits(sentry=Bounds(wire=limits.body_wire, inflated=limits.body_inflated))
+
+
+def _site(settings: Settings) -> Site:
+    page, service = settings.page, settings.service
+    return Site(
+        title=page.title or service.name,
+        url=service.public_url or f"http://{settings.listen.host}:{settings.listen.port}",
+        zone=page.time_zone or service.zone,
+        description=page.description,
+        components=tuple(settings.inventory.components.values()),
+    )
+
+
+def _health(store: Store, rounds: Rounds, clock: Clock) -> Callable[[], Awaitable[Sequence[str]]]:
+    async def health() -> list[str]:
+        reasons = []
+        try:
+            async with asyncio.timeout(3):
+                await store.read(incidents.open_counts)
+        except (StorageError, TimeoutError) as error:
+            reasons.append(f"the record cannot be read: {str(error) or 'no answer within 3 s'}")
+        if rounds.last is None:
+            reasons.append("the engine has not gone its first round yet")
+        elif clock() - rounds.last > STALE_ENGINE:
+            reasons.append(f"the engine last went its rounds at {rounds.last.isoformat()}")
+        return reasons
+
+    return health
+
+
+async def run_jobs(service: Service) -> None:
+    """Run everything until cancelled; a job that ends by itself is an error and stops the rest."""
+    async with asyncio.TaskGroup() as group:
+        for name, job in service.jobs.items():
+            group.create_task(_never_ends(name, job), name=name)
+
+
+async def _never_ends(name: str, job: Callable[[], Awaitable[None]]) -> None:
+    await job()
+    raise RuntimeError(f"background job {name} ended by itself")
+
+
+@asynccontextmanager
+async def listening(service: Service, host: str, port: int) -> AsyncGenerator[int]:
+    """Serve HTTP while the context lasts; yields the port, which is chosen by the system when 0."""
+    runner = web.AppRunner(
+        service.web,
+        auto_decompress=False,  # our own bounded inflater reads compressed bodies (monitor.intake.body)
+        access_log=None,
+        keepalive_timeout=15,
+        shutdown_timeout=DRAIN_SECONDS,
+    )
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, host, port, backlog=1024)
+        await site.start()
+        server = cast("asyncio.Server", site._server)  # noqa: SLF001 - aiohttp tells the chosen port nowhere else
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        await runner.cleanup()
+
+
+async def serve(
+    given: Configured,
+    *,
+    data_dir: Path,
+    host: str,
+    port: int,
+    read_again: Callable[[], Configured] | None = None,
+    ready: Callable[[Service, int], Awaitable[None]] | None = None,
+    exchange_default: Behaviour | None = None,
+) -> None:
+    """Run the service until SIGTERM or SIGINT; SIGHUP reads the configuration again."""
+    database = database_url(given.settings, data_dir)
+    async with (
+        assemble(
+            given, database=database, read_again=read_again, exchange_default=exchange_default
+        ) as service,
+        listening(service, host, port) as bound,
+        asyncio.TaskGroup() as group,
+    ):
+        loop = asyncio.get_running_loop()
+        reloads: set[asyncio.Task[tuple[str, ...]]] = set()
+
+        def hang_up() -> None:
+            task = group.create_task(_as_coroutine(service.reload()), name="reload")
+            reloads.add(task)
+            task.add_done_callback(reloads.discard)
+
+        loop.add_signal_handler(signal.SIGHUP, hang_up)
+        group.create_task(run_jobs(service), name="jobs")
+        log.info("service.listening", host=host, port=bound)
+        if ready:
+            await ready(service, bound)
+
+
+async def _as_coroutine(work: Awaitable[tuple[str, ...]]) -> tuple[str, ...]:
+    return await work
+
+
+def run(main: Callable[[], Awaitable[None]]) -> None:
+    """Run to the end, or until SIGTERM or SIGINT; both cancel the one task everything else hangs from."""
+
+    async def until_told_to_stop() -> None:
+        task = asyncio.current_task()
+        assert task is not None, "we are running"
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, task.cancel)
+        await main()
+
+    with contextlib.suppress(asyncio.CancelledError):
+        uvloop.run(until_told_to_stop())
