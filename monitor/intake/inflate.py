@@ -87,9 +87,12 @@ class _Brotli:
         for at in range(0, len(data), _SLICE):
             part = data[at : at + _SLICE]
             self.consumed += len(part)
-            yield self._process(part)
-            while not self._b.is_finished() and not self._b.can_accept_more_data():
-                yield self._process(b"")
+            piece = self._process(part)
+            yield piece
+            # It may have read all of its input and still hold output back, so both are asked.
+            while not self._b.is_finished() and (len(piece) >= PIECE or not self._b.can_accept_more_data()):
+                piece = self._process(b"")
+                yield piece
 
     def _process(self, part: bytes) -> bytes:
         try:
