@@ -10,7 +10,7 @@ from typing import Any
 from monitor.settings.nodes import Document, ListNode, MapNode, Node, Path, Problem, Scalar, child
 from monitor.settings.validation import did_you_mean
 
-_FEW, _MOST_COMPARED = 200, 200_000
+_FEW, _MOST_COMPARED = 200, 50_000
 _Found = Iterator[tuple[Path, str]]
 
 

@@ -129,18 +129,21 @@ def zone(text: str) -> str:
         raise ValueError(
             f"{text!r} is an abbreviation, not a zone; use {_FIXED_ZONES[text]!r} or a city near you"
         )
-    if text != "UTC" and ("/" not in text or text not in available_timezones()):
+    if text != "UTC" and ("/" not in text or text not in _zones()):
         raise ValueError(f"{text!r} is not an IANA zone such as 'Europe/Rome'{_zone_hint(text)}")
     ZoneInfo(text)
     return text
 
 
+@cache
+def _zones() -> frozenset[str]:
+    return frozenset(available_timezones())  # walks the disk
+
+
 def _zone_hint(text: str) -> str:
-    cities = {name.rpartition("/")[2]: name for name in sorted(available_timezones()) if "/" in name}
+    cities = {name.rpartition("/")[2]: name for name in sorted(_zones()) if "/" in name}
     city = text.rpartition("/")[2].strip().replace(" ", "_").title()
-    return (
-        f"; did you mean {cities[city]!r}?" if city in cities else did_you_mean(text, available_timezones())
-    )
+    return f"; did you mean {cities[city]!r}?" if city in cities else did_you_mean(text, _zones())
 
 
 def phone(text: str) -> str:

@@ -369,8 +369,10 @@ servce: {}
     assert problems_of(text) == [
         "f.yaml:2:29: partners[0].contry: there is no such key; did you mean 'country'?",
         "f.yaml:2:54: partners[0].assigned_to: there is no partner 'brich'; did you mean 'birch'?",
-        "f.yaml:3:63: partners[1].contacts[0].phone: must be an international number: begin with + and the"
-        " country code, such as +39 046 1171 5112",
+        (
+            "f.yaml:3:63: partners[1].contacts[0].phone: must be an international number: begin with + and the"
+            " country code, such as +39 046 1171 5112"
+        ),
         "f.yaml:5:26: systems[0].partner: there is no partner 'arora'; did you mean 'aurora'?",
         "f.yaml:5:42: systems[0].version: must be text",
         "f.yaml:7:21: checks[0].type: 'htp' is not one of heartbeat, http; did you mean 'http'?",
@@ -435,7 +437,7 @@ SECTIONS = st.sampled_from([
 ])  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.dictionaries(SECTIONS, VALUES, max_size=6))
 def test_any_data_is_settings_or_a_config_error(data):
     import json
@@ -443,7 +445,7 @@ def test_any_data_is_settings_or_a_config_error(data):
     problems_of(json.dumps(data))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.text(max_size=120))
 def test_any_text_is_settings_or_a_config_error(text):
     problems_of(text)

@@ -206,7 +206,6 @@ def test_a_secret_is_shown_nowhere():
         repr(secret),
         f"{secret}",
         f"{secret:>8}",
-        "%s" % secret,
         repr([secret]),
         repr({"k": secret}),
     ]
