@@ -1,8 +1,8 @@
 """Keeps every check looking at its own pace: 100,000 in one process, none of them late for another's sake.
 
-Theory of operation. Each check is a :class:`_Slot`; the slots that wait are a heap ordered by due time. One task
-sleeps until the earliest is due and starts a task per look; when the look ends, its slot goes back on the heap. So
-what waits costs a tuple, what runs costs a task, and no check ever overlaps itself.
+Theory of operation. Each check is a :class:`_Slot`; the slots that wait are a heap ordered by due time. A
+timer rings when the earliest is due; the round it makes starts a task per look, and when the look ends, its slot goes
+back on the heap. So what waits costs a tuple, what runs costs a task, and no check ever overlaps itself.
 
     heap --due--> [well | ailing] --> look (monitor.look) --> on_look --> heap
 
@@ -36,7 +36,7 @@ from monitor.metrics import Metrics
 
 AILING_SHARE = 0.75  # of the places, for checks whose last look failed
 TICK = 0.005  # looks due within this time start together
-SWEEP = 1.0  # how often the overdue are searched for
+SWEEP = 5.0  # how often the overdue are searched for
 SHUTDOWN = 5.0  # how long looks that are being recorded may take to end
 
 _QUEUED, _FLYING, _GONE = 0, -1, -2  # what a slot's ticket says when it is not on the heap
@@ -123,7 +123,9 @@ class Scheduler:
         self._ailing = 0
         self._meters: dict[str, _Meters] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._wake: asyncio.Future[None] | None = None
+        self._failed: asyncio.Future[None]
+        self._alarm: asyncio.TimerHandle | None = None
+        self._rung = False
         self._looks = self._raised = self._cut = self._skipped = 0
 
     def replace(self, jobs: Sequence[Job]) -> None:
@@ -180,30 +182,34 @@ class Scheduler:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._sweep(group), name="scheduler sweep")
-                await self._dispatch(self._loop)
+                self._failed = self._loop.create_future()
+                self._ring()
+                await self._failed
         finally:
             await self._stop()
 
-    async def _dispatch(self, loop: asyncio.AbstractEventLoop) -> None:
-        while True:
-            self._start_due(loop.time() + TICK)
-            self._wake = loop.create_future()
-            alarm = self._set_alarm(loop)
-            try:
-                await self._wake
-            finally:
-                if alarm is not None:
-                    alarm.cancel()
-
-    def _set_alarm(self, loop: asyncio.AbstractEventLoop) -> asyncio.TimerHandle | None:
-        """Wake when the next is due; with every place taken only the end of a look can change anything."""
-        if not self._heap or len(self._flying) >= self._places:
-            return None
-        return loop.call_at(self._heap[0][0], self._ring)
-
     def _ring(self) -> None:
-        if self._wake is not None and not self._wake.done():
-            self._wake.set_result(None)
+        """Make a round soon; many rings before it are one."""
+        if self._loop is not None and not self._rung:
+            self._rung = True
+            self._loop.call_soon(self._round)
+
+    def _round(self) -> None:
+        """Start what is due and set the alarm for what is due next."""
+        loop, self._rung = self._loop, False
+        if loop is None:
+            return
+        try:
+            self._start_due(loop.time() + TICK)
+        except Exception as error:  # a callback's exception would only be logged: let `run` raise it
+            log.exception("scheduler.failed")
+            self._failed.set_exception(error)
+            return
+        if self._alarm is not None:
+            self._alarm.cancel()
+        # With every place taken only the end of a look can change anything, and that rings.
+        idle = not self._heap or len(self._flying) >= self._places
+        self._alarm = None if idle else loop.call_at(self._heap[0][0], self._round)
 
     def _start_due(self, horizon: float) -> None:
         while self._queue and self._ailing < self._ailing_places and len(self._flying) < self._places:
@@ -320,6 +326,8 @@ class Scheduler:
     async def _stop(self) -> None:
         tasks = {slot.task: slot.recording for slot in self._flying if slot.task is not None}
         self._loop = None
+        if self._alarm is not None:
+            self._alarm.cancel()
         for task, recording in tasks.items():
             if not recording:
                 task.cancel()

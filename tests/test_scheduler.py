@@ -96,8 +96,9 @@ def test_a_day_of_a_hundred_targets_has_exactly_its_looks_and_no_drift():
         scheduler.replace([a_job(target) for target in targets])
         async with running(scheduler):
             await asyncio.sleep(DAY - TICK)
+            return scheduler.stats
 
-    run_simulated(story)
+    stats = run_simulated(story)
     for target in targets:
         share = pace.share(target.name)
         early = share * 60 - share * 30 >= 15  # its grid began well after its first look
@@ -108,9 +109,10 @@ def test_a_day_of_a_hundred_targets_has_exactly_its_looks_and_no_drift():
                 "every look of the day is on the grid"
             )
     looks = sum(len(target.looks) for target in targets)
-    assert sample(metrics, "tocsin_checks_total", type="tcp", result="up") == looks
+    assert (stats.looks, stats.skipped, stats.raised, stats.cut) == (looks - stats.in_flight, 0, 0, 0)
+    assert sample(metrics, "tocsin_checks_total", type="tcp", result="up") == stats.looks
     assert sample(metrics, "tocsin_check_lag_seconds_count") == looks
-    assert sample(metrics, "tocsin_check_duration_seconds_count", type="tcp") == looks
+    assert sample(metrics, "tocsin_check_duration_seconds_count", type="tcp") == stats.looks
 
 
 def test_every_target_is_looked_at_within_half_a_minute_of_a_start_and_evenly():
@@ -341,7 +343,7 @@ def test_what_was_not_looked_at_for_two_intervals_is_told_once_as_unknown():
         scheduler = a_scheduler(clock, on_look=on_look, metrics=metrics)
         scheduler.replace([a_job(stuck)])
         async with running(scheduler):
-            await asyncio.sleep(30 + 131 + 2)
+            await asyncio.sleep(30 + 131 + 6)
             first = scheduler.overdue(), sample(metrics, "tocsin_checks_overdue")
             await asyncio.sleep(600)
             told = list(ledger.of("stuck"))
