@@ -16,9 +16,10 @@ vetted (``dial``), whatever libcurl itself would make of the URL.
 
 import asyncio
 import select
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Final, Self
+from weakref import WeakValueDictionary
 
 import pycurl
 
@@ -26,11 +27,12 @@ from checks.base import HttpEngine
 from checks.dialling import Dialler
 
 Setting = tuple[int, Any]
+Settings = tuple[Setting, ...]
 
 _MAX_IDLE_HANDLES: Final = 512
 _HAPPY_EYEBALLS_TIMEOUT_MS: Final = 271  # CURLOPT_HAPPY_EYEBALLS_TIMEOUT_MS, which pycurl does not name
 
-SAFE: Final[tuple[Setting, ...]] = (
+SAFE: Final[Settings] = (
     (pycurl.NOSIGNAL, 1),
     (pycurl.PROXY, ""),  # never a proxy from the environment
     (pycurl.NOPROXY, "*"),
@@ -47,25 +49,55 @@ SAFE: Final[tuple[Setting, ...]] = (
 CLOSED: Final[int] = pycurl.E_ABORTED_BY_CALLBACK
 """The result of a look that an engine no longer runs: nothing was learnt about the target."""
 
-_idle: list[pycurl.Curl] = []
+
+class Recipe:
+    """Settings that looks share, and the idle handles that have them.
+
+    A handle serves one recipe only, so nothing of one recipe (a header, a secret) can reach another; what
+    differs from look to look (URL, address, time, callbacks) is set by every look.
+    """
+
+    __slots__ = ("__weakref__", "_idle", "_settings")
+    _kept = 0  # idle handles of all recipes
+
+    def __init__(self, settings: Settings) -> None:
+        """Use :func:`recipe`, which gives equal settings the same recipe."""
+        self._settings = settings
+        self._idle: list[pycurl.Curl] = []
+
+    def take(self) -> pycurl.Curl:
+        """Return a handle that is set up; give it back with :meth:`give`, or close it."""
+        if self._idle:
+            Recipe._kept -= 1
+            return self._idle.pop()
+        handle = pycurl.Curl()
+        for option, value in self._settings:
+            handle.setopt(option, value)
+        return handle
+
+    def give(self, handle: pycurl.Curl) -> None:
+        """Take a handle back and let go of what its look has read."""
+        if Recipe._kept < _MAX_IDLE_HANDLES:
+            handle.setopt(pycurl.WRITEFUNCTION, len)
+            Recipe._kept += 1
+            self._idle.append(handle)
+        else:
+            handle.close()
+
+    def __del__(self) -> None:
+        """Leave room for others: the handles go with their recipe."""
+        Recipe._kept -= len(self._idle)
 
 
-def take(settings: Iterable[Setting]) -> pycurl.Curl:
-    """Return a handle with nothing set but ``settings``; give it back with :func:`give`."""
-    handle = _idle.pop() if _idle else pycurl.Curl()
-    setopt = handle.setopt
-    for option, value in settings:
-        setopt(option, value)
-    return handle
+_recipes: WeakValueDictionary[Settings, Recipe] = WeakValueDictionary()
 
 
-def give(handle: pycurl.Curl) -> None:
-    """Take a handle back, wiped: no header, body or callback of one target outlives its look."""
-    if len(_idle) < _MAX_IDLE_HANDLES:
-        handle.reset()
-        _idle.append(handle)
-    else:
-        handle.close()
+def recipe(settings: Settings) -> Recipe:
+    """Return the one recipe for these settings."""
+    known = _recipes.get(settings)
+    if known is None:
+        known = _recipes[settings] = Recipe(settings)
+    return known
 
 
 def dial(address: str, port: int) -> Setting:

@@ -20,7 +20,7 @@ import pycurl
 
 from checks.base import CheckType, HttpEngine, Options, Target, Tools
 from checks.certificates import Certificate, chain, days_left, expiry_faults
-from checks.curl import CLOSED, Setting, dial, dialler_of, give, take
+from checks.curl import CLOSED, Recipe, dial, dialler_of, recipe
 from checks.curl_failures import Attempt, explain
 from checks.dialling import Addresses, Dialler, UnreachableError, plain_host, spot
 from checks.durations import spell
@@ -104,7 +104,7 @@ class _Look:
 
     place: Place
     began: float
-    settings: tuple[Setting, ...]
+    recipe: Recipe
     answer: _Answer
     address: str = ""
     status: int = 0
@@ -123,7 +123,7 @@ class HttpCheck:
         "_limit",
         "_options",
         "_place",
-        "_settings",
+        "_recipe",
         "_target",
         "_tls",
     )
@@ -139,7 +139,7 @@ class HttpCheck:
         self._place = read_url(target.target)
         self._fixed = self._dialler.literal(self._place.host)
         self._tls = tls_settings(verify=options.verify, ca_file=options.ca_file)
-        self._settings = request_settings(options, target.every, variables)
+        self._recipe = recipe((*self._tls, *request_settings(options, target.every, variables)))
         # Ours ends just before the caller's hard limit, so that the reason is known.
         self._limit = target.timeout - min(0.1, target.timeout / 20)
         self._certificate: Certificate | None = None
@@ -149,8 +149,11 @@ class HttpCheck:
         if self._engine is None:
             faults = [cannot_look("this process has no HTTP engine")]
             return observation(self._target, now, faults, Measured(), "")
-        look = _Look(self._place, time.monotonic(), self._settings, _Answer(self._options.max_bytes))
-        faults = await self._follow(look, self._engine)
+        look = _Look(self._place, time.monotonic(), self._recipe, _Answer(self._options.max_bytes))
+        if self._options.follow_redirects:
+            faults = await self._follow(look, self._engine)
+        else:
+            _, faults = await self._hop(look, self._engine)
         seconds = time.monotonic() - look.began
         if look.certificate is not None:
             self._certificate = look.certificate
@@ -165,7 +168,7 @@ class HttpCheck:
         """Fetch, hop by hop; return why it ended early, or nothing."""
         for hop in range(self._options.follow_redirects + 1):
             onward, faults = await self._hop(look, engine)
-            if faults or onward is None or not self._options.follow_redirects:
+            if faults or onward is None:
                 return faults
             if hop == self._options.follow_redirects:
                 return [wrong(f"more than {hop} redirect{'s' * (hop != 1)}, the last to {tidy(onward)}")]
@@ -178,27 +181,29 @@ class HttpCheck:
     def _redirect(self, look: _Look, place: Place) -> None:
         changes_method = look.status not in (307, 308) and self._options.verb not in ("GET", "HEAD")
         if changes_method or place.origin != look.place.origin:
-            look.settings = plain_settings(self._options, self._target.every)
+            look.recipe = recipe((*self._tls, *plain_settings(self._options, self._target.every)))
         look.place = place
         look.answer = _Answer(self._options.max_bytes)
 
     async def _hop(self, look: _Look, engine: HttpEngine) -> tuple[str | None, list[Fault]]:
         """Make one request; return where it redirects to, and what went wrong."""
+        addresses = self._fixed if look.place is self._place else ()
         try:
-            addresses = await self._addresses(look)
+            addresses = addresses or await self._addresses(look)
         except (UnreachableError, ValueError) as error:
             return None, [unreachable(str(error))]
-        handle = take(look.settings)
+        handle = look.recipe.take()
         try:
             code = await self._fetch(look, handle, engine, addresses)
             return self._outcome(code, look, handle)
         finally:
-            give(handle)
+            if self._options.header:
+                handle.setopt(pycurl.HEADERFUNCTION, len)
+            look.recipe.give(handle)
 
     async def _addresses(self, look: _Look) -> Addresses:
         host = look.place.host
-        addresses = self._fixed if look.place is self._place else self._dialler.literal(host)
-        if addresses:
+        if addresses := self._dialler.literal(host):
             return addresses
         began = time.monotonic()
         try:
@@ -216,9 +221,6 @@ class HttpCheck:
         handle.setopt(pycurl.WRITEFUNCTION, answer.write)
         if self._options.header:
             handle.setopt(pycurl.HEADERFUNCTION, answer.lines.append)
-        if place.scheme == "https":
-            for option, value in self._tls:
-                handle.setopt(option, value)
         code = CLOSED
         for address in addresses:
             look.address = address

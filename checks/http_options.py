@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, SecretStr
 
 from checks.base import Options
 from checks.certificates import CertificateLimits
-from checks.curl import SAFE, Setting
+from checks.curl import SAFE, Settings
 from checks.dialling import IpVersion
 from checks.http_answer import HeaderRule, JsonRule, Statuses
 from checks.latency import Latency
@@ -70,7 +70,7 @@ class HttpOptions(Options):
         return self.method or ("GET" if self.send is None else "POST")
 
 
-def request_settings(options: HttpOptions, every: float, variables: Mapping[str, str]) -> tuple[Setting, ...]:
+def request_settings(options: HttpOptions, every: float, variables: Mapping[str, str]) -> Settings:
     """Return the settings of the request; raise ``ValueError`` for a variable that is not set."""
     return (
         *_connection(options, every),
@@ -80,24 +80,24 @@ def request_settings(options: HttpOptions, every: float, variables: Mapping[str,
     )
 
 
-def plain_settings(options: HttpOptions, every: float) -> tuple[Setting, ...]:
+def plain_settings(options: HttpOptions, every: float) -> Settings:
     """Return the settings after a redirect to another origin: no header, no body, no secret."""
     encoding = ((pycurl.ACCEPT_ENCODING, ""),) if options.compressed else ()
     head = ((pycurl.NOBODY, 1),) if options.verb == "HEAD" else ()
-    return (*_connection(options, every), *encoding, *head, (pycurl.HTTPHEADER, [_AGENT]))
+    return (*_connection(options, every), *encoding, *head, (pycurl.HTTPHEADER, (_AGENT,)))
 
 
 _AGENT: Final = b"User-Agent: Tocsin"
 
 
-def _connection(options: HttpOptions, every: float) -> tuple[Setting, ...]:
+def _connection(options: HttpOptions, every: float) -> Settings:
     if not options.keep_alive:
         return (*SAFE, (pycurl.FORBID_REUSE, 1), (pycurl.FRESH_CONNECT, 1))
     kept = (pycurl.MAXAGE_CONN, int(2 * every) + 10)
     return (*SAFE, kept, (pycurl.MAXLIFETIME_CONN, _FULL_HANDSHAKE_EVERY))
 
 
-def _method(options: HttpOptions, variables: Mapping[str, str]) -> tuple[Setting, ...]:
+def _method(options: HttpOptions, variables: Mapping[str, str]) -> Settings:
     if options.verb == "HEAD":
         return ((pycurl.NOBODY, 1),)
     if options.send is None:
@@ -106,12 +106,13 @@ def _method(options: HttpOptions, variables: Mapping[str, str]) -> tuple[Setting
     return (pycurl.COPYPOSTFIELDS, body), (pycurl.CUSTOMREQUEST, options.verb)
 
 
-def _header_lines(options: HttpOptions, variables: Mapping[str, str]) -> list[bytes]:
+def _header_lines(options: HttpOptions, variables: Mapping[str, str]) -> tuple[bytes, ...]:
     names = {name.lower() for name in options.headers}
     lines = [] if "user-agent" in names else [_AGENT]
     if options.send is not None:
         lines.append(b"Expect:")  # a body of ours is small: send it without asking
-    return lines + [_header_line(name, fill(value, variables)) for name, value in options.headers.items()]
+    given = (_header_line(name, fill(value, variables)) for name, value in options.headers.items())
+    return (*lines, *given)
 
 
 def _header_line(name: str, value: str) -> bytes:

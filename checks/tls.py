@@ -17,7 +17,7 @@ from pydantic import Field
 
 from checks.base import CheckType, HttpEngine, Options, Target, Tools
 from checks.certificates import Certificate, CertificateLimits, chain, days_left, expiry_faults
-from checks.curl import CLOSED, SAFE, Setting, dial, dialler_of, take
+from checks.curl import CLOSED, SAFE, Settings, dial, dialler_of, recipe
 from checks.curl_failures import Attempt, explain
 from checks.dialling import Addresses, Dialler, IpVersion, UnreachableError, host_and_port, plain_host, spot
 from checks.durations import spell
@@ -77,7 +77,7 @@ class TlsCheck:
         "_name",
         "_options",
         "_port",
-        "_settings",
+        "_recipe",
         "_target",
     )
 
@@ -90,10 +90,10 @@ class TlsCheck:
         self._host, self._port = host_and_port(target.target, default_port=DEFAULT_PORT)
         self._fixed = self._dialler.literal(self._host)
         self._name = plain_host(options.server_name) if options.server_name else self._host
-        self._settings = self._handshake()
+        self._recipe = recipe(self._handshake())
         self._limit = target.timeout - min(0.1, target.timeout / 20)
 
-    def _handshake(self) -> tuple[Setting, ...]:
+    def _handshake(self) -> Settings:
         options = self._options
         name = f"[{self._name}]" if ":" in self._name else self._name
         old = ((pycurl.SSL_CIPHER_LIST, _ALLOW_OLD),) if options.minimum in _OLD else ()
@@ -134,7 +134,7 @@ class TlsCheck:
             return [unreachable(str(error))]
         look.phases["resolve"] = time.monotonic() - look.began
         # Not given back: libcurl keeps a connect-only connection for as long as its handle lives.
-        with take(self._settings) as handle:
+        with self._recipe.take() as handle:
             return await self._shake(look, handle, engine, addresses)
 
     async def _shake(

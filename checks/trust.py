@@ -8,7 +8,7 @@ from typing import Final
 
 import pycurl
 
-from checks.curl import Setting
+from checks.curl import Settings
 
 _BUNDLES: Final = (
     "/etc/ssl/certs/ca-certificates.crt",  # Debian, Arch
@@ -25,11 +25,11 @@ def system_authorities() -> str | None:
     return next((path for path in (named, *_BUNDLES) if path and Path(path).is_file()), None)
 
 
-def tls_settings(*, verify: bool, ca_file: str | None) -> tuple[Setting, ...]:
+def tls_settings(*, verify: bool, ca_file: str | None) -> Settings:
     """Return the settings of a verified or an unverified handshake; ``ValueError`` for a missing file."""
     if ca_file is not None and not Path(ca_file).is_file():
         raise ValueError(f"ca_file {ca_file!r} is not a file")
-    shown: tuple[Setting, ...] = ((pycurl.OPT_CERTINFO, 1),)
+    shown: Settings = ((pycurl.OPT_CERTINFO, 1),)
     if not verify:
         return (*shown, (pycurl.SSL_VERIFYPEER, 0), (pycurl.SSL_VERIFYHOST, 0))
     authorities = ca_file or system_authorities()

@@ -9,7 +9,7 @@ import pycurl
 import pytest
 import uvloop
 
-from checks.curl import CLOSED, SAFE, CurlEngine, dial, dialler_of, give, take
+from checks.curl import CLOSED, SAFE, CurlEngine, dial, dialler_of, recipe
 from checks.dialling import Dialler
 from checks.vetting import Vetting
 from tests.checks import far_ends
@@ -21,6 +21,8 @@ WAYS = {
     "uvloop, epoll": (uvloop.new_event_loop, True),
     "uvloop, readers and writers": (uvloop.new_event_loop, False),
 }
+
+PLAIN = recipe(SAFE)
 
 
 @pytest.fixture(params=WAYS)
@@ -40,12 +42,13 @@ def run(request) -> Callable:
 
 
 def a_handle(port: int, *, seconds: float = 20.0, keep: bool = False) -> pycurl.Curl:
-    handle = take((*SAFE, dial("127.0.0.1", port), (pycurl.URL, "http://far.example/")))
+    handle = PLAIN.take()
+    handle.setopt(*dial("127.0.0.1", port))
+    handle.setopt(pycurl.URL, "http://far.example/")
     handle.setopt(pycurl.TIMEOUT_MS, int(1000 * seconds))
     handle.setopt(pycurl.WRITEFUNCTION, len)
-    if not keep:
-        handle.setopt(pycurl.FORBID_REUSE, 1)
-        handle.setopt(pycurl.FRESH_CONNECT, 1)
+    handle.setopt(pycurl.FORBID_REUSE, not keep)
+    handle.setopt(pycurl.FRESH_CONNECT, not keep)
     return handle
 
 
@@ -54,7 +57,7 @@ async def fetch(engine: CurlEngine, port: int, **more) -> int:
     try:
         return await engine.perform(handle)
     finally:
-        give(handle)
+        PLAIN.give(handle)
 
 
 def open_files() -> int:
@@ -141,7 +144,7 @@ def test_a_kept_connection_is_used_again(run):
                 handle = a_handle(port, keep=True)
                 assert await engine.perform(handle) == 0
                 opened.append(handle.getinfo(pycurl.NUM_CONNECTS))
-                give(handle)
+                PLAIN.give(handle)
         assert opened == [1, 0, 0]
 
     run(story)
@@ -180,7 +183,7 @@ async def test_a_handle_connects_to_the_address_it_was_given_whatever_its_url_sa
             handle.setopt(pycurl.URL, url)
             assert await engine.perform(handle) == 0
             assert handle.getinfo(pycurl.PRIMARY_IP) == "127.0.0.1"
-            give(handle)
+            PLAIN.give(handle)
 
 
 async def test_the_environments_proxy_is_not_used(monkeypatch):
@@ -189,22 +192,21 @@ async def test_the_environments_proxy_is_not_used(monkeypatch):
         assert await fetch(engine, port) == 0
 
 
-async def test_a_handle_given_back_is_wiped():
-    asked: list[bytes] = []
+async def test_a_handle_serves_one_recipe_only():
+    keyed = recipe((*SAFE, (pycurl.HTTPHEADER, (b"X-Key: s3cret",))))
+    handle = keyed.take()
+    keyed.give(handle)
+    assert keyed.take() is handle
+    assert PLAIN.take() is not handle
+    assert recipe((*SAFE, (pycurl.HTTPHEADER, (b"X-Key: s3cret",)))) is keyed
+    assert recipe((*SAFE, (pycurl.HTTPHEADER, (b"X-Key: other",)))) is not keyed
 
-    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        asked.append(await far_ends.request(reader))
-        writer.write(page())
-        await writer.drain()
 
-    async with CurlEngine() as engine, served(listen) as port:
-        first = a_handle(port)
-        first.setopt(pycurl.HTTPHEADER, ["X-Key: s3cret"])
-        await engine.perform(first)
-        give(first)
-        await fetch(engine, port)
-    assert b"s3cret" in asked[0]
-    assert b"s3cret" not in asked[1]
+async def test_idle_handles_are_bounded():
+    handles = [PLAIN.take() for _ in range(1000)]
+    for handle in handles:
+        PLAIN.give(handle)
+    assert sum(not handle.closed for handle in handles) <= 512
 
 
 async def test_all_checks_share_the_engines_policy():

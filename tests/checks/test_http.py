@@ -417,6 +417,30 @@ async def test_a_kept_connection_is_used_again_and_remembers_its_certificate(eng
         assert connections == 3
 
 
+async def test_a_certificate_is_never_anothers(engine, authority):
+    """Looks share handles: what one handle remembers must not be said of the next target."""
+
+    async def keep(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            await far_ends.request(reader)
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+            await writer.drain()
+
+    async with (
+        served(keep, tls=authority.server(days=50.5)) as one,
+        served(keep, tls=authority.server(days=70.5)) as two,
+    ):
+        checks = [
+            a_check(engine, f"https://127.0.0.1:{port}/", keep_alive=True, ca_file=authority.file)
+            for port in (one, two)
+        ]
+        dead = a_check(engine, f"https://127.0.0.1:{free_port()}/", keep_alive=True, ca_file=authority.file)
+        for _ in range(3):
+            days = [(await check.observe(NOW)).values["certificate_days"] for check in checks]
+            assert days == [50.5, 70.5]
+            assert "certificate_days" not in (await dead.observe(NOW)).values
+
+
 async def test_a_kept_connection_that_the_target_closed_is_no_failure(engine):
     async with served(
         answering(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")  # says it stays, and leaves
