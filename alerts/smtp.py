@@ -130,11 +130,12 @@ def compose(mail: MailText, *, sender: str, now: datetime) -> bytes:
         parent = _checked(_MESSAGE_ID, mail.in_reply_to, "message id")
         message["In-Reply-To"] = parent
         message["References"] = parent
-    message["Content-Language"] = clean(mail.language, 20)
     # Says to vacation programs and ticket systems that nobody reads their answer.
     message["Auto-Submitted"] = "auto-generated"
     message["X-Auto-Response-Suppress"] = "All"
     message.set_content(clean_lines(mail.body, _LONGEST_BODY) + "\n", charset="utf-8")
+    # After the content: setting it takes every Content- header away.
+    message["Content-Language"] = clean(mail.language, 20)
     return message.as_bytes()
 
 

@@ -3,22 +3,13 @@
 import base64
 import json
 import urllib.request
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from alerts.base import TicketText
 from alerts.request_tracker import RequestTracker
 from monitor.errors import DeliveryError
-from tests.far_ends.request_tracker import Tracker, request_tracker
-
-
-@pytest.fixture(scope="module")
-def tracker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tracker]:
-    folder: Path = tmp_path_factory.mktemp("request-tracker")
-    with request_tracker(folder) as running:
-        yield running
+from tests.far_ends.request_tracker import Tracker
 
 
 def a_driver(tracker: Tracker, **settings) -> RequestTracker:

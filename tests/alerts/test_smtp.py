@@ -51,7 +51,7 @@ class Postmaster:
     def authenticate(self, server, session, envelope, mechanism, data) -> AuthResult:
         assert isinstance(data, LoginPassword)
         self.user = data.login.decode()
-        return AuthResult(success=data.password == b"secret")
+        return AuthResult(success=data.password == b"secret", handled=False)
 
 
 @asynccontextmanager
@@ -158,6 +158,7 @@ async def test_a_server_that_says_nothing_has_nothing() -> None:
     async with server:
         with pytest.raises(DeliveryError) as failed:
             await a_driver(server.sockets[0].getsockname()[1], timeout=0.2).send(a_mail())
+        await asyncio.sleep(0.01)
     assert (failed.value.permanent, failed.value.ambiguous) == (False, False)
 
 
