@@ -15,7 +15,7 @@ from statuspage.when import day_text, lasting
 
 PITCH, BAR, TALL = 10, 8, 40
 LEAST = TALL * 3 // 20  # 15 %: at 5 % two minutes would be two pixels
-TOLD = 5  # days named in the text alternative
+TOLD = 3  # days named in the text alternative
 
 STACKED: Sequence[tuple[str, str]] = (  # from the floor up, with the letter of its CSS class
     (MAJOR, "m"),
@@ -43,6 +43,11 @@ class Column:
     width: int
     title: str
     pieces: tuple[Piece, ...]
+
+    @property
+    def blank(self) -> bool:
+        """Whether it is a block without data."""
+        return [piece.letter for piece in self.pieces] == ["n"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +87,11 @@ def _unwell(days: Sequence[date], tallies: Sequence[Tally]) -> Iterable[Column]:
 
 
 def _pieces(tally: Tally) -> tuple[Piece, ...]:
-    """Stack the parts; what the least heights add is taken from the tallest part."""
+    """Stack the parts; what the least heights add is taken from the tallest parts."""
     spent = [(letter, tally.seconds.get(status, 0.0)) for status, letter in STACKED]
     heights = {letter: max(round(TALL * part / tally.total), LEAST) for letter, part in spent if part > 0}
-    tallest = max(heights, key=lambda letter: heights[letter])
-    heights[tallest] -= max(sum(heights.values()) - TALL, 0)
+    while sum(heights.values()) > TALL:
+        heights[max(heights, key=lambda letter: heights[letter])] -= 1
     floor, pieces = TALL, []
     for letter, height in heights.items():
         floor -= height

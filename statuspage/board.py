@@ -17,9 +17,11 @@ from monitor.storage.public import DAYS, PublicMaintenance, PublicProblem, Publi
 from statuspage import when
 from statuspage.bars import bars
 from statuspage.rollup import IMPLIED, MAINTENANCE, OPERATIONAL, UNKNOWN, WELL, Rollup, known, rollup, worst
-from statuspage.texts import fit, one_line
+from statuspage.texts import fit, fit_site
 from statuspage.uptime import Span, by_day, last_days, midnight, percent, spans, tally, worst_of
 from statuspage.views import Board, Day, Group, Line, Site, Told, Work
+
+__all__ = ["Board", "Site", "build", "is_stale"]
 
 OVER = ("resolved", "postmortem")
 BROKEN = ("investigating", "identified")  # the states in which a problem speaks for its components
@@ -29,8 +31,8 @@ PAST = 7  # days of past incidents on the front page
 
 def build(record: PublicRecord, site: Site, now: datetime) -> Board:
     """Turn the record into the board."""
-    record = fit(record)
-    names = {c.id: one_line(c.name) for c in site.components}
+    record, site = fit(record), fit_site(site)
+    names = {c.id: c.name for c in site.components}
     stale = is_stale(record.looked_at, site, now)
     problems = tuple(_told(problem, names, now) for problem in record.problems)
     works = tuple(_work(work, names, now) for work in record.maintenances)
@@ -175,7 +177,7 @@ def _line(
     blind = speaking.stale and len(held) > 1 and status == UNKNOWN
     return Line(
         id=component.id,
-        name=one_line(component.name),
+        name=component.name,
         description=component.description,
         group=component.group,
         status=status,
@@ -214,7 +216,7 @@ def _groups(lines: Sequence[Line], days: Sequence[date], zone: ZoneInfo, now: da
         members = tuple(own)
         status = worst(line.status for line in members)
         yield Group(
-            name=one_line(name) if name else None,
+            name=name,
             status=status,
             open=status != OPERATIONAL or len(lines) <= FEW,
             count=_count(members),

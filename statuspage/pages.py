@@ -60,7 +60,7 @@ class PublicPages:
         self, load: Load, clock: Clock, site: Site, *, freshness: Callable[[], datetime | None] | None = None
     ) -> None:
         """Hold nothing yet: await :meth:`refresh` before serving."""
-        self.site = replace(site, url=site.url.rstrip("/"))
+        self.site = site
         self._load, self._clock = load, clock
         self._freshness = freshness or (lambda: None)
         self._renderer = Renderer()

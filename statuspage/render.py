@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import jinja2
 
 from statuspage import badge, feeds, links, v2, when
-from statuspage.bars import BAR, PITCH, TALL
+from statuspage.bars import BAR, PITCH, TALL, Piece
 from statuspage.rollup import IMPLIED, WORDS
 from statuspage.views import Board, Told, Work
 
@@ -75,7 +75,7 @@ class Renderer:
         return documents
 
     def _all(self, board: Board) -> Iterable[tuple[str, Document]]:
-        yield "/", self._page("/", "index.html", board, now=board.now)
+        yield "/", self._page("/", "index.html", board, now=board.now, stacks=stacks(board))
         yield "/uptime", self._page("/uptime", "uptime.html", board, now=board.now)
         yield "/404", self._once("/404", board.site, lambda: self._page("/404", "404.html", board))
         yield from self._histories(board)
@@ -158,6 +158,13 @@ class Times:
         plan = work.maintenance
         shown = dict.fromkeys((self.zone, _zone(plan.zone, self.zone), ZoneInfo("UTC")))
         return list(dict.fromkeys(when.between(plan.starts_at, plan.ends_at, zone) for zone in shown))
+
+
+def stacks(board: Board) -> dict[tuple[Piece, ...], int]:
+    """Number the different stacks a day can be: each is drawn once and referred to, which halves the page."""
+    charts = [line.bars for line in board.lines] + [group.bars for group in board.groups]
+    days = [column.pieces for chart in charts for column in chart.columns if not column.blank]
+    return {pieces: number for number, pieces in enumerate(dict.fromkeys(days))}
 
 
 def months_of(board: Board) -> list[Month]:

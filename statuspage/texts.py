@@ -6,7 +6,9 @@ Escaping is not done here: that is the templates' and the serialisers' work.
 import re
 from dataclasses import replace
 
+from monitor.domain.inventory import Component
 from monitor.storage.public import PublicMaintenance, PublicProblem, PublicRecord, PublicUpdate
+from statuspage.views import Site
 
 _UNFIT = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff"
@@ -22,6 +24,25 @@ def plain(text: str) -> str:
 def one_line(text: str) -> str:
     """Return the text as a title: plain, white space folded, never empty."""
     return " ".join(plain(text).split()) or "(untitled)"
+
+
+def fit_site(site: Site) -> Site:
+    """Return the site with every text fit to be shown, and an address without a slash at its end."""
+    return replace(
+        site,
+        title=one_line(site.title),
+        description=plain(site.description),
+        contact=plain(site.contact),
+        url=site.url.rstrip("/"),
+        components=tuple(_component(component) for component in site.components),
+    )
+
+
+def _component(component: Component) -> Component:
+    group = one_line(component.group) if component.group else None
+    return replace(
+        component, name=one_line(component.name), group=group, description=plain(component.description)
+    )
 
 
 def fit(record: PublicRecord) -> PublicRecord:

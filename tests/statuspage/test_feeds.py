@@ -1,4 +1,3 @@
-from datetime import UTC
 from email.utils import parsedate_to_datetime
 from xml.etree import ElementTree as ET
 
@@ -62,7 +61,7 @@ async def test_the_calendar_is_in_utc_and_keeps_a_cancelled_work_as_cancelled(se
         "mnt-done@status.example.com": "CONFIRMED",
         "gone@status.example.com": "CANCELLED",
     }
-    assert all(event.start.tzinfo == UTC and event.start < event.end for event in events)
+    assert all(not event.start.utcoffset() and event.start < event.end for event in events)
     one = icalendar.Calendar.from_ical(sight.pages.get("/maintenance/mnt-1.ics").body).walk("VEVENT")
     assert [event.start for event in one] == [NOW.replace(hour=22, minute=0, second=0, day=24)]
 

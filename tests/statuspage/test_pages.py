@@ -60,7 +60,7 @@ class Anatomy(HTMLParser):
             assert self.open.pop() == tag
 
     def handle_data(self, data):
-        self.words += data
+        self.words += data + " "
 
 
 def nasty_site():
@@ -146,7 +146,7 @@ async def test_the_banner_tells_what_is_broken_since_when_what_is_done_and_when_
     banner = words[words.index("Critical impact") : words.index("Earlier updates")]
     for said in ("Calls through the European cloud fail", "Since 13:18 CET", "47 min so far", "Cause found, fix under way",
                  "Next update by 14:23 CET", "in 18 min", "Cloud PBX, Europe; SIP trunks, Europe"):  # fmt: skip
-        assert said in banner
+        assert said in banner, banner
 
 
 async def test_a_late_update_is_owned_up_to(see):
