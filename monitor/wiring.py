@@ -201,7 +201,7 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
         pages = PublicPages(
             lambda: store.read(public.snapshot, clock()),
             clock,
-            _site(settings),
+            site(settings),
             freshness=lambda: rounds.last if not settings.checks else None,
         )
         publisher = Publisher(pages=pages, bell=bell)
@@ -223,7 +223,7 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
             scheduler.replace(configured.jobs(fresh.settings, types, tools))
             world.in_force, world.refused = fresh.in_force, ()
             late.settings = fresh.settings
-            pages.site = replace(_site(fresh.settings), url=pages.site.url)
+            pages.site = replace(site(fresh.settings), url=pages.site.url)
             await _resume(store, pipeline, fresh.settings, clock)
             metrics.config_reload_successful.set(1)
             log.info("config.reloaded", checks=len(fresh.settings.checks))
@@ -376,7 +376,8 @@ def _limits(settings: Settings) -> Limits:
     return Limits(sentry=Bounds(wire=limits.body_wire, inflated=limits.body_inflated))
 
 
-def _site(settings: Settings) -> Site:
+def site(settings: Settings) -> Site:
+    """Return whose page it is, from the settings."""
     page, service = settings.page, settings.service
     return Site(
         title=page.title or service.name,
