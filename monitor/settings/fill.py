@@ -50,7 +50,7 @@ class Filler:
         return value
 
     def _file(self, name: str) -> str:
-        path = Path(name).expanduser()
+        path = Path(name)
         if not path.is_absolute():
             if self.folder is None:
                 raise ValueError(f"${{file:{name}}}: the path must be absolute here")

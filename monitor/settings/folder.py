@@ -17,7 +17,10 @@ def read(path: Path, *, environ: Mapping[str, str] | None = None) -> tuple[Docum
     if not path.is_dir():
         document = yaml12.load_file(path, environ=environ)
         return as_mapping(document), (path,)
-    found = sorted(file for file in path.iterdir() if _belongs(file))
+    try:
+        found = sorted(file for file in path.iterdir() if _belongs(file))
+    except OSError as error:
+        raise ConfigError([f"{path}:1:1: cannot be read: {error.strerror or error}"]) from error
     if not found:
         raise ConfigError([f"{path}:1:1: the folder holds no *.yaml file"])
     return merge([as_mapping(document) for document in _read_all(found, environ)], str(path)), tuple(found)

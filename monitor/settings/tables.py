@@ -27,7 +27,7 @@ def imported(document: Document) -> tuple[Document, list[Problem], list[Path]]:
         named = document.node(at)
         if not isinstance(named, Scalar) or not isinstance(named.value, str):
             continue
-        path = Path(named.file).parent / Path(named.value).expanduser()
+        path = Path(named.file).parent / named.value
         files.append(path)
         try:
             rows = _rows(path, section, problems)

@@ -334,9 +334,20 @@ def test_nobody_else_reads_yaml_loosely():
     root = Path(__file__).parents[2]
     loose = [
         path.relative_to(root).as_posix()
-        for package in ("monitor", "checks", "alerts", "statuspage")
+        for package in ("monitor", "checks", "statuspage")
         for path in (root / package).rglob("*.py")
         if any(word in path.read_text(encoding="utf-8") for word in ("import yaml\n", "from yaml import"))
     ]
     assert loose == ["monitor/settings/yaml12.py"]
     assert hasattr(yaml, "safe_load")
+
+
+@pytest.mark.parametrize(
+    "text", ['policies: ["{}"]', 'import: {{systems_csv: "{}"}}', 'page: {{title: "${{file:{}}}"}}']
+)
+@pytest.mark.parametrize(
+    "name", ["~nobody-here/x", "\U0001f514" * 150], ids=["a home that is not there", "too long"]
+)
+def test_odd_paths_are_told_like_missing_ones(text, name):
+    with pytest.raises(ConfigError):
+        loaded(text.format(name))
