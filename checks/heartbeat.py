@@ -23,6 +23,7 @@ from pydantic import Field
 
 from checks.base import CheckType, LastPing, Options, Target, Tools
 from checks.durations import Duration, spell
+from checks.texts import tidy
 from monitor.domain.findings import Observation, Symptom, Verdict
 
 MAX_DETAIL = 200
@@ -85,7 +86,7 @@ def _failure(last: LastPing) -> str:
     if last.last_failure is None or (last.last_success and last.last_success > last.last_failure):
         return ""
     status = f" with exit status {last.exit_status}" if last.exit_status else ""
-    words = " ".join(last.detail.split())[:MAX_DETAIL]
+    words = tidy(last.detail, MAX_DETAIL)
     return f"the last run failed{status}" + (f": {words}" if words else "")
 
 
@@ -138,7 +139,7 @@ def _since(then: datetime, now: datetime) -> float:
 class HeartbeatType:
     """How ``heartbeat`` is registered."""
 
-    options = HeartbeatOptions
+    options: type[Options] = HeartbeatOptions
 
     def build(self, target: Target, options: HeartbeatOptions, tools: Tools) -> HeartbeatCheck:
         """Make a check; raise ``ValueError`` where there is no record of pings to read."""

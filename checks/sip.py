@@ -4,52 +4,31 @@
 
 **Any final response proves life** unless ``healthy`` says which codes are good: a 404 or 405 comes from a
 running SIP stack as surely as a 200. What is *no* answer is told apart: refused, silent, only provisional, not SIP.
-Our own trouble (no route, no sockets left, a resolver that hangs) is *unknown*, never down.
+Our own trouble (no sockets left, no address to look from) is *unknown*, never down.
 
 No NAPTR or SRV lookup (RFC 3263) is made: name the host and port that are to be looked at.
 """
 
 import asyncio
-import errno
-import os
 import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from checks.base import CheckType, Options, Target, Tools
-from checks.dialling import Dialler, UnreachableError
-from checks.durations import Duration, spell
+from checks.curl import dialler_of
+from checks.dialling import Dialler, UnreachableError, spot
+from checks.durations import spell
+from checks.latency import Latency
 from checks.sip_message import Request, Response
-from checks.sip_transaction import (
-    TIMER_F,
-    Endpoint,
-    Exchange,
-    GarbageError,
-    State,
-    exchange,
-)
-from monitor.domain.findings import Observation, Symptom, Verdict
+from checks.sip_transaction import TIMER_F, Endpoint, Exchange, GarbageError, State, exchange
+from checks.verdicts import Fault, Measured, no_connection, observation, unreachable, wrong
+from monitor.domain.findings import Observation
 
 DEFAULT_PORT = 5060
 MAX_PORT = 65_535
-OUR_TROUBLE = frozenset(
-    {
-        errno.EMFILE,
-        errno.ENFILE,
-        errno.ENOBUFS,
-        errno.ENOMEM,
-        errno.EACCES,
-        errno.EPERM,
-        errno.ENETUNREACH,
-        errno.ENETDOWN,
-        errno.EADDRNOTAVAIL,
-        errno.EAFNOSUPPORT,
-    }
-)
-"""Errors of this machine, which say nothing of the target."""
 
 _URI = re.compile(
     r"sip:(?:(?P<user>[A-Za-z0-9!$%&'()*+,._~:;=?/-]{1,128})@)?"
@@ -85,14 +64,6 @@ def _sip_uri(value: object) -> str:
     return text
 
 
-class Latency(BaseModel):
-    """How slow an answer may be."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    warn: Annotated[Duration, Field(description="A final response later than this is a degraded look.")]
-
-
 class SipOptions(Options):
     """The keys of a ``sip`` check."""
 
@@ -109,7 +80,7 @@ class SipOptions(Options):
     user_agent: Annotated[str, Field(pattern=_PRINTABLE, description="How we introduce ourselves.")] = (
         "Tocsin"
     )
-    latency: Annotated[Latency | None, Field(description="Limits for slow answers.")] = None
+    latency: Annotated[Latency, Field(description="How late the final response may be.")] = Latency()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,82 +91,67 @@ class SipCheck:
     endpoint: Endpoint
     request: Request
     dialler: Dialler
-    healthy: tuple[str, ...] = ()
-    warn: float | None = None
+    healthy: tuple[str, ...]
+    latency: Latency
 
     async def observe(self, now: datetime) -> Observation:
         """Send one OPTIONS and judge the answer, or its absence."""
         loop = asyncio.get_running_loop()
-        began = loop.time()
-        seen = Exchange()
+        began, seen, fine = loop.time(), Exchange(), ""
         try:
-            async with asyncio.timeout(min(self.target.timeout, TIMER_F)):
+            async with asyncio.timeout(self._limit):
                 response = await exchange(self.request, self.endpoint, self.dialler, seen)
-            verdict, symptom, detail = self._judge(response, seen)
+            fine, faults = f"answered {response}", self._judge(response, seen)
         except TimeoutError as error:
-            # The kernel's own ETIMEDOUT is a TimeoutError too, and means the same.
-            verdict, symptom, detail = self._silence(seen, error)
+            faults = [self._silence(seen, error)]
         except UnreachableError as error:
-            verdict, symptom, detail = Verdict.DOWN, Symptom.UNREACHABLE, str(error)
+            faults = [unreachable(str(error))]
+        except GarbageError as error:
+            faults = [_no_sip(str(error))]
         except OSError as error:
-            verdict, symptom, detail = self._trouble(error)
-        return Observation(
-            check=self.target.name,
-            at=now,
-            verdict=verdict,
-            symptom=self._symptom(verdict, symptom),
-            detail=detail,
-            seconds=loop.time() - began,
-            phases=seen.phases,
-            values=_values(seen),
-        )
-
-    def _symptom(self, verdict: Verdict, symptom: Symptom | None) -> Symptom | None:
-        """Let the operator's word for "down" stand, but call what is merely slow by its name."""
-        return self.target.symptom or symptom if verdict is Verdict.DOWN else symptom
-
-    def _judge(self, response: Response, seen: Exchange) -> tuple[Verdict, Symptom | None, str]:
-        if self.healthy and not any(_within(response.status, codes) for codes in self.healthy):
-            detail = f"answered {response}, expected {' or '.join(self.healthy)}"
-            return Verdict.DOWN, Symptom.DEGRADED, detail
-        took = seen.phases["final"]
-        if self.warn is not None and took > self.warn:
-            detail = f"answered {response} after {spell(took)} (expected within {spell(self.warn)})"
-            return Verdict.DEGRADED, Symptom.DEGRADED, detail
-        return Verdict.UP, None, f"answered {response}"
-
-    def _silence(self, seen: Exchange, error: TimeoutError) -> tuple[Verdict, Symptom | None, str]:
-        transaction, within = seen.transaction, f"within {spell(min(self.target.timeout, TIMER_F))}"
-        if not seen.address and not error.errno:
-            return Verdict.UNKNOWN, None, f"our resolver gave no answer for {self.endpoint.host} {within}"
-        if transaction.state is State.PROCEEDING:
-            return (
-                Verdict.DOWN,
-                Symptom.DEGRADED,
-                f"only {transaction.provisional}, no final response {within}",
-            )
-        if transaction.garbage:
-            return Verdict.DOWN, Symptom.UNREACHABLE, f"answers, but not in SIP: {transaction.garbage}"
-        if not transaction.sent:
-            return Verdict.DOWN, Symptom.UNREACHABLE, f"no connection to {self._where} {within}"
-        copies = "1 request" if transaction.sent == 1 else f"{transaction.sent} requests"
-        return Verdict.DOWN, Symptom.UNREACHABLE, f"no answer from {self._where} {within} ({copies} sent)"
-
-    def _trouble(self, error: OSError) -> tuple[Verdict, Symptom | None, str]:
-        if isinstance(error, GarbageError):
-            return Verdict.DOWN, Symptom.UNREACHABLE, f"answers, but not in SIP: {error}"
-        if error.errno in OUR_TROUBLE:
-            return Verdict.UNKNOWN, None, f"could not look: {_said(error)}"
-        return Verdict.DOWN, Symptom.UNREACHABLE, f"{self._where}: {_said(error)}"
+            faults = [self._broken(seen, error)]
+        measured = Measured(seconds=loop.time() - began, phases=seen.phases, values=_values(seen))
+        return observation(self.target, now, faults, measured, fine)
 
     @property
-    def _where(self) -> str:
-        host = f"[{self.endpoint.host}]" if ":" in self.endpoint.host else self.endpoint.host
-        return f"{host}:{self.endpoint.port}/{self.endpoint.transport.lower()}"
+    def _limit(self) -> float:
+        """Return Timer F: a little within the caller's hard timeout, so that we say ourselves what was missed."""
+        timeout = self.target.timeout
+        return min(TIMER_F, timeout - min(0.1, timeout / 20))
+
+    def _judge(self, response: Response, seen: Exchange) -> list[Fault]:
+        if self.healthy and not any(_within(response.status, codes) for codes in self.healthy):
+            return [wrong(f"answered {response}, expected {' or '.join(self.healthy)}")]
+        return self.latency.faults(seen.phases["final"])
+
+    def _silence(self, seen: Exchange, error: TimeoutError) -> Fault:
+        """Say how far it had come; the kernel's own ETIMEDOUT is a ``TimeoutError`` too."""
+        transaction, within = seen.transaction, f"within {spell(min(TIMER_F, self.target.timeout))}"
+        if error.errno:
+            return self._broken(seen, error)
+        if not seen.address:
+            return unreachable(f"the name {self.endpoint.host} was not resolved {within}")
+        if transaction.state is State.PROCEEDING:
+            return wrong(f"only {transaction.provisional}, no final response {within}")
+        if transaction.garbage:
+            return _no_sip(transaction.garbage)
+        if not transaction.sent:
+            return unreachable(f"no connection to {self._place(seen)} {within}")
+        copies = "1 request" if transaction.sent == 1 else f"{transaction.sent} requests"
+        return unreachable(f"no answer from {self._place(seen)} {within} ({copies} sent)")
+
+    def _broken(self, seen: Exchange, error: OSError) -> Fault:
+        if isinstance(error, ConnectionResetError) and not error.errno:
+            return unreachable(f"{self._place(seen)} closed the connection without an answer")
+        return no_connection(self._place(seen), error.errno or 0)
+
+    def _place(self, seen: Exchange) -> str:
+        place = spot(self.endpoint.host, seen.address, self.endpoint.port)
+        return f"{place} ({self.endpoint.transport})"
 
 
-def _said(error: OSError) -> str:
-    return (os.strerror(error.errno) if error.errno else str(error) or type(error).__name__).lower()
+def _no_sip(why: str) -> Fault:
+    return unreachable(f"answers, but not in SIP: {why}")
 
 
 def _within(status: int, codes: str) -> bool:
@@ -207,7 +163,7 @@ def _values(seen: Exchange) -> dict[str, float | str]:
     transaction = seen.transaction
     values: dict[str, float | str] = {"sent": transaction.sent}
     if seen.address:
-        values["address"] = seen.address
+        values["ip"] = seen.address
     if transaction.foreign:
         values["foreign"] = transaction.foreign
     if answer := transaction.final or transaction.provisional:
@@ -218,23 +174,21 @@ def _values(seen: Exchange) -> dict[str, float | str]:
 class SipType:
     """How ``sip`` is registered."""
 
-    options = SipOptions
+    options: type[Options] = SipOptions
 
-    def __init__(self) -> None:
-        self._dialler = Dialler()
-
-    def build(self, target: Target, options: SipOptions, tools: Tools) -> SipCheck:  # noqa: ARG002
+    def build(self, target: Target, options: SipOptions, tools: Tools) -> SipCheck:
         """Make a check; raise ``ValueError`` with a sentence for a bad target."""
-        endpoint, uri = _read_target(target.target, self._dialler)
+        dialler = dialler_of(tools.http)
+        endpoint, uri = _read_target(target.target, dialler)
         return SipCheck(
             target=target,
             endpoint=endpoint,
             request=Request(
                 uri=uri, sender=options.sender, user_agent=options.user_agent, transport=endpoint.transport
             ),
-            dialler=self._dialler,
+            dialler=dialler,
             healthy=options.healthy,
-            warn=options.latency.warn if options.latency else None,
+            latency=options.latency,
         )
 
 

@@ -11,8 +11,9 @@ is stripped of control characters and cut, since pages, mails and tickets repeat
 """
 
 import re
-import unicodedata
 from dataclasses import dataclass
+
+from checks.texts import tidy
 
 MAX_HEAD = 16 * 1024  # the status line and all headers
 MAX_BODY = 64 * 1024
@@ -91,7 +92,7 @@ class Response:
     @property
     def server(self) -> str:
         """Return what the far end says it is, fit to be shown."""
-        return presentable(self.first("server") or self.first("user-agent"))
+        return tidy(self.first("server") or self.first("user-agent"), MAX_TEXT)
 
     def __str__(self) -> str:
         """Show it as people quote it: ``503 Service Unavailable``."""
@@ -137,12 +138,6 @@ def parse(data: bytes) -> Response | Garbage:
     return head if isinstance(head, Garbage) else _with_body(head, data[end.end() :])
 
 
-def presentable(text: str) -> str:
-    """Return foreign text on one line, without control characters, not too long."""
-    clean = "".join(" " if unicodedata.category(c)[0] in "CZ" else c for c in text[: MAX_TEXT * 4])
-    return " ".join(clean.split())[:MAX_TEXT]
-
-
 def _head(data: bytes) -> Response | Garbage:
     text = _FOLD.sub(" ", data.decode("utf-8", "replace"))
     status, *lines = _LINE_END.split(text)
@@ -158,7 +153,7 @@ def _head(data: bytes) -> Response | Garbage:
         if not colon or not _NAME.fullmatch(name):
             return Garbage("a header line without a name")
         headers.append((COMPACT.get(name.lower(), name.lower()), value.strip()))
-    return Response(status=int(match[1]), reason=presentable(match[2] or ""), headers=tuple(headers))
+    return Response(status=int(match[1]), reason=tidy(match[2] or "", MAX_TEXT), headers=tuple(headers))
 
 
 def _with_body(head: Response, rest: bytes) -> Response | Garbage:

@@ -140,7 +140,7 @@ async def test_a_silent_host_is_unreachable_after_every_copy():
     assert (seen.verdict, seen.symptom) == (Verdict.DOWN, Symptom.UNREACHABLE)
     assert seen.values["sent"] >= 4
     assert seen.detail == (
-        f"no answer from 127.0.0.1:{far.port}/udp within 300 ms ({seen.values['sent']:.0f} requests sent)"
+        f"no answer from 127.0.0.1:{far.port} (UDP) within 300 ms ({seen.values['sent']:.0f} requests sent)"
     )
 
 
@@ -232,7 +232,7 @@ async def test_a_closed_port_is_seen_at_once(transport):
         target = f"sip:127.0.0.1:{port};transport={transport}"
         seen = await a_check(target, timeout=30).observe(NOW)
     assert (seen.verdict, seen.symptom) == (Verdict.DOWN, Symptom.UNREACHABLE)
-    assert seen.detail == f"127.0.0.1:{port}/{transport}: connection refused"
+    assert seen.detail == f"connection refused by 127.0.0.1:{port} ({transport.upper()})"
     assert seen.seconds < 30
 
 
@@ -267,7 +267,7 @@ async def test_a_connection_closed_without_an_answer_is_unreachable():
     async with sip_server.tcp(silence) as far:
         seen = await look(far, transport="tcp")
     assert (seen.verdict, seen.symptom) == (Verdict.DOWN, Symptom.UNREACHABLE)
-    assert "closed before an answer" in seen.detail
+    assert "closed the connection without an answer" in seen.detail
 
 
 async def test_ipv6_is_pinged_in_brackets():
@@ -281,7 +281,7 @@ async def test_the_next_address_of_a_name_is_tried_when_the_first_refuses():
     async with sip_server.udp(always()) as far:  # localhost is ::1 first, where nobody listens
         seen = await a_check(f"sip:localhost:{far.port}").observe(NOW)
     assert seen.verdict is Verdict.UP
-    assert seen.values["address"] == "127.0.0.1"
+    assert seen.values["ip"] == "127.0.0.1"
 
 
 async def test_a_name_without_address_is_unreachable_and_said_so():

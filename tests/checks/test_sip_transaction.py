@@ -88,7 +88,7 @@ def test_it_runs_on_uvloop_as_well(transport):
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         assert runner.run(story()).detail == "answered 404 Not Found"
-        assert runner.run(refused()).detail.endswith("connection refused")
+        assert runner.run(refused()).detail.startswith("connection refused")
 
 
 def open_files() -> int:
