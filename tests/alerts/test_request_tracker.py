@@ -9,6 +9,7 @@ import pytest
 from alerts.base import TicketText
 from alerts.request_tracker import RequestTracker
 from monitor.errors import DeliveryError
+from tests.far_ends.cut import a_cut_wire
 from tests.far_ends.request_tracker import Tracker
 
 
@@ -222,3 +223,19 @@ async def test_a_subject_cannot_break_out_of_its_line(tracker: Tracker) -> None:
         seen(tracker, f"ticket/{opened.reference}")["Subject"]
         == "PBX Bcc: everyone@example.org evil [#01J-LINE]"
     )
+
+
+async def test_a_lost_answer_is_ambiguous_and_the_ticket_is_found_instead_of_opened_twice(
+    tracker: Tracker,
+) -> None:
+    async with a_cut_wire(tracker.url) as wire:
+        broken = RequestTracker(wire, token=tracker.token, queue="Aurora")
+        with pytest.raises(DeliveryError) as lost:
+            await broken.open(a_ticket("01J-LOST"))
+        assert (lost.value.ambiguous, lost.value.permanent) == (True, False)
+        with pytest.raises(DeliveryError) as unanswered:
+            await broken.find("01J-LOST")
+        assert not unanswered.value.ambiguous
+    found = await a_driver(tracker).find("01J-LOST")
+    assert found is not None
+    assert found.status == "new"
