@@ -23,6 +23,7 @@ from monitor.intake.inflate import Inflater, inflater
 MIB = 1024 * 1024
 DEPTH = 100
 _FREE = MIB  # what every body may become without asking for a share of the memory
+_PATIENCE = 30.0  # seconds that a large body may wait for memory
 _BREATH = MIB  # after so many bytes others have their turn on the loop
 
 Body = bytes | bytearray
@@ -49,24 +50,36 @@ class Limits:
 
 
 class Memory:
-    """The share of memory that large bodies (over 1 MiB) take at one time; those beyond it wait."""
+    """What large bodies (over 1 MiB) share of the memory at one time; those beyond it wait their turn.
 
-    def __init__(self, total: int) -> None:
-        """Start with all of it free."""
-        self._total = total
-        self._free = total
+    Half-read bodies that wait for each other would never end, so room for one whole body is kept apart: who
+    finds nothing left may have that, one at a time, and can always finish.
+    """
+
+    def __init__(self, total: int, largest: int) -> None:
+        """Share ``total`` bytes, of which the ``largest`` body's are kept apart."""
+        self._free = max(0, total - largest)
+        self._finishing: object = None
         self._changed = asyncio.Condition()
 
-    async def take(self, size: int) -> None:
-        """Wait until there is room for ``size`` more bytes."""
+    async def take(self, size: int, body: object) -> int:
+        """Wait for room for ``size`` more bytes; return how many must be given back."""
         async with self._changed:
-            await self._changed.wait_for(lambda: self._free >= min(size, self._total))
-            self._free -= size
+            await self._changed.wait_for(
+                lambda: self._free >= size or self._finishing is None or self._finishing is body
+            )
+            if self._free >= size and self._finishing is not body:
+                self._free -= size
+                return size
+            self._finishing = body
+            return 0
 
-    async def give(self, size: int) -> None:
-        """Return what was taken."""
+    async def give(self, size: int, body: object) -> None:
+        """Give back what a body took, and its turn if it had that."""
         async with self._changed:
             self._free += size
+            if self._finishing is body:
+                self._finishing = None
             self._changed.notify_all()
 
 
@@ -76,21 +89,15 @@ async def read_body(request: web.BaseRequest, bounds: Bounds, memory: Memory) ->
     reading = _Reading(bounds, memory, inflater(request.headers.get("Content-Encoding", "")))
     try:
         try:
-            async with asyncio.timeout(bounds.seconds):
+            async with asyncio.timeout(bounds.seconds) as deadline:
+                reading.deadline = deadline
                 await reading.read(request)
         except TimeoutError:
-            raise _timed_out(reading) from None
+            raise RefusedError(408, "body_too_slow", "The body did not arrive in time.") from None
         yield reading.body
     finally:
-        reading.body = bytearray()
-        if reading.taken:
-            await memory.give(reading.taken)
-
-
-def _timed_out(reading: "_Reading") -> RefusedError:
-    if reading.waiting:
-        return RefusedError(503, "busy", "Too many large bodies are being read; send it again in a moment.")
-    return RefusedError(408, "body_too_slow", "The body did not arrive in time.")
+        reading.body.clear()  # the bytes, not the name: an error's traceback may hold on to that
+        await memory.give(reading.taken, reading)
 
 
 class _Reading:
@@ -99,7 +106,8 @@ class _Reading:
     def __init__(self, bounds: Bounds, memory: Memory, inflating: Inflater | None) -> None:
         self.body = bytearray()
         self.taken = 0
-        self.waiting = False
+        self.room = _FREE
+        self.deadline: asyncio.Timeout | None = None
         self._bounds = bounds
         self._memory = memory
         self._inflating = inflating
@@ -133,7 +141,7 @@ class _Reading:
             raise _too_large(f"it may become at most {self._bounds.inflated} bytes")
         if self._inflating and size > MIB and size > self._bounds.ratio * self._inflating.consumed:
             raise _too_large(f"it may become at most {self._bounds.ratio} times its size")
-        if size - _FREE > self.taken:
+        if size > self.room:
             await self._ask(MIB)
         self.body += piece
         self._since_breath += len(piece)
@@ -142,10 +150,21 @@ class _Reading:
             await asyncio.sleep(0)
 
     async def _ask(self, size: int) -> None:
-        self.waiting = True
-        await self._memory.take(size)
-        self.waiting = False
-        self.taken += size
+        """Wait for more memory; that is our doing, so the sender's time stands still meanwhile."""
+        assert self.deadline is not None, "a body is read within a deadline"
+        if self.deadline.expired():
+            await asyncio.sleep(0)  # time ran out while we worked: be cancelled here
+        left = (self.deadline.when() or 0) - asyncio.get_running_loop().time()
+        self.deadline.reschedule(None)
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                self.taken += await self._memory.take(size, self)
+        except TimeoutError:
+            raise RefusedError(
+                503, "busy", "Too many large bodies are being read; send it again soon."
+            ) from None
+        self.room += size
+        self.deadline.reschedule(asyncio.get_running_loop().time() + left)
 
 
 def _too_large(why: str) -> RefusedError:

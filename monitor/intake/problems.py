@@ -73,12 +73,16 @@ def answering(handler: Handler, say: Say, count: Callable[[str], None]) -> Handl
         except (web.HTTPException, ConnectionError):
             raise
         except Exception as error:  # noqa: BLE001 - the last line before the client
-            refusal = _refusal(request, error)
-            count("failed" if refusal.status >= HTTPStatus.INTERNAL_SERVER_ERROR else "refused")
-            response = say(refusal)
+            # No name may hold the refusal here: its traceback holds this frame, and both the whole body.
+            response = say(_counted(_refusal(request, error), count))
         return response if request.content.is_eof() else await _hang_up(request, response)
 
     return answer
+
+
+def _counted(refusal: RefusedError, count: Callable[[str], None]) -> RefusedError:
+    count("failed" if refusal.status >= HTTPStatus.INTERNAL_SERVER_ERROR else "refused")
+    return refusal
 
 
 def _refusal(request: web.Request, error: Exception) -> RefusedError:

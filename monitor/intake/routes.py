@@ -37,7 +37,7 @@ def routes(
         clock=clock,
         new_id=new_id,
         limits=limits,
-        memory=Memory(limits.memory),
+        memory=Memory(limits.memory, limits.sentry.inflated),
         metrics=metrics,
     )
     return [

@@ -277,11 +277,18 @@ def test_reading_hostile_json_takes_no_time():
 # --- memory
 
 
-async def test_large_bodies_wait_for_their_share_of_the_memory():
-    memory = Memory(10)
-    await memory.take(8)
-    waiting = asyncio.create_task(memory.take(5))
+async def test_large_bodies_wait_for_their_share_of_the_memory_but_one_can_always_finish():
+    memory = Memory(20, largest=10)
+    assert await memory.take(10, "a") == 10
+    assert await memory.take(5, "b") == 0, "b has its turn"
+    waiting = asyncio.create_task(memory.take(5, "c"))
+    assert await memory.take(5, "b") == 0
     await asyncio.sleep(0.01)
     assert not waiting.done()
-    await memory.give(8)
-    await asyncio.wait_for(waiting, 1)
+    await memory.give(0, "b")
+    assert await asyncio.wait_for(waiting, 1) == 0
+    waiting = asyncio.create_task(memory.take(5, "d"))
+    await asyncio.sleep(0.01)
+    assert not waiting.done()
+    await memory.give(10, "a")
+    assert await asyncio.wait_for(waiting, 1) == 5

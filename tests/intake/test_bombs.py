@@ -1,0 +1,98 @@
+"""Many bombs at once: everybody else goes on being served, and memory hardly grows."""
+
+import asyncio
+import io
+import random
+import sys
+import time
+import zlib
+
+import aiohttp
+import brotli
+import pytest
+
+from monitor.intake.body import MIB
+from tests.intake.server import KEY
+
+ENVELOPE = f"/api/42/envelope/?sentry_key={KEY}"
+CRASH = b'{}\n{"type":"event"}\n{"message":"boom"}\n'
+
+
+def gzip_bomb(mib: int) -> bytes:
+    z = zlib.compressobj(1, wbits=31)
+    return b"".join([z.compress(b"\0" * MIB) for _ in range(mib)]) + z.flush()
+
+
+def brotli_bomb(mib: int) -> bytes:
+    b = brotli.Compressor(quality=1)
+    return b"".join([b.process(b"\0" * MIB) for _ in range(mib)]) + b.finish()
+
+
+def honest_monster() -> bytes:
+    """Forty MiB that shrink to a hundredth: within the ratio, within the limit."""
+    z = zlib.compressobj(1, wbits=31)
+    rng = random.Random(1)
+    return (
+        b"".join([z.compress(rng.randbytes(60) + b" " * 8132) for _ in range(40 * MIB // 8192)]) + z.flush()
+    )
+
+
+@pytest.fixture
+async def server(sqlite_url):
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.intake.bombed", sqlite_url, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+    )  # fmt: skip
+    url = (await process.stdout.readline()).decode().strip()
+
+    async def memory() -> int:
+        process.stdin.write(b"?\n")
+        return int(await process.stdout.readline())
+
+    yield url, memory
+    process.stdin.close()
+    await process.wait()
+
+
+async def test_eighty_bombs_at_once_cost_little_memory_and_nobody_waits_for_them(server):
+    url, memory = server
+    bombs = [(gzip_bomb(512), "gzip")] * 40 + [(brotli_bomb(512), "br")] * 40
+    connector = aiohttp.TCPConnector(limit=200)
+    async with aiohttp.ClientSession(url, connector=connector) as client:
+        await crash(client)
+        before = await memory()
+        going_off = [asyncio.create_task(explode(client, *bomb)) for bomb in bombs]
+        longest = 0.0
+        while not all(task.done() for task in going_off):
+            began = time.monotonic()
+            await crash(client)
+            longest = max(longest, time.monotonic() - began)
+        assert {task.result() for task in going_off} == {413}
+        grown = await memory() - before
+    assert grown < 150, f"grew by {grown} MiB"
+    assert longest < 5, f"a crash waited {longest:.1f} s"
+
+
+async def test_large_honest_bodies_share_a_bounded_memory(server):
+    url, memory = server
+    monster = honest_monster()
+    assert len(monster) < 20 * MIB
+    connector = aiohttp.TCPConnector(limit=200)
+    async with aiohttp.ClientSession(url, connector=connector) as client:
+        await crash(client)
+        before = await memory()
+        told = await asyncio.gather(*(explode(client, monster, "gzip") for _ in range(16)))
+        await crash(client)
+        grown = await memory() - before
+    assert set(told) == {400}, "it is no envelope, but every one of them was read"
+    assert grown < 250, f"grew by {grown} MiB"
+
+
+async def crash(client: aiohttp.ClientSession) -> None:
+    async with client.post(ENVELOPE, data=CRASH) as answer:
+        assert answer.status == 200
+
+
+async def explode(client: aiohttp.ClientSession, bomb: bytes, coding: str) -> int:
+    data = io.BytesIO(bomb)
+    async with client.post(ENVELOPE, data=data, headers={"Content-Encoding": coding}) as answer:
+        return answer.status
