@@ -17,7 +17,7 @@ from markupsafe import Markup, escape
 from monitor.storage.public import PublicUpdate
 from statuspage import links
 from statuspage.views import Board, Told, Work
-from statuspage.when import moment, utc_text
+from statuspage.when import between, moment, utc_text
 
 ATOM_NS = "http://www.w3.org/2005/Atom"
 NEWEST = 50
@@ -37,36 +37,51 @@ class Entry:
 
 def entries(board: Board) -> list[Entry]:
     """Return problems and works as items, the newest word first."""
-    found = [_of_problem(board, told) for told in board.problems]
-    found += [_of_work(board, work) for work in board.works]
-    return sorted(found, key=lambda entry: entry.updated, reverse=True)[:NEWEST]
+    spoken: list[tuple[datetime, Told | Work]] = [(_told_at(told), told) for told in board.problems]
+    spoken += [(_work_at(work), work) for work in board.works]
+    newest = sorted(spoken, key=lambda pair: pair[0], reverse=True)[:NEWEST]
+    return [_entry(board, subject, at) for at, subject in newest]
 
 
-def _of_problem(board: Board, told: Told) -> Entry:
+def _told_at(told: Told) -> datetime:
+    """Return when the last word on a problem was said."""
+    said = [update.at for update in told.problem.updates[:1]]
+    return max([told.problem.opened_at, *said, *([told.ended] if told.ended else [])])
+
+
+def _work_at(work: Work) -> datetime:
+    """Return when the last word on a work was said."""
+    return max([work.maintenance.updated_at, *(update.at for update in work.maintenance.updates[:1])])
+
+
+def _entry(board: Board, subject: Told | Work, updated: datetime) -> Entry:
+    if isinstance(subject, Told):
+        return _of_problem(board, subject, updated)
+    return _of_work(board, subject, updated)
+
+
+def _of_problem(board: Board, told: Told, updated: datetime) -> Entry:
     problem = told.problem
-    newest = max(
-        [problem.opened_at, *(update.at for update in problem.updates), *([told.ended] if told.ended else [])]
-    )
     return Entry(
         _tag(board, problem.opened_at, f"incident/{problem.id}"),
         board.site.url + links.problem_path(problem.id),
         f"{problem.title} ({problem.state})",
         problem.opened_at,
-        newest,
+        updated,
         _affects(told.names) + _words(board, problem.updates),
     )
 
 
-def _of_work(board: Board, work: Work) -> Entry:
+def _of_work(board: Board, work: Work, updated: datetime) -> Entry:
     plan = work.maintenance
-    span = f"{moment(plan.starts_at, board.site.tz)} to {moment(plan.ends_at, board.site.tz)}"
+    span = between(plan.starts_at, plan.ends_at, board.site.tz)
     lead = Markup("<p><strong>{}</strong></p><p>{}</p>").format(span, plan.body)
     return Entry(
         _tag(board, plan.created_at, f"maintenance/{plan.id}"),
         board.site.url + links.work_path(plan.id),
         f"Maintenance: {plan.title} ({work.status.replace('_', ' ')})",
         plan.created_at,
-        max([plan.updated_at, *(update.at for update in plan.updates)]),
+        updated,
         lead + _affects(work.names) + _words(board, plan.updates),
     )
 

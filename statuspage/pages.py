@@ -83,8 +83,7 @@ class PublicPages:
 
     async def _render(self) -> None:
         now = self._clock()
-        board = self.board(now)
-        self._pages = await asyncio.to_thread(self._packed, board)
+        self._pages = await asyncio.to_thread(lambda: self._packed(self.board(now)))
         self._built_at = now
 
     def board(self, now: datetime) -> Board:

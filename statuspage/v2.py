@@ -26,8 +26,15 @@ def documents(board: Board) -> Mapping[str, bytes]:
     page, status = _page(board), _status(board)
     parts = _components(board)
     by_id = {line.id: part for line, part in zip(board.lines, _leaves(board), strict=True)}
-    problems = [_incident(board, told, by_id) for told in board.problems]
-    works = [_maintenance(board, work, by_id) for work in board.works if work.status != "cancelled"]
+    problems = [
+        _incident(board, told, by_id) for n, told in enumerate(board.problems) if told.open or n < NEWEST
+    ]
+    planned = [work for work in board.works if work.status != "cancelled"]
+    works = [
+        _maintenance(board, work, by_id)
+        for n, work in enumerate(planned)
+        if work.status != "completed" or n < NEWEST
+    ]
     unresolved = [p for p in problems if p["status"] in ("investigating", "identified", "monitoring")]
     upcoming = [w for w in works if w["status"] == "scheduled"]
     active = [w for w in works if w["status"] in ("in_progress", "verifying")]
