@@ -158,9 +158,10 @@ async def test_the_check_reads_its_own_ping_and_uses_the_operators_symptom():
     assert seen.values["silent"] == 720
 
 
-def test_without_a_record_of_pings_it_cannot_be_built():
-    with pytest.raises(ValueError, match="record of pings"):
-        TYPE.build(Target(name="backup", target=""), options(), Tools())
+async def test_without_a_record_of_pings_nothing_is_known():
+    seen = await TYPE.build(Target(name="backup", target=""), options(), Tools()).observe(NOW)
+    assert (seen.verdict, seen.symptom) == (Verdict.UNKNOWN, None)
+    assert "no record of pings here" in seen.detail
 
 
 @pytest.mark.parametrize(
