@@ -2,7 +2,6 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -12,20 +11,9 @@ from checks.curl import CurlEngine
 from checks.tls import TYPE, TlsOptions
 from monitor.domain.findings import Observation, Symptom, Verdict
 from tests.checks import far_ends
-from tests.checks.far_ends import NOW, Authority, free_port, served
+from tests.checks.far_ends import NOW, free_port, served
 
 UP, DEGRADED, DOWN = Verdict.UP, Verdict.DEGRADED, Verdict.DOWN
-
-
-@pytest.fixture
-async def engine() -> AsyncIterator[CurlEngine]:
-    async with CurlEngine() as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return far_ends.an_authority(tmp_path_factory.mktemp("certificates"))
 
 
 def a_check(engine: CurlEngine | None, target: str, *, timeout: float = 5.0, **options: Any):
