@@ -3,11 +3,11 @@
 import asyncio
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from checks.base import Tools
 from checks.curl import CurlEngine
 from checks.registry import load_check_types
 from monitor import asked, configured, drivers, fleet, wiring
@@ -119,7 +119,9 @@ def check_run(names: Sequence[str], path: Path | None) -> list[dict[str, Any]]:
 async def _look_once(given: Configured, names: frozenset[str] | set[str]) -> list[dict[str, Any]]:
     engine = CurlEngine()
     try:
-        jobs = configured.jobs(given.settings, load_check_types(), Tools(http=engine))
+        jobs = configured.jobs(
+            given.settings, load_check_types(), replace(configured.UNEQUIPPED, http=engine)
+        )
         chosen = [job for job in jobs if job.name in names and job.type != "heartbeat"]
         now = wiring.system_clock()
         seen = await asyncio.gather(*(_look(job.check, job.timeout, job.name, now) for job in chosen))

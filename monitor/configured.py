@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from checks.base import CheckType, Target, Tools
+from checks.base import CheckType, LastPing, Target, Tools
 from monitor.domain.inventory import Inventory
 from monitor.domain.policy import Policy
 from monitor.errors import ConfigError
@@ -16,6 +16,14 @@ from monitor.world import InForce, Watched
 
 RETRY_SHARE = 4  # after a first failing look the next one comes after a quarter of the interval
 SHORTEST_RETRY = 1.0
+
+
+async def _never_pinged(_uuid: str) -> LastPing:
+    raise AssertionError("a check that is only being tried out is never run")
+
+
+UNEQUIPPED = Tools(last_ping=_never_pinged)
+"""What checks are built with to see whether they can be; they are not run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +72,7 @@ def misfits(
         found.append(f"{place}: {problem}")
     for check in settings.checks:
         try:
-            types[check.type].build(target(check), check.options, Tools())
+            types[check.type].build(target(check), check.options, UNEQUIPPED)
         except ValueError as error:
             place = settings.places.get(("checks", check.name), "checks")
             found.append(f"{place}: checks.{check.name}: {error}")

@@ -304,7 +304,7 @@ def _matter(
     named = component.name if component and not incident.system else ""
     return script.Matter(
         incident=incident.id,
-        reference=incident.id,
+        reference=incident.id[-8:].upper(),
         partner=who.name if who else in_force.service_name,
         symptom=incident.symptom,
         summary=incident.summary,

@@ -13,6 +13,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import cast
 
 import structlog
 from aiohttp import ClientSession, ClientTimeout, web
@@ -50,8 +51,7 @@ class SipEndpoint(asyncio.DatagramProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the way back."""
-        assert isinstance(transport, asyncio.DatagramTransport), "it was asked for a datagram endpoint"
-        self._transport = transport
+        self._transport = cast("asyncio.DatagramTransport", transport)  # uvloop's is no subclass of asyncio's
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         """Answer an OPTIONS."""
@@ -129,11 +129,8 @@ async def _http(stack: AsyncExitStack) -> str:
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    server = site._server  # noqa: SLF001 - aiohttp tells the chosen port nowhere else
-    assert isinstance(server, asyncio.Server), "it was started"
-    return str(server.sockets[0].getsockname()[1])
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    return str(runner.addresses[0][1])
 
 
 def _certificate(now: datetime) -> ssl.SSLContext:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import structlog
 import uvloop
@@ -89,6 +89,7 @@ class Service:
     rounds: Rounds
     scheduler: Scheduler
     publisher: Publisher
+    pages: PublicPages
     phone: PhoneDriver | None
     reload: Callable[[], Awaitable[tuple[str, ...]]]
     jobs: dict[str, Callable[[], Awaitable[None]]]
@@ -279,6 +280,7 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
             rounds=rounds,
             scheduler=scheduler,
             publisher=publisher,
+            pages=pages,
             phone=phone,
             reload=reload,
             jobs={
@@ -429,10 +431,8 @@ async def listening(service: Service, host: str, port: int) -> AsyncGenerator[in
     )
     await runner.setup()
     try:
-        site = web.TCPSite(runner, host, port, backlog=1024)
-        await site.start()
-        server = cast("asyncio.Server", site._server)  # noqa: SLF001 - aiohttp tells the chosen port nowhere else
-        yield server.sockets[0].getsockname()[1]
+        await web.TCPSite(runner, host, port, backlog=1024).start()
+        yield int(runner.addresses[0][1])
     finally:
         await runner.cleanup()
 
