@@ -39,8 +39,10 @@ class Dialling:
     reason: str
 
 
-def may_dial(number: str, *, registered: Collection[str], countries: Collection[str] = COUNTRIES) -> Dialling:
-    """Judge a number; ``registered`` are the numbers of our contacts, ``countries`` ISO codes."""
+def may_dial(
+    number: str, *, registered: Collection[str], countries: Collection[str] | None = COUNTRIES
+) -> Dialling:
+    """Judge a number; ``registered`` are our contacts' numbers, ``countries`` ISO codes (None: any country)."""
     if number not in registered:
         return _no("it is not a registered contact's number")
     if not _E164.fullmatch(number):
@@ -52,7 +54,7 @@ def may_dial(number: str, *, registered: Collection[str], countries: Collection[
     return _judge(number, parsed, countries)
 
 
-def _judge(number: str, parsed: PhoneNumber, countries: Collection[str]) -> Dialling:
+def _judge(number: str, parsed: PhoneNumber, countries: Collection[str] | None) -> Dialling:
     region = phonenumbers.region_code_for_number(parsed)
     if region == NOWHERE:
         return _no("it belongs to no country (satellite or global service)")
@@ -60,7 +62,7 @@ def _judge(number: str, parsed: PhoneNumber, countries: Collection[str]) -> Dial
         return _no("there is no such number in its country's numbering plan")
     if phonenumbers.format_number(parsed, PhoneNumberFormat.E164) != number:
         return _no("it is not complete in E.164")
-    if region not in countries:
+    if countries is not None and region not in countries:
         return _no(f"its country {region} is not among those we may call")
     kind = phonenumbers.number_type(parsed)
     if kind not in _KINDS:

@@ -19,7 +19,7 @@ from monitor.errors import ConfigError
 
 TICKET_DRIVERS: Mapping[str, Callable[..., TicketDriver]] = {
     "builtin": BuiltinTickets,
-    "request_tracker": RequestTracker,
+    "request-tracker": RequestTracker,
 }
 
 PHONE_DRIVERS: Mapping[str, Callable[..., PhoneDriver]] = {

@@ -1,4 +1,4 @@
-"""``request_tracker``: tickets in Request Tracker 5 through its REST 2 interface.
+"""``request-tracker``: tickets in Request Tracker 5 through its REST 2 interface.
 
     find     by our custom field, or by the tag ``[#incident]`` in the subject, never by a subject's words
     open     POST ticket, with both marks on it
@@ -45,10 +45,10 @@ class RequestTracker:
         token: str | None = None,
         user: str | None = None,
         password: str | None = None,
-        custom_field: str | None = "TocsinIncident",
+        custom_field: str | None = "Tocsin incident",
         resolved_status: str = "resolved",
         patience: Patience | None = None,
-        name: str = "request_tracker",
+        name: str = "request-tracker",
     ) -> None:
         """Keep the settings; a token, or a user with a password."""
         self._web = base_url.rstrip("/")

@@ -90,3 +90,10 @@ def test_an_operator_may_allow_further_countries() -> None:
 
 def test_no_country_at_all_can_never_be_allowed() -> None:
     assert not may_dial("+882161234567", registered={"+882161234567"}, countries={"001"}).allowed
+
+
+@pytest.mark.parametrize(
+    ("number", "allowed"), [("+37121234567", True), ("+882161234567", False), ("+19005551234", False)]
+)
+def test_where_every_country_is_allowed_the_costly_numbers_still_are_not(number: str, allowed: bool) -> None:
+    assert may_dial(number, registered={number}, countries=None).allowed is allowed

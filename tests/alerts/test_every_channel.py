@@ -101,7 +101,7 @@ async def a_phone(name: str, *, lost: bool) -> AsyncIterator[tuple[PhoneDriver, 
 def unreachable() -> list[tuple[str, object, Callable]]:
     account = Account(base_url=NOWHERE, account_sid="AC1", auth_token="t", number="+15005550006")
     return [
-        ("request_tracker", RequestTracker(NOWHERE, token="1"), lambda driver: driver.open(a_ticket())),
+        ("request-tracker", RequestTracker(NOWHERE, token="1"), lambda driver: driver.open(a_ticket())),
         ("twilio", TwilioPhone(account), lambda driver: driver.place(a_call())),
         (
             "smtp",

@@ -1,6 +1,5 @@
 """The ticket driver against a real Request Tracker 5."""
 
-import base64
 import json
 import urllib.request
 
@@ -35,24 +34,19 @@ def seen(tracker: Tracker, path: str, *, method: str = "GET", document: object =
         f"{tracker.url}/REST/2.0/{path}",
         method=method,
         data=None if document is None else json.dumps(document).encode(),
-        headers={"Content-Type": "application/json", "Authorization": _basic(tracker)},
+        headers={"Content-Type": "application/json", "Authorization": f"token {tracker.token}"},
     )
     with urllib.request.urlopen(request, timeout=20) as answer:
         return json.load(answer)
 
 
-def _basic(tracker: Tracker) -> str:
-    return "Basic " + base64.b64encode(f"root:{tracker.password}".encode()).decode()
-
-
 def contents(tracker: Tracker, reference: str) -> list[str]:
-    """Return every text of a ticket's history."""
-    history = seen(tracker, f"ticket/{reference}/history?fields=Type&per_page=100")["items"]
+    """Return what was written into a ticket to be read by the partner, oldest first."""
     texts = []
-    for entry in history:
-        for attachment in seen(tracker, f"transaction/{entry['id']}/attachments")["items"]:
-            content = seen(tracker, f"attachment/{attachment['id']}").get("Content")
-            texts.append(base64.b64decode(content).decode("utf-8", "replace") if content else "")
+    for entry in seen(tracker, f"ticket/{reference}/history?fields=Type&per_page=100")["items"]:
+        if entry["Type"] in {"Create", "Correspond"}:
+            for part in seen(tracker, f"transaction/{entry['id']}/attachments?fields=Content")["items"]:
+                texts.append(part.get("Content") or "")
     return texts
 
 
@@ -149,10 +143,6 @@ async def test_a_note_is_a_correspondence_that_the_partner_gets(tracker: Tracker
     opened = await driver.open(a_ticket("01J-NOTE"))
     await driver.comment(opened.reference, "Wir sind dran: ½ der Anrufe\ngeht wieder.")
     assert "Wir sind dran: ½ der Anrufe\ngeht wieder." in contents(tracker, opened.reference)
-    types = [
-        entry["Type"] for entry in seen(tracker, f"ticket/{opened.reference}/history?fields=Type")["items"]
-    ]
-    assert "Correspond" in types
 
 
 async def test_resolving_says_so_and_is_safe_to_repeat(tracker: Tracker) -> None:

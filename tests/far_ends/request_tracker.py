@@ -56,7 +56,7 @@ die $said unless $ok;
 my $queue = RT::Queue->new(RT->SystemUser);
 ($ok, $said) = $queue->Create(Name => 'Aurora', Description => 'the queue with our field'); die $said unless $ok;
 my $field = RT::CustomField->new(RT->SystemUser);
-($ok, $said) = $field->Create(Name => 'TocsinIncident', Type => 'FreeformSingle', LookupType => 'RT::Queue-RT::Ticket');
+($ok, $said) = $field->Create(Name => 'Tocsin incident', Type => 'FreeformSingle', LookupType => 'RT::Queue-RT::Ticket');
 die $said unless $ok;
 ($ok, $said) = $field->AddToObject($queue); die $said unless $ok;
 print "TOKEN=$token\\n";
@@ -87,7 +87,10 @@ def request_tracker(folder: Path) -> Iterator[Tracker]:
     url = f"http://127.0.0.1:{port}"
     with (folder / "rt.log").open("wb") as log:
         server = subprocess.Popen(
-            [SERVER, "--host", "127.0.0.1", "--port", str(port)], env=environment, stdout=log, stderr=log
+            [SERVER, "--host", "127.0.0.1", "--port", str(port), "--max-workers", "2"],
+            env=environment,
+            stdout=log,
+            stderr=log,
         )
         try:
             _wait(url, server, folder / "rt.log")
