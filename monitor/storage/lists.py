@@ -91,7 +91,7 @@ class OutboxLine:
     attempts: int
     done_at: datetime | None
 
-    def waits_because(self, now: datetime) -> str | None:
+    def why_waiting(self, now: datetime) -> str | None:
         """Say in a sentence why this is not done yet; None when it is, or was given up."""
         if self.state == "claimed":
             return "it is being sent"
@@ -99,7 +99,8 @@ class OutboxLine:
             return "the answer is awaited"
         if self.state != "waiting":
             return None
-        until = f"not before {self.not_before:%Y-%m-%d %H:%M:%S} UTC" if self.not_before > now else ""
+        shown = "%H:%M:%S" if self.not_before.date() == now.date() else "%Y-%m-%d %H:%M:%S"
+        until = f"not before {self.not_before:{shown}} UTC" if self.not_before > now else ""
         return ": ".join(part for part in (self.reason, until) if part) or "it is next in line"
 
 

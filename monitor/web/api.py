@@ -229,6 +229,6 @@ def _owed(request: web.Request) -> Callable[[lists.OutboxLine], m.Owed]:
     now = of(request).clock()
 
     def make(line: lists.OutboxLine) -> m.Owed:
-        return m.Owed.model_validate(line).model_copy(update={"waits_because": line.waits_because(now)})
+        return m.Owed.model_validate(line).model_copy(update={"waits_because": line.why_waiting(now)})
 
     return make

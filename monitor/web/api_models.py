@@ -24,11 +24,6 @@ class Listing(Out, Generic[T]):
     items: list[T]
     next: str | None = None
 
-    @classmethod
-    def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:
-        """Name ``Listing[Incident]`` IncidentList in the document."""
-        return f"{params[0].__name__}List"
-
 
 class Incident(Out):
     """An incident as it stands."""

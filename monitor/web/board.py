@@ -146,7 +146,12 @@ def _contacts(line: BoardLine, inventory: Inventory, now: datetime) -> tuple[Con
         for ticket in line.tickets
     ]
     said += [_tried(attempts, page) for attempts in _by_channel(line.attempts).values()]
-    said += [_owed(owed, inventory, now, page) for owed in line.owed]
+    told = {attempt.outbox for attempt in line.attempts}  # its attempt says more than its row
+    said += [
+        _owed(owed, inventory, now, page)
+        for owed in line.owed
+        if owed.state in ("waiting", "failed") or owed.id not in told
+    ]
     if line.incident.held_by:
         said.append(ContactState(tone="info", text=f"Nobody is contacted: held by {line.incident.held_by}"))
     return tuple(said)
@@ -177,9 +182,7 @@ def _owed(owed: OutboxLine, inventory: Inventory, now: datetime, page: str) -> C
     whom = f" to {partner.name}" if partner else ""
     if owed.state == "failed":
         return ContactState(tone="bad", text=f"{name}{whom} failed: {owed.reason}", path=page + "#contacts")
-    return ContactState(
-        tone="warn", text=f"{name}{whom} waits: {owed.waits_because(now)}", path="/noc/outbox"
-    )
+    return ContactState(tone="warn", text=f"{name}{whom} waits: {owed.why_waiting(now)}", path="/noc/outbox")
 
 
 def _counters(rows: list[BoardRow], lines: BoardLines) -> tuple[Counter, ...]:

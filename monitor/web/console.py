@@ -56,7 +56,7 @@ async def _cautions(parts: Parts) -> tuple[Caution, ...]:
         said.append(Caution(tone="warn", title="Configuration not reloaded", text=text))
     overdue = int(sample("tocsin_checks_overdue") or 0)
     if overdue:
-        text = f"{overdue} checks have not looked for more than two intervals: what they said is unknown now."
+        text = f"{overdue} not looked at for more than two intervals: what they said is unknown now."
         said.append(
             Caution(tone="warn", title="Checks are overdue", text=text, path="/noc/checks?overdue=true")
         )

@@ -8,8 +8,10 @@ annotation. A mistake in the request is a 422 with every fault and its place, an
 """
 
 import inspect
+import json
+import re
 import typing
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -111,18 +113,20 @@ class Api:
         for op in self.ops:
             operation = _described(op, refs, definitions, scopes(op.method, op.path))
             paths.setdefault(op.path, {})[op.method.lower()] = operation
-        return {
-            "openapi": "3.1.0",
-            "info": {"title": self.title, "version": self.version, "license": {"name": "Apache-2.0"}},
-            "paths": paths,
-            "components": {
-                "schemas": definitions,
-                "securitySchemes": {
-                    "bearer": {"type": "http", "scheme": "bearer"},
-                    "basic": {"type": "http", "scheme": "basic", "description": "the token as password"},
+        return _renamed(
+            {
+                "openapi": "3.1.0",
+                "info": {"title": self.title, "version": self.version, "license": {"name": "Apache-2.0"}},
+                "paths": paths,
+                "components": {
+                    "schemas": _used(definitions, paths),
+                    "securitySchemes": {
+                        "bearer": {"type": "http", "scheme": "bearer"},
+                        "basic": {"type": "http", "scheme": "basic", "description": "the token as password"},
+                    },
                 },
-            },
-        }
+            }
+        )
 
     def _schemas(self) -> tuple[dict[Any, dict[str, Any]], dict[str, Any]]:
         models = {Problem} | {m for op in self.ops for m in (op.params, op.body) if m is not None}
@@ -143,6 +147,33 @@ class Api:
 
 def _is_response(result: Any) -> bool:
     return isinstance(result, type) and issubclass(result, web.StreamResponse)
+
+
+def _references(node: object) -> Iterator[str]:
+    if isinstance(node, dict):
+        if "$ref" in node:
+            yield node["$ref"].rsplit("/", 1)[-1]
+        for each in node.values():
+            yield from _references(each)
+    elif isinstance(node, list):
+        for each in node:
+            yield from _references(each)
+
+
+def _used(definitions: dict[str, Any], paths: dict[str, Any]) -> dict[str, Any]:
+    """Return the definitions that an operation leads to; parameters are spelt out where they stand."""
+    found: set[str] = set()
+    waiting = set(_references(paths))
+    while waiting:
+        found |= waiting
+        waiting = {name for each in waiting for name in _references(definitions[each])} - found
+    return {name: definitions[name] for name in sorted(found)}
+
+
+def _renamed(document: dict[str, Any]) -> dict[str, Any]:
+    """Give pydantic's ``Listing_Incident_`` the name people would: ``IncidentList``."""
+    renamed: dict[str, Any] = json.loads(re.sub(r"\bListing_(\w+?)_\b", r"\1List", json.dumps(document)))
+    return renamed
 
 
 def _params(model: type[pydantic.BaseModel], request: web.Request) -> pydantic.BaseModel:

@@ -45,14 +45,24 @@ class World:
 
     async def user(self, name, role=Role.NOC):
         return await self.store.write(
-            people.create_user, id=f"u-{name}", name=name, password_hash=QUICK.hash(PASSWORD), role=role, now=self.now
+            people.create_user,
+            id=f"u-{name}",
+            name=name,
+            password_hash=QUICK.hash(PASSWORD),
+            role=role,
+            now=self.now,
         )
 
     async def token(self, *scopes, secret=None):
         secret = secret or "tcs_" + "-".join(scopes or ("none",))
         self.ids += 1
         await self.store.write(
-            people.create_token, id=f"tok-{self.ids}", name=f"t{self.ids}", secret=secret, scopes=scopes, now=self.now
+            people.create_token,
+            id=f"tok-{self.ids}",
+            name=f"t{self.ids}",
+            secret=secret,
+            scopes=scopes,
+            now=self.now,
         )
         return {"Authorization": f"Bearer {secret}"}
 

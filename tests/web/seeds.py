@@ -1,8 +1,10 @@
 """A small world for the console's tests: a fleet, rows in the record, and a pipeline that only does what it is told."""
 
+# ruff: noqa: A002 - "id" is the field's own word
+
 import json
-from datetime import UTC, datetime, timedelta
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from monitor.domain.announcements import GlobalProblem, Maintenance
@@ -26,30 +28,64 @@ NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 
 
 def an_inventory() -> Inventory:
-    anna = Contact(id="aurora-1", name="Anna Rossi", phone="+390612345678", email="anna@aurora.example", languages=("it", "en"), role="administrative")
+    anna = Contact(
+        id="aurora-1",
+        name="Anna Rossi",
+        phone="+390612345678",
+        email="anna@aurora.example",
+        languages=("it", "en"),
+        role="administrative",
+    )
     partners = (
-        Partner(id="aurora", name="Aurora Telecom", policy="wildix", tier="gold", country="IT", language="it", contacts=(anna,)),
-        Partner(id="birch", name="Birch Voice", policy="wildix", tier="platinum", country="US", language="en"),
-        Partner(id="dune", name="Düne Kommunikationsgesellschaft für Nachrichtentechnik mbH", policy="wildix", tier="bronze", country="DE", language="de", assigned_to="aurora"),
+        Partner(
+            id="aurora",
+            name="Aurora Telecom",
+            policy="wildix",
+            tier="gold",
+            country="IT",
+            language="it",
+            contacts=(anna,),
+        ),
+        Partner(
+            id="birch", name="Birch Voice", policy="wildix", tier="platinum", country="US", language="en"
+        ),
+        Partner(
+            id="dune",
+            name="Düne Kommunikationsgesellschaft für Nachrichtentechnik mbH",
+            policy="wildix",
+            tier="bronze",
+            country="DE",
+            language="de",
+            assigned_to="aurora",
+        ),
     )
     systems = (
         System(serial="PBX-1001", partner="aurora", name="Ospedale San Carlo", host="pbx1.example", country="IT", carrier="alfa", cloud="eu-1", version="5.02", component="cloud-eu"),
         System(serial="PBX-2001", partner="birch", name="Northwind Freight", host="pbx2.example", country="US", carrier="beta", cloud="us-1", version="5.02"),
         System(serial="PBX-4001", partner="dune", name="Hotel zum Goldenen Löwen", country="DE", version="4.9"),
     )  # fmt: skip
-    components = (Component(id="cloud-eu", name="Cloud platform", group="Cloud", region="EU"), Component(id="portal", name="Partner portal"))
+    components = (
+        Component(id="cloud-eu", name="Cloud platform", group="Cloud", region="EU"),
+        Component(id="portal", name="Partner portal"),
+    )
     mira = Engineer(id="mira", name="Mira Novak", phone="+420601000001")
     return Inventory(
         partners={p.id: p for p in partners},
         systems={s.serial: s for s in systems},
         components={c.id: c for c in components},
-        on_call=OnCall(engineers={"mira": mira}, shifts=(Shift(engineer="mira", start=NOW - timedelta(days=1), end=NOW + timedelta(days=6)),)),
+        on_call=OnCall(
+            engineers={"mira": mira},
+            shifts=(Shift(engineer="mira", start=NOW - timedelta(days=1), end=NOW + timedelta(days=6)),),
+        ),
     )
 
 
 def a_policy() -> Policy:
     day = ((9 * 3600, 18 * 3600),)
-    classes = (ServiceClass(name="critical", urgency=1, clause="2.1", analyse_now=True), ServiceClass(name="standard", urgency=2))
+    classes = (
+        ServiceClass(name="critical", urgency=1, clause="2.1", analyse_now=True),
+        ServiceClass(name="standard", urgency=2),
+    )
     return Policy(
         name="wildix",
         title="Wildix SLA",
@@ -87,7 +123,9 @@ def an_incident(connection, id="inc-1", **changes):
         "opened_at": NOW - timedelta(minutes=4), "since": NOW - timedelta(minutes=6), "respond_by": NOW + timedelta(minutes=26),
     } | changes  # fmt: skip
     connection.execute(t.incidents.insert().values(row))
-    connection.execute(t.events.insert().values(incident=id, at=row["opened_at"], kind="incident.opened", text="", data="{}"))
+    connection.execute(
+        t.events.insert().values(incident=id, at=row["opened_at"], kind="incident.opened", text="", data="{}")
+    )
     return id
 
 
@@ -98,7 +136,13 @@ def a_finding(connection, incident, id="fin-1", **changes):
 
 
 def a_clock(connection, incident, **changes):
-    row = {"incident": incident, "name": "response", "class": "critical", "started_at": NOW - timedelta(minutes=4), "due": NOW + timedelta(minutes=26)} | changes
+    row = {
+        "incident": incident,
+        "name": "response",
+        "class": "critical",
+        "started_at": NOW - timedelta(minutes=4),
+        "due": NOW + timedelta(minutes=26),
+    } | changes
     connection.execute(t.clocks.insert().values(row))
 
 
@@ -120,7 +164,11 @@ def a_ticket(connection, incident, id="tic-1", **changes):
     row = {"id": id, "incident": incident, "partner": "aurora", "driver": "builtin", "reference": "T-1042", "url": "https://tickets.example/T-1042", "status": "open",
            "subject": "[Critical] Chiamate interrotte su PBX-1001", "body": "Buongiorno,\nle chiamate cadono.", "language": "it", "created_at": NOW - timedelta(minutes=4)} | changes  # fmt: skip
     connection.execute(t.tickets.insert().values(row))
-    connection.execute(t.ticket_notes.insert().values(ticket=id, at=NOW, author="Anna Rossi", text="Confermo, vediamo lo stesso."))
+    connection.execute(
+        t.ticket_notes.insert().values(
+            ticket=id, at=NOW, author="Anna Rossi", text="Confermo, vediamo lo stesso."
+        )
+    )
 
 
 def a_crash(connection, id="cra-1", **changes):
@@ -137,7 +185,13 @@ def a_maintenance(connection, id="mnt-1", **changes):
 
 
 def a_check_state(connection, check="pbx-1001-sip", **changes):
-    row = {"check": check, "verdict": "down", "detail": "408 Request Timeout", "since": NOW - timedelta(minutes=6), "looked_at": NOW - timedelta(seconds=30)} | changes
+    row = {
+        "check": check,
+        "verdict": "down",
+        "detail": "408 Request Timeout",
+        "since": NOW - timedelta(minutes=6),
+        "looked_at": NOW - timedelta(seconds=30),
+    } | changes
     connection.execute(t.check_states.insert().values(row))
 
 
@@ -151,11 +205,17 @@ class ACheck:
 
 
 def _move(connection, incident, move, actor, at):
-    status = connection.scalar(t.incidents.select().with_only_columns(t.incidents.c.status).where(t.incidents.c.id == incident))
+    status = connection.scalar(
+        t.incidents.select().with_only_columns(t.incidents.c.status).where(t.incidents.c.id == incident)
+    )
     if status is None:
         raise NotFoundError("There is no such incident.")
     to = after(Status(status), move)
-    connection.execute(t.incidents.update().where(t.incidents.c.id == incident).values(status=str(to), acknowledged_by=actor, acknowledged_at=at))
+    connection.execute(
+        t.incidents.update()
+        .where(t.incidents.c.id == incident)
+        .values(status=str(to), acknowledged_by=actor, acknowledged_at=at)
+    )
 
 
 @dataclass
@@ -189,7 +249,9 @@ class APipeline:
     async def plan_maintenance(self, maintenance: Maintenance, *, actor):
         self.told.append(("plan", maintenance, actor))
         m = maintenance
-        await self.store.write(a_maintenance, m.id, title=m.title, starts_at=m.starts_at, ends_at=m.ends_at, zone=m.zone)
+        await self.store.write(
+            a_maintenance, m.id, title=m.title, starts_at=m.starts_at, ends_at=m.ends_at, zone=m.zone
+        )
         return m.id
 
     async def cancel_maintenance(self, id, *, actor):
@@ -202,5 +264,3 @@ class APipeline:
         self.told.append(("retry", outbox_id, actor))
         if outbox_id == "out-done":
             raise ConflictError("it is done already")
-
-
