@@ -20,7 +20,7 @@ from checks.base import Check
 from monitor import pace
 from monitor.domain.findings import Observation, Verdict
 from monitor.metrics import Metrics
-from monitor.scheduler import Job, Scheduler
+from monitor.scheduler import TICK, Job, Scheduler
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 UP = Observation(check="x", at=NOW, verdict=Verdict.UP)
@@ -43,7 +43,7 @@ def scheduled(jobs: int, every: float) -> Callable[[float], Awaitable[list[float
 
         async def on_look(job: Job, seen: Observation) -> None:
             slot = slots[job.name]
-            late.append(loop.time() - slot.due)  # type: ignore[attr-defined] # the slot is the scheduler's own
+            late.append(max(0.0, loop.time() - slot.due))  # type: ignore[attr-defined] # the slot is the scheduler's own
 
         loop = asyncio.get_running_loop()
         scheduler = Scheduler(clock=lambda: NOW, on_look=on_look, metrics=Metrics(version="bench"))
@@ -69,7 +69,7 @@ def bare(jobs: int, every: float) -> Callable[[float], Awaitable[list[float]]]:
     async def look(check: Check, due: float, late: list[float]) -> None:
         async with asyncio.timeout(10):
             await check.observe(NOW)
-        late.append(asyncio.get_running_loop().time() - due)
+        late.append(max(0.0, asyncio.get_running_loop().time() - due))
 
     async def go(seconds: float) -> list[float]:
         loop, late = asyncio.get_running_loop(), list[float]()
@@ -78,7 +78,10 @@ def bare(jobs: int, every: float) -> Callable[[float], Awaitable[list[float]]]:
         heapq.heapify(heap)
         while loop.time() < began + seconds:
             await asyncio.sleep(max(0, heap[0][0] - loop.time()))
-            while heap[0][0] <= loop.time():
+            horizon = (
+                loop.time() + TICK
+            )  # as the scheduler does; without it a loop that wakes early would spin
+            while heap[0][0] <= horizon:
                 due, n = heap[0]
                 heapq.heapreplace(heap, (due + every, n))
                 task = asyncio.create_task(look(check, due, late))
