@@ -12,11 +12,12 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import yaml
 from jinja2 import StrictUndefined, Template, TemplateSyntaxError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from monitor.errors import ConfigError
+from monitor.settings import yaml12
+from monitor.settings.nodes import Document
 
 FALLBACK = "en"
 """The language for whoever speaks none of ours."""
@@ -75,8 +76,8 @@ def load_texts(folder: Path | None) -> Library:
     """Read the shipped texts, with what ``folder`` holds in place of them; ConfigError lists what is wrong."""
     problems: list[str] = []
     library: dict[str, Texts] = {}
-    for language, (data, place) in sorted(_sources(folder).items()):
-        wrong = [f"{place}: {problem}" for problem in _problems(data)]
+    for language, (data, document) in sorted(_sources(folder).items()):
+        wrong = [f"{document.place((key,))}: {said}" for key, said in _problems(data)]
         problems += wrong
         if not wrong:
             library[language] = _texts(language, data)
@@ -85,26 +86,24 @@ def load_texts(folder: Path | None) -> Library:
     return library
 
 
-def _sources(folder: Path | None) -> dict[str, tuple[dict[str, Any], str]]:
+def _sources(folder: Path | None) -> dict[str, tuple[dict[str, Any], Document]]:
     """Return every language's data and the file to blame for it."""
-    sources: dict[str, tuple[dict[str, Any], str]] = {}
+    sources: dict[str, tuple[dict[str, Any], Document]] = {}
     for file in files("alerts").joinpath("templates").iterdir():
         if file.name.endswith(".yaml"):
-            sources[file.name.removesuffix(".yaml")] = (_read(file.read_text("utf-8"), file.name), file.name)
+            document = yaml12.load(file.read_text("utf-8"), file.name)
+            sources[file.name.removesuffix(".yaml")] = (_mapping(document), document)
     for path in sorted(folder.glob("*.yaml")) if folder else ():
-        shipped_data = sources.get(path.stem, ({}, ""))[0]
-        theirs = _read(path.read_text("utf-8"), str(path))
-        sources[path.stem] = (_merged(shipped_data, theirs), str(path))
+        document = yaml12.load_file(path)
+        ours = sources[path.stem][0] if path.stem in sources else {}
+        sources[path.stem] = (_merged(ours, _mapping(document)), document)
     return sources
 
 
-def _read(text: str, place: str) -> dict[str, Any]:
-    try:
-        data = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ConfigError([f"{place}: {error}"]) from error
+def _mapping(document: Document) -> dict[str, Any]:
+    data = document.data
     if not isinstance(data, dict):
-        raise ConfigError([f"{place}: must be a mapping of names to texts"])
+        raise ConfigError([f"{document.place()}: must be a mapping of names to texts"])
     return data
 
 
@@ -116,21 +115,23 @@ def _merged(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> dict[str, Any
     return merged
 
 
-def _problems(data: Mapping[str, Any]) -> Iterator[str]:
-    """Say everything that is wrong with a language's data."""
+def _problems(data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Say everything that is wrong with a language's data, each with the key it is about."""
     known = {"tag", "months", *TEMPLATES, *TABLES}
-    yield from (f"unknown key {key!r}" for key in data if key not in known)
-    yield from (f"{key!r} is missing" for key in sorted(known - set(data)))
-    yield from (
-        f"{key!r} must be text" for key in ("tag", *TEMPLATES) if not isinstance(data.get(key, ""), str)
-    )
-    yield from (f"{key!r} must map names to texts" for key in TABLES if not _is_table(data.get(key, {})))
+    yield from ((key, f"unknown key {key!r}") for key in data if key not in known)
+    yield from ((key, f"{key!r} is missing") for key in sorted(known - set(data)))
+    for key in ("tag", *TEMPLATES):
+        if not isinstance(data.get(key, ""), str):
+            yield key, f"{key!r} must be text"
+    for key in TABLES:
+        if not _is_table(data.get(key, {})):
+            yield key, f"{key!r} must map names to texts"
     months = data.get("months", [""] * _MONTHS)
     if not isinstance(months, list) or len(months) != _MONTHS:
-        yield "'months' must list twelve names"
+        yield "months", "'months' must list twelve names"
     phrases = data.get("phrases", {})
     if isinstance(phrases, dict):
-        yield from (f"'phrases.{name}' is missing" for name in sorted(PHRASES - set(phrases)))
+        yield from (("phrases", f"'phrases.{name}' is missing") for name in sorted(PHRASES - set(phrases)))
     yield from _date_problems(data)
     for key in TEMPLATES:
         yield from _template_problems(key, data.get(key))
@@ -140,7 +141,7 @@ def _is_table(value: object) -> bool:
     return isinstance(value, dict) and all(isinstance(part, str) for pair in value.items() for part in pair)
 
 
-def _template_problems(key: str, source: object) -> Iterator[str]:
+def _template_problems(key: str, source: object) -> Iterator[tuple[str, str]]:
     """Fill a template in once with everything known and once with nothing, so that both branches are seen."""
     names = [name for name in FACTS.split() if name != "until" or key == "resolved"]
     try:
@@ -148,18 +149,18 @@ def _template_problems(key: str, source: object) -> Iterator[str]:
         for filling in ("x", ""):
             template.render(dict.fromkeys(names, filling))
     except TemplateSyntaxError as error:
-        yield f"{key!r} is not a template: {error}"
+        yield key, f"{key!r} is not a template: {error}"
     except Exception as error:  # noqa: BLE001 - a template may do anything wrong that Python can
-        yield f"{key!r} cannot be filled in: {error}"
+        yield key, f"{key!r} cannot be filled in: {error}"
 
 
-def _date_problems(data: Mapping[str, Any]) -> Iterator[str]:
+def _date_problems(data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     words = data.get("words")
     pattern = words.get("on_date") if isinstance(words, dict) else None
     try:
         str(pattern).format_map({"time": "14:05", "day": "1", "month": "May"})
     except (KeyError, ValueError, IndexError, AttributeError):
-        yield "'words.on_date' may name {time}, {day} and {month} only"
+        yield "words", "'words.on_date' may name {time}, {day} and {month} only"
 
 
 def _texts(language: str, data: Mapping[str, Any]) -> Texts:

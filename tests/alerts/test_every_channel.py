@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from importlib.metadata import EntryPoint
 from itertools import count
+from pathlib import Path
 
 import pytest
 
@@ -155,6 +156,12 @@ def test_every_module_that_is_no_support_is_a_driver_in_a_table() -> None:
     assert {driver.__module__.removeprefix("alerts.") for driver in drivers} == modules
     for name in SUPPORT:
         assert importlib.import_module(f"alerts.{name}").__doc__
+
+
+def test_every_driver_has_its_page() -> None:
+    pages = {page.stem for page in (Path(__file__).parents[2] / "docs" / "channels").glob("*.md")}
+    drivers = {*registry.TICKET_DRIVERS, *registry.PHONE_DRIVERS, *registry.MAIL_DRIVERS}
+    assert pages == drivers | {"index", "texts"}
 
 
 async def test_a_ticket_is_opened_found_commented_resolved_and_then_left_alone(tickets: TicketDriver) -> None:

@@ -206,9 +206,11 @@ def test_an_operator_may_add_a_language(tmp_path: Path) -> None:
         ("call: '{{ partnr }}'", "'partnr' is undefined"),
         ("call: 7", "'call' must be text"),
         ("months: [a, b]", "twelve names"),
-        ("keys: {1: one}", "'keys' must map names to texts"),
+        ("keys: {1: 1}", "'keys' must map names to texts"),
         ("- a list", "must be a mapping"),
         ("a: [", "en.yaml"),
+        ("call: a\ncall: b", "call"),
+        ("tag: en-GB\nmonths: [a]", "en.yaml:2:"),
         ("words: {on_date: '{hour} o clock'}", "'words.on_date'"),
     ],
 )
