@@ -6,16 +6,15 @@ from datetime import datetime
 from pathlib import Path
 
 from checks.base import CheckType, LastPing, Target, Tools
+from monitor.domain.findings import Symptom
 from monitor.domain.inventory import Inventory
 from monitor.domain.policy import Policy
 from monitor.errors import ConfigError
+from monitor.pace import retry_after
 from monitor.scheduler import Job
 from monitor.settings import CheckSettings, Settings, load, shipped
 from monitor.settings.policies import check_partners, load_policies
 from monitor.world import InForce, Watched
-
-RETRY_SHARE = 4  # after a first failing look the next one comes after a quarter of the interval
-SHORTEST_RETRY = 1.0
 
 
 async def _never_pinged(_uuid: str) -> LastPing:
@@ -135,14 +134,14 @@ def jobs(settings: Settings, types: Mapping[str, CheckType], tools: Tools) -> li
 
 
 def _job(check: CheckSettings, kind: CheckType, tools: Tools) -> Job:
-    retry = min(check.every, max(SHORTEST_RETRY, check.every / RETRY_SHARE))
     return Job(
         name=check.name,
         check=kind.build(target(check), check.options, tools),
         every=check.every,
         timeout=check.timeout,
-        retry_every=retry,
+        retry_every=retry_after(check.every),
         type=check.type,
+        symptom=check.symptom or Symptom.UNREACHABLE,
     )
 
 

@@ -7,6 +7,7 @@ happens; every background job hangs from one task group, and one that ends unexp
 import asyncio
 import contextlib
 import os
+import resource
 import signal
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
@@ -466,6 +467,9 @@ async def serve(
 
         loop.add_signal_handler(signal.SIGHUP, hang_up)
         group.create_task(run_jobs(service), name="jobs")
+        if given.settings.service.public_url is None:
+            service.pages.site = replace(service.pages.site, url=f"http://{host}:{bound}")
+            await service.pages.refresh()
         log.info("service.listening", host=host, port=bound)
         if ready:
             await ready(service, bound)
@@ -486,5 +490,13 @@ def run(main: Callable[[], Awaitable[None]]) -> None:
             loop.add_signal_handler(number, task.cancel)
         await main()
 
+    _raise_file_limit()
     with contextlib.suppress(asyncio.CancelledError):
         uvloop.run(until_told_to_stop())
+
+
+def _raise_file_limit() -> None:
+    """Take as many open files as we may have: a mass outage keeps thousands of looks in flight."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
