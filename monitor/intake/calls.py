@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlencode
 
+import structlog
 from aiohttp import web
 
 from alerts import twiml
@@ -21,7 +22,9 @@ from alerts.base import CallEvent, CallEventSink, CallScript, CallState
 from alerts.cleaning import clean
 from alerts.script import phrase
 from alerts.twilio import KEY_SEQUENCE, call_state, sequence
-from monitor.errors import ConflictError, NotFoundError, StorageError
+from monitor.errors import ConflictError, NotFoundError
+
+log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
 Say = Callable[[str], Awaitable[CallScript | None]]
 """An attempt's script; None when its incident is over; NotFoundError when there is no such attempt."""
@@ -99,8 +102,8 @@ class _Calls:
                 script = await self._say(turn.attempt)
         except NotFoundError as error:
             raise web.HTTPNotFound(text="there is no such call attempt") from error
-        except (TimeoutError, StorageError):
-            return self._come_back(turn, "say")
+        except Exception as error:  # noqa: BLE001 - somebody is on the line: whatever is wrong, they are told
+            return self._come_back(turn, "say", error)
         if script is None:
             return self._close(turn.language, "settled")
         return self._read(turn, script)
@@ -113,8 +116,8 @@ class _Calls:
                 return await self._keyed(turn)
         except NotFoundError as error:
             raise web.HTTPNotFound(text="there is no such call attempt") from error
-        except (TimeoutError, StorageError):
-            return self._come_back(turn, "key")
+        except Exception as error:  # noqa: BLE001 - a pressed key must not be lost, whatever is wrong
+            return self._come_back(turn, "key", error)
 
     async def status(self, request: web.Request) -> web.Response:
         """Record what becomes of the call."""
@@ -126,10 +129,11 @@ class _Calls:
                     await self._on_event(event)
             except NotFoundError as error:
                 raise web.HTTPNotFound(text="there is no such call attempt") from error
-            except (TimeoutError, StorageError) as error:
-                raise web.HTTPServiceUnavailable(text="the record is slow, come back") from error
             except ConflictError:
                 pass  # What is told comes too late to matter; telling it again would not help.
+            except Exception as error:
+                log.exception("call.unrecorded", attempt=turn.attempt, action="status")
+                raise web.HTTPServiceUnavailable(text="the record is slow, come back") from error
         # An empty 200 is logged as an error by the provider; 204 is not.
         return web.Response(status=204)
 
@@ -190,8 +194,9 @@ class _Calls:
     def _close(self, language: str, words: str) -> web.Response:
         return _xml(twiml.close(language, words, voices=self._voices))
 
-    def _come_back(self, turn: _Turn, action: str) -> web.Response:
+    def _come_back(self, turn: _Turn, action: str, error: Exception) -> web.Response:
         """Have the provider ask again in some seconds, with the key that was pressed."""
+        log.error("call.unrecorded", attempt=turn.attempt, action=action, exc_info=error)
         if turn.returns >= MOST_RETURNS:
             return self._close(turn.language, "not_recorded")
         again = turn.address(action, returns=turn.returns + 1, digit=turn.digit)

@@ -127,7 +127,7 @@ async def test_when_somebody_else_was_faster_the_second_hears_that_it_is_settled
 
 
 async def test_a_key_pressed_while_the_record_is_stuck_is_kept_until_it_can_be_recorded(line: Line) -> None:
-    failures = iter([StorageError("busy"), StorageError("busy")])
+    failures = iter([StorageError("busy"), RuntimeError("something nobody thought of")])
 
     def stuck(event) -> None:
         if event.digit and (error := next(failures, None)):
