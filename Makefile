@@ -12,15 +12,13 @@ PYTEST ?= -n auto -q
 $(VENV)/runtime: requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install --require-hashes --only-binary :all: -r requirements.lock
-	$(PIP) install --no-deps hatchling editables pathspec pluggy packaging trove-classifiers
-	$(PIP) install --no-deps --no-build-isolation -e .
+	$(PIP) install --no-deps -e .
 	touch $@
 
 $(VENV)/tools: requirements-dev.lock pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(PIP) install --require-hashes --only-binary :all: -r requirements-dev.lock
-	$(PIP) install --no-deps editables
-	$(PIP) install --no-deps --no-build-isolation -e .
+	$(PIP) install --no-deps -e .
 	touch $@ $(VENV)/runtime
 
 demo: $(VENV)/runtime
