@@ -192,7 +192,8 @@ def _scrubbed_frame(frame: Frame) -> Frame:
         return frame
     file = scrubbing.mask_text(frame.file.partition("?")[0]) if frame.file else frame.file
     function = scrubbing.mask_text(frame.function) if frame.function else frame.function
-    return replace(frame, file=file, function=function)
+    same = file == frame.file and function == frame.function
+    return frame if same else replace(frame, file=file, function=function)
 
 
 def storm(

@@ -28,7 +28,8 @@ _ADDRESS = re.compile(r"0x[0-9a-fA-F]{1,16}\s{1,4}(?:in\s)?")
 
 def clean(text: str, longest: int) -> str:
     """Return a text without what breaks databases, terminals and pages, at most so long."""
-    return _UNSAFE.sub("", text[: 2 * longest])[:longest]
+    text = text[: 2 * longest]
+    return (text if text.isascii() and text.isprintable() else _UNSAFE.sub("", text))[:longest]
 
 
 def text_of(value: object, longest: int = WORD) -> str | None:

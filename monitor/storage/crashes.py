@@ -9,7 +9,7 @@ by when they came (``received_at``); when a program says it crashed (``at``) may
 
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
@@ -86,12 +86,16 @@ def insert_crashes(c: sa.Connection, rows: Sequence[NewCrash]) -> list[Accepted]
     """
     if not rows:
         return []
-    make = postgresql.insert if c.dialect.name == "postgresql" else sqlite.insert
-    statement = make(t.crashes).on_conflict_do_nothing(index_elements=["token", "key"])
-    done = c.execute(statement.returning(t.crashes.c.id), [_columns(row) for row in rows])
-    inserted = set(done.scalars())
+    columns = [_columns(row) for row in rows]
+    inserted = set(c.execute(_INSERT[c.dialect.name], columns if len(columns) > 1 else columns[0]).scalars())
     earlier = _earlier(c, [row for row in rows if row.report.id not in inserted])
     return [_accepted(row, inserted, earlier) for row in rows]
+
+
+_INSERT = {  # made once: making it takes longer than running it
+    name: make(t.crashes).on_conflict_do_nothing(index_elements=["token", "key"]).returning(t.crashes.c.id)
+    for name, make in (("postgresql", postgresql.insert), ("sqlite", sqlite.insert))
+}
 
 
 def _columns(row: NewCrash) -> dict[str, Any]:
@@ -263,31 +267,29 @@ def _stored(row: sa.Row[Any]) -> StoredCrash:
 
 
 _IN_COLUMNS = ("id", "key", "source", "at", "message", "process", "version")
+_IN_PAYLOAD = tuple(each.name for each in fields(CrashReport) if each.name not in (*_IN_COLUMNS, "frames"))
 
 
 def _packed(report: CrashReport, *, whole: bool) -> bytes:
     """Return the report without what has its own column, and its body's digest."""
     if not whole:
         return _deflated({"digest": report.digest})
-    fields = {name: value for name, value in asdict(report).items() if name not in _IN_COLUMNS and value}
-    fields["frames"] = [
-        {name: value for name, value in asdict(frame).items() if value is not None} for frame in report.frames
-    ]
-    return _deflated(fields)
+    said = {name: value for name in _IN_PAYLOAD if (value := getattr(report, name))}
+    return _deflated({**said, "frames": report.frames})  # orjson writes dataclasses by itself
 
 
 def _report(row: sa.Row[Any]) -> CrashReport | None:
-    fields = _unpacked(row.payload)
-    if row.folded or "frames" not in fields:
+    said = _unpacked(row.payload)
+    if row.folded or "frames" not in said:
         return None
-    frames = tuple(Frame(**frame) for frame in fields.pop("frames"))
-    fingerprint = tuple(fields.pop("fingerprint", ()))
+    frames = tuple(Frame(**frame) for frame in said.pop("frames"))
+    fingerprint = tuple(said.pop("fingerprint", ()))
     columns = {name: row._mapping[name] for name in _IN_COLUMNS}  # noqa: SLF001 - the documented way by name
-    return CrashReport(**columns, **fields, frames=frames, fingerprint=fingerprint)
+    return CrashReport(**columns, **said, frames=frames, fingerprint=fingerprint)
 
 
-def _deflated(fields: Mapping[str, object]) -> bytes:
-    return zlib.compress(orjson.dumps(fields, option=orjson.OPT_NON_STR_KEYS), _LEVEL)
+def _deflated(said: Mapping[str, object]) -> bytes:
+    return zlib.compress(orjson.dumps(said), _LEVEL)
 
 
 def _unpacked(payload: bytes | None) -> dict[str, Any]:
