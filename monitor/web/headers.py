@@ -20,14 +20,13 @@ EVERYWHERE = {
     "X-Frame-Options": "DENY",
 }
 PRIVATE = ("/noc", "/api/v1", "/portal")
-STATIC = "/noc/static/"
 
 
 async def protect(request: web.Request, response: web.StreamResponse) -> None:
     """Add what is missing; nothing private is stored by anybody on the way."""
     for name, value in EVERYWHERE.items():
         response.headers.setdefault(name, value)
-    if request.path.startswith(PRIVATE) and not request.path.startswith(STATIC):
+    if request.path.startswith(PRIVATE):
         response.headers.setdefault("Cache-Control", "no-store")
         response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
     if request.secure:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 
 import argon2
 import pytest
@@ -19,6 +20,7 @@ from monitor.web.live import Pace
 from monitor.web.setup import setup
 from tests.web.seeds import NOW, ACheck, APipeline, a_policy, an_inventory
 
+STATUSPAGE = Path(__file__).parents[2] / "statuspage" / "static"  # the shared design system
 QUICK = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 PASSWORD = "correct horse battery"
 
@@ -125,5 +127,6 @@ async def world(tmp_path):
             passwords=Passwords(QUICK),
             live_pace=Pace(heartbeat=0.2, recheck=0.3, gather=0.01, slow=1.0, clients=3),
         )
+        app.router.add_static("/static", STATUSPAGE)
         async with client:
             yield made

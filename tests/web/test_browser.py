@@ -1,0 +1,87 @@
+"""The board in a real browser: it is swapped when something changes, the keys work, and hostile text stays text."""
+
+import asyncio
+
+import pytest
+
+from tests.requirements import require
+from tests.web.conftest import PASSWORD
+from tests.web.seeds import an_incident
+from tests.web.test_hostile import CORPUS, poisoned
+
+ARGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]  # fmt: skip
+
+
+@pytest.fixture
+async def browser_page(world):
+    chromium = require("chromium", "the console is tried in a real browser")
+    require("python:playwright", "it drives the browser")
+    from playwright.async_api import async_playwright
+
+    await world.user("nora")
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=chromium, args=ARGS)
+        page = await browser.new_page()
+        page.trouble = []
+        page.on("console", lambda said: page.trouble.append(said.text) if said.type == "error" else None)
+        page.on("pageerror", lambda error: page.trouble.append(str(error)))
+        page.on("dialog", lambda dialog: page.trouble.append("a dialog opened"))
+        await page.goto(str(world.client.make_url("/noc/incidents")))
+        await page.fill("#user", "nora")
+        await page.fill("#password", PASSWORD)
+        await page.click("main button")
+        await page.wait_for_url("**/noc/incidents")
+        yield page
+        await browser.close()
+
+
+async def test_the_board_swaps_itself_and_is_worked_by_keys(world, browser_page):
+    page = browser_page
+    await page.goto(str(world.client.make_url("/noc/")))
+    await page.wait_for_function("document.getElementById('live-state').textContent === 'Live'")
+    assert await page.locator("h1").inner_text() == "Nothing is open"
+    await world.seed(an_incident)
+    await world.seed(an_incident, "inc-2", title="A second one")
+    world.bell.ring("incident", "inc-1")
+    await page.wait_for_selector("tr[data-id=inc-1]")
+    assert await page.title() == "(2) Board · Tocsin"
+    await page.keyboard.press("j")
+    await page.keyboard.press("j")
+    chosen = await page.locator("tr.is-chosen").get_attribute("data-id")
+    await page.keyboard.press("a")
+    await page.wait_for_selector(".notice.is-ok")
+    assert world.pipeline.told == [("acknowledge", chosen, "nora", "")]
+    await page.keyboard.press("j")
+    await page.keyboard.press("Enter")
+    await page.wait_for_url("**/noc/incidents/inc-*")
+    assert page.trouble == []
+
+
+async def test_hostile_text_runs_nothing_in_a_browser(world, browser_page):
+    await world.seed(poisoned, " ".join(CORPUS))
+    for path in (
+        "/noc/",
+        "/noc/incidents/inc-1",
+        "/noc/incidents/glo-1",
+        "/noc/crashes",
+        "/noc/tickets/tic-1",
+    ):
+        await browser_page.goto(str(world.client.make_url(path)))
+        await asyncio.sleep(0.1)
+    assert browser_page.trouble == []
+
+
+@pytest.mark.parametrize("width", [360, 1440])
+async def test_no_page_is_wider_than_the_screen(world, browser_page, width):
+    await world.seed(poisoned, "Donaudampfschifffahrtsgesellschaftskapitän" * 5)
+    await browser_page.set_viewport_size({"width": width, "height": 900})
+    for path in ("/noc/", "/noc/incidents", "/noc/incidents/inc-1", "/noc/incidents/glo-1", "/noc/checks", "/noc/outbox", "/noc/tickets", "/noc/tickets/tic-1", "/noc/crashes", "/noc/maintenance", "/noc/maintenance/new", "/noc/global/new", "/noc/systems", "/noc/systems/PBX-1001", "/noc/oncall", "/api/docs"):  # fmt: skip
+        await browser_page.goto(str(world.client.make_url(path)))
+        assert await browser_page.evaluate("document.documentElement.scrollWidth") <= width, path
+
+
+async def test_the_board_works_without_javascript(world, browser_page):
+    await world.seed(an_incident)
+    html = await (await browser_page.request.get(str(world.client.make_url("/noc/")))).text()
+    assert '<noscript><meta http-equiv="refresh" content="30"></noscript>' in html
+    assert 'data-id="inc-1"' in html
