@@ -5,13 +5,14 @@ date's windows are turned into UTC instants **by the wall clock of that date**, 
 clock change is as long as it really is:
 
 * a wall time that does not exist (the hour that is skipped) is the moment of the change;
-* a wall time that exists twice is the first one for an opening and the last one for a closing.
+* a wall time that exists twice is the first one for an opening and the last one for a closing; but
+  ``24:00`` is the end of its date, which comes once (in the Azores midnight itself exists twice).
 
-Windows are half-open ``[open, close)``; ``24:00`` is a legal closing, and windows that touch over
-midnight count as one. Everything is exact to the second.
+Windows are half-open ``[open, close)``, never overlap (two that meet in a repeated hour would), and
+count as one where they touch over midnight. Everything is exact to the second.
 """
 
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -70,11 +71,7 @@ class Calendar:
         if known is None:
             if len(self._days) >= CACHE_DAYS:
                 self._days.clear()
-            known = self._days[day] = tuple(
-                window
-                for opens, closes in self.openings(day)
-                if (window := self._window(day, opens, closes)).start < window.end
-            )
+            known = self._days[day] = _apart(self._window(day, o, c) for o, c in self.openings(day))
         return known
 
     def is_working_day(self, day: date) -> bool:
@@ -171,7 +168,7 @@ class Calendar:
 
     def _instant(self, day: date, seconds: int, *, closing: bool) -> datetime:
         if seconds == DAY_SECONDS:
-            day, seconds = day + DAY, 0
+            day, seconds, closing = day + DAY, 0, False
         wall = datetime(day.year, day.month, day.day) + timedelta(seconds=seconds)  # noqa: DTZ001 - a wall time has no zone yet
         before = wall.replace(tzinfo=self.zone, fold=0).astimezone(UTC)
         after = wall.replace(tzinfo=self.zone, fold=1).astimezone(UTC)
@@ -192,6 +189,16 @@ def _change_between(zone: ZoneInfo, low: datetime, high: datetime) -> datetime:
         else:
             high = middle
     return high
+
+
+def _apart(windows: Iterable[Interval]) -> tuple[Interval, ...]:
+    """Leave out what a window shares with the one before it, and windows that a skipped hour swallowed."""
+    apart: list[Interval] = []
+    for window in windows:
+        start = max(window.start, apart[-1].end) if apart else window.start
+        if start < window.end:
+            apart.append(Interval(start, window.end))
+    return tuple(apart)
 
 
 def _joined(intervals: list[Interval]) -> tuple[Interval, ...]:
