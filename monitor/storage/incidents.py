@@ -451,7 +451,7 @@ def open_counts(c: sa.Connection) -> dict[str, int]:
     """Return how many findings stand, by class."""
     cls = sa.func.coalesce(findings.c["class"], "none")
     rows = c.execute(sa.select(cls, sa.func.count()).where(findings.c.recovered_at.is_(None)).group_by(cls))
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 def running_clocks(c: sa.Connection) -> dict[tuple[str, str], int]:

@@ -507,7 +507,7 @@ def backlog(c: sa.Connection, now: datetime) -> Backlog:
     """Measure the outbox."""
     live = outbox.c.state.in_(("waiting", "claimed", "sent"))
     counts = c.execute(sa.select(outbox.c.channel, sa.func.count()).where(live).group_by(outbox.c.channel))
-    pending: dict[str, int] = dict(counts.tuples().all())
+    pending: dict[str, int] = dict(counts.all())
     oldest = c.scalar(
         sa.select(sa.func.min(outbox.c.not_before)).where(
             outbox.c.state.in_(("waiting", "claimed")), outbox.c.not_before <= now
