@@ -1,5 +1,6 @@
 """From settings to contact channel drivers. The only reader of ``alerts.registry`` besides the tests."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +17,7 @@ from alerts.base import (
 )
 from alerts.builtin import BuiltinTickets, TicketBook
 from alerts.registry import every_driver
-from alerts.sandbox import Behaviour, SandboxExchange
+from alerts.sandbox import Behaviour, SandboxExchange, Sleep
 from alerts.smtp import MailServer, Security
 from alerts.twilio import Account, TwilioPhone
 from monitor.errors import ConfigError
@@ -37,6 +38,7 @@ class Parts:
     on_event: CallEventSink
     say: Say
     exchange_default: Behaviour | None = None
+    exchange_sleep: Sleep = asyncio.sleep
 
 
 def tickets(settings: TicketSettings, parts: Parts) -> TicketDriver:
@@ -87,7 +89,11 @@ def phone(settings: PhoneSettings, public_url: str | None, parts: Parts) -> Phon
         return None
     if settings.driver == "sandbox":
         return SandboxExchange(
-            parts.on_event, clock=parts.clock, say=parts.say, default=parts.exchange_default
+            parts.on_event,
+            clock=parts.clock,
+            sleep=parts.exchange_sleep,
+            say=parts.say,
+            default=parts.exchange_default,
         )
     account = settings.twilio
     if account is None or settings.sender is None:

@@ -24,7 +24,7 @@ from aiohttp import web
 
 from alerts.base import CallEvent, CallScript, PhoneDriver
 from alerts.dialling import COUNTRIES
-from alerts.sandbox import Behaviour, SandboxExchange
+from alerts.sandbox import Behaviour, SandboxExchange, Sleep
 from alerts.twilio import TwilioPhone
 from checks.base import LastPing, Tools
 from checks.curl import CurlEngine
@@ -110,6 +110,7 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
     clock: Clock = system_clock,
     ids: NewId = new_id,
     exchange_default: Behaviour | None = None,
+    exchange_sleep: Sleep = asyncio.sleep,
     failpoint: Callable[[str], None] = lambda _name: None,
 ) -> AsyncGenerator[Service]:
     """Build the whole service; leaving the context takes it apart again."""
@@ -153,6 +154,7 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
             on_event=late.call_event,
             say=late.say,
             exchange_default=exchange_default,
+            exchange_sleep=exchange_sleep,
         )
         public_url = settings.service.public_url
         phone = drivers.phone(settings.phone, public_url, parts)
