@@ -87,14 +87,14 @@ def serve(
     roles: Annotated[str, typer.Option(help="Roles this process runs; only `all` so far.")] = "all",
 ) -> None:
     """Run the service."""
-    from monitor import commands  # noqa: PLC0415 - see the module's docstring
+    from monitor import operating  # noqa: PLC0415 - see the module's docstring
 
     logs.set_up()
     if roles != "all":
         raise typer.BadParameter(
             "splitting roles is not built yet: run `all` (the default)", param_hint="--roles"
         )
-    commands.serve(config, host=host, port=port, data_dir=data_dir)
+    operating.serve(config, host=host, port=port, data_dir=data_dir)
 
 
 @app.command()
@@ -173,22 +173,22 @@ def check_run(
     as_json: AsJson = False,
 ) -> int:
     """Run checks once; exit 1 if any failed."""
-    from monitor import commands  # noqa: PLC0415
+    from monitor import operating  # noqa: PLC0415
 
-    looks = commands.check_run(tuple(names or ()), config)
+    looks = operating.check_run(tuple(names or ()), config)
     if as_json:
         _say(looks)
     else:
-        print(commands.told_looks(looks))
+        print(operating.told_looks(looks))
     return 1 if any(look["verdict"] != "up" for look in looks) else 0
 
 
 @db_app.command("upgrade")
 def db_upgrade(config: ConfigPath = None, data_dir: DataDir = DATA) -> None:
     """Bring the record up to date."""
-    from monitor import commands  # noqa: PLC0415
+    from monitor import operating  # noqa: PLC0415
 
-    print(commands.db_upgrade(config, data_dir))
+    print(operating.db_upgrade(config, data_dir))
 
 
 @db_app.command("backup")
@@ -198,9 +198,9 @@ def db_backup(
     data_dir: DataDir = DATA,
 ) -> None:
     """Write a backup while the service runs; refuses to overwrite."""
-    from monitor import commands  # noqa: PLC0415
+    from monitor import operating  # noqa: PLC0415
 
-    print(commands.db_backup(file, config, data_dir))
+    print(operating.db_backup(file, config, data_dir))
 
 
 @db_app.command("restore")
@@ -210,17 +210,17 @@ def db_restore(
     data_dir: DataDir = DATA,
 ) -> None:
     """Restore a backup into an empty place; refuses to overwrite."""
-    from monitor import commands  # noqa: PLC0415
+    from monitor import operating  # noqa: PLC0415
 
-    print(commands.db_restore(file, config, data_dir))
+    print(operating.db_restore(file, config, data_dir))
 
 
 @db_app.command("check")
 def db_check(config: ConfigPath = None, data_dir: DataDir = DATA) -> int:
     """Check the record's integrity; exit 1 if something is wrong."""
-    from monitor import commands  # noqa: PLC0415
+    from monitor import operating  # noqa: PLC0415
 
-    sound, text = commands.db_check(config, data_dir)
+    sound, text = operating.db_check(config, data_dir)
     print(text)
     return 0 if sound else 1
 
@@ -239,11 +239,11 @@ def user_add(
     data_dir: DataDir = DATA,
 ) -> None:
     """Add a console user."""
-    from monitor import commands  # noqa: PLC0415
+    from monitor import operating  # noqa: PLC0415
 
     if password is None and sys.stdin.isatty():
         password = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
-    print(commands.user_add(name, role, password, config, data_dir))
+    print(operating.user_add(name, role, password, config, data_dir))
 
 
 @token_app.command("create")
@@ -259,9 +259,9 @@ def token_create(
     as_json: AsJson = False,
 ) -> None:
     """Make a token and print it once."""
-    from monitor import commands  # noqa: PLC0415
+    from monitor import operating  # noqa: PLC0415
 
-    made = commands.token_create(name, tuple(scope or ("ingest",)), system, config, data_dir, dsn=dsn)
+    made = operating.token_create(name, tuple(scope or ("ingest",)), system, config, data_dir, dsn=dsn)
     if as_json:
         _say(made)
     else:
@@ -275,9 +275,9 @@ def status_export(
     data_dir: DataDir = DATA,
 ) -> None:
     """Write the public page, history, feeds and v2 JSON as static files."""
-    from monitor import commands  # noqa: PLC0415
+    from monitor import operating  # noqa: PLC0415
 
-    print(commands.status_export(folder, config, data_dir))
+    print(operating.status_export(folder, config, data_dir))
 
 
 @app.command()

@@ -1,39 +1,31 @@
-"""What the commands do, behind :mod:`monitor.cli`: each a function that returns what is to be printed."""
+"""What the commands that only ask do, behind :mod:`monitor.cli`: decisions, deadlines, configurations.
 
-import asyncio
+They import nothing of the running service, so that they answer at once. The rest is :mod:`monitor.operating`.
+"""
+
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from checks.curl import CurlEngine
 from checks.registry import load_check_types
-from monitor import asked, configured, drivers, fleet, wiring
+from monitor import asked, configured
 from monitor.asked import told, told_due
+from monitor.clock import system_clock
 from monitor.configured import Configured
-from monitor.domain.findings import Observation, Verdict
-from monitor.errors import ConfigError, ConflictError, NotFoundError, TocsinError
+from monitor.errors import ConfigError
 from monitor.settings import json_schema, shipped
 from monitor.settings.policies import load_policies
-from monitor.storage import backup, people, public
-from monitor.storage.engine import Store, open_store
-from monitor.storage.people import Role, Scope
-from monitor.web.accounts import hash_password
-from statuspage.export import write_static
-from statuspage.pages import PublicPages
 
 __all__ = ["told", "told_due"]
 
+DEMO_PORTS = ("SIP_1001", "SIP_1002", "SIP_2001", "SIP_3001", "HTTP", "TLS", "TCP")
+NOWHERE = {f"DEMO_{name}": "9" for name in DEMO_PORTS}
+"""What fills the demo configuration when nothing is running: the discard port."""
+
 
 def configuration(path: Path) -> Configured:
-    """Read a configuration, or raise ConfigError with everything that is wrong with it and its drivers."""
-    given = configured.read(path, types=load_check_types(), now=wiring.system_clock())
-    missing = [f"{path}: {problem}" for problem in drivers.check(given.settings)]
-    if missing:
-        raise ConfigError(missing)
-    return given
+    """Read a configuration, or raise ConfigError with everything that is wrong with it."""
+    return configured.read(path, types=load_check_types(), now=system_clock())
 
 
 def configuration_or_demo(path: Path | None) -> Configured:
@@ -43,8 +35,8 @@ def configuration_or_demo(path: Path | None) -> Configured:
     return configured.read(
         shipped("demo", "tocsin.yaml"),
         types=load_check_types(),
-        now=wiring.system_clock(),
-        environ={**os.environ, **fleet.NOWHERE},
+        now=system_clock(),
+        environ={**os.environ, **NOWHERE},
     )
 
 
@@ -58,27 +50,10 @@ def configuration_here(path: Path | None) -> Path:
     raise ConfigError(["no configuration: give one with -c FILE, or put tocsin.yaml into this folder"])
 
 
-def serve(path: Path | None, *, host: str | None, port: int | None, data_dir: Path) -> None:
-    """Run the service until it is told to stop."""
-    where = configuration_here(path)
-    given = configuration(where)
-    data_dir.mkdir(parents=True, exist_ok=True)
-    listen = given.settings.listen
-    wiring.run(
-        lambda: wiring.serve(
-            given,
-            data_dir=data_dir,
-            host=host or listen.host,
-            port=listen.port if port is None else port,
-            read_again=lambda: configuration(where),
-        )
-    )
-
-
 def explain(text: str, path: Path | None, at: str | None) -> dict[str, Any]:
     """Return the decision for a finding."""
     given = configuration_or_demo(path)
-    now = asked.instant(at, None, wiring.system_clock())
+    now = asked.instant(at, None, system_clock())
     return asked.explain(given.in_force, asked.read_finding(text), now)
 
 
@@ -87,7 +62,7 @@ def due(
 ) -> dict[str, Any]:
     """Return when a promise falls due."""
     policies = configuration(path).in_force.policies if path else load_policies([shipped("policies")])
-    return asked.due(policies, policy, cls, plan, calendar, at, wiring.system_clock())
+    return asked.due(policies, policy, cls, plan, calendar, at, system_clock())
 
 
 def config_check(path: Path) -> str:
@@ -104,203 +79,3 @@ def config_check(path: Path) -> str:
 def config_schema() -> dict[str, Any]:
     """Return the JSON Schema of the configuration."""
     return json_schema({name: kind.options for name, kind in load_check_types().items()})
-
-
-def check_run(names: Sequence[str], path: Path | None) -> list[dict[str, Any]]:
-    """Look once at the named checks, or at all, and return what was seen."""
-    given = configuration(configuration_here(path))
-    known = {check.name for check in given.settings.checks}
-    unknown = [name for name in names if name not in known]
-    if unknown:
-        raise NotFoundError(f"unknown check {', '.join(unknown)}; known are {', '.join(sorted(known))}")
-    return asyncio.run(_look_once(given, frozenset(names) or known))
-
-
-async def _look_once(given: Configured, names: frozenset[str] | set[str]) -> list[dict[str, Any]]:
-    engine = CurlEngine()
-    try:
-        jobs = configured.jobs(
-            given.settings, load_check_types(), replace(configured.UNEQUIPPED, http=engine)
-        )
-        chosen = [job for job in jobs if job.name in names and job.type != "heartbeat"]
-        now = wiring.system_clock()
-        seen = await asyncio.gather(*(_look(job.check, job.timeout, job.name, now) for job in chosen))
-        return [_seen(look) for look in seen]
-    finally:
-        engine.close()
-
-
-async def _look(check: Any, timeout: float, name: str, now: datetime) -> Observation:  # noqa: ASYNC109 - the check's own
-    try:
-        async with asyncio.timeout(timeout):
-            found: Observation = await check.observe(now)
-            return found
-    except TimeoutError:
-        return Observation(
-            check=name, at=now, verdict=Verdict.DOWN, detail=f"no verdict within {timeout:g} s"
-        )
-
-
-def _seen(look: Observation) -> dict[str, Any]:
-    return {
-        "check": look.check,
-        "verdict": str(look.verdict),
-        "symptom": str(look.symptom) if look.symptom else None,
-        "detail": look.detail,
-        "seconds": round(look.seconds, 6),
-        "phases": dict(look.phases),
-        "values": dict(look.values),
-    }
-
-
-def told_looks(looks: Sequence[Mapping[str, Any]]) -> str:
-    """Say looks as a table."""
-    width = max((len(look["check"]) for look in looks), default=5)
-    rows = [
-        f"{look['check']:<{width}}  {look['verdict']:<9} {look['seconds'] * 1000:8.1f} ms  {look['detail']}"
-        for look in looks
-    ]
-    return "\n".join(rows) or "no checks are configured (heartbeats are pinged, not looked at)"
-
-
-def database(path: Path | None, data_dir: Path) -> str:
-    """Return the record a command works on: the configured one, else SQLite in the data folder."""
-    if path is not None:
-        return wiring.database_url(configuration(path).settings, data_dir)
-    return f"sqlite:///{data_dir / 'tocsin.db'}"
-
-
-def db_upgrade(path: Path | None, data_dir: Path) -> str:
-    """Bring the record up to date."""
-    data_dir.mkdir(parents=True, exist_ok=True)
-    url = database(path, data_dir)
-
-    async def upgrade() -> None:
-        async with open_store(url):
-            pass
-
-    asyncio.run(upgrade())
-    health = backup.check(url)
-    return f"the record is at migration {health.migration}"
-
-
-def db_backup(file: Path, path: Path | None, data_dir: Path) -> str:
-    """Write a backup."""
-    copied = backup.backup(database(path, data_dir), file)
-    return f"{copied.target}: {copied.size:,} bytes, migration {copied.migration}, checked"
-
-
-def db_restore(file: Path, path: Path | None, data_dir: Path) -> str:
-    """Restore a backup into an empty place."""
-    data_dir.mkdir(parents=True, exist_ok=True)
-    copied = backup.restore(file, database(path, data_dir))
-    return f"restored {copied.source} ({copied.size:,} bytes, migration {copied.migration})"
-
-
-def db_check(path: Path | None, data_dir: Path) -> tuple[bool, str]:
-    """Check the record's integrity."""
-    health = backup.check(database(path, data_dir))
-    if health.problems:
-        return False, "\n".join(health.problems)
-    return True, f"the record is sound, at migration {health.migration}"
-
-
-def user_add(name: str, role: str, password: str | None, path: Path | None, data_dir: Path) -> str:
-    """Add a console user; a password that is made is shown once."""
-    if role not in set(Role):
-        raise TocsinError(f"--role: {role!r} is none of {', '.join(Role)}")
-    made = password or people.new_secret()
-
-    async def add(store: Store) -> None:
-        await store.write(
-            people.create_user,
-            id=wiring.new_id(),
-            name=name,
-            password_hash=hash_password(made),
-            role=Role(role),
-            now=wiring.system_clock(),
-        )
-
-    _beside(path, data_dir, add)
-    return f"user {name} ({role}) added" + ("" if password else f", password {made}")
-
-
-def token_create(
-    name: str,
-    scopes: Sequence[str],
-    system: str | None,
-    path: Path | None,
-    data_dir: Path,
-    *,
-    dsn: bool,
-) -> dict[str, Any]:
-    """Make a token or a DSN key; its secret is shown once and only its digest kept."""
-    unknown = sorted(set(scopes) - set(Scope))
-    if unknown:
-        raise TocsinError(f"--scope: {', '.join(unknown)} is none of {', '.join(Scope)}")
-    secret = os.urandom(16).hex() if dsn else people.new_secret("tok_")
-    token = wiring.new_id()
-
-    async def create(store: Store) -> None:
-        await store.write(
-            people.create_token,
-            id=token,
-            name=name,
-            secret=secret,
-            scopes=("ingest",) if dsn else scopes,
-            now=wiring.system_clock(),
-            system=system,
-            kind="dsn" if dsn else "api",
-        )
-
-    _beside(path, data_dir, create)
-    made: dict[str, Any] = {
-        "id": token,
-        "name": name,
-        "token": secret,
-        "scopes": sorted(scopes),
-        "system": system,
-    }
-    if dsn:
-        made["dsn"] = f"http://{secret}@{_host(path)}/1"
-    return made
-
-
-def _host(path: Path | None) -> str:
-    if path is None:
-        return "127.0.0.1:8080"
-    settings = configuration(path).settings
-    if settings.service.public_url:
-        return settings.service.public_url.split("://", 1)[1].rstrip("/")
-    return f"{settings.listen.host}:{settings.listen.port}"
-
-
-def _beside(path: Path | None, data_dir: Path, work: Any) -> None:
-    data_dir.mkdir(parents=True, exist_ok=True)
-
-    async def run() -> None:
-        async with open_store(database(path, data_dir), beside=True) as store:
-            await work(store)
-
-    try:
-        asyncio.run(run())
-    except ConflictError as error:
-        raise TocsinError(str(error)) from error
-
-
-def status_export(folder: Path, path: Path | None, data_dir: Path) -> str:
-    """Write the public site as static files from the record."""
-    given = configuration(configuration_here(path))
-
-    async def export() -> int:
-        url = wiring.database_url(given.settings, data_dir)
-        async with open_store(url, beside=True) as store:
-            pages = PublicPages(
-                lambda: store.read(public.snapshot, wiring.system_clock()),
-                wiring.system_clock,
-                wiring.site(given.settings),
-            )
-            await pages.refresh()
-            return len(write_static(pages, folder))
-
-    return f"{folder}: {asyncio.run(export())} files"

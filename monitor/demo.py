@@ -11,6 +11,7 @@ from pathlib import Path
 from alerts.sandbox import Behaviour
 from checks.registry import load_check_types
 from monitor import configured, fleet, wiring
+from monitor.clock import new_id, system_clock
 from monitor.configured import Configured
 from monitor.settings import shipped
 from monitor.storage import people
@@ -36,10 +37,10 @@ class Keys:
 async def run(data_dir: Path, *, host: str, port: int, as_json: bool) -> None:
     """Run the demo until it is told to stop."""
     keys = keys_of(data_dir)
-    async with fleet.fleet(wiring.system_clock()) as running:
+    async with fleet.fleet(system_clock()) as running:
 
         def read() -> Configured:
-            return configuration(running.ports, wiring.system_clock())
+            return configuration(running.ports, system_clock())
 
         async def ready(service: Service, bound: int) -> None:
             await admit(service, keys)
@@ -86,11 +87,11 @@ def keys_of(data_dir: Path) -> Keys:
 
 async def admit(service: Service, keys: Keys) -> None:
     """Let the demo's user, token and DSN in, once."""
-    now = wiring.system_clock()
+    now = system_clock()
     if await service.store.read(people.find_user, keys.noc_user) is None:
         await service.store.write(
             people.create_user,
-            id=wiring.new_id(),
+            id=new_id(),
             name=keys.noc_user,
             password_hash=hash_password(keys.noc_password),
             role=Role.ADMIN,
@@ -100,7 +101,7 @@ async def admit(service: Service, keys: Keys) -> None:
         if await service.store.read(people.find_token, secret) is None:
             await service.store.write(
                 people.create_token,
-                id=wiring.new_id(),
+                id=new_id(),
                 name=name,
                 secret=secret,
                 scopes=("ingest", "read", "operate", "admin") if kind == "api" else ("ingest",),

@@ -21,7 +21,7 @@ from alerts.sandbox import Behaviour, SandboxExchange, Sleep
 from alerts.smtp import MailServer, Security
 from alerts.twilio import Account, TwilioPhone
 from monitor.errors import ConfigError
-from monitor.settings import MailSettings, PhoneSettings, Settings, TicketSettings
+from monitor.settings import MailSettings, PhoneSettings, TicketSettings
 from monitor.storage import outbox
 from monitor.storage.engine import Store
 
@@ -48,7 +48,7 @@ def tickets(settings: TicketSettings, parts: Parts) -> TicketDriver:
     tracker = settings.request_tracker
     if tracker is None:
         raise ConfigError(["tickets.request_tracker is missing: the driver needs its url and queue"])
-    return every_driver().tickets["request_tracker"](
+    return every_driver().tickets["request-tracker"](
         tracker.url,
         queue=tracker.queue,
         token=tracker.token.reveal() if tracker.token else None,
@@ -130,15 +130,3 @@ def mail(settings: MailSettings, parts: Parts) -> MailDriver | None:
         password=settings.password.reveal() if settings.password else None,
     )
     return every_driver().mails["smtp"](server, clock=parts.clock)
-
-
-def check(settings: Settings) -> list[str]:
-    """Return what a configuration lacks for its drivers, before anything is started."""
-    missing = []
-    if settings.phone.driver == "twilio" and not (settings.phone.twilio and settings.phone.sender):
-        missing.append("phone: the driver twilio needs phone.twilio and phone.from")
-    if settings.tickets.driver == "request-tracker" and settings.tickets.request_tracker is None:
-        missing.append("tickets: the driver request-tracker needs tickets.request_tracker")
-    if settings.mail.host and settings.mail.sender is None:
-        missing.append("mail: mail.from is missing")
-    return missing

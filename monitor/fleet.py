@@ -8,7 +8,7 @@ import contextlib
 import ssl
 import sys
 import tempfile
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -28,10 +28,7 @@ SIP_SYSTEMS = ("1001", "1002", "2001", "3001")
 BROKEN = "1001"
 BREAKS_AFTER, MENDED_AFTER, CRASHES_AFTER = 6.0, 600.0, 9.0
 HEARTBEAT = "5f3a1c1e-0a6b-4f4e-9d3d-2f1f5b7c9e01"
-PORTS = (*(f"DEMO_SIP_{serial}" for serial in SIP_SYSTEMS), "DEMO_HTTP", "DEMO_TLS", "DEMO_TCP")
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-NOWHERE: Mapping[str, str] = dict.fromkeys(PORTS, "9")
-"""What fills the demo configuration when nothing is running: the discard port."""
 
 
 @dataclass(slots=True)
