@@ -6,9 +6,10 @@ A report is judged before it is marked as digested: a kill in between judges it 
 judgement joins the incident of the first.
 """
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 
@@ -42,6 +43,10 @@ class Digest:
     clock: Callable[[], datetime]
     metrics: Metrics
     keep_per_hour: int = domain.KEEP_PER_HOUR
+    arrived: list[tuple[NewCrash, asyncio.Future[Accepted]]] = field(
+        default_factory=list[tuple[NewCrash, "asyncio.Future[Accepted]"]]
+    )
+    recording: asyncio.Task[None] | None = None
 
     async def accept(self, report: CrashReport, *, token: str) -> Accepted:
         """Put a report on record; when this returns it is durable."""
@@ -58,11 +63,35 @@ class Digest:
             signature=domain.signature(clean),
         )
         self.pipeline.failpoint("crash.before_record")
-        accepted = (await self.store.write(crashes.insert_crashes, [new]))[0]
+        accepted = await self._record(new)
         self.pipeline.failpoint("crash.after_record")
         self.metrics.crash_reports.labels(report.source, "accepted" if accepted.new else "repeated").inc()
         self.pipeline.bell.ring("crash", accepted.id)
         return accepted
+
+    async def _record(self, new: NewCrash) -> Accepted:
+        """Put a report on record together with all that arrived meanwhile: one statement, one commit."""
+        answer: asyncio.Future[Accepted] = asyncio.get_running_loop().create_future()
+        self.arrived.append((new, answer))
+        if self.recording is None or self.recording.done():
+            self.recording = asyncio.create_task(self._record_arrived(), name="record crashes")
+        return await answer
+
+    async def _record_arrived(self) -> None:
+        while self.arrived:
+            batch, self.arrived = self.arrived[:BATCH], self.arrived[BATCH:]
+            try:
+                accepted = await self.store.write(crashes.insert_crashes, [new for new, _ in batch])
+            except BaseException as error:  # every sender is told; nobody waits for ever
+                for _, answer in batch:
+                    if not answer.done():
+                        answer.set_exception(error)
+                if not isinstance(error, Exception):
+                    raise
+                continue
+            for (_, answer), one in zip(batch, accepted, strict=True):
+                if not answer.done():
+                    answer.set_result(one)
 
     async def digest(self) -> int:
         """Digest one batch of what nobody has looked at yet; return how many reports it was."""

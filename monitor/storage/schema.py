@@ -279,6 +279,7 @@ crashes = sa.Table(
     sa.UniqueConstraint("token", "key"),
     sa.Index("ix_crashes_digested_at", "digested_at"),
     sa.Index("ix_crashes_system_group", "system", "group"),
+    sa.Index("ix_crashes_group_received_at", "group", "received_at"),
 )
 
 crash_groups = sa.Table(

@@ -237,6 +237,7 @@ def _inboxes() -> None:
     )
     op.create_index(op.f("ix_crashes_digested_at"), "crashes", ["digested_at"])
     op.create_index(op.f("ix_crashes_system_group"), "crashes", ["system", "group"])
+    op.create_index(op.f("ix_crashes_group_received_at"), "crashes", ["group", "received_at"])
     op.create_table(
         "crash_groups",
         sa.Column("id", sa.String(40), primary_key=True),
