@@ -159,11 +159,13 @@ def config_check(path: Annotated[Path, typer.Argument(help="File or folder.")]) 
 
 
 @config_app.command("schema")
-def config_schema() -> None:
+def config_schema(
+    policy: Annotated[bool, typer.Option("--policy", help="The schema of policy files instead.")] = False,
+) -> None:
     """Print the JSON Schema of the configuration, for editors."""
     from monitor import commands  # noqa: PLC0415
 
-    print(json.dumps(commands.config_schema(), indent=2))
+    print(json.dumps(commands.policy_schema() if policy else commands.config_schema(), indent=2))
 
 
 @check_app.command("run")

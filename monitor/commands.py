@@ -14,7 +14,7 @@ from monitor.clock import system_clock
 from monitor.configured import Configured
 from monitor.errors import ConfigError
 from monitor.settings import json_schema, shipped
-from monitor.settings.policies import load_policies
+from monitor.settings.policies import PolicyIn, load_policies
 
 __all__ = ["told", "told_due"]
 
@@ -74,6 +74,14 @@ def config_check(path: Path) -> str:
         f"{len(given.settings.checks)} checks, {len(inventory.components)} components, "
         f"policies {', '.join(sorted(given.in_force.policies))}"
     )
+
+
+def policy_schema() -> dict[str, Any]:
+    """Return the JSON Schema of policy files."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **PolicyIn.model_json_schema(by_alias=True),
+    }
 
 
 def config_schema() -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import holidays
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 from monitor.domain.calendars import DAY_SECONDS, Calendar, NoOpenMomentError, Opening
 from monitor.domain.clocks import Elapsed, EndOfWorkingDay, Goal, NoGoal, Promise, SupportTime, WorkingDays
@@ -78,9 +78,13 @@ def _listed(value: object) -> object:
     return value if isinstance(value, list) else [value]
 
 
-Seconds = Annotated[float, BeforeValidator(durations.seconds)]
-Symptoms = Annotated[list[Symptom], BeforeValidator(_listed), Field(min_length=1)]
-Zone = Annotated[Any, BeforeValidator(zone)]
+_SYMPTOM = {"enum": [str(symptom) for symptom in Symptom]}
+_SYMPTOMS = {"anyOf": [_SYMPTOM, {"type": "array", "items": _SYMPTOM, "minItems": 1}]}
+_SECONDS = {"type": ["string", "number"], "pattern": durations.DURATION_PATTERN}
+
+Seconds = Annotated[float, BeforeValidator(durations.seconds), WithJsonSchema(_SECONDS)]
+Symptoms = Annotated[list[Symptom], BeforeValidator(_listed), Field(min_length=1), WithJsonSchema(_SYMPTOMS)]
+Zone = Annotated[Any, BeforeValidator(zone), WithJsonSchema({"type": "string"})]
 
 
 class _Strict(BaseModel):
@@ -304,10 +308,31 @@ def check_partners(
         if partner.plan is not None and partner.plan not in policy.plans:
             known = ", ".join(policy.plans) or "none"
             yield partner.id, f"policy {policy.name} has no plan {partner.plan!r}: known are {known}"
-        try:
-            served_through(partner, partners, policy.eligibility)
-        except BrokenChainError as error:
-            yield partner.id, str(error)
+        yield from ((partner.id, problem) for problem in _unserved(partner, partners, policy))
+        for contact in partner.contacts:
+            if contact.hours != "always" and contact.hours not in policy.calendars:
+                known = ", ".join(["always", *sorted(policy.calendars)])
+                yield (
+                    partner.id,
+                    f"contact {contact.id!r}: unknown hours {contact.hours!r}: known are {known}",
+                )
+
+
+def _unserved(partner: Partner, partners: Mapping[str, Partner], policy: Policy) -> Iterator[str]:
+    try:
+        served = served_through(partner, partners, policy.eligibility).partner
+    except BrokenChainError as error:
+        yield str(error)
+        return
+    try:
+        policy.calendar_for(served.country)
+    except KeyError:
+        through = "" if served is partner else f" (served through {served.id!r})"
+        known = ", ".join(sorted({c for choice in policy.choices for c in choice.countries}))
+        yield (
+            f"policy {policy.name} has no support hours for country {served.country or 'none'}{through}:"
+            f" it serves {known}"
+        )
 
 
 def build(given: PolicyIn) -> Policy:
