@@ -97,7 +97,7 @@ def decide(policy: Policy, finding: Finding, system: System, inventory: Inventor
 def decide_for_component(policy: Policy, finding: Finding, inventory: Inventory, now: datetime) -> Decision:
     """Decide about a finding on a component of our own: the house policy gives the class, no partner waits."""
     now = now.astimezone(UTC)
-    calendar = policy.calendar_for(None)
+    calendar = policy.house_calendar()
     circumstances = Circumstances(
         symptom=finding.symptom,
         facts=finding.facts,

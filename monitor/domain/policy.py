@@ -134,7 +134,10 @@ class Policy:
         return found
 
     def calendar_for(self, country: str | None) -> Calendar:
-        """Return the calendar that serves a country: the first choice that names it, else the rest's."""
+        """Return the calendar that serves a country: the first choice that names it, else the rest's.
+
+        KeyError for a country that no choice serves; partners in one are refused at load.
+        """
         for choice in self.choices:
             if country in choice.countries:
                 return self.calendars[choice.calendar]
@@ -142,3 +145,8 @@ class Policy:
             if not choice.countries:
                 return self.calendars[choice.calendar]
         raise KeyError(country)
+
+    def house_calendar(self) -> Calendar:
+        """Return the calendar our own components go by: the rest's, else the first choice's."""
+        choice = next((c for c in self.choices if not c.countries), self.choices[0])
+        return self.calendars[choice.calendar]
