@@ -110,7 +110,18 @@ class Delivery:
         return count
 
     async def send_safely(self, due: Due) -> None:
-        """Send one row; whatever goes wrong with it, its neighbours go on."""
+        """Send one row; whatever goes wrong with it, its neighbours go on.
+
+        When not even the failure can be recorded, the row stays claimed: its lease runs out and it is
+        settled like any other attempt of whose end nothing is known.
+        """
+        try:
+            await self._send_and_record(due)
+        except Exception:
+            log.exception("contact.not_recorded", outbox=due.id, incident=due.incident)
+        self.bell.ring("incident", due.incident)
+
+    async def _send_and_record(self, due: Due) -> None:
         if due.attempts == 1:
             waited = (self.clock() - due.created_at).total_seconds()
             self.metrics.finding_to_attempt.labels(due.channel).observe(max(waited, 0.0))
@@ -124,7 +135,6 @@ class Delivery:
         except Exception as error:  # a poison row must not stop the others
             log.exception("contact.broke", outbox=due.id, incident=due.incident)
             await self._gave_up(due, f"{type(error).__name__}: {error}", "set_aside")
-        self.bell.ring("incident", due.incident)
 
     async def _send(self, due: Due) -> None:
         match due.kind:
@@ -248,7 +258,7 @@ class Delivery:
     async def _failed(self, due: Due, error: DeliveryError) -> None:
         now, policy = self.clock(), self.retries[due.channel]
         log.warning("contact.failed", incident=due.incident, kind=due.kind, error=str(error))
-        if error.ambiguous and due.kind in outbox.CALLS:
+        if error.ambiguous and due.kind in incidents.CALLS:
             await self.store.write(outbox.doubt, due, now=now, detail=str(error))
             return
         self.metrics.attempts.labels(due.channel, "failed").inc()
@@ -276,7 +286,7 @@ class Delivery:
             )
             if due is None:
                 continue
-            if doubt.kind in outbox.CALLS and "@" not in (doubt.recipient or ""):
+            if doubt.kind in incidents.CALLS and "@" not in (doubt.recipient or ""):
                 await self.calling.settle(doubt, due)
             else:  # searched for before it is created again, so trying again is safe
                 at = self.clock()

@@ -241,7 +241,7 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
             intake_routes.routes(
                 accept_crash=digest.accept,
                 accept_ping=pipeline.accept_ping,
-                find_token=_find_token(store, settings),
+                find_token=_find_token(store, lambda: late.settings),
                 clock=clock,
                 new_id=ids,
                 limits=_limits(settings),
@@ -344,15 +344,12 @@ def _last_ping(store: Store, clock: Clock) -> Callable[[str], Awaitable[LastPing
     return last_ping
 
 
-def _find_token(store: Store, settings: Settings) -> FindToken:
-    projects = {
-        people.digest_of(project.key.reveal()): Token(id=f"project-{project.id}", system=project.system)
-        for project in settings.sentry.projects
-    }
-
+def _find_token(store: Store, settings: Callable[[], Settings]) -> FindToken:
     async def find_token(secret: str, kind: str) -> Token | None:
-        if kind == "dsn" and (project := projects.get(people.digest_of(secret))):
-            return project
+        if kind == "dsn":
+            for project in settings().sentry.projects:
+                if project.key.matches(secret):
+                    return Token(id=f"project-{project.id}", system=project.system)
         known = await store.read(people.find_token, secret, kind=kind)
         if known is None:
             return None
