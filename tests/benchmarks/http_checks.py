@@ -2,8 +2,7 @@
 
     python -m tests.benchmarks.http_checks [--looks 4000] [--rounds 5] [--in-flight 64] [--json]
 
-All run in this process, in turns, against one server in another process (nginx if it is installed), one new
-connection a look (and kept ones, for us). Only this process's CPU counts; medians of the rounds; trust the ratios.
+All run in this process, in turns, against nginx on the other core, one new connection a look (and kept ones, for us). Only this process's CPU counts; medians of the rounds; trust the ratios.
 """
 
 import argparse
@@ -12,14 +11,8 @@ import datetime as dt
 import json
 import resource
 import select
-import shutil
 import statistics
-import subprocess
-import sys
-import tempfile
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Awaitable, Callable
 
 import aiohttp
 import pycurl
@@ -30,51 +23,12 @@ from checks.curl import CurlEngine
 from checks.http import TYPE
 from checks.http_options import HttpOptions
 from monitor.domain.findings import Verdict
-from tests.checks.far_ends import free_port
+from tests.benchmarks import peers
+from tests.benchmarks.report import Goal, Report
 
 NOW = dt.datetime(2026, 11, 22, tzinfo=dt.UTC)
 GOAL = 0.10
-SERVER = """
-import asyncio, sys, uvloop
-PAGE = b"HTTP/1.1 200 OK\\r\\nContent-Type: text/plain\\r\\nContent-Length: 200\\r\\n\\r\\n" + b"x" * 200
-class Page(asyncio.Protocol):
-    def connection_made(self, transport): self.transport = transport
-    def data_received(self, data):
-        if data.endswith(b"\\r\\n\\r\\n"): self.transport.write(PAGE)
-async def main():
-    loop = asyncio.get_running_loop()
-    server = await loop.create_server(Page, "127.0.0.1", int(sys.argv[1]), backlog=4096)
-    print("ready", flush=True)
-    await server.serve_forever()
-uvloop.run(main())
-"""
-NGINX = """
-daemon off; worker_processes 1; pid {folder}/pid; error_log stderr crit;
-events {{ worker_connections 4096; }}
-http {{ access_log off; server {{ listen 127.0.0.1:{port} backlog=4096; location / {{ return 200 "{page}"; }} }} }}
-"""
-
 Looks = Callable[[str, int, int], Awaitable[None]]
-
-
-@contextmanager
-def a_server() -> Iterator[tuple[str, str]]:
-    """Run the fastest server there is here; yield its name and URL."""
-    port, nginx = free_port(), shutil.which("nginx")
-    with tempfile.TemporaryDirectory() as folder:
-        if nginx:
-            conf = Path(folder) / "nginx.conf"
-            conf.write_text(NGINX.format(folder=folder, port=port, page="x" * 200))
-            command = [nginx, "-c", str(conf), "-p", folder]
-        else:
-            command = [sys.executable, "-c", SERVER, str(port)]
-        with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
-            if not nginx and process.stdout is not None:
-                process.stdout.readline()
-            try:
-                yield ("nginx" if nginx else "uvloop"), f"http://127.0.0.1:{port}/"
-            finally:
-                process.terminate()
 
 
 def cpu() -> float:
@@ -197,28 +151,41 @@ def measure(url: str, looks: int, rounds: int, in_flight: int) -> dict[str, floa
     return {name: statistics.median(each) for name, each in spent.items()}
 
 
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(
+def report(given: argparse.Namespace) -> Report:
+    """Measure on this core and return the table."""
+    with peers.nginx() as target, peers.on(peers.MEASURED):
+        found = measure(f"{target.url}/", given.looks, given.rounds, given.in_flight)
+    mine = found["http check"]
+    return Report(
+        name="http_checks",
+        title=f"one http look, {given.in_flight} in flight, nginx on the other core",
+        columns=("", "CPU-s per 1,000", "ours / this"),
+        rows=[(name, each, mine / each) for name, each in found.items()],
+        goals=[Goal(text="CPU-s per 1,000 http checks", figure=mine, limit=GOAL)],
+    )
+
+
+def parser() -> argparse.ArgumentParser:
+    arguments = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--looks", type=int, default=4096)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--in-flight", type=int, default=64)
-    parser.add_argument("--json", action="store_true")
-    given = parser.parse_args()
-    with a_server() as (server, url):
-        found = measure(url, given.looks, given.rounds, given.in_flight)
-    mine = found["http check"]
-    ratios = {name: mine / each for name, each in found.items()}
-    if given.json:
-        print(
-            json.dumps({"server": server, "goal": GOAL, "cpu_seconds_per_1000": found, "ours_over": ratios})
-        )
-        return
-    print(f"CPU-seconds per 1,000 looks against {server}, {given.in_flight} in flight (goal: {GOAL:.2f})")
-    for name, each in found.items():
-        print(f"  {name:<28} {each:7.4f}   ours / this: {ratios[name]:5.2f}")
+    arguments.add_argument("--looks", type=int, default=4096)
+    arguments.add_argument("--rounds", type=int, default=5)
+    arguments.add_argument("--in-flight", type=int, default=64)
+    arguments.add_argument("--json", action="store_true")
+    return arguments
+
+
+def run(*, quick: bool = False) -> Report:
+    """Measure as ``make bench`` does."""
+    return report(parser().parse_args(["--looks", "2048", "--rounds", "3"] if quick else []))
+
+
+def main() -> None:
+    """Measure and print."""
+    given = parser().parse_args()
+    found = report(given)
+    print(json.dumps(found.document()) if given.json else found.text())
 
 
 if __name__ == "__main__":

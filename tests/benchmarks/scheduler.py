@@ -21,9 +21,14 @@ from monitor import pace
 from monitor.domain.findings import Observation, Verdict
 from monitor.metrics import Metrics
 from monitor.scheduler import TICK, Job, Scheduler
+from tests.benchmarks import peers
+from tests.benchmarks.report import Goal, Report
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 UP = Observation(check="x", at=NOW, verdict=Verdict.UP)
+
+
+Row = tuple[str, int, float, float, float, float]
 
 
 class Nothing:
@@ -92,7 +97,8 @@ def bare(jobs: int, every: float) -> Callable[[float], Awaitable[list[float]]]:
     return go
 
 
-def measure(name: str, go: Callable[[float], Awaitable[list[float]]], seconds: float, loop: str) -> None:
+def measure(name: str, go: Callable[[float], Awaitable[list[float]]], seconds: float, loop: str) -> Row:
+    """Return looks, CPU-seconds per 1,000 looks, and how late they began in milliseconds: p50, p99, most."""
     if loop == "uvloop":
         import uvloop
 
@@ -104,25 +110,54 @@ def measure(name: str, go: Callable[[float], Awaitable[list[float]]], seconds: f
         late = runner.run(go(seconds))  # type: ignore[arg-type] # any awaitable of a coroutine function
         cpu = time.process_time() - before
     cuts = statistics.quantiles(late, n=100)
-    print(
-        f"{name:>10} on {loop:<8} {len(late):>7} looks  {cpu / len(late) * 1000:.4f} CPU-s per 1,000"
-        f"  late p50 {cuts[49] * 1000:.2f} ms  p99 {cuts[98] * 1000:.2f} ms  max {max(late) * 1000:.1f} ms"
+    lags = (1000 * each for each in (cuts[49], cuts[98], max(late)))
+    return f"{name} on {loop}", len(late), cpu / len(late) * 1000, *lags
+
+
+def report(given: argparse.Namespace) -> Report:
+    """Measure on one core and return the table."""
+    rows = []
+    with peers.on(peers.MEASURED):
+        for loop in given.loop or ("asyncio", "uvloop"):
+            rows.append(measure("bare loop", bare(given.jobs, given.every), given.seconds, loop))
+            rows.append(measure("scheduler", scheduled(given.jobs, given.every), given.seconds, loop))
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return Report(
+        name="scheduler",
+        title=f"{given.jobs:,} jobs that do nothing every {given.every:g} s, for {given.seconds:g} s",
+        columns=("", "looks", "CPU-s per 1,000", "late p50 ms", "p99 ms", "max ms"),
+        rows=rows,
+        goals=[
+            Goal(
+                text="late p99 of the scheduler, looks that do nothing",
+                figure=rows[-1][4],
+                limit=250.0,
+                unit="ms",
+            )
+        ],
+        notes=[f"peak memory {memory:.0f} MiB", f"scheduler / bare loop: {rows[-1][2] / rows[-2][2]:.2f}"],
     )
+
+
+def parser() -> argparse.ArgumentParser:
+    arguments = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    arguments.add_argument("--jobs", type=int, default=10_000)
+    arguments.add_argument("--every", type=float, default=10.0)
+    arguments.add_argument("--seconds", type=float, default=10.0)
+    arguments.add_argument("--loop", choices=("asyncio", "uvloop"), action="append")
+    return arguments
+
+
+def run(*, quick: bool = False) -> Report:
+    """Measure as ``make bench`` does."""
+    return report(parser().parse_args(["--loop", "uvloop", *(["--seconds", "5"] if quick else [])]))
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--jobs", type=int, default=10_000)
-    parser.add_argument("--every", type=float, default=10.0)
-    parser.add_argument("--seconds", type=float, default=10.0)
-    parser.add_argument("--loop", choices=("asyncio", "uvloop"), action="append")
-    given = parser.parse_args()
-    for loop in given.loop or ("asyncio", "uvloop"):
-        measure("bare loop", bare(given.jobs, given.every), given.seconds, loop)
-        measure("scheduler", scheduled(given.jobs, given.every), given.seconds, loop)
-    print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB")
+    """Measure and print."""
+    print(report(parser().parse_args()).text())
 
 
 if __name__ == "__main__":

@@ -20,6 +20,8 @@ import sqlalchemy as sa
 
 from monitor.storage.engine import Store, open_store
 from monitor.storage.schema import audit
+from tests.benchmarks import peers
+from tests.benchmarks.report import Report
 
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 ROUNDS = 3
@@ -59,8 +61,15 @@ def bare(folder: Path, rows: int, per_commit: int) -> float:
         return rows / (time.perf_counter() - start)
 
 
-async def measure(url: str, folder: Path, rows: int) -> None:
-    """Take turns, so that a noisy machine is noisy for both; print the best of each."""
+PAIRS = (
+    ("store, 1 in flight", "sqlite3, 1 a commit"),
+    ("store, 64 in flight", "sqlite3, 64 a commit"),
+    ("store, 512 in flight", "sqlite3, 64 a commit"),
+)
+
+
+async def measure(url: str, folder: Path, rows: int) -> dict[str, float]:
+    """Take turns, so that a noisy machine is noisy for both; return the best of each, in rows a second."""
     few = max(rows // 10, 1)
     best: dict[str, float] = {}
 
@@ -74,22 +83,34 @@ async def measure(url: str, folder: Path, rows: int) -> None:
             seen("store, 64 in flight", await in_flight(store, rows, 64))
             seen("sqlite3, 64 a commit", await asyncio.to_thread(bare, folder, rows, 64))
             seen("store, 512 in flight", await in_flight(store, rows, 512))
-    for name, beside in (
-        ("store, 1 in flight", "sqlite3, 1 a commit"),
-        ("store, 64 in flight", "sqlite3, 64 a commit"),
-        ("store, 512 in flight", "sqlite3, 64 a commit"),
+    return best
+
+
+def report(rows: int, url: str | None = None) -> Report:
+    """Measure SQLite in a new folder on this disk, or the PostgreSQL that was named."""
+    with (
+        tempfile.TemporaryDirectory(prefix="tocsin-bench-", dir="/var/tmp") as name,
+        peers.on(peers.MEASURED),
     ):
-        ratio = best[name] / best[beside]
-        print(f"{name:22} {best[name]:8,.0f} rows/s   {beside:22} {best[beside]:8,.0f}   ratio {ratio:.2f}")
+        folder = Path(name)
+        best = asyncio.run(measure(url or f"sqlite:///{folder / 'tocsin.db'}", folder, rows))
+    return Report(
+        name="store_writes",
+        title="durable units of work through the store, beside plain sqlite3",
+        columns=("", "rows/s", "beside", "rows/s", "ratio"),
+        rows=[(ours, best[ours], bare, best[bare], best[ours] / best[bare]) for ours, bare in PAIRS],
+    )
+
+
+def run(*, quick: bool = False) -> Report:
+    """Measure as ``make bench`` does."""
+    return report(2_000 if quick else 10_000)
 
 
 def main() -> None:
-    """Measure SQLite in a new folder here, or the PostgreSQL that was named (it gets rows: give it a spare one)."""
+    """Measure and print; a PostgreSQL that is named gets rows: give it a spare one."""
     rows = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
-    with tempfile.TemporaryDirectory(prefix="tocsin-bench-", dir=Path.cwd()) as name:
-        folder = Path(name)
-        url = sys.argv[2] if len(sys.argv) > 2 else f"sqlite:///{folder / 'tocsin.db'}"
-        asyncio.run(measure(url, folder, rows))
+    print(report(rows, sys.argv[2] if len(sys.argv) > 2 else None).text())
 
 
 if __name__ == "__main__":
