@@ -11,10 +11,19 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 import holidays
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    WithJsonSchema,
+    model_validator,
+)
 
 from monitor.domain.calendars import DAY_SECONDS, Calendar, NoOpenMomentError, Opening
 from monitor.domain.clocks import Elapsed, EndOfWorkingDay, Goal, NoGoal, Promise, SupportTime, WorkingDays
@@ -37,6 +46,8 @@ from monitor.domain.policy import (
 )
 from monitor.errors import ConfigError
 from monitor.settings import durations, yaml12
+from monitor.settings.validation import did_you_mean, lines
+from monitor.settings.values import Country
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 FACTS = frozenset({"operator_caused", "workaround", "impact", "planned"})
@@ -68,7 +79,8 @@ def zone(name: object) -> ZoneInfo:
     try:
         found = ZoneInfo(text)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise ValueError(f"unknown time zone {text!r}: use an IANA name such as Europe/Rome") from error
+        near = did_you_mean(text, available_timezones())
+        raise ValueError(f"unknown time zone {text!r}: use an IANA name such as Europe/Rome{near}") from error
     if "/" not in text and text != "UTC":
         raise ValueError(f"{text} is not a place: use an IANA name such as Europe/Rome")
     return found
@@ -141,7 +153,14 @@ class WhenIn(_Strict):
     not_: "WhenIn | None" = Field(default=None, alias="not")
 
 
-When = WhenIn | Literal["always"]
+def _kind(given: object) -> str:
+    return "word" if isinstance(given, str) else "test"
+
+
+When = Annotated[
+    Annotated[WhenIn, Tag("test")] | Annotated[Literal["always"], Tag("word")], Discriminator(_kind)
+]
+"""A condition, or the word for one that is always met; read by what stands there, so that errors are its own."""
 
 
 class RuleIn(_Strict):
@@ -203,7 +222,7 @@ class ChoiceIn(_Strict):
     """Which calendar serves which countries; the one without countries serves the rest."""
 
     calendar: str
-    countries: list[str] = []
+    countries: list[Country] = []
 
 
 class EligibilityIn(_Strict):
@@ -282,18 +301,10 @@ def load_policy(path: Path) -> Policy:
     """Read one policy file, or raise ConfigError with every mistake and its place."""
     document = yaml12.load_file(path)
     given = yaml12.validate(PolicyIn, document)
-    problems = [f"{document.place(where)}: {message}" for where, message in _misfits(given)]
+    problems = [document.problem(where, message) for where, message in _misfits(given)]
     if problems:
-        raise ConfigError(problems)
-    policy = build(given)
-    for name, calendar in policy.calendars.items():
-        try:
-            calendar.next_open(datetime(2026, 1, 1, tzinfo=UTC))
-        except NoOpenMomentError as error:
-            problems.append(f"{document.place(('calendars', name))}: {error}")
-    if problems:
-        raise ConfigError(problems)
-    return policy
+        raise ConfigError(lines(problems))
+    return build(given)
 
 
 def check_partners(
@@ -506,17 +517,67 @@ def _misfits(given: PolicyIn) -> Iterator[tuple[Where, str]]:
     yield from _unknown_classes(given, classes)
     for i, choice in enumerate(given.calendar_for):
         if choice.calendar not in given.calendars:
-            yield ("calendar_for", i, "calendar"), f"unknown calendar {choice.calendar!r}"
+            known = f"known are {', '.join(given.calendars)}{did_you_mean(choice.calendar, given.calendars)}"
+            yield ("calendar_for", i, "calendar"), f"unknown calendar {choice.calendar!r}: {known}"
+    yield from _never_open(given)
+    yield from _twice(given)
     yield from _missing_cells(given, classes)
-    if given.rules[-1].when != "always":
-        yield ("rules", len(given.rules) - 1), "the last rule must be met by everything: write `when: always`"
+    yield from _misfit_order(given)
     facts = FACTS | frozenset(given.facts)
     for part, rules in (("rules", given.rules), ("exclusions", given.exclusions)):
         for i, rule in enumerate(rules):
             yield from _misfit_condition(rule.when, facts, (part, i, "when"))
+    for i, presumption in enumerate(given.presume):
+        for name, value in presumption.facts.items():
+            yield from _misfit_fact(name, [value], facts, ("presume", i, "facts", name))
     eligible = given.eligibility
     if not eligible.everyone and not eligible.direct:
         yield ("eligibility",), "name the direct tiers, or write `everyone: true`"
+
+
+def _never_open(given: PolicyIn) -> Iterator[tuple[Where, str]]:
+    for name, calendar in given.calendars.items():
+        try:
+            _calendar(name, calendar).next_open(datetime(2026, 1, 1, tzinfo=UTC))
+        except NoOpenMomentError as error:
+            yield ("calendars", name), str(error)
+
+
+def _twice(given: PolicyIn) -> Iterator[tuple[Where, str]]:
+    """Yield what is said a second time: one of the two would silently not count."""
+    named: list[tuple[Where, str]] = [
+        (("classes", i), f"class {c.name}") for i, c in enumerate(given.classes)
+    ]
+    named += [(("plans", i), f"plan {plan}") for i, plan in enumerate(given.plans)]
+    named += [(("rules", i), f"rule {r.name}") for i, r in enumerate(given.rules)]
+    named += [(("exclusions", i), f"exclusion {e.name}") for i, e in enumerate(given.exclusions)]
+    named += [
+        (("goals", i), f"a goal for class {g.cls}" + (f", plan {g.plan}" if g.plan else ""))
+        for i, g in enumerate(given.goals)
+    ]
+    for i, choice in enumerate(given.calendar_for):
+        where: Where = ("calendar_for", i)
+        named += [(where, f"country {country}") for country in choice.countries]
+        named += [] if choice.countries else [(where, "a calendar for everywhere else")]
+    first: set[str] = set()
+    for where, what in named:
+        if what in first:
+            yield where, f"{what} is given twice"
+        first.add(what)
+
+
+def _misfit_order(given: PolicyIn) -> Iterator[tuple[Where, str]]:
+    last = len(given.rules) - 1
+    if given.rules[last].when != "always":
+        yield ("rules", last), "the last rule must be met by everything: write `when: always`"
+    for i, rule in enumerate(given.rules[:last]):
+        if rule.when == "always":
+            yield ("rules", i), f"rule {rule.name} is met by everything: the rules below it are never reached"
+    for i, goal in enumerate(given.goals):
+        for way in ("support_time", "elapsed", "working_days"):
+            aim, limit = getattr(goal, way), getattr(goal.limit, way, None)
+            if aim is not None and limit is not None and limit < aim:
+                yield ("goals", i, "limit"), "the limit falls before the goal"
 
 
 def _unknown_classes(given: PolicyIn, classes: set[str]) -> Iterator[tuple[Where, str]]:
@@ -526,7 +587,7 @@ def _unknown_classes(given: PolicyIn, classes: set[str]) -> Iterator[tuple[Where
     named += [(("goals", i, "class"), goal.cls) for i, goal in enumerate(given.goals)]
     for where, name in named:
         if name not in classes:
-            yield where, f"unknown class {name!r}: {known}"
+            yield where, f"unknown class {name!r}: {known}{did_you_mean(name, classes)}"
     for name in given.contact:
         if name not in classes:
             yield ("contact", name), f"unknown class {name!r}: {known}"
@@ -553,12 +614,11 @@ def _missing_cells(given: PolicyIn, classes: set[str]) -> Iterator[tuple[Where, 
 def _misfit_condition(when: When, facts: frozenset[str], where: Where) -> Iterator[tuple[Where, str]]:
     if isinstance(when, str):
         return
+    if not when.model_fields_set:
+        yield where, "an empty condition is met by everything: write `always` if that is meant"
     for name, values in (when.facts or {}).items():
-        if name not in facts:
-            yield (*where, "facts", name), f"unknown fact {name!r}: known are {', '.join(sorted(facts))}"
         listed = values if isinstance(values, list) else [values]
-        if name == "impact" and (wrong := [v for v in listed if v not in IMPACTS]):
-            yield (*where, "facts", name), f"impact cannot be {wrong[0]!r}: one of {', '.join(IMPACTS)}"
+        yield from _misfit_fact(name, listed, facts, (*where, "facts", name))
     for name in when.system or {}:
         if name not in SYSTEM_ATTRIBUTES:
             yield (
@@ -570,3 +630,15 @@ def _misfit_condition(when: When, facts: frozenset[str], where: Where) -> Iterat
             yield from _misfit_condition(part, facts, (*where, key, i))
     if when.not_ is not None:
         yield from _misfit_condition(when.not_, facts, (*where, "not"))
+
+
+def _misfit_fact(
+    name: str, values: Sequence[bool | str], facts: frozenset[str], where: Where
+) -> Iterator[tuple[Where, str]]:
+    if name not in facts:
+        near = did_you_mean(name, sorted(facts))
+        yield where, f"unknown fact {name!r}: known are {', '.join(sorted(facts))}{near}"
+    elif name == "impact" and (wrong := [v for v in values if v not in IMPACTS]):
+        yield where, f"impact cannot be {wrong[0]!r}: one of {', '.join(IMPACTS)}"
+    elif name in FACTS - {"impact"} and (wrong := [v for v in values if not isinstance(v, bool)]):
+        yield where, f"{name} cannot be {wrong[0]!r}: true or false"
