@@ -14,5 +14,6 @@ def upsert(c: sa.Connection, table: sa.Table) -> postgresql.Insert | sqlite.Inse
 
 def insert_ignoring(c: sa.Connection, table: sa.Table, row: Mapping[str, Any]) -> bool:
     """Insert a row unless a unique index refuses it; say whether it was inserted."""
-    done = c.execute(upsert(c, table).on_conflict_do_nothing(), dict(row))
-    return done.rowcount > 0
+    # not by rowcount, which psycopg's dialect does not tell of an INSERT that fetches its serial number
+    inserted = upsert(c, table).on_conflict_do_nothing().returning(sa.literal(1))
+    return c.execute(inserted, dict(row)).first() is not None
