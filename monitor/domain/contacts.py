@@ -11,6 +11,9 @@ from typing import Any
 
 from monitor.domain.decisions import NOC, ContactEntry, Decision
 
+TRIAGE = "triage_seconds"
+"""In a row's payload: how long it waits for the engineer's word, should it have to begin waiting anew."""
+WAITS_FOR_TRIAGE = "waits for the on-call engineer's word"
 PRIORITY_PAGE = 10
 PRIORITY_URGENT = 20
 PRIORITY_NORMAL = 100
@@ -41,7 +44,6 @@ def obligations(
 ) -> tuple[Obligation, ...]:
     """Return what a decision owes: in its order, pages first, partners after the engineer's word if that is asked."""
     ids = iter(new_ids)
-    waits = now + timedelta(seconds=triage_timeout)
     return tuple(
         _obligation(
             entry,
@@ -49,19 +51,26 @@ def obligations(
             incident=incident,
             row=next(ids),
             position=position,
-            not_before=waits if decision.needs_triage and entry.partner != NOC else now,
+            now=now,
+            waits=triage_timeout if decision.needs_triage and entry.partner != NOC else None,
         )
         for position, entry in enumerate(decision.contact)
     )
 
 
 def _obligation(
-    entry: ContactEntry, decision: Decision, *, incident: str, row: str, position: int, not_before: datetime
+    entry: ContactEntry,
+    decision: Decision,
+    *,
+    incident: str,
+    row: str,
+    position: int,
+    now: datetime,
+    waits: float | None,
 ) -> Obligation:
     kind = KINDS[entry.channel]
     urgent = PRIORITY_URGENT if decision.analyse_now else PRIORITY_NORMAL
     base = PRIORITY_PAGE if entry.channel == "page" else urgent
-    waits = decision.needs_triage and entry.partner != NOC
     return Obligation(
         id=row,
         incident=incident,
@@ -73,8 +82,9 @@ def _obligation(
         recipient=entry.to,
         language=entry.language,
         priority=base + position,
-        not_before=not_before,
-        reason="waits for the on-call engineer's word" if waits else "",
+        not_before=now if waits is None else now + timedelta(seconds=waits),
+        reason="" if waits is None else WAITS_FOR_TRIAGE,
+        payload={} if waits is None else {TRIAGE: waits},
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from monitor.domain.announcements import GlobalProblem, Maintenance, MaintenanceStatus, covering
+from monitor.domain.contacts import TRIAGE, WAITS_FOR_TRIAGE
 from monitor.domain.incidents import PublicState, Status
 from monitor.errors import ConflictError, NotFoundError
 from monitor.storage import schema
@@ -33,15 +34,25 @@ class Hold:
     parent: str | None = None
 
 
-def hold_on(c: sa.Connection, *, system: str | None, component: str | None, now: datetime) -> Hold | None:
-    """Return what keeps us from contacting anybody about this system or component, if anything does."""
+def hold_on(
+    c: sa.Connection,
+    *,
+    system: str | None,
+    component: str | None,
+    now: datetime,
+    attached: str | None = None,
+) -> Hold | None:
+    """Return what keeps us from contacting anybody about this system or component, if anything does.
+
+    ``attached`` is what an incident is held by already: a problem of other components may be, too.
+    """
     work = covering(current_maintenances(c, now), system=system, component=component, at=now)
     if work:
         ends = f"{work.ends_at:%Y-%m-%d %H:%M} UTC"
         return Hold(
             by=work.id, reason=f"held: planned maintenance {work.title!r} until {ends}", until=work.ends_at
         )
-    problem = _global_problem_over(c, component) if component else None
+    problem = _global_problem_over(c, component, attached)
     if problem:
         reason = f"held: stands under global problem {problem}"
         return Hold(by=problem, reason=reason, until=now + RECHECK, parent=problem)
@@ -58,13 +69,13 @@ def current_maintenances(c: sa.Connection, now: datetime) -> list[Maintenance]:
     return [_maintenance(row) for row in rows]
 
 
-def _global_problem_over(c: sa.Connection, component: str) -> str | None:
+def _global_problem_over(c: sa.Connection, component: str | None, attached: str | None) -> str | None:
     rows = c.execute(
         sa.select(incidents.c.id, incidents.c.components).where(
             incidents.c.is_global.is_(True), incidents.c.status != Status.RESOLVED
         )
     )
-    return next((id_ for id_, listed in rows if component in json.loads(listed)), None)
+    return next((id_ for id_, listed in rows if id_ == attached or component in json.loads(listed)), None)
 
 
 def declare(
@@ -159,20 +170,26 @@ def update_global(
 
 def release_held(c: sa.Connection, by: str, now: datetime) -> list[str]:
     """Let go what a maintenance or global problem held: incidents still open owe their contacts now."""
-    released = list(
-        c.scalars(
+    released: dict[str, bool] = dict(
+        c.execute(
             sa.update(incidents)
             .where(incidents.c.held_by == by, incidents.c.status != Status.RESOLVED)
             .values(held_by=None)
-            .returning(incidents.c.id)
+            .returning(incidents.c.id, incidents.c.needs_triage)
+        ).all()
+    )
+    rows = c.execute(
+        sa.select(outbox.c.id, outbox.c.incident, outbox.c.payload).where(
+            outbox.c.incident.in_(released), outbox.c.state == "waiting", outbox.c.reason.like("held:%")
         )
-    )
-    c.execute(
-        sa.update(outbox)
-        .where(outbox.c.incident.in_(released), outbox.c.state == "waiting", outbox.c.reason.like("held:%"))
-        .values(not_before=now, reason="")
-    )
-    return released
+    ).all()
+    for row in rows:
+        waits = json.loads(row.payload).get(TRIAGE) if released[row.incident] else None
+        values: dict[str, Any] = {"not_before": now, "reason": ""}
+        if waits is not None:  # nobody has said yet how bad it is: the engineer is asked first, as ever
+            values = {"not_before": now + timedelta(seconds=waits), "reason": WAITS_FOR_TRIAGE}
+        c.execute(sa.update(outbox).where(outbox.c.id == row.id).values(**values))
+    return list(released)
 
 
 def say(

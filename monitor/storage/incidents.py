@@ -7,13 +7,13 @@ still make one incident and one ticket.
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from monitor.domain.contacts import Obligation
+from monitor.domain.contacts import WAITS_FOR_TRIAGE, Obligation
 from monitor.domain.decisions import Decision, as_json
 from monitor.domain.findings import Finding
 from monitor.domain.incidents import Incident, Move, Status, after, dedup_key
@@ -28,7 +28,7 @@ incidents, findings, events, clocks, outbox = (
     schema.clocks,
     schema.outbox,
 )
-LIVE = ("waiting", "claimed", "sent")
+CALLS = ("call", "page")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +116,7 @@ def _incident_row(opening: Opening, hold: announcements.Hold | None) -> dict[str
 def _join(c: sa.Connection, opening: Opening) -> Recorded:
     """Add a finding to the open incident with its key; a more urgent class raises the incident."""
     row = c.execute(
-        sa.select(incidents.c.id, incidents.c["class"], incidents.c.decision, incidents.c.since)
+        sa.select(incidents.c.id, incidents.c.status, incidents.c.decision, incidents.c.needs_triage)
         .where(incidents.c.dedup_key == dedup_key(opening.finding), incidents.c.status != Status.RESOLVED)
         .with_for_update()
     ).one()
@@ -130,20 +130,24 @@ def _join(c: sa.Connection, opening: Opening) -> Recorded:
     if known is None:
         _insert_finding(c, opening, row.id)
         event(c, row.id, opening.now, "finding.joined", text=opening.finding.summary)
-    raised = _more_urgent(opening, row.decision)
+    urgency = json.loads(row.decision).get("urgency")
+    raised = urgency is not None and opening.urgency < urgency
     if raised:
-        _raise(c, opening, row.id)
+        _raise(c, opening, row.id, Status(row.status))
+    if row.needs_triage and not opening.decision.needs_triage and opening.urgency <= (urgency or 0):
+        confirm_triage(c, row.id, now=opening.now, actor="tocsin")  # it is certain now: nobody need be asked
     return Recorded(incident=row.id, new=False, raised=raised)
 
 
-def _more_urgent(opening: Opening, decision: str) -> bool:
-    known = json.loads(decision).get("urgency")
-    return known is not None and opening.urgency < known
+def _raise(c: sa.Connection, opening: Opening, incident: str, status: Status) -> None:
+    """Give an incident a more urgent class: its decision, its clock from now, what it owes on top.
 
-
-def _raise(c: sa.Connection, opening: Opening, incident: str) -> None:
-    """Give an open incident a more urgent class: its decision, its clock from creation, what it owes on top."""
+    Whoever acknowledged the lesser class has not acknowledged this one: it is open again, and called about.
+    """
     decision = opening.decision
+    again: dict[str, Any] = {}
+    if status is Status.ACKNOWLEDGED:
+        again = {"status": after(status, Move.RELEASE), "acknowledged_at": None, "acknowledged_by": None}
     c.execute(
         sa.update(incidents)
         .where(incidents.c.id == incident)
@@ -154,6 +158,7 @@ def _raise(c: sa.Connection, opening: Opening, incident: str) -> None:
                 "needs_triage": decision.needs_triage,
                 "respond_by": decision.respond_by,
                 "version": incidents.c.version + 1,
+                **again,
             }
         )
     )
@@ -166,13 +171,14 @@ def _raise(c: sa.Connection, opening: Opening, incident: str) -> None:
         .values(cancelled_at=opening.now)
     )
     _start_clock(c, opening, incident)
-    rows = [_moved(o, opening.id, incident) for o in opening.obligations]
-    owe(c, rows, opening.now)
+    cancel(c, incident, opening.now, kinds=CALLS, reason=f"the incident was raised to {decision.cls}")
+    owe(c, [_moved(o, opening.id, incident, decision.cls) for o in opening.obligations], opening.now)
 
 
-def _moved(obligation: Obligation, old: str, new: str) -> Obligation:
-    values = {name: getattr(obligation, name) for name in Obligation.__dataclass_fields__}
-    return Obligation(**{**values, "incident": new, "dedup": obligation.dedup.replace(old, new, 1)})
+def _moved(obligation: Obligation, old: str, new: str, cls: str) -> Obligation:
+    """Return what a raised incident owes: one ticket as ever, but calls about the new class of their own."""
+    dedup = obligation.dedup.replace(old, new, 1)
+    return replace(obligation, incident=new, dedup=f"{dedup}|{cls}" if obligation.kind in CALLS else dedup)
 
 
 def _insert_finding(c: sa.Connection, opening: Opening, incident: str) -> None:
@@ -287,7 +293,7 @@ def resolve(
         .values(recovered_at=at or now)
     )
     event(c, incident, now, "incident.resolved", actor=actor, text=note)
-    cancel(c, incident, now, kinds=("call", "page"), reason="the incident is over")
+    cancel(c, incident, now, kinds=CALLS, reason="the incident is over")
     _cancel_what_was_held(c, row, now)
     c.execute(
         sa.update(clocks)
@@ -325,7 +331,7 @@ def acknowledge(
     )
     event(c, incident, now, "incident.acknowledged", actor=actor, text=note)
     why = f"acknowledged by {actor}"
-    cancel(c, incident, now, kinds=("call", "page"), reason=why)
+    cancel(c, incident, now, kinds=CALLS, reason=why)
     _release_triage(c, incident, now)
     meet_clock(c, incident, now)
     if not by_partner:
@@ -348,7 +354,7 @@ def _release_triage(c: sa.Connection, incident: str, now: datetime) -> None:
             outbox.c.state == "waiting",
             outbox.c.not_before > now,
             outbox.c.attempts == 0,
-            outbox.c.reason.like("waits for the on-call%"),
+            outbox.c.reason == WAITS_FOR_TRIAGE,
         )
         .values(not_before=now, reason="")
     )

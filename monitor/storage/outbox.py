@@ -15,10 +15,10 @@ import sqlalchemy as sa
 from monitor.domain.incidents import Status
 from monitor.errors import ConflictError, NotFoundError
 from monitor.storage import announcements, schema
+from monitor.storage.incidents import CALLS, event
 from monitor.storage.upsert import insert_ignoring
 
 outbox, attempts, incidents, tickets = schema.outbox, schema.attempts, schema.incidents, schema.tickets
-CALLS = ("call", "page")
 LONGEST_CALL = timedelta(minutes=10)
 OPEN_ATTEMPT = ("intent", "placed", "ringing", "answered")
 
@@ -100,7 +100,7 @@ def claim(
 def _moved_on(c: sa.Connection, row: Mapping[Any, Any], now: datetime) -> bool:
     """Check the incident again before each send; say whether the row is not to be sent now."""
     incident = c.execute(
-        sa.select(incidents.c.status, incidents.c.system, incidents.c.component).where(
+        sa.select(incidents.c.status, incidents.c.system, incidents.c.component, incidents.c.held_by).where(
             incidents.c.id == row["incident"]
         )
     ).one_or_none()
@@ -111,11 +111,20 @@ def _moved_on(c: sa.Connection, row: Mapping[Any, Any], now: datetime) -> bool:
         return True
     if incident.status == Status.RESOLVED or row["kind"] not in (*CALLS, "ticket.open", "mail"):
         return False
-    hold = announcements.hold_on(c, system=incident.system, component=incident.component, now=now)
-    if hold:
-        _set(c, row["id"], not_before=max(hold.until, now + timedelta(seconds=1)), reason=hold.reason)
-        return True
-    return False
+    hold = announcements.hold_on(
+        c, system=incident.system, component=incident.component, now=now, attached=incident.held_by
+    )
+    if hold is None:
+        return False
+    _set(c, row["id"], not_before=max(hold.until, now + timedelta(seconds=1)), reason=hold.reason)
+    if hold.by != incident.held_by:  # held since it was opened: what holds it must know what to let go
+        c.execute(
+            sa.update(incidents)
+            .where(incidents.c.id == row["incident"])
+            .values(held_by=hold.by, parent=sa.func.coalesce(incidents.c.parent, hold.parent))
+        )
+        event(c, row["incident"], now, "contact.held", text=hold.reason)
+    return True
 
 
 def _lease(c: sa.Connection, row: Mapping[Any, Any], until: datetime, token: str) -> None:

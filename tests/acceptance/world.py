@@ -83,6 +83,7 @@ checks:
   - {name: pbx-3-sip, type: tcp, system: PBX-3, target: "127.0.0.1:9", symptom: unreachable}
   - {name: pbx-3-few, type: tcp, system: PBX-3, target: "127.0.0.1:9", symptom: call_drops, facts: {operator_caused: true}}
   - {name: pbx-3-all, type: tcp, system: PBX-3, target: "127.0.0.1:9", symptom: call_drops, facts: {operator_caused: false}}
+  - {name: pbx-3-dead, type: tcp, system: PBX-3, target: "127.0.0.1:9", symptom: unreachable, facts: {impact: severe, workaround: false}}
   - {name: pbx-4-sip, type: tcp, system: PBX-4, target: "127.0.0.1:9", symptom: unreachable}
   - {name: portal-web, type: tcp, component: portal, target: "127.0.0.1:9", symptom: portal_unreachable}
 """
