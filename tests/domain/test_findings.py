@@ -1,0 +1,118 @@
+"""From looks to findings: thresholds, dating back, flapping; an unknown look moves nothing."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitor.domain.findings import Observation, Streak, Symptom, Thresholds, Verdict, detect
+
+START = datetime(2026, 11, 24, 9, tzinfo=UTC)
+VERDICTS = {"U": Verdict.UP, "D": Verdict.DOWN, "d": Verdict.DEGRADED, "?": Verdict.UNKNOWN}
+
+
+def look(n, letter, symptom=Symptom.UNREACHABLE):
+    return Observation(
+        check="c",
+        at=START + timedelta(minutes=n),
+        verdict=VERDICTS[letter],
+        symptom=symptom,
+        detail=f"look {n}",
+    )
+
+
+def turns(looks, thresholds=Thresholds()):
+    """Every turn as (the look at which it came, down or up, the look it is dated back to)."""
+    streak, found = Streak(), []
+    for n, letter in enumerate(looks):
+        streak, turn = detect(streak, look(n, letter), thresholds)
+        if turn:
+            found.append((n, "down" if turn.down else "up", (turn.since - START) // timedelta(minutes=1)))
+            assert turn.at == START + timedelta(minutes=n)
+            assert turn.detail == f"look {n}"
+    return found
+
+
+TOLD = [
+    ("all is well", "UUUUU", []),
+    ("two failing are not three", "UDDU", []),
+    ("three failing, dated back to the first", "UUDDD", [(4, "down", 2)]),
+    ("from the very first look", "DDD", [(2, "down", 0)]),
+    ("it is told once", "DDDDDDDD", [(2, "down", 0)]),
+    ("degraded counts as failing", "UdDd", [(3, "down", 1)]),
+    ("one good look is not two", "DDDUD", [(2, "down", 0)]),
+    ("two good looks, dated back to the first", "DDDUU", [(2, "down", 0), (4, "up", 3)]),
+    ("flapping while up is nothing", "DDUDDUDDU", []),
+    ("flapping while down is nothing more", "DDDUDUDUD", [(2, "down", 0)]),
+    ("the recovery is dated to the last run of good looks", "DDDUDUU", [(2, "down", 0), (6, "up", 5)]),
+    ("down again is a new finding with a new date", "DDDUUDDD", [(2, "down", 0), (4, "up", 3), (7, "down", 5)]),
+    ("unknown alone is nothing", "??????", []),
+    ("unknown does not break a run of failing looks", "D?D?D", [(4, "down", 0)]),
+    ("nor a run of good ones", "DDDU?U", [(2, "down", 0), (5, "up", 3)]),
+    ("unknown does not open", "DD????", []),
+    ("unknown does not close", "DDD????", [(2, "down", 0)]),
+    ("nor date anything", "?D?DD", [(4, "down", 1)]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("looks", "expected"), [c[1:] for c in TOLD], ids=[c[0] for c in TOLD])
+def test_w11_looks_become_findings_and_recoveries(looks, expected):
+    assert turns(looks) == expected
+
+
+@pytest.mark.parametrize(
+    ("looks", "down_after", "up_after", "expected"),
+    [
+        ("UDU", 1, 1, [(1, "down", 1), (2, "up", 2)]),
+        ("DDDDDUUUU", 5, 4, [(4, "down", 0), (8, "up", 5)]),
+        ("DDDDUUUU", 5, 4, []),
+    ],
+)
+def test_thresholds_are_the_checks_own(looks, down_after, up_after, expected):
+    assert turns(looks, Thresholds(down_after=down_after, up_after=up_after)) == expected
+
+
+@pytest.mark.parametrize("state", ["", "D", "DD", "DDD", "DDDD", "DDDU", "DDDUU", "U"])
+def test_w11_an_unknown_look_leaves_everything_as_it_was(state):
+    streak = Streak()
+    for n, letter in enumerate(state):
+        streak, _ = detect(streak, look(n, letter), Thresholds())
+    assert detect(streak, look(99, "?"), Thresholds()) == (streak, None)
+
+
+def test_the_finding_has_the_symptom_of_the_look_that_convinced_and_the_recovery_the_findings():
+    streak, told = Streak(), []
+    symptoms = [Symptom.DEGRADED, Symptom.UNREACHABLE, Symptom.UNREACHABLE, Symptom.OTHER, None, None]
+    for n, (letter, symptom) in enumerate(zip("dDDDUU", symptoms, strict=True)):
+        streak, turn = detect(streak, look(n, letter, symptom), Thresholds())
+        told += [turn] if turn else []
+    assert [t.symptom for t in told] == [Symptom.UNREACHABLE, Symptom.UNREACHABLE]
+
+
+def test_a_look_without_a_symptom_is_other():
+    _, turn = detect(Streak(failing=2, failing_since=START), look(9, "D", None), Thresholds())
+    assert turn.symptom is Symptom.OTHER
+    assert turn.since == START
+
+
+@given(st.text("UDd?", max_size=40), st.integers(1, 4), st.integers(1, 4))
+def test_turns_alternate_and_are_what_the_runs_of_looks_say(looks, down_after, up_after):
+    found = turns(looks, Thresholds(down_after=down_after, up_after=up_after))
+    assert [way for _, way, _ in found] == [("down", "up")[n % 2] for n in range(len(found))]
+    for at, way, since in found:
+        run = [letter for letter in looks[since : at + 1] if letter != "?"]
+        failing = way == "down"
+        assert len(run) == (down_after if failing else up_after)
+        assert all((letter in "Dd") is failing for letter in run)
+        before = looks[:since].replace("?", "")
+        if before and not failing:
+            assert before[-1] in "Dd", "nothing of its kind came just before"
+
+
+@given(st.text("UDd?", max_size=40))
+def test_unknown_looks_may_be_left_out(looks):
+    def said(of):
+        return [way for _, way, _ in turns(of)]
+
+    assert said(looks) == said(looks.replace("?", ""))
