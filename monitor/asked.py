@@ -17,6 +17,7 @@ from monitor.settings.policies import IMPACTS
 from monitor.world import InForce
 
 T = TypeVar("T")
+FIRST_YEAR, LAST_YEAR = 1970, 2200
 
 
 class QuestionError(TocsinError):
@@ -41,7 +42,7 @@ def read_finding(text: str) -> FindingIn:
     try:
         return FindingIn.model_validate_json(text, strict=False)
     except ValidationError as error:
-        problems = [_problem(e) for e in error.errors(include_url=False, include_input=False)]
+        problems = [_problem(e) for e in error.errors(include_url=False)]
         raise QuestionError("\n".join(problems)) from error
 
 
@@ -51,6 +52,10 @@ def _problem(error: Mapping[str, Any]) -> str:
     if error["type"] == "extra_forbidden":
         known = list(FindingIn.model_fields)
         return f"{where}: unknown key; known are {', '.join(known)}{_meant(where, known)}"
+    if error["type"] == "enum":
+        known = [str(word) for word in (Symptom if where == "symptom" else Source)]
+        given = str(error["input"])
+        return f"{where}: unknown {given!r}; known are {', '.join(known)}{_meant(given, known)}"
     return f"{where}: {message}"
 
 
@@ -80,7 +85,7 @@ def explain(world: InForce, given: FindingIn, now: datetime) -> dict[str, Any]:
     system = world.inventory.systems.get(given.system)
     if system is None:
         known = list(world.inventory.systems)
-        raise QuestionError(f"system: unknown serial {given.system!r}{_meant(given.system, known)}")
+        raise QuestionError(f"system: unknown serial {given.system!r}{_nearest(given.system, known)}")
     policy = world.policy_of(system.serial)
     _known_facts(policy, given.facts)
     return as_json(decide(policy, finding, system, world.inventory, now))
@@ -156,6 +161,8 @@ def instant(at: str | None, calendar: Calendar | None, now: datetime) -> datetim
         moment = datetime.fromisoformat(at)
     except ValueError as error:
         raise QuestionError(f"at: {at!r} is not ISO 8601, such as 2026-11-24T10:00:00+01:00") from error
+    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        raise QuestionError(f"at: {at!r} is outside the years {FIRST_YEAR} to {LAST_YEAR}")
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=calendar.zone if calendar else UTC)
     return moment.astimezone(UTC)
@@ -169,9 +176,15 @@ def _choose(what: str, name: str, known: Mapping[str, T]) -> T:
     return known[name]
 
 
-def _meant(name: str | None, known: list[str]) -> str:
-    close = get_close_matches(name or "", known, n=3, cutoff=0.5)
-    return f"; did you mean {' or '.join(close)}?" if close else ""
+def _meant(name: str | None, known: list[str], cutoff: float = 0.5) -> str:
+    folded = {word.casefold(): word for word in known}
+    close = get_close_matches((name or "").casefold(), folded, n=3, cutoff=cutoff)
+    return f"; did you mean {' or '.join(folded[word] for word in close)}?" if close else ""
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    """Name what is nearest even where nothing is near: a serial is hard to guess."""
+    return _meant(name, known) or _meant(name, known, cutoff=0.0)
 
 
 def told(decision: Mapping[str, Any]) -> str:
