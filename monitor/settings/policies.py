@@ -559,6 +559,12 @@ def _twice(given: PolicyIn) -> Iterator[tuple[Where, str]]:
         where: Where = ("calendar_for", i)
         named += [(where, f"country {country}") for country in choice.countries]
         named += [] if choice.countries else [(where, "a calendar for everywhere else")]
+    for name, plan in given.contact.items():
+        for hours, steps in (("inside", plan.inside), ("outside", plan.outside)):
+            named += [
+                (("contact", name, hours, i), f"{step.channel} {hours} hours for class {name}")
+                for i, step in enumerate(steps)
+            ]
     first: set[str] = set()
     for where, what in named:
         if what in first:
