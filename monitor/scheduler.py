@@ -35,7 +35,7 @@ from monitor.look import End, Job, look, unseen
 from monitor.metrics import Metrics
 
 AILING_SHARE = 0.75  # of the places, for checks whose last look failed
-TICK = 0.005  # looks due within this time start together
+TICK = 0.05  # looks due within this time start together: a wake-up costs as much as a look
 SWEEP = 5.0  # how often the overdue are searched for
 SHUTDOWN = 5.0  # how long looks that are being recorded may take to end
 
