@@ -4,16 +4,15 @@ import itertools
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from monitor.domain.calendars import CACHE_DAYS, Interval, NoOpenMomentError
 from tests.domain.oracle import Clock
-from tests.domain.worlds import WEEKS, ZONES, a_calendar, calendars, changes, hours, moments
+from tests.domain.worlds import WEEKS, ZONES, a_calendar, calendars, changes, hours, moments, walked
 
 SECOND = timedelta(seconds=1)
 HOUR = timedelta(hours=1)
-walked = settings(max_examples=50, deadline=None)
 
 
 def local(calendar, text, fold=0):

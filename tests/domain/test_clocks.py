@@ -6,7 +6,7 @@ from pathlib import Path
 
 import holidays
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from monitor.domain.calendars import NoOpenMomentError
@@ -22,11 +22,10 @@ from monitor.domain.clocks import (
 )
 from monitor.settings.policies import load_policies
 from tests.domain.oracle import Clock
-from tests.domain.worlds import a_calendar, calendars, hours, moments
+from tests.domain.worlds import a_calendar, calendars, hours, moments, walked
 
 POLICIES = load_policies([Path(__file__).parents[2] / "config" / "policies"])
 SECOND = timedelta(seconds=1)
-walked = settings(max_examples=40, deadline=None)
 
 
 def local(calendar, text):

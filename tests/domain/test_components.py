@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from monitor.domain.announcements import Impact
 from monitor.domain.components import GAUGE, ComponentStatus, Health, condition
+from tests.domain.worlds import unhurried
 
 U, D, X, Q = Health.UP, Health.DEGRADED, Health.DOWN, Health.UNKNOWN
 OK, SLOW, PART, FULL, WORK, DARK = (
@@ -65,6 +66,7 @@ def test_the_reason_counts_the_checks_that_are_known():
 healths = st.lists(st.sampled_from(Health), max_size=6)
 
 
+@unhurried
 @given(healths, st.lists(st.sampled_from([str(i) for i in Impact]), max_size=2))
 def test_green_is_said_only_where_nothing_is_known_to_be_wrong(checks, impacts):
     if condition(checks, impacts=impacts).status is OK:
@@ -74,6 +76,7 @@ def test_green_is_said_only_where_nothing_is_known_to_be_wrong(checks, impacts):
         assert not checks or Health.UP in checks
 
 
+@unhurried
 @given(healths)
 def test_one_more_failing_check_never_looks_better(checks):
     order = (OK, SLOW, PART, FULL)

@@ -19,6 +19,7 @@ from monitor.domain.conditions import (
 )
 from monitor.domain.findings import Symptom
 from monitor.domain.inventory import System
+from tests.domain.worlds import unhurried
 
 YES, NO, OPEN = Truth.MET, Truth.NOT_MET, Truth.UNDETERMINED
 VALUE = {YES: True, NO: False, OPEN: None}
@@ -176,6 +177,7 @@ def plainly(tree, facts):
             return not plainly(part, facts)
 
 
+@unhurried
 @given(trees, st.dictionaries(st.sampled_from(NAMES), st.sampled_from((True, False, None))))
 def test_an_answer_holds_however_the_unknown_turns_out(tree, known):
     answer = tree.evaluate(circumstances(**known))
@@ -192,11 +194,13 @@ def test_an_answer_holds_however_the_unknown_turns_out(tree, known):
         assert not answer.missing
 
 
+@unhurried
 @given(trees, st.fixed_dictionaries({name: st.booleans() for name in NAMES}))
 def test_with_every_fact_known_nothing_is_undetermined(tree, facts):
     assert tree.evaluate(circumstances(**facts)).truth is (YES if plainly(tree, facts) else NO)
 
 
+@unhurried
 @given(trees, st.fixed_dictionaries({name: st.booleans() for name in NAMES}))
 def test_de_morgan_holds(tree, facts):
     facts["a"] = None

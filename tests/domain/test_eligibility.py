@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from monitor.domain.eligibility import BrokenChainError, served_through
 from monitor.domain.inventory import Partner
 from monitor.domain.policy import Eligibility
+from tests.domain.worlds import unhurried
 
 RULES = Eligibility(
     direct=frozenset({"platinum", "gold", "silver"}), serving=frozenset({"platinum", "gold"}), clause="1"
@@ -82,6 +83,7 @@ def test_where_no_tier_is_asked_everybody_is_served_directly():
     assert walked(chain("bronze", "gold"), Eligibility(everyone=True)) == ("p0", ())
 
 
+@unhurried
 @given(st.lists(st.sampled_from(TIERS), min_size=3, max_size=6), st.one_of(st.none(), st.integers(0, 5)))
 def test_w1_any_chain_is_served_by_the_first_who_may_or_is_refused(tiers, loop):
     partners = chain(*tiers, last=None if loop is None else f"p{loop % len(tiers)}")

@@ -6,7 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.domain.findings import Observation, Streak, Symptom, Thresholds, Verdict, detect
+from monitor.domain.dossier import compose, title
+from monitor.domain.findings import Finding, Observation, Source, Streak, Symptom, Thresholds, Verdict, detect
+from monitor.domain.inventory import Component, Contact, Inventory, Partner, System
+from tests.domain.worlds import unhurried
 
 START = datetime(2026, 11, 24, 9, tzinfo=UTC)
 VERDICTS = {"U": Verdict.UP, "D": Verdict.DOWN, "d": Verdict.DEGRADED, "?": Verdict.UNKNOWN}
@@ -96,6 +99,7 @@ def test_a_look_without_a_symptom_is_other():
     assert turn.since == START
 
 
+@unhurried
 @given(st.text("UDd?", max_size=40), st.integers(1, 4), st.integers(1, 4))
 def test_turns_alternate_and_are_what_the_runs_of_looks_say(looks, down_after, up_after):
     found = turns(looks, Thresholds(down_after=down_after, up_after=up_after))
@@ -110,9 +114,61 @@ def test_turns_alternate_and_are_what_the_runs_of_looks_say(looks, down_after, u
             assert before[-1] in "Dd", "nothing of its kind came just before"
 
 
+@unhurried
 @given(st.text("UDd?", max_size=40))
 def test_unknown_looks_may_be_left_out(looks):
     def said(of):
         return [way for _, way, _ in turns(of)]
 
     assert said(looks) == said(looks.replace("?", ""))
+
+
+# -- the dossier of what was found
+
+
+def test_w12_everything_known_of_the_system_is_gathered():
+    people = (Contact(id="g", name="Giulia", phone="+39", email="g@x", languages=("it",)),)
+    system = System(
+        serial="PBX-1", partner="dune", name="Main", host="h", country="DE", carrier="delta", cloud="eu-1",
+        region="EU", version="5.01", tags={"rack": "7"},
+    )  # fmt: skip
+    inventory = Inventory(
+        partners={
+            "dune": Partner(id="dune", name="Dune", policy="w", tier="bronze", assigned_to="aurora"),
+            "aurora": Partner(
+                id="aurora", name="Aurora", policy="w", tier="gold", language="it", contacts=people
+            ),
+        },
+        systems={"PBX-1": system},
+    )
+    finding = Finding(
+        system="PBX-1", symptom=Symptom.CALL_DROPS, source=Source.CHECK, summary="9 of 10 drop", since=START,
+        at=START, facts={"operator_caused": False}, origin="calls",
+    )  # fmt: skip
+    found = compose(finding, inventory, ("dune", "aurora"))
+    facts = {"serial", "name", "host", "country", "version", "carrier", "cloud", "region", "tags"}
+    assert {name: found[name] for name in facts} == {name: getattr(system, name) for name in facts}
+    assert [p["id"] for p in found["partners"]] == ["dune", "aurora"]
+    assert found["partners"][1]["contacts"][0]["phone"] == "+39"
+    assert found["issue"]["symptom"] == "call_drops"
+    assert found["issue"]["facts"] == {"operator_caused": False}
+    assert [p["id"] for p in compose(finding, inventory, ())["partners"]] == ["dune"], (
+        "direct: the own partner"
+    )
+    assert title(finding, inventory) == "PBX-1 (Main): calls drop"
+
+
+@pytest.mark.parametrize("symptom", Symptom)
+def test_w12_every_symptom_has_its_words(symptom):
+    finding = Finding(
+        system=None,
+        component="portal",
+        symptom=symptom,
+        source=Source.CHECK,
+        summary="",
+        since=START,
+        at=START,
+    )
+    inventory = Inventory(components={"portal": Component(id="portal", name="Management portal")})
+    assert title(finding, inventory).startswith("Management portal: ")
+    assert compose(finding, inventory, ())["partners"] == []

@@ -5,9 +5,15 @@ from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from monitor.domain.calendars import Calendar
+
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""A loaded machine is no bug: how long one example takes is not what these tests are about."""
+walked = settings(unhurried, max_examples=40)
+"""For tests against the walked clock, whose examples are dear."""
 
 ZONES = (
     "Europe/Rome",

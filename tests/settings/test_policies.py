@@ -215,6 +215,37 @@ def test_norway_is_not_false_and_a_version_keeps_its_zero():
     assert policy.calendar_for("NO").name == "NO"
 
 
+def test_w8_the_vendors_six_lines_are_shown_and_never_dialled():
+    policy = load_policy(SHIPPED / "wildix.yaml")
+    lines = [line["phone"] for line in policy.lines]
+    assert lines == [
+        "+16144841546",
+        "+443300563663",
+        "+3904611715112",
+        "+498920006065",
+        "+33176747983",
+        "+34932202994",
+    ]
+    assert {step.channel for plan in policy.contact.values() for step in (*plan.inside, *plan.outside)} == {"ticket", "phone"}  # fmt: skip
+
+
+def test_w3_outside_hours_only_critical_is_phoned_and_in_english():
+    contact = load_policy(SHIPPED / "wildix.yaml").contact
+    phoned = {
+        name: [s.language for s in plan.outside if s.channel == "phone"] for name, plan in contact.items()
+    }
+    assert phoned == {"critical": ["en"], "standard": []}
+
+
+@pytest.mark.parametrize("name", ["wildix", "wolfram", "helpdesk", "plm"])
+def test_what_a_document_leaves_open_is_named_with_its_reading(name):
+    policy = load_policy(SHIPPED / f"{name}.yaml")
+    assert policy.assumptions
+    assert all(a.name and a.clause and a.reading for a in policy.assumptions)
+    assert all(rule.clause for rule in (*policy.rules, *policy.exclusions))
+    assert all(promise.clause for promise in policy.promises.values())
+
+
 # -- partners under policies (mission W1)
 
 POLICIES = load_policies([SHIPPED])
