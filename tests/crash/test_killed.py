@@ -1,0 +1,48 @@
+"""Killed at any named point, with providers that fail: nothing lost, nothing doubled, nothing silent.
+
+A sample of the long run, which is ``python -m tests.soak kills``.
+"""
+
+import pytest
+
+from tests.crash.far_ends import Mode
+from tests.crash.harness import POINTS, Cycle, lives, run
+from tests.crash.mutants import KILLED_BY, mutant
+
+DEEPER = (2, 4, 7, 11, 16, 22)
+"""Which commit to die at, of the thirty or so that the story makes."""
+
+
+async def played(cycles, folder, *, tree=None):
+    """Run cycles one after the other; return what is wrong, by cycle."""
+    async with lives(tree) if tree else lives() as server:
+        ends = [(cycle, *await run(cycle, server, folder / str(number))) for number, cycle in enumerate(cycles)]
+    for cycle, _, reached in ends:
+        assert reached or cycle.point is None, f"{cycle}: the point was never passed"
+    return {str(cycle): problems for cycle, problems, _ in ends if problems}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("point", POINTS)
+async def test_killed_at_a_point_nothing_is_lost_or_doubled_whatever_the_providers_do(point, tmp_path):
+    cycles = [Cycle(point=point, tickets=mode, phone=mode) for mode in Mode]
+    assert await played(cycles, tmp_path) == {}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("point", ["store.before_commit", "store.after_commit"])
+async def test_killed_around_any_commit_nothing_is_lost_or_doubled(point, tmp_path):
+    assert await played([Cycle(point=point, nth=nth) for nth in DEEPER], tmp_path) == {}
+
+
+@pytest.mark.slow
+async def test_killed_again_while_recovering_from_being_killed_nothing_is_lost_or_doubled(tmp_path):
+    pairs = [("ticket.after_open", "ticket.before_search"), ("call.after_place", "store.after_commit")]
+    assert await played([Cycle(point=first, then=then) for first, then in pairs], tmp_path) == {}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["no_search_before_create", "blind_redial", "answer_before_commit"])
+async def test_the_harness_catches_a_bug_that_is_put_in(name, tmp_path):
+    tree = mutant(name, tmp_path)
+    assert await played([KILLED_BY[name]], tmp_path / "cycle", tree=tree)
