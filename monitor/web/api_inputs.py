@@ -6,7 +6,7 @@ control characters that no person types and some databases refuse.
 
 import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, ClassVar, Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -39,6 +39,15 @@ def _plus(value: object) -> object:
     return _UNESCAPED_PLUS.sub(r"+\1", value) if isinstance(value, str) else value
 
 
+def _in_utc(moment: datetime) -> datetime:
+    """Refuse a moment that UTC has no year for (``0001-01-01T00:00+14:00``): nothing here could keep it."""
+    try:
+        moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("there is no such moment in UTC") from None
+    return moment
+
+
 def _zone(name: str) -> str:
     if name not in available_timezones() or ("/" not in name and name != "UTC"):
         raise ValueError("this is no IANA time zone such as Europe/Rome")
@@ -47,7 +56,8 @@ def _zone(name: str) -> str:
 
 Word = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00-\x1f]*$")]
 Id = Annotated[str, StringConstraints(min_length=1, max_length=40, pattern=r"^[^\x00-\x1f]+$")]
-Moment = Annotated[AwareDatetime, BeforeValidator(_plus)]
+Words = Annotated[str, StringConstraints(max_length=4000, pattern=r"^[^\x00]*$")]
+Moment = Annotated[AwareDatetime, BeforeValidator(_plus), AfterValidator(_in_utc)]
 Zone = Annotated[str, AfterValidator(_zone)]
 
 
@@ -108,7 +118,7 @@ class IncidentQuery(Query):
     partner: Word | None = None
     source: Word | None = None
     symptom: Word | None = None
-    title: Word | None = None
+    title: Words | None = None
     opened_at: Moment | None = None
     policy: Word | None = None
     needs_triage: bool | None = None
@@ -138,7 +148,7 @@ class TicketQuery(Query):
     driver: Word | None = None
     reference: Word | None = None
     status: Word | None = None
-    subject: Word | None = None
+    subject: Words | None = None
 
 
 class CallQuery(Query):
@@ -163,8 +173,8 @@ class CrashQuery(Query):
     id: Id | None = None
     key: Word | None = None
     system: Word | None = None
-    signature: Word | None = None
-    message: Word | None = None
+    signature: Words | None = None
+    message: Words | None = None
     group: Word | None = None
     source: Word | None = None
     at: Moment | None = None
@@ -176,7 +186,7 @@ class EventQuery(Query):
 
     COLUMNS: ClassVar[Mapping[str, str]] = {"id": "seq"}
 
-    id: int | None = None
+    id: Annotated[int, Field(ge=1, le=2**62)] | None = None
     incident: Id | None = None
     kind: Word | None = None
     actor: Word | None = None
@@ -209,7 +219,7 @@ class MaintenanceQuery(Query):
 
     id: Id | None = None
     status: Word | None = None
-    title: Word | None = None
+    title: Words | None = None
     public: bool | None = None
 
 
@@ -296,7 +306,7 @@ class NewGlobalProblem(In):
     components: list[Word] = Field(default=[], max_length=200)
     attach: list[Id] = Field(default=[], max_length=500)
     state: PublicState = PublicState.INVESTIGATING
-    next_update_at: AwareDatetime | None = None
+    next_update_at: Moment | None = None
 
 
 class NewUpdate(In):
@@ -304,7 +314,7 @@ class NewUpdate(In):
 
     state: PublicState
     body: Body
-    next_update_at: AwareDatetime | None = None
+    next_update_at: Moment | None = None
 
 
 class NewMaintenance(In):
@@ -312,8 +322,8 @@ class NewMaintenance(In):
 
     title: Title
     body: Annotated[str, AfterValidator(_clean), StringConstraints(max_length=20_000)] = ""
-    starts_at: AwareDatetime
-    ends_at: AwareDatetime
+    starts_at: Moment
+    ends_at: Moment
     zone: Zone = "UTC"
     systems: list[Word] = Field(default=[], max_length=1000)
     components: list[Word] = Field(default=[], max_length=200)
@@ -334,6 +344,6 @@ def local_moment(text: str, zone: str) -> datetime:
     if wall.tzinfo is not None:
         raise ValueError("give the local time without an offset")
     moment = wall.replace(tzinfo=ZoneInfo(_zone(zone)))
-    if moment.astimezone(ZoneInfo("UTC")).astimezone(moment.tzinfo).replace(tzinfo=None) != wall:
+    if _in_utc(moment).astimezone(UTC).astimezone(moment.tzinfo).replace(tzinfo=None) != wall:
         raise ValueError("the clocks are put forward over this time: it does not exist")
     return moment

@@ -8,6 +8,7 @@ The API and the console share these, so that both allow and refuse the same thin
 from collections.abc import Iterable
 
 from monitor.domain.announcements import GlobalProblem, Maintenance
+from monitor.storage import console
 from monitor.web.api_inputs import NewGlobalProblem, NewMaintenance, NewUpdate
 from monitor.web.auth import audit
 from monitor.web.parts import Parts
@@ -41,6 +42,7 @@ async def retry(parts: Parts, actor: str, outbox: str) -> None:
 async def declare_global(parts: Parts, actor: str, wanted: NewGlobalProblem) -> str:
     """Declare a problem over many systems and return its incident's id."""
     _known("components", wanted.components, parts.inventory().components)
+    _known("attach", wanted.attach, [each for each in wanted.attach if await _is_incident(parts, each)])
     problem = GlobalProblem(
         title=wanted.title,
         body=wanted.body,
@@ -53,6 +55,11 @@ async def declare_global(parts: Parts, actor: str, wanted: NewGlobalProblem) -> 
     incident = await parts.pipeline.declare_global(problem, actor=actor)
     await audit(parts, actor, "global.declare", incident, title=wanted.title)
     return incident
+
+
+async def _is_incident(parts: Parts, id_: str) -> bool:
+    found = await parts.store.read(console.find_incident, id_)
+    return found is not None and not found.is_global
 
 
 async def update_global(parts: Parts, actor: str, incident: str, wanted: NewUpdate) -> None:

@@ -191,6 +191,8 @@ async def _body(op: Op, request: web.Request) -> pydantic.BaseModel:
     assert op.body is not None, "only called for operations with a body"
     if (request.content_length or 0) > BODY_LIMIT:
         raise ProblemError(413, "The body is too large.")
+    if request.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
+        raise ProblemError(415, "The body must not be compressed.")
     raw = await request.read()
     if not raw and not op.body_required:
         return op.body()

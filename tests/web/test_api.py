@@ -203,6 +203,7 @@ WRONG = {
     "/incidents?status=shut": "/status", "/incidents?state=open": "/state", "/incidents?since=yesterday": "/since",
     "/incidents?since=2026-11-24T09:00:00": "/since", "/incidents?status=open&status=resolved": "/status", "/incidents?system=%00": "/system",
     "/checks?state=broken": "/state", "/calls?channel=mail": "/channel", "/incidents?after=99999999999999999999999": "/after",
+    "/incidents?since=0001-01-01T00:00:00%2B14:00": "/since", "/events?until=9999-12-31T23:59:59-14:00": "/until", "/events?id=99999999999999999999": "/id",
 }  # fmt: skip
 
 
@@ -214,6 +215,34 @@ async def test_a_wrong_query_is_a_problem_with_its_place_and_no_echo(api, path):
     assert [each["pointer"] for each in body["errors"]] == [WRONG[path]]
     assert "yesterday" not in json.dumps(body)
     assert "broken" not in json.dumps(body)
+
+
+async def test_a_long_message_of_several_lines_can_be_asked_for(world, api):
+    message = "the first line\n" + "x" * 1000
+    await world.seed(a_crash, message=message)
+    status, body, _ = await api("GET", f"{V1}/crashes?message={quote(message)}")
+    assert (status, len(body["items"])) == (200, 1)
+
+
+async def test_a_moment_that_utc_cannot_say_is_refused(api):
+    wrong = {"title": "abc", "body": "b", "impact": "minor", "next_update_at": "0001-01-01T00:00:00+14:00"}
+    status, said, _ = await api("POST", f"{V1}/incidents/global", json=wrong)
+    assert (status, [each["pointer"] for each in said["errors"]]) == (422, ["/next_update_at"])
+
+
+async def test_only_incidents_that_there_are_stand_under_a_global_problem(world, api):
+    await world.seed(an_incident)
+    body = {"title": "abc", "body": "b", "impact": "minor", "attach": ["inc-1", "nope"]}
+    status, said, _ = await api("POST", f"{V1}/incidents/global", json=body)
+    assert (status, [each["pointer"] for each in said["errors"]]) == (422, ["/attach/1"])
+    assert world.pipeline.told == []
+
+
+async def test_a_compressed_command_is_refused(world, api):
+    await world.seed(an_incident)
+    headers = {"Content-Encoding": "gzip", "Content-Type": "application/json"}
+    status, _, _ = await api("POST", f"{V1}/incidents/inc-1/notes", data=b'{"text":"x"}', headers=headers)
+    assert status == 415
 
 
 async def test_a_wrong_body_says_everything_that_is_wrong(api):
