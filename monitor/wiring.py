@@ -305,7 +305,8 @@ async def _resume(store: Store, pipeline: Pipeline, settings: Settings, clock: C
     """Take up where we were: streaks, findings that stand, heartbeats; what is not looked at any more ends.
 
     A streak is believed to have been reported only if its finding is on record: a kill between the two
-    would otherwise swallow the outage.
+    would otherwise swallow the outage. One whose finding has ended since begins anew, for its old failing
+    looks are told already.
     """
     await store.write(looks.known_heartbeats, configured.heartbeats(settings), clock())
     known = await store.read(looks.load_check_states)
@@ -313,6 +314,8 @@ async def _resume(store: Store, pipeline: Pipeline, settings: Settings, clock: C
     for check in settings.checks:
         if check.name not in pipeline.streaks:
             streak = known[check.name].streak if check.name in known else Streak()
+            if streak.reported and check.name not in standing:
+                streak = Streak()
             pipeline.streaks[check.name] = replace(streak, reported=check.name in standing)
     configured_checks = {check.name for check in settings.checks}
     for origin in standing:
