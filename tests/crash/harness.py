@@ -96,7 +96,8 @@ class Lives:
         self.template = template
 
     async def live(self, **job: object) -> dict[str, int]:
-        assert self._process.stdin and self._process.stdout
+        assert self._process.stdin
+        assert self._process.stdout
         self._process.stdin.write(json.dumps(job).encode() + b"\n")
         await self._process.stdin.drain()
         async with asyncio.timeout(90):
@@ -227,7 +228,9 @@ def _calls(provider: Provider, attempts: list[sqlite3.Row]) -> list[str]:
         if attempt not in known:
             found.append(f"attempt {attempt} was placed and is not on record")
         elif known[attempt]["result"] == "failed":
-            found.append(f"attempt {attempt} was placed and is recorded as failed: {known[attempt]['detail']}")
+            found.append(
+                f"attempt {attempt} was placed and is recorded as failed: {known[attempt]['detail']}"
+            )
     if not provider.calls:
         found.append("nobody was called")
     found += [

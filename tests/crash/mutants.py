@@ -7,8 +7,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from tests.crash.harness import ROOT, Cycle
 from tests.crash.far_ends import Mode
+from tests.crash.harness import ROOT, Cycle
 from tests.requirements import require
 
 PATCHES = Path(__file__).parent / "mutants"
@@ -30,7 +30,9 @@ def mutant(name: str, folder: Path) -> Path:
     require("git", "mutants are applied with git apply")
     tree = folder / name
     for source in SOURCES:
-        shutil.copytree(ROOT / source, tree / source, ignore=shutil.ignore_patterns("__pycache__", "node_modules"))
+        shutil.copytree(
+            ROOT / source, tree / source, ignore=shutil.ignore_patterns("__pycache__", "node_modules")
+        )
     done = subprocess.run(
         ["git", "apply", "--unidiff-zero", str(PATCHES / f"{name}.patch")],
         cwd=tree,

@@ -16,7 +16,9 @@ DEEPER = (2, 4, 7, 11, 16, 22)
 async def played(cycles, folder, *, tree=None):
     """Run cycles one after the other; return what is wrong, by cycle."""
     async with lives(tree) if tree else lives() as server:
-        ends = [(cycle, *await run(cycle, server, folder / str(number))) for number, cycle in enumerate(cycles)]
+        ends = [
+            (cycle, *await run(cycle, server, folder / str(number))) for number, cycle in enumerate(cycles)
+        ]
     for cycle, _, reached in ends:
         assert reached or cycle.point is None, f"{cycle}: the point was never passed"
     return {str(cycle): problems for cycle, problems, _ in ends if problems}

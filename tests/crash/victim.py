@@ -33,7 +33,7 @@ from tests.factories import MONDAY_AT_TEN, a_crash, a_look
 
 ACTS = ("outage", "crash", "contact", "recovery", "quiet")
 CRASHES = 3
-IN_THE_AIR = 1.5  # how long, in real time, a call's events are waited for before the clock is moved
+IN_THE_AIR = 0.5  # how long, in real time, a call's events are waited for before the clock is moved
 
 
 class Clock:
@@ -101,7 +101,8 @@ class Life:
             key = f"report-{number}"
             if key not in self.accepted():  # it was not answered, so it is sent again under its key
                 self.clock.forward(1)
-                await self.service.digest.accept(a_crash("PBX-2", key=key, at=self.clock()), token="tok")
+                report = a_crash("PBX-2", id=f"crs_{wiring.new_id()}", key=key, at=self.clock())
+                await self.service.digest.accept(report, token="tok")
                 self.write("accepted", key)
 
     async def contact(self) -> None:
@@ -159,9 +160,7 @@ def _in_the_air(c: sa.Connection) -> int:
 def _next_due(c: sa.Connection) -> datetime | None:
     rows = schema.outbox.c
     waiting = c.scalar(sa.select(sa.func.min(rows.not_before)).where(rows.state == "waiting"))
-    leased = c.scalar(
-        sa.select(sa.func.min(rows.lease_until)).where(rows.state.in_(("claimed", "sent")))
-    )
+    leased = c.scalar(sa.select(sa.func.min(rows.lease_until)).where(rows.state.in_(("claimed", "sent"))))
     return min((at for at in (waiting, leased) if at is not None), default=None)
 
 
@@ -185,7 +184,9 @@ class _listening:
     """Serve the callbacks; leaving does not wait for anybody."""
 
     def __init__(self, service: Service, port: int) -> None:
-        self._runner = web.AppRunner(service.web, auto_decompress=False, access_log=None, shutdown_timeout=0.1)
+        self._runner = web.AppRunner(
+            service.web, auto_decompress=False, access_log=None, shutdown_timeout=0.1
+        )
         self._port = port
 
     async def __aenter__(self) -> None:
@@ -212,6 +213,8 @@ def _child(job: dict[str, object]) -> None:
 
 def serve() -> None:
     """Fork a life per line, and say how it ended: ``{"status": 0}``, or ``{"killed": 9}``."""
+    plain = (structlog.processors.add_log_level, structlog.processors.format_exc_info)
+    structlog.configure(processors=[*plain, structlog.processors.KeyValueRenderer()])
     for line in sys.stdin:
         job = json.loads(line)
         pid = os.fork()
