@@ -161,6 +161,7 @@ VECTORS = [
     ("four working days over Christmas in Finland", "plm", "FI", "low", "standard", "2026-12-23T10:00", "2026-12-31T08:00Z"),
     ("two working days in a lunch break start after it", "plm", "SE", "low", "premium", "2026-09-01T12:30", "2026-09-03T11:00Z"),
     ("two working days from a closing start at the next opening", "plm", "SE", "low", "premium", "2026-09-01T16:00", "2026-09-04T06:00Z"),
+    ("two working days that end exactly at the Friday closing", "plm", "DK", "low", "premium", "2026-11-18T15:00", "2026-11-20T14:00Z"),
     ("two working days over the change to winter time keep the wall time", "plm", "NO", "low", "premium", "2026-10-23T10:00", "2026-10-27T09:00Z"),
     ("help desk: one business hour", "helpdesk", "default", "ticket", None, "2026-11-24T16:30", "2026-11-25T13:30Z"),
     ("help desk: one business day", "helpdesk", "default", "appointment", None, "2026-11-20T10:00", "2026-11-23T15:00Z"),
