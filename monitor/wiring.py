@@ -6,6 +6,7 @@ happens; every background job hangs from one task group, and one that ends unexp
 
 import asyncio
 import contextlib
+import gc
 import resource
 import signal
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
@@ -457,6 +458,9 @@ async def serve(
         if given.settings.service.public_url is None:
             service.pages.site = replace(service.pages.site, url=f"http://{host}:{bound}")
             await service.pages.refresh()
+        # What is there now stays: a full collection that walked 10,000 checks would hold up every look.
+        gc.collect()
+        gc.freeze()
         log.info("service.listening", host=host, port=bound)
         if ready:
             await ready(service, bound)
