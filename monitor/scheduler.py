@@ -36,6 +36,9 @@ from monitor.metrics import Metrics
 
 AILING_SHARE = 0.75  # of the places, for checks whose last look failed
 TICK = 0.05  # looks due within this time start together: a wake-up costs as much as a look
+TOGETHER = (
+    16  # no more of them before they are due: each waits for the others, and that counts as the target's time
+)
 SWEEP = 5.0  # how often the overdue are searched for
 SHUTDOWN = 5.0  # how long looks that are being recorded may take to end
 
@@ -200,7 +203,7 @@ class Scheduler:
         if loop is None:
             return
         try:
-            self._start_due(loop.time() + TICK)
+            self._start_due(loop.time())
         except Exception as error:  # a callback's exception would only be logged: let `run` raise it
             log.exception("scheduler.failed")
             self._failed.set_exception(error)
@@ -211,13 +214,15 @@ class Scheduler:
         idle = not self._heap or len(self._flying) >= self._places
         self._alarm = None if idle else loop.call_at(self._heap[0][0], self._round)
 
-    def _start_due(self, horizon: float) -> None:
+    def _start_due(self, now: float) -> None:
         while self._queue and self._ailing < self._ailing_places and len(self._flying) < self._places:
             slot = self._queue.popleft()
             if slot.ticket == _QUEUED:  # else it was removed, or asked for at once, meanwhile
                 self._start(slot)
-        heap = self._heap
-        while heap and heap[0][0] <= horizon and len(self._flying) < self._places:
+        heap, full = self._heap, len(self._flying) + TOGETHER
+        while heap and len(self._flying) < self._places:
+            if heap[0][0] > (now + TICK if len(self._flying) < full else now):
+                return
             _, ticket, slot = heapq.heappop(heap)
             if slot.ticket != ticket:
                 continue
