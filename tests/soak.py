@@ -1,0 +1,113 @@
+"""The long runs: ``python -m tests.soak [kills|load|mutants] [--cycles N] [--reports N] [--seed N] [--jobs N]``.
+
+    kills    random points, passings and providers that fail; 2,000 cycles
+    mutants  every known bug is put in and must be caught
+    load     kill -9 under 10,000 reports from 64 connections
+
+A cycle that fails is printed with what makes it happen again; the exit status is 1 if anything was wrong.
+"""
+
+import argparse
+import asyncio
+import random
+import shutil
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+from tests.crash.far_ends import Mode
+from tests.crash.harness import POINTS, Cycle, Lives, lives, run
+from tests.crash.load import PLACES, kill_under_load
+from tests.crash.mutants import KILLED_BY, mutant
+
+DEEPEST = 40
+
+
+def a_cycle(dice: random.Random) -> Cycle:
+    """Throw a cycle: around commits at any depth, at the other points at the first few passings."""
+    point = dice.choice(POINTS)
+    nth = dice.randint(1, DEEPEST) if point.startswith("store.") else dice.choice((1, 1, 1, 2, 2, 3))
+    then = dice.choice((None, None, *POINTS))
+    return Cycle(
+        point=point, nth=nth, tickets=dice.choice(list(Mode)), phone=dice.choice(list(Mode)), then=then
+    )
+
+
+async def kills(folder: Path, *, cycles: int, seed: int, jobs: int) -> int:
+    """Run random cycles, several at a time; return how many were bad."""
+    dice, began = random.Random(seed), time.monotonic()
+    todo = iter([(number, a_cycle(dice)) for number in range(cycles)])
+    reached: Counter[str] = Counter()
+    bad: list[str] = []
+
+    async def work(server: Lives) -> None:
+        for number, cycle in todo:
+            place = folder / str(number)
+            problems, hit = await run(cycle, server, place)
+            reached[str(cycle.point)] += hit
+            if problems:
+                bad.append(str(cycle))
+                print(f"BAD {number} {cycle!r}: {problems} (kept: {place})", flush=True)
+            else:
+                shutil.rmtree(place)
+
+    async def worker() -> None:
+        async with lives() as server:
+            await work(server)
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(jobs):
+            group.create_task(worker())
+    seconds = time.monotonic() - began
+    print(f"{cycles} cycles, seed {seed}: {len(bad)} bad, {sum(reached.values())} killed, {seconds:.0f} s")
+    print("killed at: " + ", ".join(f"{point} {count}" for point, count in sorted(reached.items())))
+    return len(bad)
+
+
+async def mutants(folder: Path) -> int:
+    """Run every mutant's cycle; return how many were not caught."""
+    missed = 0
+    for name, cycle in KILLED_BY.items():
+        async with lives(mutant(name, folder)) as server:
+            problems, _ = await run(cycle, server, folder / f"{name}-cycle")
+        print(f"mutant {name}: {'caught: ' + problems[0] if problems else 'NOT CAUGHT'}", flush=True)
+        missed += not problems
+    return missed
+
+
+async def load(folder: Path, *, reports: int) -> int:
+    """Kill the service under load; return 1 if a promise was broken."""
+    outcome = await kill_under_load(folder, reports)
+    print(outcome, flush=True)
+    good = not outcome.lost and not outcome.wrong_ids and outcome.listed == reports and not outcome.doubled
+    return int(not good or outcome.tickets != PLACES)
+
+
+async def main(arguments: argparse.Namespace) -> int:
+    """Run what was asked for; return how much was wrong."""
+    wrong = 0
+    folder = Path(tempfile.mkdtemp(prefix="tocsin-soak-"))  # bad cycles are kept in it
+    for part in arguments.parts or ("mutants", "load", "kills"):
+        place = folder / part
+        place.mkdir()
+        if part == "mutants":
+            wrong += await mutants(place)
+        elif part == "load":
+            wrong += await load(place, reports=arguments.reports)
+        else:
+            wrong += await kills(place, cycles=arguments.cycles, seed=arguments.seed, jobs=arguments.jobs)
+    return wrong
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("parts", nargs="*", choices=["kills", "load", "mutants", []])
+    parser.add_argument("--cycles", type=int, default=2_000)
+    parser.add_argument("--reports", type=int, default=10_000)
+    parser.add_argument("--seed", type=int, default=20_261_123)
+    parser.add_argument("--jobs", type=int, default=2)
+    sys.exit(1 if asyncio.run(main(parser.parse_args())) else 0)
