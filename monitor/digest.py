@@ -7,7 +7,7 @@ judgement joins the incident of the first.
 """
 
 import asyncio
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -65,7 +65,6 @@ class Digest:
         self.pipeline.failpoint("crash.before_record")
         accepted = await self._record(new)
         self.pipeline.failpoint("crash.after_record")
-        self.metrics.crash_reports.labels(report.source, "accepted" if accepted.new else "repeated").inc()
         self.pipeline.bell.ring("crash", accepted.id)
         return accepted
 
@@ -106,9 +105,8 @@ class Digest:
         for place, batch in places.items():
             done += await self._judge(place, batch, seen.get(place, 0))
         await self.store.write(moves.digested, done, [c.report for c in waiting if c.report], self.clock())
-        self.metrics.crash_reports.labels(
-            waiting[0].report.source if waiting[0].report else "json", "digested"
-        ).inc(len(waiting))
+        for source, count in Counter(crash.source for crash in waiting).items():
+            self.metrics.crash_reports.labels(source, "digested").inc(count)
         return len(waiting)
 
     def _place(self, crash: StoredCrash) -> Place:

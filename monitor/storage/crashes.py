@@ -46,6 +46,7 @@ class StoredCrash:
 
     id: str
     key: str
+    source: str
     token: str
     received_at: datetime
     report: CrashReport | None
@@ -253,6 +254,7 @@ def counts_by_place(
 
 def _stored(row: sa.Row[Any]) -> StoredCrash:
     return StoredCrash(
+        source=row.source,
         id=row.id,
         key=row.key,
         token=row.token,
