@@ -1,6 +1,7 @@
 """The decision: who is contacted how, in which language and why, over class, hours and triage."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from monitor.domain.decisions import as_json, contacts_in_order, decide, decide_for_component, rfc3339
 from monitor.domain.findings import Finding, Source, Symptom
 from monitor.domain.inventory import Component, Contact, Engineer, Inventory, OnCall, Partner, Shift, System
+from monitor.domain.policy import Eligibility
 from monitor.settings.policies import load_policies
 
 POLICIES = load_policies([Path(__file__).parents[2] / "config" / "policies"])
@@ -141,6 +143,18 @@ def test_the_plan_is_that_of_the_partner_served_through_else_the_systems_own():
         partner = a_partner("a", policy="plm", country="DK", plan=plan)
         got = decided(a_finding("other", **SEVERE), partner, at=IN_HOURS)
         assert as_json(got)["respond_by"] == due, plan
+
+
+def test_the_plan_of_the_partner_served_through_goes_before_the_systems_own():
+    tiers = Eligibility(direct=frozenset({"gold"}), serving=frozenset({"gold"}))
+    policy = replace(POLICIES["plm"], eligibility=tiers)
+    own = a_partner("own", policy="plm", country="DK", tier="bronze", plan="standard", assigned_to="gold")
+    for plan, due in (("premium", 11), ("standard", 14), (None, 14)):
+        gold = a_partner("gold", policy="plm", country="DK", plan=plan)
+        inventory = Inventory(partners={"own": own, "gold": gold})
+        system = System(serial="S", partner="own")
+        got = decide(policy, a_finding("other", **SEVERE), system, inventory, IN_HOURS)
+        assert got.respond_by == datetime(2026, 11, 24, due, tzinfo=UTC), plan
 
 
 # -- which of a partner's people
