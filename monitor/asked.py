@@ -80,18 +80,19 @@ def explain(world: InForce, given: FindingIn, now: datetime) -> dict[str, Any]:
                 else "system: give a serial, or a component of our own"
             )
         policy = world.policies[world.house_policy]
-        _known_facts(policy, given.facts)
+        known_facts(policy, given.facts)
         return as_json(decide_for_component(policy, finding, world.inventory, now))
     system = world.inventory.systems.get(given.system)
     if system is None:
         known = list(world.inventory.systems)
         raise QuestionError(f"system: unknown serial {given.system!r}{_nearest(given.system, known)}")
     policy = world.policy_of(system.serial)
-    _known_facts(policy, given.facts)
+    known_facts(policy, given.facts)
     return as_json(decide(policy, finding, system, world.inventory, now))
 
 
-def _known_facts(policy: Policy, facts: Mapping[str, FactValue]) -> None:
+def known_facts(policy: Policy, facts: Mapping[str, FactValue]) -> None:
+    """Refuse facts that the policy does not know, and values that they cannot have."""
     problems = []
     for name, value in facts.items():
         if name not in policy.facts:

@@ -29,6 +29,8 @@ user_app = typer.Typer(help="Console users.", no_args_is_help=True)
 token_app = typer.Typer(help="Scoped tokens for programs.", no_args_is_help=True)
 check_app = typer.Typer(help="Run checks by hand.", no_args_is_help=True)
 status_app = typer.Typer(help="The public status page.", no_args_is_help=True)
+request_app = typer.Typer(help="Incoming requests.", no_args_is_help=True)
+policy_app = typer.Typer(help="Policies: the documents as data.", no_args_is_help=True)
 for name, sub in (
     ("config", config_app),
     ("check", check_app),
@@ -36,6 +38,8 @@ for name, sub in (
     ("user", user_app),
     ("token", token_app),
     ("status", status_app),
+    ("request", request_app),
+    ("policy", policy_app),
 ):
     app.add_typer(sub, name=name)
 
@@ -148,6 +152,40 @@ def due(
         _say(answer)
     else:
         print(commands.told_due(answer))
+
+
+@request_app.command("check")
+def request_check(
+    request: Annotated[str, typer.Argument(help="REQUEST.json, or - for stdin.")],
+    config: ConfigPath = None,
+    as_json: AsJson = False,
+) -> int:
+    """Judge an incoming request without filing it; exit 1 if it would not be accepted."""
+    from monitor import commands  # noqa: PLC0415
+
+    text = sys.stdin.read() if request == "-" else _text(Path(request))
+    judgement = commands.request_check(text, config)
+    if as_json:
+        _say(judgement)
+    else:
+        print(commands.told_request(judgement))
+    return 0 if judgement["accepted"] else 1
+
+
+@policy_app.command("coverage")
+def policy_coverage(
+    name: Annotated[str | None, typer.Argument(help="Policy name; all if left out.")] = None,
+    config: ConfigPath = None,
+    as_json: AsJson = False,
+) -> None:
+    """List every clause that a policy cites, what cites it, and the tests that prove it."""
+    from monitor import commands  # noqa: PLC0415
+
+    answer = commands.policy_coverage(name, config)
+    if as_json:
+        _say(answer)
+    else:
+        print(commands.told_coverage(answer))
 
 
 @config_app.command("check")

@@ -8,15 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from checks.registry import load_check_types
-from monitor import asked, configured
+from monitor import asked, asked_policies, asked_requests, configured
 from monitor.asked import told, told_due
+from monitor.asked_policies import told as told_coverage
+from monitor.asked_requests import told as told_request
 from monitor.clock import system_clock
 from monitor.configured import Configured
 from monitor.errors import ConfigError
 from monitor.settings import json_schema, shipped
 from monitor.settings.policies import PolicyIn, load_policies
 
-__all__ = ["told", "told_due"]
+__all__ = ["told", "told_coverage", "told_due", "told_request"]
 
 DEMO_PORTS = ("SIP_1001", "SIP_1002", "SIP_2001", "SIP_3001", "HTTP", "TLS", "TCP")
 NOWHERE = {f"DEMO_{name}": "9" for name in DEMO_PORTS}
@@ -63,6 +65,18 @@ def due(
     """Return when a promise falls due."""
     policies = configuration(path).in_force.policies if path else load_policies([shipped("policies")])
     return asked.due(policies, policy, cls, plan, calendar, at, system_clock())
+
+
+def request_check(text: str, path: Path | None) -> dict[str, Any]:
+    """Return the judgement of an incoming request, without filing it."""
+    given = configuration_or_demo(path)
+    return asked_requests.check(given.in_force, asked_requests.read_request(text), system_clock())
+
+
+def policy_coverage(name: str | None, path: Path | None) -> dict[str, Any]:
+    """Return every clause that the policies cite, what cites it, and the tests that prove it."""
+    own = configuration(path).settings.policies if path else ()
+    return asked_policies.covered([shipped("policies"), *own], name)
 
 
 def config_check(path: Path) -> str:

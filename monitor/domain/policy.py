@@ -11,6 +11,7 @@ from monitor.domain.calendars import Calendar
 from monitor.domain.clocks import Promise
 from monitor.domain.conditions import Condition
 from monitor.domain.findings import FactValue, Symptom
+from monitor.domain.request_rules import RequestRules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +122,7 @@ class Policy:
     triage_timeout: float = 600.0
     assumptions: tuple[Assumption, ...] = ()
     lines: tuple[Mapping[str, str], ...] = field(default=())
+    requests: RequestRules = field(default_factory=RequestRules)
 
     def promise(self, cls: str, plan: str | None) -> Promise:
         """Return what is promised for a class under a plan (KeyError for a cell that is not there).

@@ -45,7 +45,8 @@ from monitor.domain.policy import (
     ServiceClass,
 )
 from monitor.errors import ConfigError
-from monitor.settings import durations, yaml12
+from monitor.settings import durations, policy_requests, yaml12
+from monitor.settings.policy_requests import RequestsIn, build_requests
 from monitor.settings.validation import did_you_mean, lines
 from monitor.settings.values import Country
 
@@ -278,6 +279,7 @@ class PolicyIn(_Strict):
     contact: dict[str, PlanIn]
     triage_timeout: Seconds = 600.0
     lines: list[dict[str, str]] = []
+    requests: RequestsIn | None = None
 
 
 def load_policies(paths: Sequence[Path]) -> dict[str, Policy]:
@@ -394,6 +396,7 @@ def build(given: PolicyIn) -> Policy:
             Assumption(name=a.name, clause=a.clause, reading=a.reading) for a in given.assumptions
         ),
         lines=tuple(given.lines),
+        requests=build_requests(given.requests),
     )
 
 
@@ -523,6 +526,8 @@ def _misfits(given: PolicyIn) -> Iterator[tuple[Where, str]]:
     yield from _twice(given)
     yield from _missing_cells(given, classes)
     yield from _misfit_order(given)
+    for where, message in policy_requests.misfits(given.requests, classes):
+        yield ("requests", *where), message
     facts = FACTS | frozenset(given.facts)
     for part, rules in (("rules", given.rules), ("exclusions", given.exclusions)):
         for i, rule in enumerate(rules):

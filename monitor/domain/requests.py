@@ -1,0 +1,238 @@
+"""An incoming request judged by the policy, before anything is filed.
+
+    request -> whose, served through whom -> its class -> objections (who, channel, ticket, language, scope,
+    fields; the first one's clause is the judgement's) -> duties, charge, what is passed on -> Judgement
+
+``judge`` is pure and never raises for a request of the right shape: whatever customers write is answered.
+The clock of everything here is ``now``, the moment of the request.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from difflib import get_close_matches
+
+from monitor.domain.inventory import Inventory
+from monitor.domain.policy import Policy
+from monitor.domain.request_matter import Matter, Request, look_at, requester, unmet
+from monitor.domain.request_reasons import Duty, Objection, reasons
+from monitor.domain.request_rules import ChannelRule, DutyRule, Requirement
+
+__all__ = ["Charge", "Duty", "Judgement", "Request", "charge", "judge", "missing_fields"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Charge:
+    """What the request costs if it is taken."""
+
+    incidents: int
+    because: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """Everything judged about a request; ``cls`` None where nothing can be said yet."""
+
+    accepted: bool
+    missing: tuple[str, ...]
+    channel_allowed: bool
+    cls: str | None
+    clause: str
+    duties: tuple[Duty, ...]
+    charge: Charge
+    reasons: tuple[str, ...]
+    needs_triage: bool = False
+    in_support_hours: bool = True
+    calendar: str = ""
+    referral: tuple[str, ...] = ()
+    visibility: str = "partner"
+    forward_to: tuple[str, ...] = ()
+
+
+def judge(policy: Policy, request: Request, inventory: Inventory, now: datetime) -> Judgement:
+    """Judge a request that came in at ``now``."""
+    matter = look_at(policy, request, inventory, now.astimezone(UTC))
+    standing = tuple(_who_may_not(matter, inventory))
+    channel = tuple(_channel_objections(matter))
+    objections = (*standing, *channel, *_other_objections(matter))
+    missing, asked_by = missing_fields(matter)
+    duties = () if standing or channel else tuple(_duty(matter, d) for d in _duties(matter))
+    accepted = not objections and not missing
+    return Judgement(
+        accepted=accepted,
+        missing=missing,
+        channel_allowed=not channel,
+        cls=matter.cls,
+        clause=_clause(matter, objections, asked_by),
+        duties=duties,
+        charge=charge(matter)
+        if accepted
+        else Charge(incidents=0, because="not taken, so nothing is charged"),
+        reasons=(
+            *reasons(matter, objections, missing, asked_by, duties),
+            *_strangers(matter, inventory),
+        ),
+        needs_triage=matter.needs_triage,
+        in_support_hours=matter.inside,
+        calendar=matter.calendar.name,
+        referral=matter.served.referral if matter.served else (),
+        visibility=matter.rules.visibility.rule,
+        forward_to=_forward_to(matter),
+    )
+
+
+def _strangers(matter: Matter, inventory: Inventory) -> Iterator[str]:
+    """Say what does not fit the inventory: a serial that nobody has, a partner of another policy."""
+    serial = matter.request.system
+    if serial and serial not in inventory.systems:
+        near = get_close_matches(serial, list(inventory.systems), n=3, cutoff=0.6)
+        meant = f"; near it are {', '.join(near)}" if near else ""
+        yield f"system {serial[:80]!r} is not on record{meant}"
+    asks = requester(matter.request, inventory)
+    if asks and asks.policy != matter.policy.name:
+        yield f"partner {asks.id} belongs to policy {asks.policy}; judged by {matter.policy.name} as asked"
+
+
+def missing_fields(matter: Matter) -> tuple[tuple[str, ...], tuple[Requirement, ...]]:
+    """Return the required fields that are empty, in the policy's order, and the requirements unmet."""
+    if matter.request.follows_up and not matter.rules.follow_up_complete:
+        return (), ()
+    return unmet(matter, matter.rules.required)
+
+
+def charge(matter: Matter) -> Charge:
+    """Say what the request costs if it is taken."""
+    rules = matter.rules
+    if not rules.charges:
+        return Charge(incidents=0, because="the policy charges nothing for requests")
+    if matter.request.follows_up:
+        return Charge(incidents=0, because="a follow-up is charged with its ticket")
+    rule = rules.charges.get(matter.cls or "")
+    if rule is None:
+        what = f"class {matter.cls}" if matter.cls else "what is answered before it has a class"
+        return Charge(incidents=0, because=f"nothing is charged for {what}")
+    return Charge(
+        incidents=rule.amount(matter.request.takes), because=f"{rule.because} (section {rule.clause})"
+    )
+
+
+def _who_may_not(matter: Matter, inventory: Inventory) -> Iterator[Objection]:
+    """Yield why this requester is not served here: by the tier, or by the contract."""
+    eligibility = matter.policy.eligibility
+    asks = requester(matter.request, inventory)
+    if asks and matter.served and matter.served.referral:
+        through = " -> ".join(matter.served.referral)
+        said = (
+            f"partner {asks.id} (tier {asks.tier}) is not served directly: turn to {matter.served.partner.id}"
+        )
+        if len(matter.served.referral) == 1:
+            said = f"partner {asks.id} (tier {asks.tier}) is not served, and assigned to nobody who is"
+        yield Objection(eligibility.clause or "", f"{said} ({through})")
+    for rule in matter.rules.entitlement:
+        if matter.request.standing.get(rule.standing) is False and matter.is_case(rule.case):
+            yield Objection(rule.clause, rule.refusal)
+
+
+def _channel_objections(matter: Matter) -> Iterator[Objection]:
+    rules, request = matter.rules, matter.request
+    rule = rules.channels.get(request.channel)
+    if rule is None:
+        if rules.unlisted is not None:
+            yield Objection(rules.unlisted.clause, f"{request.channel}: {rules.unlisted.answer}")
+        return
+    why = _why_not(rule, matter)
+    if why:
+        yield Objection(
+            rule.clause, f"{request.channel}: {why}" + (f"; {rule.refusal}" if rule.refusal else "")
+        )
+
+
+def _why_not(rule: ChannelRule, matter: Matter) -> str:
+    """Say why a channel may not be used now, or nothing."""
+    cls, request = matter.cls, matter.request
+    if cls in rule.never:
+        return f"never for class {cls}"
+    if rule.needs_ticket and not request.follows_up:
+        state = "is closed" if request.existing_ticket else "is missing"
+        return f"only on an existing ticket, which {state}"
+    if rule.outside_hours is not None and not matter.inside and cls not in rule.outside_hours:
+        if not rule.outside_hours:
+            return f"only in support hours (calendar {matter.calendar.name})"
+        named = ", ".join(sorted(rule.outside_hours))
+        return f"outside support hours (calendar {matter.calendar.name}) only for class {named}"
+    return ""
+
+
+def _other_objections(matter: Matter) -> Iterator[Objection]:
+    """Yield what stands against the request itself: a closed ticket, the language, the scope."""
+    rules, request = matter.rules, matter.request
+    if rules.closed and request.existing_ticket and request.ticket_state == "closed":
+        yield Objection(
+            rules.closed.clause, f"ticket {request.existing_ticket} is closed: {rules.closed.answer}"
+        )
+    if rules.languages and request.language and request.language not in rules.languages.accepted:
+        yield Objection(rules.languages.clause, f"language {request.language}: {rules.languages.refusal}")
+    for rule in rules.scope:
+        if matter.is_case(rule.case):
+            yield Objection(rule.clause, f"{rule.name}: {rule.answer}")
+    for covered in rules.versions:
+        if not matter.is_case(covered.case):
+            continue
+        words = request.text(covered.said_in).replace(",", " ").split()
+        places = [i for i, name in enumerate(covered.releases) if name.casefold() in words]
+        if places and min(places) > covered.before:
+            kept = ", ".join(covered.releases[: covered.before + 1])
+            yield Objection(covered.clause, f"{covered.name}: {covered.answer}; covered are {kept}")
+
+
+def _duties(matter: Matter) -> Iterator[DutyRule]:
+    for rule in matter.rules.duties:
+        planned = rule.notice is None or matter.request.planned_start is not None
+        if planned and matter.is_case(rule.case):
+            yield rule
+
+
+def _duty(matter: Matter, rule: DutyRule) -> Duty:
+    due: datetime | None = None
+    if rule.elapsed is not None:
+        due = _moved(matter.now, rule.elapsed)
+    elif rule.notice is not None and matter.request.planned_start is not None:
+        due = _moved(matter.request.planned_start.astimezone(UTC), -rule.notice)
+    return Duty(
+        duty=rule.duty,
+        due=due,
+        clause=rule.clause,
+        says=rule.says,
+        when_missed=rule.when_missed,
+        late=due is not None and due < matter.now,
+    )
+
+
+def _moved(at: datetime, seconds: float) -> datetime:
+    """Move an instant, but not beyond the calendar's ends."""
+    try:
+        return at + timedelta(seconds=seconds)
+    except OverflowError:
+        return at
+
+
+def _forward_to(matter: Matter) -> tuple[str, ...]:
+    kept = {name for name, holds in matter.request.standing.items() if holds}
+    to = [
+        rule.to for rule in matter.rules.forwarding if rule.unless not in kept and matter.is_case(rule.case)
+    ]
+    return tuple(dict.fromkeys(to))
+
+
+def _clause(matter: Matter, objections: tuple[Objection, ...], short: tuple[Requirement, ...]) -> str:
+    """Return the clause that decides: the first objection's, the first missing field's, the class's, the channel's."""
+    rule = matter.rules.channels.get(matter.request.channel)
+    found = (
+        *(o.clause for o in objections),
+        *(r.clause for r in short),
+        matter.class_clause,
+        rule.clause if rule else None,
+        matter.rules.clause,
+        matter.policy.eligibility.clause,
+    )
+    return next((clause for clause in found if clause), "")

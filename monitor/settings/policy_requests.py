@@ -1,0 +1,409 @@
+"""The ``requests:`` section of a policy file: what a request must satisfy, checked, then made a value.
+
+    YAML -> RequestsIn (pydantic: shape) -> misfits (names that name nothing) -> RequestRules
+
+Manual: ``docs/requests.md``.
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+
+from monitor.domain.findings import Symptom
+from monitor.domain.request_rules import (
+    FIELDS,
+    STANDINGS,
+    Ask,
+    Case,
+    ChannelRule,
+    ChargeRule,
+    DutyRule,
+    EntitlementRule,
+    Forwarding,
+    Rebuff,
+    RequestLanguages,
+    RequestRules,
+    Requirement,
+    ScopeRule,
+    VersionRule,
+    Visibility,
+)
+from monitor.settings import durations
+from monitor.settings.validation import did_you_mean
+
+Channel = Literal["portal", "api", "phone", "email", "chat", "social"]
+Seconds = Annotated[
+    float,
+    BeforeValidator(durations.seconds),
+    WithJsonSchema({"type": ["string", "number"], "pattern": durations.DURATION_PATTERN}),
+]
+Where = tuple[str | int, ...]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class RebuffIn(_Strict):
+    """What is answered to a request that is not taken."""
+
+    clause: str
+    answer: str
+
+
+class ChannelIn(_Strict):
+    """When one channel may be used; without more, by everybody at any hour."""
+
+    clause: str
+    tickets: Literal["any", "existing"] = "any"
+    outside_hours: Literal["all", "none"] | list[str] = "all"
+    never: list[str] = []
+    refusal: str = ""
+    note: str = ""
+    queues: dict[str, str] = {}
+
+
+class CaseIn(_Strict):
+    """Which requests a rule is about; several keys must all fit, and no key fits every request."""
+
+    channels: list[Channel] = []
+    classes: list[str] = []
+    symptoms: list[Symptom] = []
+    inquiry_types: list[str] = []
+    mentions: dict[str, list[str]] = {}
+    existing_ticket: bool | None = None
+
+
+class RequirementIn(CaseIn):
+    """Fields that a request must have: every one of ``fields``, or one of ``any_of``."""
+
+    fields: list[str] = []
+    any_of: list[str] = []
+    clause: str
+
+    @model_validator(mode="after")
+    def _one(self) -> "RequirementIn":
+        if bool(self.fields) == bool(self.any_of):
+            raise ValueError("give either fields or any_of")
+        return self
+
+
+class DutyIn(CaseIn):
+    """Something the customer has to do; ``elapsed`` after the request, or ``notice`` before planned work."""
+
+    duty: str = Field(pattern=r"^[a-z0-9_]+$")
+    clause: str
+    says: str = ""
+    elapsed: Seconds | None = None
+    notice: Seconds | None = None
+    when_missed: Literal["flag", "remind"] = "flag"
+
+    @model_validator(mode="after")
+    def _one(self) -> "DutyIn":
+        if self.elapsed is not None and self.notice is not None:
+            raise ValueError("give elapsed or notice, not both")
+        return self
+
+
+class StepsIn(_Strict):
+    """What each further piece of time costs, once it is begun."""
+
+    incidents: int = Field(ge=0)
+    each: Seconds = Field(gt=0)
+
+
+class ChargeIn(_Strict):
+    """What a class costs; ``covers`` is how long the first incidents last, ``then`` what comes after."""
+
+    cls: str = Field(alias="class")
+    clause: str
+    incidents: int = Field(ge=0)
+    because: str
+    covers: Seconds = 0.0
+    then: StepsIn | None = None
+
+    @model_validator(mode="after")
+    def _both(self) -> "ChargeIn":
+        if (self.then is None) != (self.covers == 0):
+            raise ValueError("covers and then belong together: give both or neither")
+        return self
+
+
+class ScopeIn(CaseIn):
+    """What is not support."""
+
+    name: str
+    clause: str
+    answer: str
+
+
+class VersionsIn(CaseIn):
+    """Which releases are covered: the newest and ``before`` older ones; ``releases`` newest first."""
+
+    name: str
+    clause: str
+    answer: str
+    field: str
+    before: int = Field(ge=0)
+    releases: list[str] = []
+
+
+class EntitlementIn(CaseIn):
+    """What the customer's contract must have; a standing that nobody knows is not held against them."""
+
+    standing: str
+    clause: str
+    refusal: str
+
+
+class AskIn(CaseIn):
+    """What the requester is asked in return."""
+
+    question: str
+    clause: str
+
+
+class ForwardingIn(CaseIn):
+    """What is passed on, to whom, and the standing that forbids it."""
+
+    name: str
+    to: str
+    clause: str
+    unless: str | None = None
+
+
+class VisibilityIn(_Strict):
+    """Who may see a request."""
+
+    rule: Literal["partner", "requester_only"]
+    clause: str
+
+
+class LanguagesIn(_Strict):
+    """The languages in which requests are taken."""
+
+    accepted: list[str] = Field(min_length=1)
+    clause: str
+    refusal: str
+
+
+class RequestsIn(_Strict):
+    """What a request must satisfy."""
+
+    clause: str | None = None
+    class_by: list[Literal["rules", "requester"]] = ["rules", "requester"]
+    priorities: dict[str, list[str]] = {}
+    symptoms: dict[Symptom, list[str]] = {}
+    more_fields: list[str] = []
+    more_standings: list[str] = []
+    channels: dict[Channel, ChannelIn] = {}
+    other_channels: RebuffIn | None = None
+    closed_tickets: RebuffIn | None = None
+    follow_ups: Literal["brief", "complete"] = "brief"
+    required: list[RequirementIn] = []
+    wanted: list[RequirementIn] = []
+    languages: LanguagesIn | None = None
+    duties: list[DutyIn] = []
+    charges: list[ChargeIn] = []
+    entitlement: list[EntitlementIn] = []
+    scope: list[ScopeIn] = []
+    versions: list[VersionsIn] = []
+    asks: list[AskIn] = []
+    forwarding: list[ForwardingIn] = []
+    visibility: VisibilityIn | None = None
+    credentials: RebuffIn | None = None
+
+
+def build_requests(given: RequestsIn | None) -> RequestRules:
+    """Turn a checked section into the domain's value."""
+    if given is None:
+        return RequestRules()
+    languages, visibility = given.languages, given.visibility
+    return RequestRules(
+        clause=given.clause,
+        channels={name: _channel(rule) for name, rule in given.channels.items()},
+        unlisted=_rebuff(given.other_channels),
+        closed=_rebuff(given.closed_tickets),
+        follow_up_complete=given.follow_ups == "complete",
+        class_by=tuple(given.class_by),
+        priorities={word.casefold(): cls for cls, words in given.priorities.items() for word in words},
+        symptoms={w.casefold(): symptom for symptom, words in given.symptoms.items() for w in words},
+        required=tuple(_requirement(r) for r in given.required),
+        wanted=tuple(_requirement(r) for r in given.wanted),
+        duties=tuple(_duty(d) for d in given.duties),
+        charges={c.cls: _charge(c) for c in given.charges},
+        entitlement=tuple(
+            EntitlementRule(standing=e.standing, clause=e.clause, refusal=e.refusal, case=_case(e))
+            for e in given.entitlement
+        ),
+        scope=tuple(
+            ScopeRule(name=s.name, clause=s.clause, answer=s.answer, case=_case(s)) for s in given.scope
+        ),
+        versions=tuple(_versions(v) for v in given.versions),
+        asks=tuple(Ask(question=a.question, clause=a.clause, case=_case(a)) for a in given.asks),
+        forwarding=tuple(
+            Forwarding(name=f.name, to=f.to, clause=f.clause, unless=f.unless, case=_case(f))
+            for f in given.forwarding
+        ),
+        visibility=Visibility(rule=visibility.rule, clause=visibility.clause) if visibility else Visibility(),
+        languages=RequestLanguages(
+            accepted=frozenset(languages.accepted), clause=languages.clause, refusal=languages.refusal
+        )
+        if languages
+        else None,
+        credentials=_rebuff(given.credentials),
+        fields=frozenset(FIELDS) | frozenset(given.more_fields),
+        standings=frozenset(STANDINGS) | frozenset(given.more_standings),
+    )
+
+
+def _rebuff(given: RebuffIn | None) -> Rebuff | None:
+    return Rebuff(clause=given.clause, answer=given.answer) if given else None
+
+
+def _channel(given: ChannelIn) -> ChannelRule:
+    outside: frozenset[str] | None = None
+    if given.outside_hours != "all":
+        outside = frozenset() if given.outside_hours == "none" else frozenset(given.outside_hours)
+    return ChannelRule(
+        clause=given.clause,
+        needs_ticket=given.tickets == "existing",
+        outside_hours=outside,
+        never=frozenset(given.never),
+        refusal=given.refusal,
+        note=given.note,
+        queues=dict(given.queues),
+    )
+
+
+def _case(given: CaseIn) -> Case:
+    return Case(
+        channels=frozenset(given.channels),
+        classes=frozenset(given.classes),
+        symptoms=frozenset(given.symptoms),
+        inquiry_types=frozenset(word.casefold() for word in given.inquiry_types),
+        mentions={name: tuple(w.casefold() for w in words) for name, words in given.mentions.items()},
+        existing_ticket=given.existing_ticket,
+    )
+
+
+def _requirement(given: RequirementIn) -> Requirement:
+    return Requirement(
+        fields=tuple(given.fields or given.any_of),
+        clause=given.clause,
+        any_of=bool(given.any_of),
+        case=_case(given),
+    )
+
+
+def _duty(given: DutyIn) -> DutyRule:
+    return DutyRule(
+        duty=given.duty,
+        clause=given.clause,
+        says=given.says,
+        case=_case(given),
+        elapsed=given.elapsed,
+        notice=given.notice,
+        when_missed=given.when_missed,
+    )
+
+
+def _charge(given: ChargeIn) -> ChargeRule:
+    return ChargeRule(
+        cls=given.cls,
+        clause=given.clause,
+        incidents=given.incidents,
+        because=given.because,
+        covers=given.covers,
+        step=given.then.incidents if given.then else 0,
+        each=given.then.each if given.then else 0.0,
+    )
+
+
+def _versions(given: VersionsIn) -> VersionRule:
+    return VersionRule(
+        name=given.name,
+        clause=given.clause,
+        answer=given.answer,
+        said_in=given.field,
+        before=given.before,
+        releases=tuple(given.releases),
+        case=_case(given),
+    )
+
+
+def misfits(given: RequestsIn | None, classes: Collection[str]) -> Iterator[tuple[Where, str]]:
+    """Yield names in the section that name nothing, and what is said twice."""
+    if given is None:
+        return
+    yield from _unknown_classes(given, classes)
+    yield from _unknown_fields(given)
+    yield from _unknown_standings(given)
+    yield from _twice(given)
+
+
+def _unknown_classes(given: RequestsIn, classes: Collection[str]) -> Iterator[tuple[Where, str]]:
+    named: list[tuple[Where, str]] = [(("priorities", cls), cls) for cls in given.priorities]
+    for channel, rule in given.channels.items():
+        named += [(("channels", channel, "never", i), cls) for i, cls in enumerate(rule.never)]
+        if isinstance(rule.outside_hours, list):
+            listed = enumerate(rule.outside_hours)
+            named += [(("channels", channel, "outside_hours", i), cls) for i, cls in listed]
+    named += [(("charges", i, "class"), charge.cls) for i, charge in enumerate(given.charges)]
+    for part, i, rule in _cases(given):
+        named += [((part, i, "classes", n), cls) for n, cls in enumerate(rule.classes)]
+    for where, cls in named:
+        yield from _unknown("class", cls, classes, where)
+
+
+def _unknown_fields(given: RequestsIn) -> Iterator[tuple[Where, str]]:
+    known = [*FIELDS, *given.more_fields]
+    for part, i, rule in _cases(given):
+        for name in rule.mentions:
+            yield from _unknown("field", name, known, (part, i, "mentions", name))
+        if isinstance(rule, RequirementIn):
+            key = "fields" if rule.fields else "any_of"
+            for n, name in enumerate(rule.fields or rule.any_of):
+                yield from _unknown("field", name, known, (part, i, key, n))
+        if isinstance(rule, VersionsIn):
+            yield from _unknown("field", rule.field, known, (part, i, "field"))
+
+
+def _unknown_standings(given: RequestsIn) -> Iterator[tuple[Where, str]]:
+    known = [*STANDINGS, *given.more_standings]
+    for i, rule in enumerate(given.entitlement):
+        yield from _unknown("standing", rule.standing, known, ("entitlement", i, "standing"))
+    for i, passed in enumerate(given.forwarding):
+        if passed.unless is not None:
+            yield from _unknown("standing", passed.unless, known, ("forwarding", i, "unless"))
+
+
+def _twice(given: RequestsIn) -> Iterator[tuple[Where, str]]:
+    named: list[tuple[Where, str]] = [
+        (("charges", i), f"a charge for class {c.cls}") for i, c in enumerate(given.charges)
+    ]
+    named += [(("duties", i), f"duty {d.duty}") for i, d in enumerate(given.duties)]
+    named += [
+        (("priorities", cls, i), f"the priority {word.casefold()!r}")
+        for cls, words in given.priorities.items()
+        for i, word in enumerate(words)
+    ]
+    first: set[str] = set()
+    for where, what in named:
+        if what in first:
+            yield where, f"{what} is given twice"
+        first.add(what)
+
+
+def _cases(given: RequestsIn) -> Iterator[tuple[str, int, Any]]:
+    for part in ("required", "wanted", "duties", "scope", "versions", "entitlement", "asks", "forwarding"):
+        rules: Sequence[CaseIn] = getattr(given, part)
+        for i, rule in enumerate(rules):
+            yield part, i, rule
+
+
+def _unknown(what: str, name: str, known: Collection[str], where: Where) -> Iterator[tuple[Where, str]]:
+    if name not in known:
+        listed = ", ".join(sorted(known))
+        yield where, f"unknown {what} {name!r}: known are {listed}{did_you_mean(name, known)}"
