@@ -5,7 +5,7 @@ from the record again. ``engine_last_cycle_timestamp_seconds`` says when the las
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -14,10 +14,11 @@ from prometheus_client import Gauge
 
 from monitor.bell import Bell
 from monitor.digest import Digest
+from monitor.domain.announcements import MaintenanceStatus
 from monitor.domain.components import GAUGE, Condition, condition
 from monitor.metrics import Metrics
 from monitor.pipeline import Pipeline
-from monitor.storage import announcements, incidents, looks, outbox
+from monitor.storage import announcements, incidents, looks, outbox, rounds
 from monitor.storage.engine import Store
 from monitor.storage.looks import LookRow
 from monitor.world import InForce
@@ -73,9 +74,13 @@ class Rounds:
         """Go round once."""
         now = self.clock()
         await self.save_looks()
-        await self._breaches(now)
-        await self._maintenances(now)
-        await self.refresh_components(now)
+        due = await self.store.read(rounds.due_now, now)
+        if due.breach:
+            await self._breaches(now)
+        if due.moves:
+            await self._move_maintenances(due.moves, now)
+            due = await self.store.read(rounds.due_now, now)
+        await self._refresh(due.standing, now)
         if self.count % GAUGES_EVERY == 0:
             await self._gauges(now)
         self.count += 1
@@ -94,15 +99,13 @@ class Rounds:
             raise
 
     async def _breaches(self, now: datetime) -> None:
-        if not await self.store.read(incidents.a_breach_is_due, now):
-            return
         for incident, cls, name in await self.store.write(incidents.breach_clocks, now):
             self.metrics.clock_breaches.labels(cls, name).inc()
             log.warning("clock.breached", incident=incident, cls=cls, clock=name)
             self.bell.ring("incident", incident)
 
-    async def _maintenances(self, now: datetime) -> None:
-        for id_, status in await self.store.read(announcements.due_maintenances, now):
+    async def _move_maintenances(self, moves: Sequence[tuple[str, MaintenanceStatus]], now: datetime) -> None:
+        for id_, status in moves:
             await self.store.write(
                 announcements.move_maintenance,
                 id_,
@@ -117,9 +120,20 @@ class Rounds:
 
     async def refresh_components(self, now: datetime) -> None:
         """Work out the status of the components that something happened to, and record what changed."""
-        standing = await self.store.read(announcements.standing, now)
+        await self._refresh((await self.store.read(rounds.due_now, now)).standing, now)
+
+    async def _refresh(self, standing: announcements.Standing, now: datetime) -> None:
         self.metrics.maintenance_active.set(standing.maintenances)
         touched = self._touched(standing)
+        try:
+            await self._refresh_those(touched, standing, now)
+        except BaseException:
+            self.standing = None  # what could not be recorded is worked out again, with all the others
+            raise
+
+    async def _refresh_those(
+        self, touched: set[str], standing: announcements.Standing, now: datetime
+    ) -> None:
         changed = False
         for component in touched:
             found = condition(
