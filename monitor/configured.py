@@ -14,6 +14,7 @@ from monitor.pace import retry_after
 from monitor.scheduler import Job
 from monitor.settings import CheckSettings, Settings, load, shipped
 from monitor.settings.policies import check_partners, load_policies
+from monitor.settings.validation import did_you_mean
 from monitor.world import InForce, Watched
 
 
@@ -69,11 +70,15 @@ def misfits(
     for partner, problem in check_partners(policies, settings.inventory.partners):
         place = settings.places.get(("partners", partner), "partners")
         found.append(f"{place}: {problem}")
+    facts = frozenset[str]().union(*(policy.facts for policy in policies.values()))
     for check in settings.checks:
+        place = settings.places.get(("checks", check.name), "checks")
+        for name in sorted(set(check.facts) - facts):
+            known = f"known are {', '.join(sorted(facts))}{did_you_mean(name, facts)}"
+            found.append(f"{place}: checks.{check.name}.facts.{name}: no policy knows this fact; {known}")
         try:
             types[check.type].build(target(check), check.options, UNEQUIPPED)
         except ValueError as error:
-            place = settings.places.get(("checks", check.name), "checks")
             found.append(f"{place}: checks.{check.name}: {error}")
     return found
 

@@ -1,0 +1,36 @@
+"""What a configuration and its policies say against each other is refused, with its place."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from checks.registry import load_check_types
+from monitor import configured
+from monitor.errors import ConfigError
+
+NOW = datetime(2026, 11, 22, tzinfo=UTC)
+BASE = """
+partners: [{id: a, name: A, policy: wildix, tier: gold, country: IT}]
+systems: [{serial: S, name: n, partner: a}]
+checks:
+  - {name: x, type: tcp, system: S, target: "127.0.0.1:1", facts: {FACTS}}
+"""
+
+
+def read(path: Path, facts: str) -> configured.Configured:
+    (path / "tocsin.yaml").write_text(BASE.replace("{FACTS}", "{" + facts + "}"))
+    return configured.read(path, types=load_check_types(), now=NOW)
+
+
+def test_a_fact_that_no_policy_knows_is_refused_with_a_suggestion(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as refused:
+        read(tmp_path, "impct: severe")
+    (problem,) = refused.value.problems
+    assert problem.startswith(f"{tmp_path}/tocsin.yaml:5:5: checks.x.facts.impct: ")
+    assert problem.endswith("did you mean 'impact'?")
+
+
+def test_the_four_facts_are_known(tmp_path: Path) -> None:
+    made = read(tmp_path, "operator_caused: false, workaround: false, impact: severe, planned: null")
+    assert made.settings.checks[0].facts["impact"] == "severe"
