@@ -4,15 +4,13 @@ Crash reports are masked by ``monitor.domain.scrubbing``; here it is people's ow
 languages, so that a secret is recognised by what stands before it ("the password is ...", "pw:",
 "user/pass: a / b") or by its own look (keys of known makers, tokens, PEM, ``user:secret@host``). Ordinary
 words that follow such a label ("password is wrong") are no secrets. Only places and kinds are returned,
-never the secret itself.
+never the secret itself. Callers bound the size of a text.
 """
 
 # ruff: noqa: RUF001, S105 - people write curly quotes and wide colons; no secret is assigned here, only found
 
 import re
 from dataclasses import dataclass
-
-MAX_TEXT = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -42,9 +40,9 @@ _LOGIN = (
 _ENV = r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*_(?:PASSWORD|PASSWD|PWD|SECRET|TOKEN|KEY|PASS)"
 _QUOTED = r"[\"“„«'‘`](?P<quoted>[^\"”“«»'’`\r\n]{3,200})[\"”“»'’`]"
 _VALUE = rf"(?:{_QUOTED}|(?P<bare>[^\s\"“„«»<>]{{3,200}}))"
-_JOIN = r"(?:\s{0,3}(?:[:=]|=>|->|→|：)\s{0,3}|\s{1,3}(?:is|was|ist|lautet|war|è|est|es|on|är|er)\s{1,3}(?:now |still |jetzt |ora |set to |changed to )?(?::\s?)?)"
+_JOIN = r"(?:\s{0,3}(?:[:=]|=>|->|→|：)\s{0,3}|\s{1,3}(?:is|was|ist|lautet|war|è|est|es|on|är|er)\s{1,3}(?:now |still |jetzt |ora |set to |changed to )?(?::\s?)?|\s(?:is|ist|lautet|è|est|es):\s?)"
 _SET_TO = r"\s(?:(?:has been|was|is|wurde|auf)\s)?(?:set|changed|reset|updated)?\s?(?:to|auf|in)\s"
-_OWNER = r"(?:\s(?:for|of|von|für|per|di|pour|de|del|to|on)\s(?:the\s)?[\w.@/-]{1,60}(?:\s\d{1,6})?)?"
+_OWNER = r"(?:\s(?:for|of|von|für|per|di|pour|de|del|della|dello|dell|du|des|to|on)(?:[\s'’][\w.@/-]{1,60}){1,4}?)?"
 _FOR = r"(?:\s?\([^)\r\n]{1,40}\))?" + _OWNER
 
 _PLAIN_WORDS = frozenset(
@@ -75,6 +73,7 @@ _PLACEHOLDER = re.compile(
 
 _LOOKS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("a private key", re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----.*?(?:-----END [A-Z0-9 ]{1,40}-----|\Z)", re.DOTALL)),
+    ("a password", re.compile(r"<\w{0,40}(?:password|passwd|secret|pin|token)>(?P<bare>[^<\s]{3,200})</", re.IGNORECASE)),
     ("a token", re.compile(r"\beyJ[\w-]{6,4000}\.[\w-]{4,8000}(?:\.[\w-]{0,4000})?")),
     (
         "an access key",
@@ -113,15 +112,19 @@ def _odd(value: str) -> bool:
 
 
 _LABELLED: tuple[tuple[str, re.Pattern[str]], ...] = (
-    ("a password", re.compile(rf"(?<![\w-])(?:{_PASSWORD})s?{_FOR}(?P<join>{_JOIN}|{_SET_TO}){_VALUE}", re.IGNORECASE)),
-    ("a password", re.compile(rf"(?<![\w-])(?:{_PASSWORD})(?P<join>\s{{1,2}}){_VALUE}", re.IGNORECASE)),
-    ("a secret", re.compile(rf"(?<![\w-])(?:{_SECRET}){_FOR}(?P<join>{_JOIN}|{_SET_TO}){_VALUE}", re.IGNORECASE)),
-    ("a PIN", re.compile(rf"(?<![\w-])(?:{_PIN}){_FOR}(?P<join>{_JOIN}|{_SET_TO}|\s)(?P<bare>\d{{3,12}})\b", re.IGNORECASE)),
-    ("a secret", re.compile(rf"(?<!\w)(?:{_ENV}|[\w.-]{{0,40}}(?:password|passwd|secret|api_?key))[\"']?(?P<join>\s?[:=]\s?){_VALUE}")),
+    ("a password", re.compile(rf"(?<![\w-])(?:{_PASSWORD})s?{_FOR}(?P<join>{_SET_TO}|{_JOIN}){_VALUE}", re.IGNORECASE)),
+    ("a secret", re.compile(rf"(?<![\w-])(?:{_SECRET}){_FOR}(?P<join>{_SET_TO}|{_JOIN}){_VALUE}", re.IGNORECASE)),
+    ("a secret", re.compile(rf"(?<![\w-])(?:{_SECRET})(?P<join>\s{{1,2}}){_VALUE}", re.IGNORECASE)),
+    ("a password", re.compile(rf"(?<![\w-])(?:{_PASSWORD}|pass)(?P<join>,?\s{{1,2}}){_VALUE}", re.IGNORECASE)),
+    ("a password", re.compile(r"(?<![\w-])pass(?P<join>\s?[:=]\s?)(?P<bare>[^\s\"<>]{4,200})", re.IGNORECASE)),
+    ("a password", re.compile(r"(?<![\w-])pass[ _-]?phrase(?P<join>\s?[:=]\s?)(?P<bare>[^\r\n,;]{3,100})", re.IGNORECASE)),
+    ("a PIN", re.compile(rf"(?<![\w-])(?:{_PIN}){_FOR}(?P<join>{_SET_TO}|{_JOIN})(?P<bare>\d{{3,12}})\b", re.IGNORECASE)),
+    ("a PIN", re.compile(rf"(?<![\w-])(?:{_PIN})[\"']?(?P<join>\s?:?\s?)[\"']?(?P<bare>\d{{4,12}})\b", re.IGNORECASE)),
+    ("a secret", re.compile(rf"(?<!\w)(?:{_ENV}|[\w.-]{{0,40}}(?:password|passwd|secret|api[_-]?key))[\"']?(?P<join>\s?[:=]\s?){_VALUE}", re.IGNORECASE)),
 )  # fmt: skip
 _PAIR = re.compile(
     rf"(?<![\w-]){_LOGIN}{_FOR}\s{{0,3}}(?:[:=]|is|are|ist|sind|lauten|sono)\s{{0,3}}"
-    r"(?P<user>[\w.@+\\-]{2,60})\s{0,2}(?:/|:|\||,|\s-\s|\s)\s{0,2}(?P<bare>[^\s,;]{3,100})",
+    r"(?P<user>[\w.@+\\-]{2,60})(?P<join>\s{0,2}(?:/|:|\||,|\s-\s|\s)\s{0,2})(?P<bare>[^\s,;]{3,100})",
     re.IGNORECASE,
 )
 _USER_AND = re.compile(
@@ -133,7 +136,6 @@ _USER_AND = re.compile(
 
 def find_credentials(text: str) -> tuple[Span, ...]:
     """Return where secrets stand in a text, in order, none overlapping another."""
-    text = text[:MAX_TEXT]
     found = [Span(*_place(match), kind) for kind, pattern in _LOOKS for match in pattern.finditer(text)]
     for kind, pattern in _LABELLED:
         found += [
@@ -145,7 +147,7 @@ def find_credentials(text: str) -> tuple[Span, ...]:
         found += [
             Span(*_place(match), "a password")
             for match in pattern.finditer(text)
-            if (match.groupdict().get("quoted") or _told(match["bare"], " ")) and _not_plain(match["user"])
+            if _not_plain(match["user"]) and _pairs(match)
         ]
     return _apart(found)
 
@@ -166,6 +168,15 @@ def _place(match: re.Match[str]) -> tuple[int, int]:
     while end - 1 > start and match.string[end - 1] in ".,;)" and name == "bare":
         end -= 1
     return start, end
+
+
+def _pairs(match: re.Match[str]) -> bool:
+    """Tell whether what stands beside a user's name is a secret; after a slash or colon it need not look odd."""
+    groups = match.groupdict()
+    if groups.get("quoted"):
+        return True
+    explicit = (groups.get("join") or "").strip() in {"/", ":", "|"}
+    return _told(match["bare"], ":" if explicit else " ")
 
 
 def _not_plain(word: str) -> bool:
