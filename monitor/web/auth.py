@@ -183,7 +183,11 @@ def _browser_vouched(request: web.Request) -> bool:
 
 
 def _who_are_you(request: web.Request, *, is_page: bool) -> web.StreamResponse:
-    if is_page and request.method == "GET" and not request.path.startswith(("/noc/board", "/noc/live")):
+    if (
+        is_page
+        and request.method in ("GET", "HEAD")
+        and not request.path.startswith(("/noc/board", "/noc/live"))
+    ):
         raise web.HTTPSeeOther(f"/noc/login?next={quote(request.path_qs, safe='')}")
     raise ProblemError(401, "Who are you?", detail="Send a token, or log in at /noc/login.")
 

@@ -106,6 +106,8 @@ def of_ours(error: TocsinError | IllegalMoveError) -> Problem:
 
 def unforeseen(request: web.Request, error: Exception) -> Problem:
     """Log what nobody foresaw and give the client a reference to it."""
+    if isinstance(error, ConnectionError) and request.transport is None:  # the client left, which is no fault
+        return problem(400, "The body cannot be read.")
     reference = secrets.token_hex(4)
     log.error("request.failed", path=request.path, method=request.method, reference=reference, exc_info=error)
     return problem(500, "Something went wrong here.", detail=f"The log knows it as {reference}.")

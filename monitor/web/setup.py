@@ -147,7 +147,10 @@ async def error_pages(request: web.Request, handler: Handler) -> web.StreamRespo
     except web.HTTPException as error:
         if error.status < 400:  # noqa: PLR2004 - redirects pass
             raise
-        return _error_page(request, of_http(error))
+        response = _error_page(request, of_http(error))
+        if "Allow" in error.headers:
+            response.headers["Allow"] = error.headers["Allow"]
+        return response
     except ProblemError as error:
         return _error_page(request, error.problem)
     except (TocsinError, IllegalMoveError) as error:

@@ -33,6 +33,14 @@ async def test_nobody_gets_into_a_closed_route(world):
         assert answer.status == 401 or to_the_login, (route, answer.status)
 
 
+async def test_head_is_sent_to_the_log_in_as_get_is_and_a_wrong_method_is_told_the_right_ones(world):
+    for method in ("GET", "HEAD"):
+        answer = await world.client.request(method, "/noc/", allow_redirects=False)
+        assert (answer.status, answer.headers["Location"]) == (303, "/noc/login?next=/noc/")
+    answer = await world.client.delete("/noc/")
+    assert (answer.status, answer.headers["Allow"]) == (405, "GET,HEAD")
+
+
 async def test_a_made_up_or_revoked_token_is_nobody(world):
     from monitor.storage.people import revoke_token
 
