@@ -5,7 +5,7 @@ from the record again. ``engine_last_cycle_timestamp_seconds`` says when the las
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -26,6 +26,8 @@ from monitor.world import InForce
 log = structlog.stdlib.get_logger()
 PACE = 1.0
 GAUGES_EVERY = 5
+RESPONSE, CHANNELS = "response", ("ticket", "phone", "page", "mail")
+"""What has a series before anything happens."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -99,7 +101,7 @@ class Rounds:
             raise
 
     async def _breaches(self, now: datetime) -> None:
-        for incident, cls, name in await self.store.write(incidents.breach_clocks, now):
+        for incident, cls, name in await self.store.write(clocks.breach, now):
             self.metrics.clock_breaches.labels(cls, name).inc()
             log.warning("clock.breached", incident=incident, cls=cls, clock=name)
             self.bell.ring("incident", incident)
@@ -165,12 +167,26 @@ class Rounds:
 
     async def _gauges(self, now: datetime) -> None:
         standing = await self.store.read(incidents.open_counts)
-        running = await self.store.read(incidents.running_clocks)
+        running = await self.store.read(clocks.running)
         backlog = await self.store.read(outbox.backlog, now)
-        _replace(self.metrics.findings_open, {(cls,): n for cls, n in standing.items()})
-        _replace(self.metrics.clocks_running, {(cls, name): n for (cls, name), n in running.items()})
-        _replace(self.metrics.outbox_pending, {(channel,): n for channel, n in backlog.pending.items()})
+        classes = _classes(self.pipeline.world.in_force)
+        for cls in classes:  # a counter that begins at its first breach hides that one from increase()
+            self.metrics.clock_breaches.labels(cls, RESPONSE)
+        timed = {(cls, RESPONSE): 0 for cls in classes} | running
+        _replace(self.metrics.findings_open, _singly({**dict.fromkeys(classes, 0), **standing}))
+        _replace(self.metrics.clocks_running, timed.items())
+        _replace(self.metrics.outbox_pending, _singly({**dict.fromkeys(CHANNELS, 0), **backlog.pending}))
         self.metrics.outbox_oldest.set(backlog.oldest_seconds)
+
+
+def _singly(counts: Mapping[str, int]) -> Iterator[tuple[tuple[str], int]]:
+    return (((label,), count) for label, count in counts.items())
+
+
+def _classes(in_force: InForce) -> set[str]:
+    """Return the classes of service that our partners' policies know."""
+    used = {partner.policy for partner in in_force.inventory.partners.values()}
+    return {cls for name in used & set(in_force.policies) for cls in in_force.policies[name].classes}
 
 
 def _latest(rows: list[LookRow]) -> list[LookRow]:
@@ -178,8 +194,8 @@ def _latest(rows: list[LookRow]) -> list[LookRow]:
     return list({row.check: row for row in rows}.values())
 
 
-def _replace(gauge: Gauge, values: Mapping[tuple[str, ...], int]) -> None:
-    """Set a gauge's children; one that is gone is 0, not its last value."""
+def _replace(gauge: Gauge, values: Iterable[tuple[tuple[str, ...], int]]) -> None:
+    """Set a gauge's children; one that is gone is not shown with its last value."""
     gauge.clear()
-    for labels, value in values.items():
+    for labels, value in values:
         gauge.labels(*labels).set(value)
