@@ -177,7 +177,7 @@ def _problem(error: Mapping[str, Any]) -> str:
     if error["type"] == "missing":
         return f"{where}: this key is missing"
     if error["type"] == "model_type":
-        return 'request: must be an object, such as {{"policy": "...", "channel": "email", "fields": {{}}}}'
+        return 'request: must be an object, such as {"policy": "...", "channel": "email", "fields": {}}'
     return f"{where}: {str(error['msg'])[:1].lower()}{str(error['msg'])[1:]}"
 
 
