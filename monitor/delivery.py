@@ -23,7 +23,8 @@ from monitor.domain.contacts import RETRIES, Obligation, RetryPolicy
 from monitor.domain.incidents import Incident
 from monitor.errors import DeliveryError
 from monitor.metrics import Metrics
-from monitor.storage import contacts, incidents, outbox
+from monitor.storage import contacts, incidents, outbox, owing
+from monitor.storage import tickets as book
 from monitor.storage.engine import Store
 from monitor.storage.outbox import Due
 from monitor.world import World
@@ -191,7 +192,7 @@ class Delivery:
         log.info("ticket.opened", incident=due.incident, reference=ref.reference, driver=self.tickets.name)
 
     async def _resolve_ticket(self, due: Due) -> None:
-        ticket = await self.store.read(outbox.ticket_of, due.incident, self.tickets.name)
+        ticket = await self.store.read(book.of_incident, due.incident, self.tickets.name)
         if ticket is None or ticket["status"] != "open":
             await self._finish(due, "delivered", "the ticket is closed already")
             return
@@ -246,7 +247,7 @@ class Delivery:
 
     async def _matter(self, due: Due) -> tuple[Incident, script.Matter]:
         incident, dossier, decision = await self.store.read(incidents.dossier, due.incident)
-        ticket = await self.store.read(outbox.ticket_of, due.incident, self.tickets.name)
+        ticket = await self.store.read(book.of_incident, due.incident, self.tickets.name)
         return incident, _matter(incident, dossier, decision, ticket, self.world, due.partner)
 
     # what goes wrong -----------------------------------------------------------------------------------
@@ -258,7 +259,7 @@ class Delivery:
     async def _failed(self, due: Due, error: DeliveryError) -> None:
         now, policy = self.clock(), self.retries[due.channel]
         log.warning("contact.failed", incident=due.incident, kind=due.kind, error=str(error))
-        if error.ambiguous and due.kind in incidents.CALLS:
+        if error.ambiguous and due.kind in owing.CALLS:
             await self.store.write(outbox.doubt, due, now=now, detail=str(error))
             return
         self.metrics.attempts.labels(due.channel, "failed").inc()
@@ -286,7 +287,7 @@ class Delivery:
             )
             if due is None:
                 continue
-            if doubt.kind in incidents.CALLS and "@" not in (doubt.recipient or ""):
+            if doubt.kind in owing.CALLS and "@" not in (doubt.recipient or ""):
                 await self.calling.settle(doubt, due)
             else:  # searched for before it is created again, so trying again is safe
                 at = self.clock()

@@ -22,7 +22,7 @@ from alerts.smtp import MailServer, Security
 from alerts.twilio import Account, TwilioPhone
 from monitor.errors import ConfigError
 from monitor.settings import MailSettings, PhoneSettings, TicketSettings
-from monitor.storage import outbox
+from monitor.storage import tickets as book
 from monitor.storage.engine import Store
 
 MAIL_PORTS = {"none": 25, "starttls": 587, "tls": 465}
@@ -63,15 +63,15 @@ def _book(parts: Parts) -> TicketBook:
     """Keep tickets in our own record: the row that delivery writes is the ticket; its number is the incident's."""
 
     async def find(incident: str) -> TicketRef | None:
-        row = await parts.store.read(outbox.ticket_of, incident, "builtin")
+        row = await parts.store.read(book.of_incident, incident, "builtin")
         return _ref(row) if row else None
 
     async def open_(ticket: TicketText) -> TicketRef:
-        number = await parts.store.read(outbox.ticket_number, ticket.incident)
+        number = await parts.store.read(book.number_of, ticket.incident)
         return TicketRef(reference=number, status="open")
 
     async def comment(reference: str, text: str) -> None:
-        await parts.store.write(outbox.note_by_reference, reference, text, now=parts.clock())
+        await parts.store.write(book.note_by_reference, reference, text, now=parts.clock())
 
     async def resolve(_reference: str, _text: str) -> None:
         """Do nothing more: the end and its note are written with the outcome, in its transaction."""

@@ -18,7 +18,7 @@ from monitor.domain.announcements import MaintenanceStatus
 from monitor.domain.components import GAUGE, Condition, condition
 from monitor.metrics import Metrics
 from monitor.pipeline import Pipeline
-from monitor.storage import announcements, incidents, looks, outbox, rounds
+from monitor.storage import announcements, clocks, incidents, looks, outbox, rounds
 from monitor.storage.engine import Store
 from monitor.storage.looks import LookRow
 from monitor.world import InForce
@@ -101,7 +101,7 @@ class Rounds:
             raise
 
     async def _breaches(self, now: datetime) -> None:
-        for incident, cls, name in await self.store.write(incidents.breach_clocks, now):
+        for incident, cls, name in await self.store.write(clocks.breach, now):
             self.metrics.clock_breaches.labels(cls, name).inc()
             log.warning("clock.breached", incident=incident, cls=cls, clock=name)
             self.bell.ring("incident", incident)
@@ -167,7 +167,7 @@ class Rounds:
 
     async def _gauges(self, now: datetime) -> None:
         standing = await self.store.read(incidents.open_counts)
-        running = await self.store.read(incidents.running_clocks)
+        running = await self.store.read(clocks.running)
         backlog = await self.store.read(outbox.backlog, now)
         classes = _classes(self.pipeline.world.in_force)
         for cls in classes:  # a counter that begins at its first breach hides that one from increase()

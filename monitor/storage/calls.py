@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from monitor.domain.contacts import Obligation
 from monitor.domain.incidents import Status
-from monitor.storage import incidents, outbox
+from monitor.storage import events, incidents, outbox, owing
 from monitor.storage.outbox import Called, Due
 
 UNSETTLED = ("claimed", "sent")
@@ -93,7 +93,7 @@ def end(
 def _acknowledged(c: sa.Connection, due: Due, now: datetime) -> None:
     row = incidents.get(c, due.incident)
     who = due.contact or due.recipient or "the person called"
-    incidents.event(c, due.incident, now, "call.acknowledged", actor=who, text=f"{due.recipient} pressed 1")
+    events.record(c, due.incident, now, "call.acknowledged", actor=who, text=f"{due.recipient} pressed 1")
     if row.status is not Status.OPEN:
         return
     if due.kind == "page" and row.needs_triage:
@@ -105,7 +105,7 @@ def _acknowledged(c: sa.Connection, due: Due, now: datetime) -> None:
 
 def _not_reached(c: sa.Connection, due: Due, now: datetime, result: str, detail: str, follow: Follow) -> None:
     said = f"{due.recipient}: {result.replace('_', ' ')}" + (f" ({detail})" if detail else "")
-    incidents.event(c, due.incident, now, "call.not_acknowledged", text=said)
+    events.record(c, due.incident, now, "call.not_acknowledged", text=said)
     if follow.at is not None:
         outbox.retry_later(
             c,
@@ -118,9 +118,9 @@ def _not_reached(c: sa.Connection, due: Due, now: datetime, result: str, detail:
         )
         return
     outbox.give_up(c, due, now=now, reason=f"nobody was reached: {said}", result=result)
-    incidents.event(c, due.incident, now, "contact.failed", text="nobody could be reached by phone")
+    events.record(c, due.incident, now, "contact.failed", text="nobody could be reached by phone")
     if follow.page:
-        incidents.owe(c, [follow.page], now)
+        owing.owe(c, [follow.page], now)
 
 
 __all__ = ["Called", "Ended", "Follow", "apply", "end"]

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from monitor.domain.contacts import Obligation
 from monitor.domain.incidents import Status
-from monitor.storage import incidents, moves, outbox
+from monitor.storage import clocks, events, incidents, moves, outbox, owing, tickets
 from monitor.storage.outbox import Due
 
 
@@ -28,7 +28,7 @@ def ticket_opened(
 
     An incident that was over before its ticket was opened owes the news of it on the ticket.
     """
-    outbox.record_ticket(
+    tickets.record(
         c,
         id_=id_,
         incident=due.incident,
@@ -44,22 +44,22 @@ def ticket_opened(
     )
     if not outbox.finish(c, due, now=now, result="delivered", provider_id=reference):
         return
-    incidents.event(c, due.incident, now, "ticket.opened", text=f"{driver} {reference}: {subject}")
+    events.record(c, due.incident, now, "ticket.opened", text=f"{driver} {reference}: {subject}")
     if not outbox.has_phone(c, due.incident):
-        incidents.meet_clock(c, due.incident, now)
+        clocks.meet(c, due.incident, now)
     if incidents.get(c, due.incident).status is Status.RESOLVED:
-        known = outbox.ticket_of(c, due.incident, driver)
+        known = tickets.of_incident(c, due.incident, driver)
         assert known is not None, "it was recorded above"
         over = moves.closing(due.incident, str(known["id"]), now=now, row=f"out_{new_id()}")
-        incidents.owe(c, [over], now)
+        owing.owe(c, [over], now)
 
 
 def ticket_resolved(c: sa.Connection, due: Due, *, ticket: str, text: str, now: datetime) -> None:
     """Record that a ticket was told of the end and is resolved."""
-    outbox.close_ticket(c, ticket, now=now)
-    outbox.note_ticket(c, ticket, now=now, author="tocsin", text=text, dedup=due.id)
+    tickets.close(c, ticket, now=now)
+    tickets.note(c, ticket, now=now, author="tocsin", text=text, dedup=due.id)
     outbox.finish(c, due, now=now, result="delivered")
-    incidents.event(c, due.incident, now, "ticket.resolved", text=ticket)
+    events.record(c, due.incident, now, "ticket.resolved", text=ticket)
 
 
 def gave_up(
@@ -74,6 +74,6 @@ def gave_up(
 ) -> None:
     """End a contact that will not be made, on the timeline, and let our own people be told."""
     if outbox.give_up(c, due, now=now, reason=reason, state=state, result=result):
-        incidents.event(c, due.incident, now, "contact.failed", text=f"{due.kind}: {reason}")
+        events.record(c, due.incident, now, "contact.failed", text=f"{due.kind}: {reason}")
         if page:
-            incidents.owe(c, [page], now)
+            owing.owe(c, [page], now)

@@ -6,29 +6,22 @@ still make one incident and one ticket.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from monitor.domain.contacts import WAITS_FOR_TRIAGE, Obligation
+from monitor.domain.contacts import Obligation
 from monitor.domain.decisions import Decision, as_json
 from monitor.domain.findings import Finding
 from monitor.domain.incidents import Incident, Move, Status, after, dedup_key
 from monitor.errors import ConflictError, NotFoundError
-from monitor.storage import announcements, schema
+from monitor.storage import announcements, clocks, events, owing, schema
 from monitor.storage.upsert import insert_ignoring
 
-incidents, findings, events, clocks, outbox = (
-    schema.incidents,
-    schema.findings,
-    schema.events,
-    schema.clocks,
-    schema.outbox,
-)
-CALLS = ("call", "page")
+incidents, findings = schema.incidents, schema.findings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,11 +70,13 @@ def open_or_join(c: sa.Connection, opening: Opening) -> Recorded:
     if not inserted:
         return _join(c, opening)
     _insert_finding(c, opening, opening.id)
-    event(c, opening.id, opening.now, "incident.opened", text=opening.title, data=as_json(opening.decision))
+    events.record(
+        c, opening.id, opening.now, "incident.opened", text=opening.title, data=as_json(opening.decision)
+    )
     if hold:
-        event(c, opening.id, opening.now, "contact.held", text=hold.reason)
-    _start_clock(c, opening, opening.id)
-    owe(c, opening.obligations, opening.now, held=(hold.reason, hold.until) if hold else None)
+        events.record(c, opening.id, opening.now, "contact.held", text=hold.reason)
+    clocks.start(c, opening.decision, opening.id, opening.now)
+    owing.owe(c, opening.obligations, opening.now, held=(hold.reason, hold.until) if hold else None)
     return Recorded(incident=opening.id, new=True, held_by=hold.by if hold else None)
 
 
@@ -104,9 +99,9 @@ def _incident_row(opening: Opening, hold: announcements.Hold | None) -> dict[str
         "needs_triage": decision.needs_triage,
         "parent": hold.parent if hold else None,
         "held_by": hold.by if hold else None,
-        "facts": _json(dict(finding.facts)),
-        "decision": _json(as_json(decision) | {"urgency": opening.urgency}),
-        "dossier": _json(opening.dossier),
+        "facts": events.as_text(dict(finding.facts)),
+        "decision": events.as_text(as_json(decision) | {"urgency": opening.urgency}),
+        "dossier": events.as_text(opening.dossier),
         "opened_at": opening.now,
         "since": finding.since,
         "respond_by": decision.respond_by,
@@ -129,7 +124,7 @@ def _join(c: sa.Connection, opening: Opening) -> Recorded:
     ).first()
     if known is None:
         _insert_finding(c, opening, row.id)
-        event(c, row.id, opening.now, "finding.joined", text=opening.finding.summary)
+        events.record(c, row.id, opening.now, "finding.joined", text=opening.finding.summary)
     urgency = json.loads(row.decision).get("urgency")
     raised = urgency is not None and opening.urgency < urgency
     if raised:
@@ -154,7 +149,7 @@ def _raise(c: sa.Connection, opening: Opening, incident: str, status: Status) ->
         .values(
             {
                 "class": decision.cls,
-                "decision": _json(as_json(decision) | {"urgency": opening.urgency}),
+                "decision": events.as_text(as_json(decision) | {"urgency": opening.urgency}),
                 "needs_triage": decision.needs_triage,
                 "respond_by": decision.respond_by,
                 "version": incidents.c.version + 1,
@@ -162,23 +157,17 @@ def _raise(c: sa.Connection, opening: Opening, incident: str, status: Status) ->
             }
         )
     )
-    event(
+    events.record(
         c, incident, opening.now, "incident.reclassified", text=f"now {decision.cls}", data=as_json(decision)
     )
-    c.execute(
-        sa.update(clocks)
-        .where(clocks.c.incident == incident, clocks.c.met_at.is_(None), clocks.c.cancelled_at.is_(None))
-        .values(cancelled_at=opening.now)
+    clocks.call_off(c, incident, opening.now)
+    clocks.start(c, decision, incident, opening.now)
+    owing.cancel(
+        c, incident, opening.now, kinds=owing.CALLS, reason=f"the incident was raised to {decision.cls}"
     )
-    _start_clock(c, opening, incident)
-    cancel(c, incident, opening.now, kinds=CALLS, reason=f"the incident was raised to {decision.cls}")
-    owe(c, [_moved(o, opening.id, incident, decision.cls) for o in opening.obligations], opening.now)
-
-
-def _moved(obligation: Obligation, old: str, new: str, cls: str) -> Obligation:
-    """Return what a raised incident owes: one ticket as ever, but calls about the new class of their own."""
-    dedup = obligation.dedup.replace(old, new, 1)
-    return replace(obligation, incident=new, dedup=f"{dedup}|{cls}" if obligation.kind in CALLS else dedup)
+    owing.owe(
+        c, [owing.moved(o, opening.id, incident, decision.cls) for o in opening.obligations], opening.now
+    )
 
 
 def _insert_finding(c: sa.Connection, opening: Opening, incident: str) -> None:
@@ -195,62 +184,12 @@ def _insert_finding(c: sa.Connection, opening: Opening, incident: str) -> None:
                 "symptom": finding.symptom,
                 "class": opening.decision.cls or None,
                 "summary": finding.summary,
-                "facts": _json(dict(finding.facts)),
+                "facts": events.as_text(dict(finding.facts)),
                 "since": finding.since,
                 "at": finding.at,
             }
         )
     )
-
-
-def _start_clock(c: sa.Connection, opening: Opening, incident: str) -> None:
-    decision = opening.decision
-    if decision.respond_by is None:
-        return
-    insert_ignoring(
-        c,
-        clocks,
-        {
-            "incident": incident,
-            "name": "response",
-            "class": decision.cls,
-            "started_at": opening.now,
-            "due": decision.respond_by,
-            "limit": decision.limit,
-        },
-    )
-
-
-def owe(
-    c: sa.Connection,
-    rows: Iterable[Obligation],
-    now: datetime,
-    *,
-    held: tuple[str, datetime] | None = None,
-) -> None:
-    """Write outbox rows; one that exists already (by its dedup key) is left as it is."""
-    for row in rows:
-        insert_ignoring(
-            c,
-            outbox,
-            {
-                "id": row.id,
-                "incident": row.incident,
-                "kind": row.kind,
-                "channel": row.channel,
-                "dedup": row.dedup,
-                "partner": row.partner,
-                "contact": row.contact,
-                "recipient": row.recipient,
-                "language": row.language,
-                "priority": row.priority,
-                "payload": _json(dict(row.payload)),
-                "state": "waiting",
-                "reason": held[0] if held else row.reason,
-                "created_at": now,
-                "not_before": max(row.not_before, held[1]) if held else row.not_before,
-            },
-        )
 
 
 def recover(c: sa.Connection, origin: str, *, since: datetime, now: datetime, detail: str) -> list[Resolved]:
@@ -268,7 +207,7 @@ def recover(c: sa.Connection, origin: str, *, since: datetime, now: datetime, de
             .select_from(findings)
             .where(findings.c.incident == incident, findings.c.recovered_at.is_(None))
         )
-        event(c, incident, now, "finding.recovered", text=detail or f"{origin} is well again")
+        events.record(c, incident, now, "finding.recovered", text=detail or f"{origin} is well again")
         if not still and (resolved := resolve(c, incident, now=now, actor="tocsin", note=detail, at=since)):
             done.append(resolved)
     return done
@@ -292,14 +231,10 @@ def resolve(
         .where(findings.c.incident == incident, findings.c.recovered_at.is_(None))
         .values(recovered_at=at or now)
     )
-    event(c, incident, now, "incident.resolved", actor=actor, text=note)
-    cancel(c, incident, now, kinds=CALLS, reason="the incident is over")
+    events.record(c, incident, now, "incident.resolved", actor=actor, text=note)
+    owing.cancel(c, incident, now, kinds=owing.CALLS, reason="the incident is over")
     _cancel_what_was_held(c, row, now)
-    c.execute(
-        sa.update(clocks)
-        .where(clocks.c.incident == incident, clocks.c.met_at.is_(None), clocks.c.cancelled_at.is_(None))
-        .values(cancelled_at=now)
-    )
+    clocks.call_off(c, incident, now)
     tickets = c.scalars(sa.select(schema.tickets.c.id).where(schema.tickets.c.incident == incident)).all()
     return Resolved(incident=incident, cls=row.cls, opened_at=row.opened_at, tickets=tuple(tickets))
 
@@ -307,7 +242,9 @@ def resolve(
 def _cancel_what_was_held(c: sa.Connection, row: Incident, now: datetime) -> None:
     """A problem that came and went within a maintenance, or under a global problem, makes no ticket."""
     if row.held_by:
-        cancel(c, row.id, now, kinds=("ticket.open", "mail"), reason="over before its contact was released")
+        owing.cancel(
+            c, row.id, now, kinds=("ticket.open", "mail"), reason="over before its contact was released"
+        )
 
 
 def acknowledge(
@@ -329,11 +266,11 @@ def acknowledge(
             version=incidents.c.version + 1,
         )
     )
-    event(c, incident, now, "incident.acknowledged", actor=actor, text=note)
+    events.record(c, incident, now, "incident.acknowledged", actor=actor, text=note)
     why = f"acknowledged by {actor}"
-    cancel(c, incident, now, kinds=CALLS, reason=why)
-    _release_triage(c, incident, now)
-    meet_clock(c, incident, now)
+    owing.cancel(c, incident, now, kinds=owing.CALLS, reason=why)
+    owing.release_triage(c, incident, now)
+    clocks.meet(c, incident, now)
     if not by_partner:
         c.execute(sa.update(incidents).where(incidents.c.id == incident).values(needs_triage=False))
     return True
@@ -342,91 +279,8 @@ def acknowledge(
 def confirm_triage(c: sa.Connection, incident: str, *, now: datetime, actor: str) -> None:
     """Take the engineer's word that the class holds: what waited for it goes out now."""
     c.execute(sa.update(incidents).where(incidents.c.id == incident).values(needs_triage=False))
-    event(c, incident, now, "triage.confirmed", actor=actor)
-    _release_triage(c, incident, now)
-
-
-def _release_triage(c: sa.Connection, incident: str, now: datetime) -> None:
-    c.execute(
-        sa.update(outbox)
-        .where(
-            outbox.c.incident == incident,
-            outbox.c.state == "waiting",
-            outbox.c.not_before > now,
-            outbox.c.attempts == 0,
-            outbox.c.reason == WAITS_FOR_TRIAGE,
-        )
-        .values(not_before=now, reason="")
-    )
-
-
-def cancel(c: sa.Connection, incident: str, now: datetime, *, kinds: Sequence[str], reason: str) -> int:
-    """Cancel what has not been sent yet; returns how many rows."""
-    done = c.execute(
-        sa.update(outbox)
-        .where(outbox.c.incident == incident, outbox.c.kind.in_(kinds), outbox.c.state == "waiting")
-        .values(state="cancelled", reason=reason, done_at=now)
-    )
-    return done.rowcount
-
-
-def meet_clock(c: sa.Connection, incident: str, now: datetime, *, name: str = "response") -> None:
-    """Stop a clock: the promise is kept as of now (a breach that already stands stays on record)."""
-    c.execute(
-        sa.update(clocks)
-        .where(
-            clocks.c.incident == incident,
-            clocks.c.name == name,
-            clocks.c.met_at.is_(None),
-            clocks.c.cancelled_at.is_(None),
-        )
-        .values(met_at=now)
-    )
-
-
-def a_breach_is_due(c: sa.Connection, now: datetime) -> bool:
-    """Whether a promise has just been broken (asked every second, without writing)."""
-    return c.scalar(sa.select(clocks.c.seq).where(*_broken(now)).limit(1)) is not None
-
-
-def _broken(now: datetime) -> tuple[sa.ColumnElement[bool], ...]:
-    return (
-        clocks.c.met_at.is_(None),
-        clocks.c.cancelled_at.is_(None),
-        clocks.c.breached_at.is_(None),
-        sa.func.coalesce(clocks.c.limit, clocks.c.due) < now,
-    )
-
-
-def breach_clocks(c: sa.Connection, now: datetime) -> list[tuple[str, str, str]]:
-    """Mark promises not kept in time; returns (incident, class, clock) of each new breach."""
-    rows = c.execute(
-        sa.update(clocks)
-        .where(*_broken(now))
-        .values(breached_at=now)
-        .returning(clocks.c.incident, clocks.c["class"], clocks.c.name)
-    ).all()
-    for incident, cls, name in rows:
-        event(c, incident, now, "clock.breached", text=f"{name} goal of {cls} was not met in time")
-    return [(r[0], r[1], r[2]) for r in rows]
-
-
-def event(
-    c: sa.Connection,
-    incident: str | None,
-    at: datetime,
-    kind: str,
-    *,
-    actor: str = "tocsin",
-    text: str = "",
-    data: Mapping[str, Any] | None = None,
-) -> None:
-    """Append to the timeline."""
-    c.execute(
-        sa.insert(events).values(
-            incident=incident, at=at, kind=kind, actor=actor, text=text[:4000], data=_json(data or {})
-        )
-    )
+    events.record(c, incident, now, "triage.confirmed", actor=actor)
+    owing.release_triage(c, incident, now)
 
 
 def get(c: sa.Connection, incident: str) -> Incident:
@@ -460,16 +314,6 @@ def open_counts(c: sa.Connection) -> dict[str, int]:
     return dict(rows.all())
 
 
-def running_clocks(c: sa.Connection) -> dict[tuple[str, str], int]:
-    """Return how many promises are being timed, by class and clock."""
-    rows = c.execute(
-        sa.select(clocks.c["class"], clocks.c.name, sa.func.count())
-        .where(clocks.c.met_at.is_(None), clocks.c.cancelled_at.is_(None))
-        .group_by(clocks.c["class"], clocks.c.name)
-    )
-    return {(cls, name): count for cls, name, count in rows}
-
-
 def _incident(row: Mapping[Any, Any]) -> Incident:
     return Incident(
         id=row["id"],
@@ -494,7 +338,3 @@ def _incident(row: Mapping[Any, Any]) -> Incident:
         resolved_at=row["resolved_at"],
         respond_by=row["respond_by"],
     )
-
-
-def _json(value: Mapping[str, Any]) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -9,7 +9,7 @@ from monitor.domain.announcements import GlobalProblem
 from monitor.domain.contacts import PRIORITY_NORMAL, Obligation
 from monitor.domain.crashes import CrashReport, group
 from monitor.domain.incidents import PublicState
-from monitor.storage import announcements, crashes, incidents, outbox
+from monitor.storage import announcements, crashes, events, incidents, outbox, owing
 from monitor.storage.incidents import Resolved
 
 NewId = Callable[[], str]
@@ -42,7 +42,7 @@ def resolve(c: sa.Connection, incident: str, *, now: datetime, actor: str, note:
 def note(c: sa.Connection, incident: str, *, now: datetime, actor: str, text: str) -> None:
     """Append a note to an incident's timeline (NotFoundError when there is none)."""
     incidents.get(c, incident)
-    incidents.event(c, incident, now, "note.added", actor=actor, text=text)
+    events.record(c, incident, now, "note.added", actor=actor, text=text)
 
 
 def declare(
@@ -50,9 +50,9 @@ def declare(
 ) -> None:
     """Declare a global problem; the timelines of the incidents attached to it say so."""
     attached = announcements.declare(c, id_, update_id, problem, now=now, actor=actor)
-    incidents.event(c, id_, now, "global.declared", actor=actor, text=problem.title)
+    events.record(c, id_, now, "global.declared", actor=actor, text=problem.title)
     for child in attached:
-        incidents.event(c, child, now, "contact.held", actor=actor, text=f"stands under global problem {id_}")
+        events.record(c, child, now, "contact.held", actor=actor, text=f"stands under global problem {id_}")
 
 
 def update_global(
@@ -71,7 +71,7 @@ def update_global(
     announcements.update_global(
         c, id_, update_id, state=state, body=body, actor=actor, now=now, next_update_at=next_update_at
     )
-    incidents.event(c, id_, now, f"global.{state}", actor=actor, text=body)
+    events.record(c, id_, now, f"global.{state}", actor=actor, text=body)
     if state is PublicState.RESOLVED:
         done = incidents.resolve(c, id_, now=now, actor=actor)
         _owe_closings(c, [done] if done else [], now, new_id)
@@ -81,7 +81,7 @@ def update_global(
 def retry(c: sa.Connection, outbox_id: str, *, now: datetime, actor: str) -> None:
     """Let a row go out again, on the record of who asked."""
     incident = outbox.retry_by_hand(c, outbox_id, now=now)
-    incidents.event(c, incident, now, "contact.retried", actor=actor, text=outbox_id)
+    events.record(c, incident, now, "contact.retried", actor=actor, text=outbox_id)
 
 
 def digested(
@@ -99,7 +99,7 @@ def _owe_closings(c: sa.Connection, done: Iterable[Resolved], now: datetime, new
         for resolved in done
         for ticket in resolved.tickets
     ]
-    incidents.owe(c, rows, now)
+    owing.owe(c, rows, now)
 
 
 def closing(incident: str, ticket: str, *, now: datetime, row: str) -> Obligation:

@@ -14,9 +14,8 @@ import sqlalchemy as sa
 
 from monitor.domain.incidents import Status
 from monitor.errors import ConflictError, NotFoundError
-from monitor.storage import announcements, schema
-from monitor.storage.incidents import CALLS, event
-from monitor.storage.upsert import insert_ignoring
+from monitor.storage import announcements, events, schema
+from monitor.storage.owing import CALLS
 
 outbox, attempts, incidents, tickets = schema.outbox, schema.attempts, schema.incidents, schema.tickets
 LONGEST_CALL = timedelta(minutes=10)
@@ -123,7 +122,7 @@ def _moved_on(c: sa.Connection, row: Mapping[Any, Any], now: datetime) -> bool:
             .where(incidents.c.id == row["incident"])
             .values(held_by=hold.by, parent=sa.func.coalesce(incidents.c.parent, hold.parent))
         )
-        event(c, row["incident"], now, "contact.held", text=hold.reason)
+        events.record(c, row["incident"], now, "contact.held", text=hold.reason)
     return True
 
 
@@ -414,93 +413,6 @@ def retry_by_hand(c: sa.Connection, id_: str, *, now: datetime) -> str | None:
         raise ConflictError(f"the row is {row.state}: there is nothing to retry")
     _set(c, id_, state="waiting", not_before=now, attempts=0, reason="retried by hand", done_at=None)
     return str(row.incident) if row.incident else None
-
-
-def record_ticket(
-    c: sa.Connection,
-    *,
-    id_: str,
-    incident: str,
-    partner: str | None,
-    driver: str,
-    reference: str,
-    url: str | None,
-    status: str,
-    subject: str,
-    body: str,
-    language: str,
-    now: datetime,
-) -> str:
-    """Record a ticket once per incident, partner and driver; returns the reference on record."""
-    insert_ignoring(
-        c,
-        tickets,
-        {
-            "id": id_,
-            "incident": incident,
-            "partner": partner,
-            "driver": driver,
-            "reference": reference,
-            "url": url,
-            "status": status,
-            "subject": subject,
-            "body": body,
-            "language": language,
-            "created_at": now,
-        },
-    )
-    return str(
-        c.scalar(
-            sa.select(tickets.c.reference).where(
-                tickets.c.incident == incident, tickets.c.partner == partner, tickets.c.driver == driver
-            )
-        )
-    )
-
-
-def ticket_of(c: sa.Connection, incident: str, driver: str) -> Mapping[str, Any] | None:
-    """Return the ticket of an incident in one ticket system: id, reference, status, url."""
-    row = (
-        c.execute(
-            sa.select(tickets).where(tickets.c.incident == incident, tickets.c.driver == driver).limit(1)
-        )
-        .mappings()
-        .one_or_none()
-    )
-    return dict(row) if row else None
-
-
-def ticket_number(c: sa.Connection, incident: str) -> str:
-    """Return the number a ticket of our own has: its incident's, counted from 1; it never changes."""
-    return f"T-{c.scalar(sa.select(incidents.c.seq).where(incidents.c.id == incident)):05d}"
-
-
-def close_ticket(c: sa.Connection, id_: str, *, now: datetime, status: str = "resolved") -> None:
-    """Record that a ticket is resolved; closed stays closed."""
-    c.execute(
-        sa.update(tickets)
-        .where(tickets.c.id == id_, tickets.c.closed_at.is_(None))
-        .values(status=status, closed_at=now)
-    )
-
-
-def note_ticket(c: sa.Connection, ticket: str, *, now: datetime, author: str, text: str, dedup: str) -> None:
-    """Add a note to a ticket of ours, once."""
-    insert_ignoring(
-        c,
-        schema.ticket_notes,
-        {"ticket": ticket, "at": now, "author": author, "text": text, "dedup": dedup},
-    )
-
-
-def note_by_reference(c: sa.Connection, reference: str, text: str, *, now: datetime) -> None:
-    """Add a note to a ticket of our own by its number."""
-    ticket = c.scalar(
-        sa.select(tickets.c.id).where(tickets.c.reference == reference, tickets.c.driver == "builtin")
-    )
-    if ticket is None:
-        raise NotFoundError(f"there is no ticket {reference}")
-    note_ticket(c, ticket, now=now, author="tocsin", text=text, dedup=f"{ticket}|{now.isoformat()}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

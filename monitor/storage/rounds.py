@@ -7,7 +7,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from monitor.domain.announcements import MaintenanceStatus
-from monitor.storage import announcements, incidents
+from monitor.storage import announcements, clocks
 from monitor.storage.announcements import Standing
 
 
@@ -23,7 +23,7 @@ class DueNow:
 def due_now(c: sa.Connection, now: datetime) -> DueNow:
     """Ask everything that the rounds go by."""
     return DueNow(
-        breach=incidents.a_breach_is_due(c, now),
+        breach=clocks.a_breach_is_due(c, now),
         moves=announcements.due_maintenances(c, now),
         standing=announcements.standing(c, now),
     )

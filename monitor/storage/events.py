@@ -1,0 +1,35 @@
+"""The timeline: append-only, one row for everything that happened to an incident."""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from monitor.storage import schema
+
+events = schema.events
+
+
+def record(
+    c: sa.Connection,
+    incident: str | None,
+    at: datetime,
+    kind: str,
+    *,
+    actor: str = "tocsin",
+    text: str = "",
+    data: Mapping[str, Any] | None = None,
+) -> None:
+    """Append to the timeline."""
+    c.execute(
+        sa.insert(events).values(
+            incident=incident, at=at, kind=kind, actor=actor, text=text[:4000], data=as_text(data or {})
+        )
+    )
+
+
+def as_text(value: Mapping[str, Any]) -> str:
+    """Return a document as the record keeps it."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -1,0 +1,78 @@
+"""What is owed to the outside, written with the decision that makes it owed, and called off with it."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from monitor.domain.contacts import WAITS_FOR_TRIAGE, Obligation
+from monitor.storage import schema
+from monitor.storage.events import as_text
+from monitor.storage.upsert import insert_ignoring
+
+outbox = schema.outbox
+CALLS = ("call", "page")
+
+
+def owe(
+    c: sa.Connection,
+    rows: Iterable[Obligation],
+    now: datetime,
+    *,
+    held: tuple[str, datetime] | None = None,
+) -> None:
+    """Write outbox rows; one that exists already (by its dedup key) is left as it is."""
+    for row in rows:
+        insert_ignoring(
+            c,
+            outbox,
+            {
+                "id": row.id,
+                "incident": row.incident,
+                "kind": row.kind,
+                "channel": row.channel,
+                "dedup": row.dedup,
+                "partner": row.partner,
+                "contact": row.contact,
+                "recipient": row.recipient,
+                "language": row.language,
+                "priority": row.priority,
+                "payload": as_text(dict(row.payload)),
+                "state": "waiting",
+                "reason": held[0] if held else row.reason,
+                "created_at": now,
+                "not_before": max(row.not_before, held[1]) if held else row.not_before,
+            },
+        )
+
+
+def moved(obligation: Obligation, old: str, new: str, cls: str) -> Obligation:
+    """Return what a raised incident owes: one ticket as ever, but calls about the new class of their own."""
+    dedup = obligation.dedup.replace(old, new, 1)
+    return replace(obligation, incident=new, dedup=f"{dedup}|{cls}" if obligation.kind in CALLS else dedup)
+
+
+def cancel(c: sa.Connection, incident: str, now: datetime, *, kinds: Sequence[str], reason: str) -> int:
+    """Cancel what has not been sent yet; returns how many rows."""
+    done = c.execute(
+        sa.update(outbox)
+        .where(outbox.c.incident == incident, outbox.c.kind.in_(kinds), outbox.c.state == "waiting")
+        .values(state="cancelled", reason=reason, done_at=now)
+    )
+    return done.rowcount
+
+
+def release_triage(c: sa.Connection, incident: str, now: datetime) -> None:
+    """Let what waited for the on-call engineer's word go out now."""
+    c.execute(
+        sa.update(outbox)
+        .where(
+            outbox.c.incident == incident,
+            outbox.c.state == "waiting",
+            outbox.c.not_before > now,
+            outbox.c.attempts == 0,
+            outbox.c.reason == WAITS_FOR_TRIAGE,
+        )
+        .values(not_before=now, reason="")
+    )
