@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 
+from monitor.domain.findings import Symptom
 from monitor.domain.inventory import Inventory
 from monitor.domain.policy import Policy
 from monitor.domain.request_matter import Matter, Request, look_at, requester, unmet
@@ -187,8 +188,8 @@ def _other_objections(matter: Matter) -> Iterator[Objection]:
 
 def _duties(matter: Matter) -> Iterator[DutyRule]:
     for rule in matter.rules.duties:
-        planned = rule.notice is None or matter.request.planned_start is not None
-        if planned and matter.is_case(rule.case):
+        announced = matter.request.planned_start is not None or matter.symptom is Symptom.PLANNED_WORK
+        if (announced or rule.notice is None) and matter.is_case(rule.case):
             yield rule
 
 

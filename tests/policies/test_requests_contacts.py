@@ -160,6 +160,11 @@ CASES = {
         {**MAIL, "planned_start": "2026-11-27T09:59:59-06:00"},
         {**YES, "due": ["2026-11-24T15:59:59Z"], "late": [NOTICE], "says": ["the notice is late"]},
     ),
+    "e6 work announced without its moment": (
+        TUESDAY,
+        {"channel": "email", "fields": {**EMAIL, "inquiry_type": "Maintenance"}},
+        {**YES, "duties": [NOTICE], "due": []},
+    ),
     "e6 72 elapsed hours, over the end of summer time": (
         "2026-10-20T10:00:00-05:00",
         {**MAIL, "planned_start": "2026-11-02T10:00:00-06:00"},
