@@ -65,13 +65,20 @@ def check(world: InForce, given: RequestIn, now: datetime) -> dict[str, Any]:
         raise QuestionError(f"policy: unknown {given.policy!r}{_known(given.policy, world.policies)}")
     _check_names(policy, given, world.inventory)
     known_facts(policy, given.facts)
+    try:
+        return _judged(policy, given, world.inventory, now)
+    except OverflowError as error:
+        raise QuestionError("at or planned_start: so far from today that no calendar reaches it") from error
+
+
+def _judged(policy: Policy, given: RequestIn, inventory: Inventory, now: datetime) -> dict[str, Any]:
     request = _request(given)
-    calendar = calendar_of(policy, served_by(policy, request, world.inventory))
+    calendar = calendar_of(policy, served_by(policy, request, inventory))
     at = instant(given.at, calendar, now)
     if given.planned_start is not None:
         start = _moment("planned_start", given.planned_start, calendar.zone)
         request = _request(given, start)
-    return {**as_json(judge(policy, request, world.inventory, at)), **_heading(policy, at)}
+    return {**as_json(judge(policy, request, inventory, at)), **_heading(policy, at)}
 
 
 def _request(given: RequestIn, planned_start: datetime | None = None) -> Request:

@@ -84,6 +84,8 @@ MALFORMED = {
     "an unknown partner": ({"partner": "aurra"}, "partner: unknown 'aurra'; known are aurora, birch, cedar, dune, elm; did you mean aurora?"),
     "an unknown contact": ({"contact": "aurora-9"}, "contact: unknown 'aurora-9'"),
     "somebody else's contact": ({"contact": "birch-1"}, "contact: 'birch-1' is a contact of partner 'birch', not of 'aurora'"),
+    "a moment before all calendars": ({"at": "0001-01-01T00:00:00+14:00"}, "at"),
+    "a moment after all calendars": ({"at": "9999-12-31T23:59:59Z"}, "at"),
     "a moment that is none": ({"at": "yesterday"}, "at: 'yesterday' is not ISO 8601"),
     "a state that is none": ({"ticket_state": "asleep"}, "ticket_state: input should be 'open' or 'closed'"),
     "a value of no kind": ({"fields": {"subject": [[1]]}}, "fields.subject: must be text"),

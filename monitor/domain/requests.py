@@ -196,9 +196,9 @@ def _duties(matter: Matter) -> Iterator[DutyRule]:
 def _duty(matter: Matter, rule: DutyRule) -> Duty:
     due: datetime | None = None
     if rule.elapsed is not None:
-        due = _moved(matter.now, rule.elapsed)
+        due = matter.now + timedelta(seconds=rule.elapsed)
     elif rule.notice is not None and matter.request.planned_start is not None:
-        due = _moved(matter.request.planned_start.astimezone(UTC), -rule.notice)
+        due = matter.request.planned_start.astimezone(UTC) - timedelta(seconds=rule.notice)
     return Duty(
         duty=rule.duty,
         due=due,
@@ -207,14 +207,6 @@ def _duty(matter: Matter, rule: DutyRule) -> Duty:
         when_missed=rule.when_missed,
         late=due is not None and due < matter.now,
     )
-
-
-def _moved(at: datetime, seconds: float) -> datetime:
-    """Move an instant, but not beyond the calendar's ends."""
-    try:
-        return at + timedelta(seconds=seconds)
-    except OverflowError:
-        return at
 
 
 def _forward_to(matter: Matter) -> tuple[str, ...]:
