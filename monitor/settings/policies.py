@@ -45,7 +45,7 @@ from monitor.domain.policy import (
     ServiceClass,
 )
 from monitor.errors import ConfigError
-from monitor.settings import durations, policy_requests, yaml12
+from monitor.settings import durations, policy_request_names, yaml12
 from monitor.settings.policy_requests import RequestsIn, build_requests
 from monitor.settings.validation import did_you_mean, lines
 from monitor.settings.values import Country
@@ -526,7 +526,7 @@ def _misfits(given: PolicyIn) -> Iterator[tuple[Where, str]]:
     yield from _twice(given)
     yield from _missing_cells(given, classes)
     yield from _misfit_order(given)
-    for where, message in policy_requests.misfits(given.requests, classes):
+    for where, message in policy_request_names.misfits(given.requests, classes):
         yield ("requests", *where), message
     facts = FACTS | frozenset(given.facts)
     for part, rules in (("rules", given.rules), ("exclusions", given.exclusions)):
