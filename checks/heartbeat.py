@@ -16,7 +16,7 @@ exempt: its first period counts from its creation, since a job that never ran is
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, ClassVar
 from uuid import UUID
 
 from pydantic import Field
@@ -30,7 +30,9 @@ MAX_DETAIL = 200
 
 
 class HeartbeatOptions(Options):
-    """The keys of a ``heartbeat`` check."""
+    """The keys of a ``heartbeat`` check. A look reads a record: a second one would say nothing new."""
+
+    one_look_is_enough: ClassVar[bool] = True
 
     uuid: Annotated[UUID, Field(description="The address of its pings: /ping/{uuid}.")]
     period: Annotated[Duration, Field(gt=0, description="How often a ping is expected.")]

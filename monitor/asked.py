@@ -51,11 +51,11 @@ def _problem(error: Mapping[str, Any]) -> str:
     message = str(error["msg"])
     if error["type"] == "extra_forbidden":
         known = list(FindingIn.model_fields)
-        return f"{where}: unknown key; known are {', '.join(known)}{_meant(where, known)}"
+        return f"{where}: unknown key; known are {', '.join(known)}{meant(where, known)}"
     if error["type"] == "enum":
         known = [str(word) for word in (Symptom if where == "symptom" else Source)]
         given = str(error["input"])
-        return f"{where}: unknown {given!r}; known are {', '.join(known)}{_meant(given, known)}"
+        return f"{where}: unknown {given!r}; known are {', '.join(known)}{meant(given, known)}"
     return f"{where}: {message}"
 
 
@@ -75,7 +75,7 @@ def explain(world: InForce, given: FindingIn, now: datetime) -> dict[str, Any]:
         if given.component not in world.inventory.components:
             known = list(world.inventory.components)
             raise QuestionError(
-                f"component: unknown {given.component!r}{_meant(given.component, known)}"
+                f"component: unknown {given.component!r}{meant(given.component, known)}"
                 if given.component
                 else "system: give a serial, or a component of our own"
             )
@@ -97,7 +97,7 @@ def known_facts(policy: Policy, facts: Mapping[str, FactValue]) -> None:
     for name, value in facts.items():
         if name not in policy.facts:
             known = sorted(policy.facts)
-            problems.append(f"facts.{name}: unknown fact; known are {', '.join(known)}{_meant(name, known)}")
+            problems.append(f"facts.{name}: unknown fact; known are {', '.join(known)}{meant(name, known)}")
         elif name == "impact" and value is not None and value not in IMPACTS:
             problems.append(f"facts.impact: {value!r} is none of {', '.join(IMPACTS)}")
         elif name in ("operator_caused", "workaround", "planned") and not isinstance(value, bool | None):
@@ -172,12 +172,13 @@ def instant(at: str | None, calendar: Calendar | None, now: datetime) -> datetim
 def _choose(what: str, name: str, known: Mapping[str, T]) -> T:
     if name not in known:
         raise QuestionError(
-            f"{what}: unknown {name!r}; known are {', '.join(sorted(known))}{_meant(name, list(known))}"
+            f"{what}: unknown {name!r}; known are {', '.join(sorted(known))}{meant(name, list(known))}"
         )
     return known[name]
 
 
-def _meant(name: str | None, known: list[str], cutoff: float = 0.5) -> str:
+def meant(name: str | None, known: list[str], cutoff: float = 0.5) -> str:
+    """Return what was probably meant, as the end of a sentence; empty if nothing is near."""
     folded = {word.casefold(): word for word in known}
     close = get_close_matches((name or "").casefold(), folded, n=3, cutoff=cutoff)
     return f"; did you mean {' or '.join(folded[word] for word in close)}?" if close else ""
@@ -185,7 +186,7 @@ def _meant(name: str | None, known: list[str], cutoff: float = 0.5) -> str:
 
 def _nearest(name: str, known: list[str]) -> str:
     """Name what is nearest even where nothing is near: a serial is hard to guess."""
-    return _meant(name, known) or _meant(name, known, cutoff=0.0)
+    return meant(name, known) or meant(name, known, cutoff=0.0)
 
 
 def told(decision: Mapping[str, Any]) -> str:

@@ -8,7 +8,7 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -55,6 +55,8 @@ DEMO_DATA = Path("tocsin-data/demo")
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Read the arguments, do what they say, return the exit status."""
+    if list(sys.argv[1:] if argv is None else argv) == ["--version"]:
+        argv = ["version"]
     try:
         outcome = app(args=argv, prog_name="tocsin", standalone_mode=False)
     except TocsinError as error:
@@ -86,7 +88,9 @@ def _say(document: Any) -> None:
 def serve(
     config: ConfigPath = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on.", show_default=False)] = None,
-    port: Annotated[int | None, typer.Option(help="Port; 0 takes a free one.", show_default=False)] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65_535, help="Port; 0 takes a free one.", show_default=False)
+    ] = None,
     data_dir: DataDir = DATA,
     roles: Annotated[str, typer.Option(help="Roles this process runs; only `all` so far.")] = "all",
 ) -> None:
@@ -103,7 +107,7 @@ def serve(
 
 @app.command()
 def demo(
-    port: Annotated[int, typer.Option(help="Port; 0 takes a free one.")] = 8080,
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="Port; 0 takes a free one.")] = 8080,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     data_dir: DataDir = DEMO_DATA,
     as_json: AsJson = False,
@@ -268,7 +272,9 @@ def db_check(config: ConfigPath = None, data_dir: DataDir = DATA) -> int:
 @user_app.command("add")
 def user_add(
     name: Annotated[str, typer.Argument(help="Login name.")],
-    role: Annotated[str, typer.Option(help="viewer, noc, lead or admin.")] = "noc",
+    role: Annotated[
+        Literal["viewer", "noc", "lead", "admin"], typer.Option(help="What the user may do.")
+    ] = "noc",
     password: Annotated[
         str | None,
         typer.Option(
@@ -290,7 +296,8 @@ def user_add(
 def token_create(
     name: Annotated[str, typer.Argument(help="What it is for.")],
     scope: Annotated[
-        list[str] | None, typer.Option(help="ingest, read, operate or admin; repeatable.")
+        list[str] | None,
+        typer.Option(help="ingest, read, operate or admin; repeatable, `ingest` if left out."),
     ] = None,
     system: Annotated[str | None, typer.Option(help="Bind it to one system's serial.")] = None,
     dsn: Annotated[bool, typer.Option("--dsn", help="Make a DSN key for Sentry SDKs instead.")] = False,
@@ -301,6 +308,11 @@ def token_create(
     """Make a token and print it once."""
     from monitor import operating  # noqa: PLC0415
 
+    unknown = sorted(set(scope or ()) - {"ingest", "read", "operate", "admin"})
+    if unknown:
+        raise typer.BadParameter(
+            f"{', '.join(unknown)} is none of ingest, read, operate, admin", param_hint="--scope"
+        )
     made = operating.token_create(name, tuple(scope or ("ingest",)), system, config, data_dir, dsn=dsn)
     if as_json:
         _say(made)

@@ -11,6 +11,7 @@ from typing import Any
 from checks.curl import CurlEngine
 from checks.registry import load_check_types
 from monitor import configured, wiring
+from monitor.asked import meant
 from monitor.clock import new_id, system_clock
 from monitor.commands import configuration, configuration_here
 from monitor.configured import Configured
@@ -18,7 +19,7 @@ from monitor.domain.findings import Observation, Verdict
 from monitor.errors import ConflictError, NotFoundError, TocsinError
 from monitor.storage import backup, people, public
 from monitor.storage.engine import Store, open_store
-from monitor.storage.people import Role, Scope
+from monitor.storage.people import Role
 from monitor.web.accounts import hash_password
 from statuspage.export import write_static
 from statuspage.pages import PublicPages
@@ -142,16 +143,18 @@ def db_check(path: Path | None, data_dir: Path) -> tuple[bool, str]:
 
 def user_add(name: str, role: str, password: str | None, path: Path | None, data_dir: Path) -> str:
     """Add a console user; a password that is made is shown once."""
-    if role not in set(Role):
-        raise TocsinError(f"--role: {role!r} is none of {', '.join(Role)}")
     made = password or people.new_secret()
+    try:
+        hashed = hash_password(made)
+    except ValueError as error:
+        raise TocsinError(str(error)) from error
 
     async def add(store: Store) -> None:
         await store.write(
             people.create_user,
             id=new_id(),
             name=name,
-            password_hash=hash_password(made),
+            password_hash=hashed,
             role=Role(role),
             now=system_clock(),
         )
@@ -170,9 +173,10 @@ def token_create(
     dsn: bool,
 ) -> dict[str, Any]:
     """Make a token or a DSN key; its secret is shown once and only its digest kept."""
-    unknown = sorted(set(scopes) - set(Scope))
-    if unknown:
-        raise TocsinError(f"--scope: {', '.join(unknown)} is none of {', '.join(Scope)}")
+    if system is not None and path is not None:
+        known = configuration(path).settings.inventory.systems
+        if system not in known:
+            raise NotFoundError(f"--system: unknown serial {system!r}{meant(system, list(known))}")
     secret = os.urandom(16).hex() if dsn else people.new_secret("tok_")
     token = new_id()
 
@@ -197,17 +201,20 @@ def token_create(
         "system": system,
     }
     if dsn:
-        made["dsn"] = f"http://{secret}@{_host(path)}/1"
+        scheme, host = _host(path)
+        made["dsn"] = f"{scheme}://{secret}@{host}/1"
     return made
 
 
-def _host(path: Path | None) -> str:
+def _host(path: Path | None) -> tuple[str, str]:
+    """Return scheme and host under which a client reaches us."""
     if path is None:
-        return "127.0.0.1:8080"
+        return "http", "127.0.0.1:8080"
     settings = configuration(path).settings
     if settings.service.public_url:
-        return settings.service.public_url.split("://", 1)[1].rstrip("/")
-    return f"{settings.listen.host}:{settings.listen.port}"
+        scheme, _, host = settings.service.public_url.partition("://")
+        return scheme, host.rstrip("/")
+    return "http", f"{settings.listen.host}:{settings.listen.port}"
 
 
 def _beside(path: Path | None, data_dir: Path, work: Any) -> None:

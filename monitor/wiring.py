@@ -36,8 +36,9 @@ from monitor.configured import Configured
 from monitor.delivery import Delivery
 from monitor.digest import Digest
 from monitor.domain.access import Token
+from monitor.domain.contacts import RETRIES, RetryPolicy
 from monitor.domain.findings import Observation, Streak
-from monitor.errors import ConfigError, StorageError
+from monitor.errors import ConfigError, NotFoundError, StorageError
 from monitor.intake import calls as call_routes
 from monitor.intake import routes as intake_routes
 from monitor.intake.body import Bounds, Limits
@@ -158,6 +159,12 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
             ring_seconds=round(settings.contact.call_ring_time),
             failpoint=failpoint,
             countries=frozenset(settings.contact.regions or COUNTRIES),
+            retries={
+                **RETRIES,
+                "phone": RetryPolicy(
+                    attempts=settings.contact.attempts, delays=settings.contact.retry_delays
+                ),
+            },
         )
         delivery = Delivery(
             world=world,
@@ -171,7 +178,7 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
             metrics=metrics,
             failpoint=failpoint,
         )
-        late.calling, late.delivery = calling, delivery
+        late.calling, late.delivery, late.pipeline = calling, delivery, pipeline
 
         # observe: checks and their scheduler
         types = load_check_types()
@@ -185,6 +192,7 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
             concurrency=settings.checks_defaults.concurrency,
         )
         scheduler.replace(configured.jobs(settings, types, tools))
+        late.scheduler = scheduler
         await _resume(store, pipeline, settings, clock)
 
         # publish: the public page, rendered on change
@@ -241,7 +249,7 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
         app.add_routes(
             intake_routes.routes(
                 accept_crash=digest.accept,
-                accept_ping=pipeline.accept_ping,
+                accept_ping=late.accept_ping,
                 find_token=_find_token(store, lambda: late.settings),
                 clock=clock,
                 new_id=ids,
@@ -288,6 +296,8 @@ class _Late:
 
     calling: Calling
     delivery: Delivery
+    pipeline: Pipeline
+    scheduler: Scheduler
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings  # those in force, after a reload the new ones
@@ -297,6 +307,17 @@ class _Late:
 
     async def say(self, attempt: str) -> CallScript | None:
         return await self.calling.say(attempt)
+
+    async def accept_ping(
+        self, uuid: str, kind: str, *, exit_status: int | None = None, detail: str = ""
+    ) -> bool:
+        """Put a heartbeat on record, and look at its check at once."""
+        known = await self.pipeline.accept_ping(uuid, kind, exit_status=exit_status, detail=detail)
+        for check in self.settings.checks if known else ():
+            if check.type == "heartbeat" and str(check.options.uuid) == uuid.lower():
+                with contextlib.suppress(NotFoundError):  # configured away this moment
+                    self.scheduler.look_now(check.name)
+        return known
 
     async def compose(self, due: Any, ring_seconds: int) -> CallScript:
         return await self.delivery.compose_call(due, ring_seconds)
@@ -420,7 +441,12 @@ async def listening(service: Service, host: str, port: int) -> AsyncGenerator[in
     )
     await runner.setup()
     try:
-        await web.TCPSite(runner, host, port, backlog=1024).start()
+        try:
+            await web.TCPSite(runner, host, port, backlog=1024).start()
+        except OSError as error:
+            raise ConfigError(
+                [f"cannot listen on {host} port {port} (listen.port): {error.strerror}"]
+            ) from error
         yield int(runner.addresses[0][1])
     finally:
         await runner.cleanup()

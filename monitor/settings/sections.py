@@ -150,7 +150,7 @@ class TicketSettings:
 
 
 def _delays() -> tuple[float, ...]:
-    return (30.0, 120.0, 600.0, 1_800.0)
+    return (60.0, 120.0, 300.0)
 
 
 @_strict
@@ -163,19 +163,20 @@ class ContactSettings:
         AfterValidator(filled),
         Field(
             json_schema_extra={"minItems": 1},
-            description="Waits between tries after a failure; the last one repeats.",
+            description="Waits between calls that reached nobody; the last one repeats.",
         ),
     ] = field(default_factory=_delays)
     attempts: Annotated[
-        int, Field(ge=1, le=20, description="Calls to one contact before the next one's turn.")
-    ] = 2
+        int,
+        Field(
+            ge=1,
+            le=20,
+            description="Calls about one incident, over all its contacts, before our own people are told.",
+        ),
+    ] = 6
     call_ring_time: Annotated[
         Annotated[Seconds, Field(ge=5, le=120)], Field(description="How long a telephone rings.")
     ] = 30.0
-    lease: Annotated[
-        Annotated[Seconds, Field(ge=5, le=_HOUR)],
-        Field(description="How long one try may take before another process may look after it."),
-    ] = 90.0
     regions: Annotated[
         tuple[Country, ...],
         Field(description="Countries that may be called; empty for all. Contacts elsewhere are errors."),
@@ -204,14 +205,6 @@ class Limits:
     body_inflated: Annotated[Size, Field(ge=1_024, description="The same after decompression.")] = (
         100 * 1024 * 1024
     )
-    json_depth: Annotated[int, Field(ge=4, le=200, description="Nesting of a JSON body.")] = 50
-    crash_item: Annotated[Size, Field(ge=1_024, description="One crash report or attachment in a body.")] = (
-        20 * 1024 * 1024
-    )
-    crash_text: Annotated[
-        Size, Field(ge=256, description="One text field of a crash report; longer ones are cut.")
-    ] = 16 * 1024
-    stack_frames: Annotated[int, Field(ge=1, le=1_000, description="Frames kept of a crash's stack.")] = 128
 
 
 @_strict

@@ -21,6 +21,7 @@ incidents, outbox, maintenances, updates = (
     schema.updates,
 )
 RECHECK = timedelta(minutes=10)
+EXPLAINED = ("unreachable", "portal_unreachable", "degraded", "call_drops")
 CURRENT = (MaintenanceStatus.SCHEDULED, MaintenanceStatus.IN_PROGRESS)
 
 
@@ -40,10 +41,12 @@ def hold_on(
     system: str | None,
     component: str | None,
     now: datetime,
+    symptom: str,
     attached: str | None = None,
 ) -> Hold | None:
     """Return what keeps us from contacting anybody about this system or component, if anything does.
 
+    A global problem explains what cannot be reached over its components, not what crashes there.
     ``attached`` is what an incident is held by already: a problem of other components may be, too.
     """
     work = covering(current_maintenances(c, now), system=system, component=component, at=now)
@@ -52,7 +55,7 @@ def hold_on(
         return Hold(
             by=work.id, reason=f"held: planned maintenance {work.title!r} until {ends}", until=work.ends_at
         )
-    problem = _global_problem_over(c, component, attached)
+    problem = _global_problem_over(c, component if symptom in EXPLAINED else None, attached)
     if problem:
         reason = f"held: stands under global problem {problem}"
         return Hold(by=problem, reason=reason, until=now + RECHECK, parent=problem)

@@ -65,7 +65,13 @@ class Resolved:
 def open_or_join(c: sa.Connection, opening: Opening) -> Recorded:
     """Record a decided finding: as a new incident with all it owes, or as one more finding of an open one."""
     component = opening.component or opening.finding.component
-    hold = announcements.hold_on(c, system=opening.finding.system, component=component, now=opening.now)
+    hold = announcements.hold_on(
+        c,
+        system=opening.finding.system,
+        component=component,
+        now=opening.now,
+        symptom=opening.finding.symptom,
+    )
     inserted = insert_ignoring(c, incidents, _incident_row(opening, hold))
     if not inserted:
         return _join(c, opening)

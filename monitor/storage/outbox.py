@@ -99,9 +99,13 @@ def claim(
 def _moved_on(c: sa.Connection, row: Mapping[Any, Any], now: datetime) -> bool:
     """Check the incident again before each send; say whether the row is not to be sent now."""
     incident = c.execute(
-        sa.select(incidents.c.status, incidents.c.system, incidents.c.component, incidents.c.held_by).where(
-            incidents.c.id == row["incident"]
-        )
+        sa.select(
+            incidents.c.status,
+            incidents.c.system,
+            incidents.c.component,
+            incidents.c.symptom,
+            incidents.c.held_by,
+        ).where(incidents.c.id == row["incident"])
     ).one_or_none()
     if incident is None:
         return False
@@ -111,7 +115,12 @@ def _moved_on(c: sa.Connection, row: Mapping[Any, Any], now: datetime) -> bool:
     if incident.status == Status.RESOLVED or row["kind"] not in (*CALLS, "ticket.open", "mail"):
         return False
     hold = announcements.hold_on(
-        c, system=incident.system, component=incident.component, now=now, attached=incident.held_by
+        c,
+        system=incident.system,
+        component=incident.component,
+        now=now,
+        symptom=incident.symptom,
+        attached=incident.held_by,
     )
     if hold is None:
         return False
