@@ -54,7 +54,9 @@ def test_a_worked_decision(case):
     assert {name: got[name] for name in want} == want
 
 
-@pytest.mark.parametrize("case", DATA["due"], ids=lambda c: f"{c['policy']} {c.get('calendar')} {c['class']} {c['at']}")
+@pytest.mark.parametrize(
+    "case", DATA["due"], ids=lambda c: f"{c['policy']} {c.get('calendar')} {c['class']} {c['at']}"
+)
 def test_a_worked_deadline(case):
     policy = POLICIES[case["policy"]]
     calendar = policy.calendars[case["calendar"]]
