@@ -99,6 +99,7 @@ def in_force(settings: Settings, policies: Mapping[str, Policy]) -> InForce:
         by_component={component: tuple(names) for component, names in by_component.items()},
         roles=settings.crash.presumed_impacts,
         triage_timeout=settings.triage.timeout,
+        announce_to=settings.page.announce_to,
         service_name=settings.service.name,
         zone=settings.service.zone,
     )

@@ -151,6 +151,8 @@ class Delivery:
                 await self._call(due)
             case "mail":
                 await self._mail(due)
+            case "announce":
+                await self._announce(due)
             case _:
                 raise DeliveryError(f"nobody knows how to send {due.kind}", permanent=True)
 
@@ -245,6 +247,22 @@ class Delivery:
         )
         await self._finish(due, "delivered", answer)
 
+    async def _announce(self, due: Due) -> None:
+        """Tell a community channel what the public page tells."""
+        if self.mail is None or due.recipient is None:
+            await self._gave_up(due, "no mail server is configured", "failed")
+            return
+        answer = await self.mail.send(
+            MailText(
+                message_id=f"<{due.id}@tocsin.invalid>",
+                to=due.recipient,
+                subject=str(due.payload["subject"]),
+                body=str(due.payload["body"]),
+                language=due.language,
+            )
+        )
+        await self._finish(due, "delivered", answer)
+
     async def _matter(self, due: Due) -> tuple[Incident, script.Matter]:
         incident, dossier, decision = await self.store.read(incidents.dossier, due.incident)
         ticket = await self.store.read(book.of_incident, due.incident, self.tickets.name)
@@ -274,7 +292,8 @@ class Delivery:
 
     async def _gave_up(self, due: Due, reason: str, state: str) -> None:
         """End a row; a contact to a partner that will not be made pages our own people."""
-        page: Obligation | None = None if due.kind == "page" else self.calling.page_about(due)
+        quiet = due.kind in ("page", "announce")
+        page: Obligation | None = None if quiet else self.calling.page_about(due)
         await self.store.write(contacts.gave_up, due, reason=reason, state=state, now=self.clock(), page=page)
         self.bell.ring("outbox")
 

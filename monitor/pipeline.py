@@ -20,6 +20,7 @@ from monitor.domain import dossier
 from monitor.domain.announcements import GlobalProblem, Maintenance, MaintenanceStatus
 from monitor.domain.components import Health
 from monitor.domain.contacts import Obligation, obligations
+from monitor.domain.contacts import announcements as announced
 from monitor.domain.decisions import Decision, decide, decide_for_component
 from monitor.domain.findings import Finding, Observation, Source, Streak, Symptom, Turn, Verdict, detect
 from monitor.domain.incidents import PublicState
@@ -180,7 +181,10 @@ class Pipeline:
     async def declare_global(self, problem: GlobalProblem, *, actor: str) -> str:
         """Open a global problem, tell the public, and hold what its incidents owe."""
         now, id_ = self.clock(), f"inc_{self.new_id()}"
-        await self.store.write(moves.declare, id_, f"upd_{self.new_id()}", problem, now=now, actor=actor)
+        rows = self._announcement(id_, problem.title, problem.body, now)
+        await self.store.write(
+            moves.declare, id_, f"upd_{self.new_id()}", problem, now=now, actor=actor, announce=rows
+        )
         self._rung("incident", id_)
         self.bell.ring("component")
         return id_
@@ -195,16 +199,18 @@ class Pipeline:
         next_update_at: datetime | None = None,
     ) -> None:
         """Tell the public the next word; ``resolved`` ends the problem and releases what it held."""
+        now, update = self.clock(), f"upd_{self.new_id()}"
         await self.store.write(
             moves.update_global,
             incident,
-            f"upd_{self.new_id()}",
+            update,
             state=state,
             body=body,
             actor=actor,
-            now=self.clock(),
+            now=now,
             next_update_at=next_update_at,
             new_id=self.new_id,
+            announce=self._announcement(f"{incident}|{update}", f"Update: {state}", body, now),
         )
         self._rung("incident", incident)
         self.bell.ring("component")
@@ -212,7 +218,11 @@ class Pipeline:
     async def plan_maintenance(self, work: Maintenance, *, actor: str) -> str:
         """Put planned work on record and on the public page."""
         update = f"upd_{self.new_id()}"
-        await self.store.write(announcements.plan, work, now=self.clock(), actor=actor, update_id=update)
+        now = self.clock()
+        rows = self._announcement(work.id, f"Planned maintenance: {work.title}", _planned(work), now)
+        await self.store.write(
+            moves.plan, work, now=now, actor=actor, update_id=update, announce=rows if work.public else ()
+        )
         self._rung("maintenance", work.id)
         return work.id
 
@@ -241,6 +251,13 @@ class Pipeline:
     ) -> bool:
         """Put a heartbeat on record; False for a uuid nobody knows."""
         return await self.store.write(looks.record_ping, uuid, kind, self.clock(), exit_status, detail)
+
+    def _announcement(self, key: str, subject: str, body: str, now: datetime) -> tuple[Obligation, ...]:
+        """Return what community channels are owed of an announcement."""
+        in_force = self.world.in_force
+        ids = [f"out_{self.new_id()}" for _ in in_force.announce_to]
+        said = f"{in_force.service_name}: {subject}"
+        return announced(in_force.announce_to, key=key, subject=said, body=body, now=now, new_ids=ids)
 
     def _rung(self, topic: str, id_: str) -> None:
         self.bell.ring(topic, id_)
@@ -276,6 +293,10 @@ def _finding(watched: Watched, turn: Turn) -> Finding:
         facts={} if certificate else watched.facts,
         origin=watched.name,
     )
+
+
+def _planned(work: Maintenance) -> str:
+    return f"{work.starts_at:%Y-%m-%d %H:%M} to {work.ends_at:%Y-%m-%d %H:%M} UTC\n\n{work.body}"
 
 
 def _decided(world: InForce, finding: Finding, now: datetime) -> Decision:

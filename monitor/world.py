@@ -36,6 +36,7 @@ class InForce:
     by_component: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     roles: Mapping[str, str] = field(default_factory=dict[str, str])
     triage_timeout: float | None = None
+    announce_to: tuple[str, ...] = ()
     service_name: str = "Tocsin"
     zone: str = "UTC"
 

@@ -25,7 +25,7 @@ class Obligation:
     """One row for the outbox. ``not_before`` and ``reason`` say until when it waits, and why."""
 
     id: str
-    incident: str
+    incident: str | None
     kind: str
     channel: str
     dedup: str
@@ -85,6 +85,29 @@ def _obligation(
         not_before=now if waits is None else now + timedelta(seconds=waits),
         reason="" if waits is None else WAITS_FOR_TRIAGE,
         payload={} if waits is None else {TRIAGE: waits},
+    )
+
+
+def announcements(
+    addresses: Iterable[str], *, key: str, subject: str, body: str, now: datetime, new_ids: Iterable[str]
+) -> tuple[Obligation, ...]:
+    """Return the mails by which community channels hear of a global problem or planned work (mission W13)."""
+    return tuple(
+        Obligation(
+            id=row,
+            incident=None,
+            kind="announce",
+            channel="mail",
+            dedup=f"{key}|announce|{address}",
+            partner=None,
+            contact=None,
+            recipient=address,
+            language="en",
+            priority=PRIORITY_NORMAL,
+            not_before=now,
+            payload={"subject": subject, "body": body},
+        )
+        for address, row in zip(addresses, new_ids, strict=False)
     )
 
 

@@ -278,6 +278,10 @@ class Page:
     title: Annotated[Line | None, Field(description="Its title; by default the service's name.")] = None
     description: Annotated[Text, Field(description="A sentence below the title.")] = ""
     time_zone: Annotated[Zone | None, Field(description="Its zone; by default `service.zone`.")] = None
+    announce_to: Annotated[
+        tuple[Email, ...],
+        Field(description="Mail addresses of community channels that hear of every announcement."),
+    ] = ()
 
 
 @_strict

@@ -74,6 +74,6 @@ def gave_up(
 ) -> None:
     """End a contact that will not be made, on the timeline, and let our own people be told."""
     if outbox.give_up(c, due, now=now, reason=reason, state=state, result=result):
-        events.record(c, due.incident, now, "contact.failed", text=f"{due.kind}: {reason}")
+        events.record(c, due.incident or None, now, "contact.failed", text=f"{due.kind}: {reason}")
         if page:
             owing.owe(c, [page], now)

@@ -5,7 +5,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from monitor.domain.announcements import GlobalProblem
+from monitor.domain.announcements import GlobalProblem, Maintenance
 from monitor.domain.contacts import PRIORITY_NORMAL, Obligation
 from monitor.domain.crashes import CrashReport, group
 from monitor.domain.incidents import PublicState
@@ -46,9 +46,17 @@ def note(c: sa.Connection, incident: str, *, now: datetime, actor: str, text: st
 
 
 def declare(
-    c: sa.Connection, id_: str, update_id: str, problem: GlobalProblem, *, now: datetime, actor: str
+    c: sa.Connection,
+    id_: str,
+    update_id: str,
+    problem: GlobalProblem,
+    *,
+    now: datetime,
+    actor: str,
+    announce: Sequence[Obligation] = (),
 ) -> None:
     """Declare a global problem; the timelines of the incidents attached to it say so."""
+    owing.owe(c, announce, now)
     attached = announcements.declare(c, id_, update_id, problem, now=now, actor=actor)
     events.record(c, id_, now, "global.declared", actor=actor, text=problem.title)
     for child in attached:
@@ -66,8 +74,10 @@ def update_global(
     now: datetime,
     next_update_at: datetime | None,
     new_id: NewId,
+    announce: Sequence[Obligation] = (),
 ) -> None:
     """Tell the next word on a global problem; ``resolved`` ends it."""
+    owing.owe(c, announce, now)
     announcements.update_global(
         c, id_, update_id, state=state, body=body, actor=actor, now=now, next_update_at=next_update_at
     )
@@ -76,6 +86,20 @@ def update_global(
         done = incidents.resolve(c, id_, now=now, actor=actor)
         _owe_closings(c, [done] if done else [], now, new_id)
         announcements.release_held(c, id_, now)
+
+
+def plan(
+    c: sa.Connection,
+    work: Maintenance,
+    *,
+    now: datetime,
+    actor: str,
+    update_id: str,
+    announce: Sequence[Obligation] = (),
+) -> None:
+    """Put planned work on record, and what community channels are owed of it."""
+    announcements.plan(c, work, now=now, actor=actor, update_id=update_id)
+    owing.owe(c, announce, now)
 
 
 def retry(c: sa.Connection, outbox_id: str, *, now: datetime, actor: str) -> None:

@@ -24,7 +24,7 @@ OPEN_ATTEMPT = ("intent", "placed", "ringing", "answered")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Due:
-    """A claimed row with its new attempt's id, and the one before it when that never came to an end."""
+    """A claimed row with its new attempt; ``incident`` is empty for an announcement."""
 
     id: str
     attempt: str
@@ -168,7 +168,7 @@ def _due(row: Mapping[Any, Any], attempt: str, token: str) -> Due:
     return Due(
         id=row["id"],
         attempt=attempt,
-        incident=row["incident"],
+        incident=row["incident"] or "",
         kind=row["kind"],
         channel=row["channel"],
         partner=row["partner"],
