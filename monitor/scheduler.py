@@ -35,7 +35,8 @@ from monitor.look import End, Job, look, unseen
 from monitor.metrics import Metrics
 
 AILING_SHARE = 0.75  # of the places, for checks whose last look failed
-TICK = 0.05  # looks due within this time start together: a wake-up costs as much as a look
+TICK = 0.25  # looks due within this time start together: a wake-up costs as much as a look
+EARLY_SHARE = 0.005  # of its interval is the most that a look starts early by
 TOGETHER = (
     16  # no more of them before they are due: each waits for the others, and that counts as the target's time
 )
@@ -221,7 +222,9 @@ class Scheduler:
                 self._start(slot)
         heap, full = self._heap, len(self._flying) + TOGETHER
         while heap and len(self._flying) < self._places:
-            if heap[0][0] > (now + TICK if len(self._flying) < full else now):
+            due, _, first = heap[0]
+            early = min(TICK, first.job.every * EARLY_SHARE) if len(self._flying) < full else 0.0
+            if due > now + early:
                 return
             _, ticket, slot = heapq.heappop(heap)
             if slot.ticket != ticket:

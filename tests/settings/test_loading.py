@@ -17,7 +17,7 @@ from monitor.settings import Secret, Settings, from_document, json_schema, load,
 from monitor.settings.rota import Rotation, gap, shifts
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
-CASES = Path(__file__).parents[2].parent / "shared" / "cases.yaml"
+CASES = Path(__file__).parents[1] / "domain" / "cases.yaml"
 
 
 class Sip(Options):
@@ -80,7 +80,6 @@ def test_nothing_is_required(text):
     assert dataclasses.replace(loaded(text), places={}) == Settings()
 
 
-@pytest.mark.skipif(not CASES.exists(), reason="the shared cases are not beside this checkout")
 def test_the_worked_cases_configuration_loads():
     found = from_document(yaml12.load_file(CASES).part("config"), now=NOW)
     assert len(found.inventory.partners) == 5
