@@ -13,7 +13,7 @@ from monitor.domain.decisions import as_json, decide, decide_for_component, rfc3
 from monitor.domain.findings import FactValue, Finding, Source, Symptom
 from monitor.domain.policy import Policy
 from monitor.errors import TocsinError
-from monitor.settings.policies import IMPACTS
+from monitor.settings.policy_models import IMPACTS
 from monitor.world import InForce
 
 T = TypeVar("T")

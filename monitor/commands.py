@@ -16,7 +16,8 @@ from monitor.clock import system_clock
 from monitor.configured import Configured
 from monitor.errors import ConfigError
 from monitor.settings import json_schema, shipped
-from monitor.settings.policies import PolicyIn, load_policies
+from monitor.settings.policies import load_policies
+from monitor.settings.policy_models import PolicyIn
 
 __all__ = ["told", "told_coverage", "told_due", "told_request"]
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from monitor import asked, commands
 from monitor.domain.findings import Symptom
-from monitor.settings import policies
+from monitor.settings import policy_models
 from monitor.settings.policies import load_policies
 
 PAGE = (Path(__file__).parents[2] / "docs" / "policies.md").read_text(encoding="utf-8")
@@ -18,9 +18,11 @@ BLOCKS = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
 
 def models():
     found = [
-        thing for thing in vars(policies).values() if isinstance(thing, type) and issubclass(thing, BaseModel)
+        thing
+        for thing in vars(policy_models).values()
+        if isinstance(thing, type) and issubclass(thing, BaseModel)
     ]
-    return [model for model in found if model.__module__ == policies.__name__]
+    return [model for model in found if model.__module__ == policy_models.__name__]
 
 
 def keys():

@@ -1,0 +1,231 @@
+"""A policy file's shape, as pydantic reads it: what a key is called, what it may be, what it means."""
+
+from collections.abc import Container
+from datetime import date
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    WithJsonSchema,
+    model_validator,
+)
+
+from monitor.domain.calendars import Calendar, Opening
+from monitor.domain.findings import Symptom
+from monitor.settings import durations
+from monitor.settings.policy_hours import openings, public_holidays, weekly, zone
+from monitor.settings.policy_requests import RequestsIn
+from monitor.settings.values import Country
+
+FACTS = frozenset({"operator_caused", "workaround", "impact", "planned"})
+IMPACTS = ("none", "limited", "restricted", "severe")
+
+
+def _listed(value: object) -> object:
+    return value if isinstance(value, list) else [value]
+
+
+_SYMPTOM = {"enum": [str(symptom) for symptom in Symptom]}
+_SYMPTOMS = {"anyOf": [_SYMPTOM, {"type": "array", "items": _SYMPTOM, "minItems": 1}]}
+_SECONDS = {"type": ["string", "number"], "pattern": durations.DURATION_PATTERN}
+
+Seconds = Annotated[float, BeforeValidator(durations.seconds), WithJsonSchema(_SECONDS)]
+Symptoms = Annotated[list[Symptom], BeforeValidator(_listed), Field(min_length=1), WithJsonSchema(_SYMPTOMS)]
+Zone = Annotated[Any, BeforeValidator(zone), WithJsonSchema({"type": "string"})]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+
+class HolidaysIn(_Strict):
+    """Public holidays by country and, where they differ within it, subdivision."""
+
+    country: str
+    subdivision: str | None = None
+
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        public_holidays(self.country, self.subdivision)
+        return self
+
+
+class CalendarIn(_Strict):
+    """Support hours: ``hours`` by weekday or range, breaks as several windows, 24:00 allowed."""
+
+    zone: Zone
+    hours: dict[str, list[str]]
+    clause: str | None = None
+    holidays: HolidaysIn | None = None
+    closed: list[date] = []
+    special: dict[date, list[str]] = {}
+
+    @model_validator(mode="after")
+    def _readable(self) -> Self:
+        weekly(self.hours)
+        for windows in self.special.values():
+            openings(windows)
+        return self
+
+
+class ClassIn(_Strict):
+    """A class of service; the order in the file is the order of urgency."""
+
+    name: str
+    clause: str | None = None
+    analyse_now: bool = False
+
+
+class WhenIn(_Strict):
+    """A condition; several keys at one level must all be met."""
+
+    symptom: Symptoms | None = None
+    facts: dict[str, bool | str | list[bool | str]] | None = None
+    system: dict[str, str | list[str]] | None = None
+    component: bool | None = None
+    all: "list[WhenIn] | None" = None
+    any: "list[WhenIn] | None" = None
+    not_: "WhenIn | None" = Field(default=None, alias="not")
+
+
+def _kind(given: object) -> str:
+    return "word" if isinstance(given, str) else "test"
+
+
+When = Annotated[
+    Annotated[WhenIn, Tag("test")] | Annotated[Literal["always"], Tag("word")], Discriminator(_kind)
+]
+"""A condition, or the word for one that is always met; read by what stands there, so that errors are its own."""
+
+
+class RuleIn(_Strict):
+    """One line of the classification table."""
+
+    name: str
+    cls: str = Field(alias="class")
+    clause: str
+    when: When
+
+
+class ExclusionIn(RuleIn):
+    """What takes a finding down a class, inside hours, outside, or at any hour."""
+
+    hours: Literal["inside", "outside", "any"] = "outside"
+
+
+class PresumeIn(_Strict):
+    """Facts presumed where a symptom leaves them unknown."""
+
+    symptoms: Symptoms
+    facts: dict[str, bool | str]
+
+
+class EndOfDayIn(_Strict):
+    """How the hours before an opening count."""
+
+    before_opening: Literal["same_day", "next_day"] = "same_day"
+
+
+class GoalIn(_Strict):
+    """Exactly one of the ways in which a document words a goal."""
+
+    support_time: Seconds | None = None
+    elapsed: Seconds | None = None
+    working_days: int | None = Field(default=None, ge=1)
+    end_of_working_day: EndOfDayIn | None = None
+    none: str | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        ways = ("support_time", "elapsed", "working_days", "end_of_working_day", "none")
+        given = [w for w in ways if getattr(self, w) is not None]
+        if len(given) != 1:
+            raise ValueError(f"give exactly one of {', '.join(ways)}")
+        return self
+
+
+class PromiseIn(GoalIn):
+    """What is promised for a class, under one plan or all."""
+
+    cls: str = Field(alias="class")
+    plan: str | None = None
+    clause: str
+    limit: GoalIn | None = None
+
+
+class ChoiceIn(_Strict):
+    """Which calendar serves which countries; the one without countries serves the rest."""
+
+    calendar: str
+    countries: list[Country] = []
+
+
+class EligibilityIn(_Strict):
+    """Who is contacted, and who may stand in for others."""
+
+    clause: str | None = None
+    direct: list[str] = []
+    serving: list[str] = []
+    everyone: bool = False
+
+
+class StepIn(_Strict):
+    """One contact owed."""
+
+    channel: Literal["ticket", "phone", "mail"]
+    language: str | None = None
+    clause: str | None = None
+
+
+class PlanIn(_Strict):
+    """The contacts owed in hours and outside."""
+
+    inside: list[StepIn]
+    outside: list[StepIn]
+
+
+class AssumptionIn(_Strict):
+    """What the document leaves open, and how the file reads it."""
+
+    name: str
+    clause: str
+    reading: str
+
+
+class PolicyIn(_Strict):
+    """One policy file."""
+
+    policy: str
+    title: str
+    version: str
+    language: str = "en"
+    assumptions: list[AssumptionIn] = []
+    calendars: dict[str, CalendarIn] = Field(min_length=1)
+    calendar_for: list[ChoiceIn] = Field(min_length=1)
+    plans: list[str] = []
+    facts: list[str] = []
+    classes: list[ClassIn] = Field(min_length=1)
+    presume: list[PresumeIn] = []
+    rules: list[RuleIn] = Field(min_length=1)
+    exclusions: list[ExclusionIn] = []
+    goals: list[PromiseIn] = Field(min_length=1)
+    eligibility: EligibilityIn
+    contact: dict[str, PlanIn]
+    triage_timeout: Seconds = 600.0
+    lines: list[dict[str, str]] = []
+    requests: RequestsIn | None = None
+
+
+def calendar(name: str, given: CalendarIn) -> Calendar:
+    """Turn support hours of a file into the domain's calendar."""
+    special: dict[date, tuple[Opening, ...]] = dict.fromkeys(given.closed, ())
+    special |= {day: openings(windows) for day, windows in given.special.items()}
+    off: Container[date] = frozenset()
+    if given.holidays:
+        off = public_holidays(given.holidays.country, given.holidays.subdivision)
+    return Calendar(name=name, zone=given.zone, weekly=weekly(given.hours), holidays=off, special=special)

@@ -1,0 +1,55 @@
+"""Take the documentation's screenshots from the running demo: ``make docs`` (needs Debian's Chromium)."""
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+FOLDER = Path(__file__).parents[1] / "docs" / "screenshots"
+SEEN_AFTER = 20.0  # seconds: by then the demo's system has broken and its partner has pressed 1
+CHROMIUM = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as data:
+        command = [sys.executable, "-m", "monitor", "demo", "--port", "0", "--data-dir", data, "--json"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as demo:
+            assert demo.stdout is not None
+            said = json.loads(demo.stdout.readline())
+            time.sleep(SEEN_AFTER)
+            try:
+                shoot(said)
+            finally:
+                demo.terminate()
+
+
+def shoot(said: dict[str, str]) -> None:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=list(CHROMIUM))
+        page = browser.new_page(viewport={"width": 1440, "height": 900})
+        page.goto(said["status_page"])
+        page.screenshot(path=FOLDER / "status.png", full_page=True)
+        page.goto(said["noc"])
+        page.fill("#user", said["noc_user"])
+        page.fill("#password", said["noc_password"])
+        page.click("button.button--primary")
+        page.wait_for_selector("table")
+        page.screenshot(path=FOLDER / "noc.png", full_page=True)
+        browser.close()
+    print(f"{FOLDER}: status.png, noc.png")
+
+
+if __name__ == "__main__":
+    main()
