@@ -86,16 +86,6 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recovery:
-    """What a check (``origin``) had reported is over since ``since``."""
-
-    origin: str
-    since: datetime
-    at: datetime
-    detail: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Thresholds:
     """How many looks in a row it takes to believe."""
 

@@ -1,5 +1,6 @@
 """Whole moves of people and checks, each one transaction: several records that must change together."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
@@ -7,7 +8,7 @@ import sqlalchemy as sa
 
 from monitor.domain.announcements import GlobalProblem, Maintenance
 from monitor.domain.contacts import PRIORITY_NORMAL, Obligation
-from monitor.domain.crashes import CrashReport, group
+from monitor.domain.crashes import CrashGroup, CrashReport, group
 from monitor.domain.incidents import PublicState
 from monitor.storage import announcements, crashes, events, incidents, outbox, owing
 from monitor.storage.incidents import Resolved
@@ -113,8 +114,13 @@ def digested(
 ) -> None:
     """Mark a batch of crash reports as digested and count their groups: none is counted twice."""
     crashes.mark_digested(c, done, now)
+    came: dict[CrashGroup, list[datetime]] = defaultdict(list)
     for report in reports:
-        crashes.bump_group(c, group(report), at=report.at)
+        came[group(report)].append(report.at)
+    for one, moments in came.items():  # a storm of one group is two statements, not thousands
+        crashes.bump_group(c, one, at=min(moments))
+        if len(moments) > 1:
+            crashes.bump_group(c, one, at=max(moments), count=len(moments) - 1)
 
 
 def _owe_closings(c: sa.Connection, done: Iterable[Resolved], now: datetime, new_id: NewId) -> None:
