@@ -39,13 +39,13 @@ def current(connection: sa.Connection) -> str | None:
     return found
 
 
-def upgrade(connection: sa.Connection) -> None:
+def upgrade(connection: sa.Connection, to: str = "head") -> None:
     """Run what is missing. The connection must not be in a transaction: each migration has its own."""
     assert not connection.in_transaction(), "each migration is a transaction of its own"
     with _alone(connection):
         _refuse_strangers(connection)
         connection.rollback()
-        command.upgrade(_config(connection), "head")
+        command.upgrade(_config(connection), to)
 
 
 def require_head(connection: sa.Connection) -> None:

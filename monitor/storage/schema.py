@@ -6,82 +6,28 @@ Deduplication is the database's work: partial unique indexes, never a read befor
     incidents, events, clocks  what was decided; events are append-only, the timeline is their order
     outbox, attempts           what is owed to the outside, and every try at it
     tickets, ticket_notes      the built-in ticket store, and the mirror of remote ones
+    requests, people ...       what customers ask, who they are (schema_requests, schema_people, schema_ledger)
     updates, maintenances      what the public is told
     check_states, results, component_states   looking: streaks, a capped ring, changes over time
     users, sessions, tokens, audit            who may
 """
 
-from datetime import UTC, datetime
-from typing import Any
-
 import sqlalchemy as sa
-from sqlalchemy.types import TypeDecorator
 
-NAMING = {
-    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-    "ck": "ck_%(table_name)s_%(constraint_name)s",
-    "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
-    "pk": "pk_%(table_name)s",
-}
-metadata = sa.MetaData(naming_convention=NAMING)
+from monitor.storage import schema_ledger, schema_people, schema_requests
+from monitor.storage.schema_base import Instant, id_column, metadata, serial
+from monitor.storage.schema_base import at as _at
+from monitor.storage.schema_base import flag as _flag
+from monitor.storage.schema_base import incident as _incident
+from monitor.storage.schema_base import request as _request
+from monitor.storage.schema_base import text as _text
 
-
-class Instant(TypeDecorator[datetime]):
-    """An aware UTC instant, kept as whole microseconds since 1970: one form on every database."""
-
-    impl = sa.BigInteger
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> int | None:  # noqa: ARG002 - SQLAlchemy's signature
-        """Refuse naive times: they are a bug at their source."""
-        if value is None:
-            return None
-        assert value.tzinfo is not None, "instants are aware"
-        since = value.astimezone(UTC) - _EPOCH
-        return since.days * 86_400_000_000 + since.seconds * 1_000_000 + since.microseconds
-
-    def process_result_value(self, value: int | None, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002
-        """Give back an aware time."""
-        if value is None:
-            return None
-        seconds, micros = divmod(value, 1_000_000)
-        return datetime.fromtimestamp(seconds, UTC).replace(microsecond=micros)
-
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def _id() -> sa.Column[str]:
-    return sa.Column("id", sa.String(40), primary_key=True)
-
-
-def _serial() -> sa.Column[int]:
-    return sa.Column(
-        "seq", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True
-    )
-
-
-def _text(name: str, **kw: Any) -> sa.Column[str]:
-    return sa.Column(name, sa.Text, **kw)
-
-
-def _at(name: str, **kw: Any) -> sa.Column[datetime]:
-    return sa.Column(name, Instant, **kw)
-
-
-def _incident(**kw: Any) -> sa.Column[str]:
-    return sa.Column("incident", sa.String(40), sa.ForeignKey("incidents.id"), **kw)
-
-
-def _flag(name: str) -> sa.Column[bool]:
-    return sa.Column(name, sa.Boolean, nullable=False, default=False)
-
+__all__ = ["Instant", "metadata", "schema_ledger", "schema_people", "schema_requests"]
 
 incidents = sa.Table(
     "incidents",
     metadata,
-    _serial(),
+    serial(),
     sa.Column("id", sa.String(40), nullable=False, unique=True),
     _text("dedup_key", nullable=False),
     _text("status", nullable=False),
@@ -95,6 +41,7 @@ incidents = sa.Table(
     _text("source", nullable=False),
     _text("policy"),
     _text("policy_version"),
+    _text("policy_digest"),  # the edition it is pinned to
     _flag("needs_triage"),
     _flag("is_global"),
     _flag("public"),
@@ -128,7 +75,7 @@ incidents = sa.Table(
 findings = sa.Table(
     "findings",
     metadata,
-    _serial(),
+    serial(),
     sa.Column("id", sa.String(40), nullable=False, unique=True),
     _incident(nullable=False, index=True),
     _text("origin", nullable=False, default=""),
@@ -148,8 +95,9 @@ findings = sa.Table(
 events = sa.Table(
     "events",
     metadata,
-    _serial(),
+    serial(),
     _incident(index=True),
+    _request(index=True),
     _at("at", nullable=False),
     _text("kind", nullable=False),  # noun.verb: incident.opened, call.acknowledged
     _text("actor", nullable=False, default="tocsin"),
@@ -157,30 +105,76 @@ events = sa.Table(
     _text("data", nullable=False, default="{}"),
 )
 
-clocks = sa.Table(
+clocks = sa.Table(  # a promise being timed: of an incident or of a request, by us or by the customer
     "clocks",
     metadata,
-    _serial(),
-    _incident(nullable=False, index=True),
-    _text("name", nullable=False),  # response
+    serial(),
+    _incident(index=True),
+    _request(index=True),
+    _text("name", nullable=False),  # response, resolution, ...; a customer's: the duty's name
+    _text("party", nullable=False, default="us"),  # us, customer
     _text("class", nullable=False),
+    _text("promise", nullable=False, default="{}"),  # goal, calendar, policy edition: how it is counted
     _at("started_at", nullable=False),
     _at("due"),
     _at("limit"),
+    _at("warn_at"),
     _at("warned_at"),
     _at("breached_at"),
     _at("met_at"),
     _at("cancelled_at"),
-    sa.UniqueConstraint("incident", "name", "started_at"),
+    _at("superseded_at"),  # the class changed: another row counts on from the same beginning
+    sa.Index(
+        "uq_clocks_incident_standing",
+        "incident",
+        "name",
+        "started_at",
+        unique=True,
+        sqlite_where=sa.text("superseded_at IS NULL"),
+        postgresql_where=sa.text("superseded_at IS NULL"),
+    ),
+    sa.Index(
+        "uq_clocks_request_standing",
+        "request",
+        "name",
+        "started_at",
+        unique=True,
+        sqlite_where=sa.text("superseded_at IS NULL"),
+        postgresql_where=sa.text("superseded_at IS NULL"),
+    ),
     sa.Index("ix_clocks_met_at_due", "met_at", "due"),
+)
+
+clock_pauses = sa.Table(  # when a promise was not being timed, and why
+    "clock_pauses",
+    metadata,
+    serial(),
+    sa.Column("clock", sa.BigInteger, sa.ForeignKey("clocks.seq"), nullable=False, index=True),
+    _at("from_at", nullable=False),
+    _at("to_at"),
+    _text("reason", nullable=False),
+    _text("actor", nullable=False, default="tocsin"),
+)
+
+policy_editions = (
+    sa.Table(  # every policy that was ever in force, word for word: what is filed is pinned to its own
+        "policy_editions",
+        metadata,
+        sa.Column("digest", sa.String(64), primary_key=True),
+        _text("name", nullable=False),
+        _text("version", nullable=False),
+        _text("text", nullable=False),
+        _at("first_seen_at", nullable=False),
+    )
 )
 
 outbox = sa.Table(
     "outbox",
     metadata,
-    _serial(),
+    serial(),
     sa.Column("id", sa.String(40), nullable=False, unique=True),
     _incident(index=True),
+    _request(index=True),
     _text("kind", nullable=False),  # ticket.open ticket.comment ticket.resolve call mail page
     _text("channel", nullable=False),  # ticket phone mail page
     _text("dedup", nullable=False, unique=True),
@@ -205,10 +199,11 @@ outbox = sa.Table(
 attempts = sa.Table(
     "attempts",
     metadata,
-    _serial(),
+    serial(),
     sa.Column("id", sa.String(40), nullable=False, unique=True),
     sa.Column("outbox", sa.String(40), sa.ForeignKey("outbox.id"), nullable=False, index=True),
     _incident(index=True),
+    _request(index=True),
     _text("channel", nullable=False),
     _text("driver", nullable=False),
     _text("contact"),
@@ -228,7 +223,7 @@ attempts = sa.Table(
 tickets = sa.Table(
     "tickets",
     metadata,
-    _serial(),
+    serial(),
     sa.Column("id", sa.String(40), nullable=False, unique=True),
     _incident(nullable=False),
     _text("partner"),
@@ -247,7 +242,7 @@ tickets = sa.Table(
 ticket_notes = sa.Table(
     "ticket_notes",
     metadata,
-    _serial(),
+    serial(),
     sa.Column("ticket", sa.String(40), sa.ForeignKey("tickets.id"), nullable=False, index=True),
     _at("at", nullable=False),
     _text("author", nullable=False),
@@ -258,7 +253,7 @@ ticket_notes = sa.Table(
 crashes = sa.Table(
     "crashes",
     metadata,
-    _serial(),
+    serial(),
     sa.Column("id", sa.String(40), nullable=False, unique=True),
     _text("key", nullable=False),  # the sender's idempotency key, or our id
     _text("source", nullable=False),  # json, sentry
@@ -296,7 +291,7 @@ crash_groups = sa.Table(
 pings = sa.Table(
     "pings",
     metadata,
-    _serial(),
+    serial(),
     _text("uuid", nullable=False),
     _text("kind", nullable=False),  # success start fail log
     sa.Column("exit_status", sa.Integer),
@@ -331,7 +326,7 @@ check_states = sa.Table(
 results = sa.Table(
     "results",
     metadata,
-    _serial(),
+    serial(),
     _text("check", nullable=False),
     _at("at", nullable=False),
     _text("verdict", nullable=False),
@@ -343,7 +338,7 @@ results = sa.Table(
 component_states = sa.Table(
     "component_states",
     metadata,
-    _serial(),
+    serial(),
     _text("component", nullable=False),
     _text("status", nullable=False),
     _at("from_at", nullable=False),
@@ -354,7 +349,7 @@ component_states = sa.Table(
 maintenances = sa.Table(
     "maintenances",
     metadata,
-    _serial(),
+    serial(),
     sa.Column("id", sa.String(40), nullable=False, unique=True),
     _text("title", nullable=False),
     _text("body", nullable=False, default=""),
@@ -368,6 +363,9 @@ maintenances = sa.Table(
     _text("components", nullable=False, default="[]"),
     _flag("public"),
     _text("announced_by", nullable=False, default=""),
+    _text("partner"),  # the customer whose own work it is
+    sa.Column("late", sa.Boolean),  # announced later than the customer's policy asks for
+    sa.Column("major", sa.Boolean),
     _at("created_at", nullable=False),
     _at("updated_at", nullable=False),
     _at("completed_at"),
@@ -377,7 +375,7 @@ maintenances = sa.Table(
 updates = sa.Table(
     "updates",
     metadata,
-    _serial(),
+    serial(),
     sa.Column("id", sa.String(40), nullable=False, unique=True),
     sa.Column("incident", sa.String(40), sa.ForeignKey("incidents.id"), index=True),
     sa.Column("maintenance", sa.String(40), sa.ForeignKey("maintenances.id"), index=True),
@@ -391,10 +389,11 @@ updates = sa.Table(
 users = sa.Table(
     "users",
     metadata,
-    _id(),
+    id_column(),
     _text("name", nullable=False, unique=True),
     _text("password", nullable=False),  # argon2id
     _text("role", nullable=False),
+    _text("contact", index=True),  # a customer's person: the contact they are
     _at("created_at", nullable=False),
     _at("disabled_at"),
 )
@@ -413,12 +412,13 @@ sessions = sa.Table(
 tokens = sa.Table(
     "tokens",
     metadata,
-    _id(),
+    id_column(),
     _text("name", nullable=False),
     sa.Column("digest", sa.String(64), nullable=False, unique=True),
     _text("scopes", nullable=False),  # space-separated: ingest read operate admin
     _text("system"),  # a token or DSN key of one system: trusted over what a report says
     _text("kind", nullable=False, default="api"),  # api, dsn
+    _text("contact"),  # a customer's program: the contact it speaks for
     _at("created_at", nullable=False),
     _at("revoked_at"),
 )
@@ -426,7 +426,7 @@ tokens = sa.Table(
 audit = sa.Table(
     "audit",
     metadata,
-    _serial(),
+    serial(),
     _at("at", nullable=False),
     _text("actor", nullable=False),
     _text("action", nullable=False),
