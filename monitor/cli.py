@@ -281,15 +281,19 @@ def user_add(
             envvar="TOCSIN_PASSWORD", help="Password; asked for (or made, without a terminal) if left out."
         ),
     ] = None,
+    contact: Annotated[
+        str | None,
+        typer.Option(help="Make it a portal user: the id of the customer's contact.", show_default=False),
+    ] = None,
     config: ConfigPath = None,
     data_dir: DataDir = DATA,
 ) -> None:
-    """Add a console user."""
+    """Add a console user, or with --contact a customer's for the portal."""
     from monitor import operating  # noqa: PLC0415
 
     if password is None and sys.stdin.isatty():
         password = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
-    print(operating.user_add(name, role, password, config, data_dir))
+    print(operating.user_add(name, role, password, config, data_dir, contact=contact))
 
 
 @token_app.command("create")
@@ -300,6 +304,10 @@ def token_create(
         typer.Option(help="ingest, read, operate or admin; repeatable, `ingest` if left out."),
     ] = None,
     system: Annotated[str | None, typer.Option(help="Bind it to one system's serial.")] = None,
+    contact: Annotated[
+        str | None,
+        typer.Option(help="Let it speak for a customer's contact (id), without scopes.", show_default=False),
+    ] = None,
     dsn: Annotated[bool, typer.Option("--dsn", help="Make a DSN key for Sentry SDKs instead.")] = False,
     config: ConfigPath = None,
     data_dir: DataDir = DATA,
@@ -313,7 +321,13 @@ def token_create(
         raise typer.BadParameter(
             f"{', '.join(unknown)} is none of ingest, read, operate, admin", param_hint="--scope"
         )
-    made = operating.token_create(name, tuple(scope or ("ingest",)), system, config, data_dir, dsn=dsn)
+    if contact and (scope or system or dsn):
+        raise typer.BadParameter(
+            "a customer's token has no scopes and no system, and is no DSN", param_hint="--contact"
+        )
+    made = operating.token_create(
+        name, tuple(scope or ("ingest",)), system, config, data_dir, dsn=dsn, contact=contact
+    )
     if as_json:
         _say(made)
     else:

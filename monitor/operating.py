@@ -141,8 +141,19 @@ def db_check(path: Path | None, data_dir: Path) -> tuple[bool, str]:
     return True, f"the record is sound, at migration {health.migration}"
 
 
-def user_add(name: str, role: str, password: str | None, path: Path | None, data_dir: Path) -> str:
-    """Add a console user; a password that is made is shown once."""
+def user_add(
+    name: str,
+    role: str,
+    password: str | None,
+    path: Path | None,
+    data_dir: Path,
+    *,
+    contact: str | None = None,
+) -> str:
+    """Add a user of the console, or of the portal (``contact``); a password that is made is shown once."""
+    if contact is not None:
+        _known_contact(contact, path)
+        role = Role.CUSTOMER
     made = password or people.new_secret()
     try:
         hashed = hash_password(made)
@@ -157,10 +168,21 @@ def user_add(name: str, role: str, password: str | None, path: Path | None, data
             password_hash=hashed,
             role=Role(role),
             now=system_clock(),
+            contact=contact,
         )
 
     _beside(path, data_dir, add)
     return f"user {name} ({role}) added" + ("" if password else f", password {made}")
+
+
+def _known_contact(contact: str, path: Path | None) -> None:
+    """Refuse a contact that the configuration does not know; without one, whoever is registered may be named."""
+    if path is None:
+        return
+    partners = configuration(path).settings.inventory.partners.values()
+    known = [each.id for partner in partners for each in partner.contacts]
+    if contact not in known:
+        raise NotFoundError(f"--contact: unknown contact {contact!r}{meant(contact, known)}")
 
 
 def token_create(
@@ -171,8 +193,15 @@ def token_create(
     data_dir: Path,
     *,
     dsn: bool,
+    contact: str | None = None,
 ) -> dict[str, Any]:
-    """Make a token or a DSN key; its secret is shown once and only its digest kept."""
+    """Make a token or a DSN key; its secret is shown once and only its digest kept.
+
+    One that speaks for a customer's ``contact`` may what that person may, and has no scopes.
+    """
+    if contact is not None:
+        _known_contact(contact, path)
+        scopes = ()
     if system is not None and path is not None:
         known = configuration(path).settings.inventory.systems
         if system not in known:
@@ -190,6 +219,7 @@ def token_create(
             now=system_clock(),
             system=system,
             kind="dsn" if dsn else "api",
+            contact=contact,
         )
 
     _beside(path, data_dir, create)
@@ -199,6 +229,7 @@ def token_create(
         "token": secret,
         "scopes": sorted(scopes),
         "system": system,
+        "contact": contact,
     }
     if dsn:
         scheme, host = _host(path)

@@ -1,4 +1,4 @@
-"""What a credential may do, and what became of something that was brought in with it."""
+"""What a credential may do, who looks at customers' things, and what became of something that was brought in."""
 
 from dataclasses import dataclass
 
@@ -10,6 +10,19 @@ class Token:
     id: str
     scopes: frozenset[str] = frozenset()
     system: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Viewer:
+    """Who looks at what customers own: one of ours (``staff``), or one person of a customer's, by the contact's id.
+
+    A viewer who is neither sees nothing. What a viewer may see of requests is ``monitor.storage.visibility``.
+    """
+
+    name: str
+    staff: bool = False
+    contact: str | None = None
+    partner: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,8 +19,9 @@ from monitor.storage import schema as t
 
 
 class Role(StrEnum):
-    """What a person is here; each may do what the one before may."""
+    """What a person is here; each may do what the one before may. A customer's person is none of ours."""
 
+    CUSTOMER = "customer"
     VIEWER = "viewer"
     NOC = "noc"
     LEAD = "lead"
@@ -45,6 +46,7 @@ class User:
     role: Role
     created_at: datetime
     disabled_at: datetime | None = None
+    contact: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +70,7 @@ class Token:
     scopes: frozenset[str]
     system: str | None = None
     kind: str = "api"
+    contact: str | None = None
     created_at: datetime
     revoked_at: datetime | None = None
 
@@ -101,13 +104,15 @@ def create_user(
     password_hash: str,
     role: Role,
     now: datetime,
+    contact: str | None = None,
 ) -> User:
     """Add an account; raise ConflictError when the name is taken."""
     if connection.scalar(sa.select(t.users.c.id).where(t.users.c.name == name)):
         raise ConflictError(f"there is already a user named {name}")
+    assert (contact is None) == (role is not Role.CUSTOMER), "a customer's person is a contact, ours are none"
     row = {"id": id, "name": name, "password": password_hash, "role": str(role), "created_at": now}
-    connection.execute(t.users.insert().values(row))
-    return User(id=id, name=name, role=role, created_at=now)
+    connection.execute(t.users.insert().values(row | {"contact": contact}))
+    return User(id=id, name=name, role=role, created_at=now, contact=contact)
 
 
 def find_user(connection: sa.Connection, name: str) -> tuple[User, str] | None:
@@ -152,7 +157,12 @@ def _change_user(connection: sa.Connection, name: str, values: Mapping[str, obje
 
 def _user(row: sa.Row[tuple[object, ...]]) -> User:
     return User(
-        id=row.id, name=row.name, role=Role(row.role), created_at=row.created_at, disabled_at=row.disabled_at
+        id=row.id,
+        name=row.name,
+        role=Role(row.role),
+        created_at=row.created_at,
+        disabled_at=row.disabled_at,
+        contact=row.contact,
     )
 
 
@@ -169,7 +179,9 @@ def find_session(connection: sa.Connection, digest: str, *, now: datetime, idle:
     """Return the session if it is neither over, idle for too long, nor its user disabled."""
     s, u = t.sessions, t.users
     query = (
-        sa.select(s, u.c.id, u.c.name, u.c.role, u.c.disabled_at, u.c.created_at.label("user_since"))
+        sa.select(
+            s, u.c.id, u.c.name, u.c.role, u.c.contact, u.c.disabled_at, u.c.created_at.label("user_since")
+        )
         .join(u, u.c.id == s.c.user)
         .where(s.c.digest == digest, s.c.expires_at > now, s.c.seen_at > now - idle)
         .where(u.c.disabled_at.is_(None))
@@ -179,7 +191,13 @@ def find_session(connection: sa.Connection, digest: str, *, now: datetime, idle:
         return None
     return Session(
         digest=row.digest,
-        user=User(id=row.id, name=row.name, role=Role(row.role), created_at=row.user_since),
+        user=User(
+            id=row.id,
+            name=row.name,
+            role=Role(row.role),
+            created_at=row.user_since,
+            contact=row.contact,
+        ),
         csrf=row.csrf,
         created_at=row.created_at,
         seen_at=row.seen_at,
@@ -207,6 +225,7 @@ def create_token(
     now: datetime,
     system: str | None = None,
     kind: str = "api",
+    contact: str | None = None,
 ) -> Token:
     """Add a token; only its digest is kept, so show the secret now or never."""
     wanted = frozenset(scopes)
@@ -220,10 +239,11 @@ def create_token(
             scopes=" ".join(sorted(wanted)),
             system=system,
             kind=kind,
+            contact=contact,
             created_at=now,
         )
     )
-    return Token(id=id, name=name, scopes=wanted, system=system, kind=kind, created_at=now)
+    return Token(id=id, name=name, scopes=wanted, system=system, kind=kind, contact=contact, created_at=now)
 
 
 def find_token(connection: sa.Connection, secret: str, *, kind: str | None = None) -> Token | None:
@@ -253,6 +273,7 @@ def _token(row: sa.Row[tuple[object, ...]]) -> Token:
         scopes=frozenset(row.scopes.split()),
         system=row.system,
         kind=row.kind,
+        contact=row.contact,
         created_at=row.created_at,
         revoked_at=row.revoked_at,
     )

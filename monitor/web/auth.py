@@ -18,6 +18,7 @@ from urllib.parse import quote, urlsplit
 import structlog
 from aiohttp import web
 
+from monitor.domain.access import Viewer
 from monitor.storage.people import (
     AuditRow,
     Session,
@@ -33,12 +34,13 @@ from monitor.storage.people import (
 )
 from monitor.web.parts import PARTS, Parts
 from monitor.web.problems import Handler, ProblemError
-from monitor.web.rules import RULES, role_suffices, scopes_suffice
+from monitor.web.rules import RULES, Own, is_hidden, role_suffices, scopes_suffice
 
 IDLE = timedelta(minutes=30)
 LASTS = timedelta(hours=12)
 TOUCH_EVERY = timedelta(minutes=1)
 COOKIE = "tocsin"
+PAGES = ("/noc", "/portal")
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 log = structlog.get_logger()
@@ -51,6 +53,13 @@ class Principal:
     name: str
     session: Session | None = None
     token: Token | None = None
+
+    @property
+    def contact(self) -> str | None:
+        """The customer's person who asks, or whom the program speaks for; None for our own."""
+        if self.token is not None:
+            return self.token.contact
+        return self.session.user.contact if self.session else None
 
 
 PRINCIPAL = web.RequestKey("principal", Principal)
@@ -150,16 +159,21 @@ def form_is_ours(session: Session, sent: str) -> bool:
 def guard(method: str, path: str, handler: Handler) -> Handler:
     """Wrap a handler with the rule of its route; KeyError at start-up if the route has none."""
     need = RULES[method, path]
-    is_page = path.startswith("/noc")
+    is_page = path.startswith(PAGES)
+    hidden = is_hidden(method, path)
 
     async def guarded(request: web.Request) -> web.StreamResponse:
         if need is None:
             return await handler(request)
         principal = await principal_of(request)
         if principal is None or (is_page and principal.session is None):
+            if hidden:
+                raise nothing_there()
             return _who_are_you(request, is_page=is_page)
         if not _may(principal, request, path, method):
             log.warning("access.refused", actor=principal.name, method=method, path=path)
+            if hidden and not _forged(principal, request, path):
+                raise nothing_there()
             raise ProblemError(403, "You may not do that.")
         request[PRINCIPAL] = principal
         return await handler(request)
@@ -169,13 +183,47 @@ def guard(method: str, path: str, handler: Handler) -> Handler:
 
 def _may(principal: Principal, request: web.Request, path: str, method: str) -> bool:
     need = RULES[method, path]
+    if principal.token is not None and principal.token.contact is not None:
+        return isinstance(need, Own) and need is not Own.PORTAL and viewer_of(request, principal) is not None
     if principal.token is not None:
         return scopes_suffice(principal.token.scopes, need)
     assert principal.session is not None, "a principal is a person or a program"
-    ours = request.method in SAFE or from_our_own_pages(request)
+    role = principal.session.user.role
+    known = isinstance(need, Own) is False or viewer_of(request, principal) is not None
+    return not _forged(principal, request, path) and known and role_suffices(role, need)
+
+
+def _forged(principal: Principal, request: web.Request, path: str) -> bool:
+    """Whether a browser was made to ask by a page that is not ours."""
+    if principal.session is None or request.method in SAFE:
+        return False
     # An API request has no form token: there the browser itself must have vouched for its origin.
-    vouched = path.startswith("/noc") or request.method in SAFE or _browser_vouched(request)
-    return ours and vouched and role_suffices(principal.session.user.role, need)
+    vouched = path.startswith(PAGES) or _browser_vouched(request)
+    return not (vouched and from_our_own_pages(request))
+
+
+def viewer_of(request: web.Request, principal: Principal) -> Viewer | None:
+    """Return as whom a principal looks at customers' things; None for a contact that is not known any more."""
+    contact = principal.contact
+    if contact is None:
+        return Viewer(name=principal.name, staff=True)
+    for partner in request.app[PARTS].inventory().partners.values():
+        if any(each.id == contact for each in partner.contacts):
+            return Viewer(name=principal.name, contact=contact, partner=partner.id)
+    return None
+
+
+def viewer(request: web.Request) -> Viewer:
+    """Return as whom a request that the guard let through looks at customers' things."""
+    found = viewer_of(request, request[PRINCIPAL])
+    if found is None:
+        raise nothing_there()
+    return found
+
+
+def nothing_there() -> ProblemError:
+    """Say that there is no such thing, in the same words whether it is not there or not the asker's."""
+    return ProblemError(404, "There is no such thing.")
 
 
 def _browser_vouched(request: web.Request) -> bool:
@@ -188,17 +236,19 @@ def _who_are_you(request: web.Request, *, is_page: bool) -> web.StreamResponse:
         and request.method in ("GET", "HEAD")
         and not request.path.startswith(("/noc/board", "/noc/live"))
     ):
-        raise web.HTTPSeeOther(f"/noc/login?next={quote(request.path_qs, safe='')}")
+        face = "/portal" if request.path.startswith("/portal") else "/noc"
+        raise web.HTTPSeeOther(f"{face}/login?next={quote(request.path_qs, safe='')}")
     raise ProblemError(401, "Who are you?", detail="Send a token, or log in at /noc/login.")
 
 
 def local_path(wanted: str | None, default: str = "/noc/") -> str:
-    """Return where to go after the log-in: only ever a page of the console."""
-    if not wanted or not wanted.startswith("/noc") or "\\" in wanted or "\n" in wanted or "\r" in wanted:
+    """Return where to go after the log-in: only ever a page of the face that ``default`` belongs to."""
+    face = "/" + default.split("/")[1]
+    if not wanted or not wanted.startswith(face) or "\\" in wanted or "\n" in wanted or "\r" in wanted:
         return default
     parts = urlsplit(wanted)
     inside = (
-        not parts.scheme and not parts.netloc and (parts.path == "/noc" or parts.path.startswith("/noc/"))
+        not parts.scheme and not parts.netloc and (parts.path == face or parts.path.startswith(f"{face}/"))
     )
     return wanted if inside else default
 

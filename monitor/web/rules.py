@@ -6,12 +6,27 @@ source of the test that tries every route as everybody.
 """
 
 from collections.abc import Mapping
+from enum import StrEnum
 
 from monitor.storage.people import Role, Scope
 
-Need = Role | Scope | None
+
+class Own(StrEnum):
+    """What belongs to customers: each person of theirs gets what is theirs, our own people what they look after.
+
+    Which of it is whose is decided where it is read (``monitor.storage.visibility``); who may not is told that there
+    is no such thing.
+    """
+
+    READ = "own:read"  # ours too: from NOC on, or the scope operate
+    WRITE = "own:write"
+    PORTAL = "portal"  # pages for customers' people alone
+
+
+Need = Role | Scope | Own | None
 RANK: Mapping[Role, int] = {role: rank for rank, role in enumerate(Role)}
 SCOPES_OF_ROLE: Mapping[Role, frozenset[Scope]] = {
+    Role.CUSTOMER: frozenset(),
     Role.VIEWER: frozenset({Scope.READ}),
     Role.NOC: frozenset({Scope.READ, Scope.OPERATE}),
     Role.LEAD: frozenset({Scope.READ, Scope.OPERATE}),
@@ -97,19 +112,30 @@ RULES: Mapping[tuple[str, str], Need] = {
 def scope_of(method: str, path: str) -> str | None:
     """Return the scope an API route needs; KeyError for a route that nobody thought about."""
     need = RULES[method, path]
+    if isinstance(need, Own):
+        return Scope.OPERATE
     return need if isinstance(need, Scope) else None
+
+
+def is_hidden(method: str, path: str) -> bool:
+    """Whether to who may not see it a route's thing does not exist (404), instead of being forbidden."""
+    return isinstance(RULES[method, path], Own) and "{" in path
 
 
 def role_suffices(role: Role, need: Need) -> bool:
     """Whether a person with this role may."""
+    if isinstance(need, Own):
+        return role is Role.CUSTOMER or (need is not Own.PORTAL and RANK[role] >= RANK[Role.NOC])
     if isinstance(need, Role):
         return RANK[role] >= RANK[need]
     return need is None or need in SCOPES_OF_ROLE[role]
 
 
 def scopes_suffice(scopes: frozenset[str], need: Need) -> bool:
-    """Whether a token with these scopes may; a token never opens the console."""
+    """Whether a token with these scopes may; a token never opens a page."""
     if need is None:
         return True
+    if isinstance(need, Own):
+        return need is not Own.PORTAL and bool(scopes & {Scope.OPERATE, Scope.ADMIN})
     admin_covers = need in (Scope.READ, Scope.OPERATE) and Scope.ADMIN in scopes
     return isinstance(need, Scope) and (need in scopes or admin_covers)

@@ -53,6 +53,7 @@ class World:
             password_hash=QUICK.hash(PASSWORD),
             role=role,
             now=self.now,
+            contact="giulia" if role is Role.CUSTOMER else None,
         )
 
     async def token(self, *scopes, secret=None):
