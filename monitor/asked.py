@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from monitor.domain.calendars import Calendar
+from monitor.domain.clocks import RESPONSE, NoGoal, Promise, warn_at
 from monitor.domain.clocks import due as count
 from monitor.domain.decisions import as_json, decide, decide_for_component, rfc3339
 from monitor.domain.findings import FactValue, Finding, Source, Symptom
@@ -114,19 +115,22 @@ def due(
     calendar: str | None,
     at: str | None,
     now: datetime,
+    *,
+    clock: str = RESPONSE,
 ) -> dict[str, Any]:
     """Return when a promise falls due, what was counted, and the limit where the document gives a range."""
     one = _choose("policy", policy, policies)
     _choose("class", cls, one.classes)
+    _choose("clock", clock, dict.fromkeys(one.clocks))
     if plan is not None and plan not in one.plans:
         raise QuestionError(
             f"plan: policy {policy} has no plan {plan!r}; known are {', '.join(one.plans) or 'none'}"
         )
-    if plan is None and len(one.plans) > 1 and (cls, None) not in one.promises:
+    if plan is None and len(one.plans) > 1 and (cls, None, clock) not in one.promises:
         raise QuestionError(f"plan: policy {policy} has several, say which: {', '.join(one.plans)}")
     chosen = _calendar(one, calendar)
     moment = instant(at, chosen, now)
-    promise = one.promise(cls, plan)
+    promise = _promise(one, cls, plan, clock)
     answer = count(promise, chosen, moment)
     local = answer.due.astimezone(chosen.zone) if answer.due else None
     return {
@@ -134,6 +138,8 @@ def due(
         "local": f"{local.isoformat()}[{chosen.zone.key}]" if local else None,
         "clock": [{"from": rfc3339(i.start), "to": rfc3339(i.end)} for i in answer.intervals],
         "limit": rfc3339(answer.limit),
+        "warn_at": rfc3339(warn_at(promise, chosen, moment, answer)),
+        "clock_name": promise.clock,
         "reason": answer.reason,
         "clause": promise.clause,
         "policy": one.name,
@@ -141,6 +147,14 @@ def due(
         "calendar": chosen.name,
         "at": rfc3339(moment),
     }
+
+
+def _promise(policy: Policy, cls: str, plan: str | None, clock: str) -> Promise:
+    """Return what is promised; of a clock that a class need not have, nothing may be."""
+    try:
+        return policy.promise(cls, plan, clock)
+    except KeyError:
+        return Promise(goal=NoGoal(f"the policy promises no {clock} for class {cls}"), clock=clock)
 
 
 def _calendar(policy: Policy, name: str | None) -> Calendar:
@@ -214,12 +228,15 @@ def told(decision: Mapping[str, Any]) -> str:
 
 def told_due(answer: Mapping[str, Any]) -> str:
     """Say a deadline for a person."""
+    clause = f" (section {answer['clause']})" if answer["clause"] else ""
     if answer["due"] is None:
-        return f"nothing is promised: {answer['reason']} (section {answer['clause']})"
+        return f"nothing is promised: {answer['reason']}{clause}"
     lines = [f"due      {answer['due']}   {answer['local']}"]
     if answer["limit"]:
         lines.append(f"limit    {answer['limit']}")
-    lines.append(f"promise  {answer['reason']} (section {answer['clause']}), calendar {answer['calendar']}")
+    if answer["warn_at"]:
+        lines.append(f"warning  {answer['warn_at']}")
+    lines.append(f"promise  {answer['reason']}{clause}, calendar {answer['calendar']}")
     lines.append("counted  " + (_intervals(answer["clock"]) or "nothing"))
     return "\n".join(lines)
 

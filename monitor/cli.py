@@ -144,6 +144,7 @@ def due(
     class_: Annotated[str, typer.Option("--class", help="Class of service.")],
     plan: Annotated[str | None, typer.Option(help="Plan, where the policy has them.")] = None,
     calendar: Annotated[str | None, typer.Option(help="Calendar, where the policy has several.")] = None,
+    clock: Annotated[str, typer.Option(help="Which clock: response, or another the policy has.")] = "response",
     at: At = None,
     config: ConfigPath = None,
     as_json: AsJson = False,
@@ -151,7 +152,7 @@ def due(
     """Print when a promise made at a moment falls due, and what was counted."""
     from monitor import commands  # noqa: PLC0415
 
-    answer = commands.due(policy, class_, plan, calendar, at, config)
+    answer = commands.due(policy, class_, plan, calendar, at, config, clock)
     if as_json:
         _say(answer)
     else:

@@ -14,6 +14,7 @@ from monitor.asked_policies import told as told_coverage
 from monitor.asked_requests import told as told_request
 from monitor.clock import system_clock
 from monitor.configured import Configured
+from monitor.domain.clocks import RESPONSE
 from monitor.errors import ConfigError
 from monitor.settings import json_schema, shipped
 from monitor.settings.policies import load_policies
@@ -61,11 +62,17 @@ def explain(text: str, path: Path | None, at: str | None) -> dict[str, Any]:
 
 
 def due(
-    policy: str, cls: str, plan: str | None, calendar: str | None, at: str | None, path: Path | None
+    policy: str,
+    cls: str,
+    plan: str | None,
+    calendar: str | None,
+    at: str | None,
+    path: Path | None,
+    clock: str = RESPONSE,
 ) -> dict[str, Any]:
     """Return when a promise falls due."""
     policies = configuration(path).in_force.policies if path else load_policies([shipped("policies")])
-    return asked.due(policies, policy, cls, plan, calendar, at, system_clock())
+    return asked.due(policies, policy, cls, plan, calendar, at, system_clock(), clock=clock)
 
 
 def request_check(text: str, path: Path | None) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from monitor.domain.eligibility import Served, served_through
 from monitor.domain.findings import Finding
 from monitor.domain.inventory import Contact, Inventory, Partner, System
 from monitor.domain.policy import ContactStep, Policy
+from monitor.domain.timed import Timed, timed
 
 NOC = "noc"
 """The id that stands for our own engineers where a partner's would stand."""
@@ -55,6 +56,8 @@ class Decision:
     missing: tuple[str, ...] = ()
     calendar: str = ""
     limit: datetime | None = None
+    policy_digest: str = ""
+    clocks: tuple[Timed, ...] = ()
 
 
 def decide(policy: Policy, finding: Finding, system: System, inventory: Inventory, now: datetime) -> Decision:
@@ -71,7 +74,8 @@ def decide(policy: Policy, finding: Finding, system: System, inventory: Inventor
         in_support_hours=calendar.is_open(now),
     )
     classification = classify(policy, circumstances)
-    promised = due(policy.promise(classification.cls, served.partner.plan or partner.plan), calendar, now)
+    plan = served.partner.plan or partner.plan
+    promised = due(policy.promise(classification.cls, plan), calendar, now)
     contact = _contacts(policy, classification, served, inventory, now, inside=circumstances.in_support_hours)
     return Decision(
         policy=policy.name,
@@ -91,6 +95,8 @@ def decide(policy: Policy, finding: Finding, system: System, inventory: Inventor
         missing=classification.missing,
         calendar=calendar.name,
         limit=promised.limit,
+        policy_digest=policy.digest,
+        clocks=timed(policy, classification.cls, plan, calendar, now),
     )
 
 
@@ -126,6 +132,7 @@ def decide_for_component(policy: Policy, finding: Finding, inventory: Inventory,
         referral=(),
         missing=classification.missing,
         calendar=calendar.name,
+        policy_digest=policy.digest,
     )
 
 
@@ -242,6 +249,7 @@ def as_json(decision: Decision) -> dict[str, Any]:
     return {
         "policy": decision.policy,
         "policy_version": decision.policy_version,
+        "policy_digest": decision.policy_digest,
         "class": decision.cls,
         "clause": decision.clause,
         "rule": decision.rule,
@@ -254,7 +262,8 @@ def as_json(decision: Decision) -> dict[str, Any]:
         "calendar": decision.calendar,
         "respond_by": rfc3339(decision.respond_by),
         "limit": rfc3339(decision.limit),
-        "clock": [{"from": rfc3339(i.start), "to": rfc3339(i.end)} for i in decision.clock],
+        "clock": _intervals(decision.clock),
+        "clocks": [_clock_as_json(clock) for clock in decision.clocks],
         "contact": [
             {
                 "channel": entry.channel,
@@ -268,6 +277,22 @@ def as_json(decision: Decision) -> dict[str, Any]:
         ],
         "referral": list(decision.referral),
     }
+
+
+def _clock_as_json(clock: Timed) -> dict[str, Any]:
+    return {
+        "clock": clock.clock,
+        "due": rfc3339(clock.due.due),
+        "limit": rfc3339(clock.due.limit),
+        "warn_at": rfc3339(clock.warn_at),
+        "clause": clock.promise.clause,
+        "promise": clock.due.reason,
+        "counted": _intervals(clock.due.intervals),
+    }
+
+
+def _intervals(intervals: tuple[Interval, ...]) -> list[dict[str, str | None]]:
+    return [{"from": rfc3339(i.start), "to": rfc3339(i.end)} for i in intervals]
 
 
 def rfc3339(at: datetime | None) -> str | None:

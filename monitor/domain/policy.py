@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from monitor.domain.calendars import Calendar
-from monitor.domain.clocks import Promise
+from monitor.domain.clocks import RESPONSE, Promise
 from monitor.domain.conditions import Condition
 from monitor.domain.findings import FactValue, Symptom
 from monitor.domain.request_rules import RequestRules
@@ -92,6 +92,14 @@ class ContactPlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Pausing:
+    """What a clock stands still for: the names of waits."""
+
+    waits: frozenset[str]
+    clause: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Assumption:
     """What the document contradicts or leaves open, and how this file reads it."""
 
@@ -100,9 +108,17 @@ class Assumption:
     reading: str
 
 
+WAITING_FOR_CUSTOMER, WAITING_FOR_THIRD_PARTY = "waiting_for_customer", "waiting_for_third_party"
+WAITS = (WAITING_FOR_CUSTOMER, WAITING_FOR_THIRD_PARTY)
+"""What may be waited for; a policy may name more."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """One SLA document. ``promises`` are keyed by (class, plan); plan None serves every plan."""
+    """One SLA document. ``promises`` are keyed by (class, plan, clock); plan None serves every plan.
+
+    ``digest`` and ``text`` are those of the file: what runs under an edition is recounted by that edition.
+    """
 
     name: str
     title: str
@@ -115,7 +131,7 @@ class Policy:
     exclusions: tuple[Exclusion, ...]
     presumptions: tuple[Presumption, ...]
     eligibility: Eligibility
-    promises: Mapping[tuple[str, str | None], Promise]
+    promises: Mapping[tuple[str, str | None, str], Promise]
     contact: Mapping[str, ContactPlan]
     plans: tuple[str, ...] = ()
     facts: frozenset[str] = frozenset()
@@ -123,17 +139,40 @@ class Policy:
     assumptions: tuple[Assumption, ...] = ()
     lines: tuple[Mapping[str, str], ...] = field(default=())
     requests: RequestRules = field(default_factory=RequestRules)
+    waits: tuple[str, ...] = WAITS
+    pausing: Mapping[str, Pausing] = field(default_factory=dict[str, Pausing])
+    digest: str = ""
+    text: str = field(default="", repr=False, compare=False)
 
-    def promise(self, cls: str, plan: str | None) -> Promise:
-        """Return what is promised for a class under a plan (KeyError for a cell that is not there).
+    def promise(self, cls: str, plan: str | None, clock: str = RESPONSE) -> Promise:
+        """Return what a class is promised under a plan (KeyError for a cell that is not there).
 
-        Without a plan, the first one the policy names.
+        Without a plan, the first one the policy names. Only the response is promised in every cell.
         """
         plan = plan or (self.plans[0] if self.plans else None)
-        found = self.promises.get((cls, plan)) or self.promises.get((cls, None))
+        found = self.promises.get((cls, plan, clock)) or self.promises.get((cls, None, clock))
         if found is None:
-            raise KeyError((cls, plan))
+            raise KeyError((cls, plan, clock))
         return found
+
+    def promised(self, cls: str, plan: str | None) -> tuple[Promise, ...]:
+        """Return everything a class is promised under a plan, the response first."""
+        clocks = [RESPONSE, *(clock for clock in self.clocks if clock != RESPONSE)]
+        plan = plan or (self.plans[0] if self.plans else None)
+        cells = ((cls, plan, clock) for clock in clocks)
+        found = (self.promises.get(cell) or self.promises.get((cls, None, cell[2])) for cell in cells)
+        return tuple(promise for promise in found if promise is not None)
+
+    @property
+    def clocks(self) -> tuple[str, ...]:
+        """The clocks that any class has, in the file's order."""
+        return tuple(dict.fromkeys(clock for _, _, clock in self.promises))
+
+    def paused_by(self, clock: str) -> frozenset[str]:
+        """Return for what a clock stands still: unless the policy says so, the customer, and never a response."""
+        if said := self.pausing.get(clock):
+            return said.waits
+        return frozenset() if clock == RESPONSE else frozenset({WAITING_FOR_CUSTOMER})
 
     def calendar_for(self, country: str | None) -> Calendar:
         """Return the calendar that serves a country: the first choice that names it, else the rest's.

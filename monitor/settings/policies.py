@@ -7,6 +7,9 @@ Every mistake in every file is named at once. Public holidays come from the ``ho
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import lru_cache
+from hashlib import sha256
 from pathlib import Path
 
 from monitor.domain.clocks import Elapsed, EndOfWorkingDay, Goal, NoGoal, Promise, SupportTime, WorkingDays
@@ -15,12 +18,14 @@ from monitor.domain.conditions import Any as AnyOf
 from monitor.domain.eligibility import BrokenChainError, served_through
 from monitor.domain.inventory import Partner
 from monitor.domain.policy import (
+    WAITS,
     Assumption,
     CalendarChoice,
     ContactPlan,
     ContactStep,
     Eligibility,
     Exclusion,
+    Pausing,
     Policy,
     Presumption,
     Rule,
@@ -28,6 +33,7 @@ from monitor.domain.policy import (
 )
 from monitor.errors import ConfigError
 from monitor.settings import yaml12
+from monitor.settings.nodes import Document
 from monitor.settings.policy_misfits import misfits
 from monitor.settings.policy_models import FACTS, GoalIn, PolicyIn, StepIn, When, calendar
 from monitor.settings.policy_requests import build_requests
@@ -53,12 +59,21 @@ def load_policies(paths: Sequence[Path]) -> dict[str, Policy]:
 
 def load_policy(path: Path) -> Policy:
     """Read one policy file, or raise ConfigError with every mistake and its place."""
-    document = yaml12.load_file(path)
+    return _read(yaml12.load_file(path), yaml12.text_of(path))
+
+
+@lru_cache(maxsize=64)
+def edition(text: str) -> Policy:
+    """Read a policy from the text of an edition that the record keeps."""
+    return _read(yaml12.load(text, "<edition on record>"), text)
+
+
+def _read(document: Document, text: str) -> Policy:
     given = yaml12.validate(PolicyIn, document)
     problems = [document.problem(where, message) for where, message in misfits(given)]
     if problems:
         raise ConfigError(lines(problems))
-    return build(given)
+    return replace(build(given), text=text, digest=sha256(text.encode()).hexdigest())
 
 
 def check_partners(
@@ -132,8 +147,12 @@ def build(given: PolicyIn) -> Policy:
             everyone=given.eligibility.everyone,
         ),
         promises={
-            (p.cls, p.plan): Promise(
-                goal=_goal(p), clause=p.clause, limit=_goal(p.limit) if p.limit else None
+            (p.cls, p.plan, p.clock): Promise(
+                goal=_goal(p),
+                clause=p.clause,
+                limit=_goal(p.limit) if p.limit else None,
+                clock=p.clock,
+                warn=p.warn,
             )
             for p in given.goals
         },
@@ -149,6 +168,11 @@ def build(given: PolicyIn) -> Policy:
         ),
         lines=tuple(given.lines),
         requests=build_requests(given.requests),
+        waits=(*WAITS, *given.more_waits),
+        pausing={
+            clock: Pausing(waits=frozenset(said.waits), clause=said.clause)
+            for clock, said in given.pausing.items()
+        },
     )
 
 
@@ -185,7 +209,7 @@ def _goal(given: GoalIn) -> Goal:
     if given.elapsed is not None:
         return Elapsed(given.elapsed)
     if given.working_days is not None:
-        return WorkingDays(given.working_days)
+        return WorkingDays(given.working_days.days, given.working_days.mode)
     if given.end_of_working_day is not None:
         same = given.end_of_working_day.before_opening == "same_day"
         return EndOfWorkingDay(before_opening_is_same_day=same)

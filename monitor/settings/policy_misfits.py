@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 from monitor.domain.calendars import NoOpenMomentError
-from monitor.settings import policy_request_names
+from monitor.domain.clocks import RESPONSE
+from monitor.settings import policy_clocks, policy_request_names
 from monitor.settings.policy_models import FACTS, IMPACTS, PolicyIn, When, calendar
 from monitor.settings.validation import did_you_mean
 
@@ -24,6 +25,7 @@ def misfits(given: PolicyIn) -> Iterator[tuple[Where, str]]:
     yield from _twice(given)
     yield from _missing_cells(given, classes)
     yield from _misfit_order(given)
+    yield from policy_clocks.misfits(given)
     for where, message in policy_request_names.misfits(given.requests, classes):
         yield ("requests", *where), message
     facts = FACTS | frozenset(given.facts)
@@ -55,7 +57,7 @@ def _twice(given: PolicyIn) -> Iterator[tuple[Where, str]]:
     named += [(("rules", i), f"rule {r.name}") for i, r in enumerate(given.rules)]
     named += [(("exclusions", i), f"exclusion {e.name}") for i, e in enumerate(given.exclusions)]
     named += [
-        (("goals", i), f"a goal for class {g.cls}" + (f", plan {g.plan}" if g.plan else ""))
+        (("goals", i), f"a goal for {_cell(g.cls, g.plan, g.clock)}")
         for i, g in enumerate(given.goals)
     ]
     for i, choice in enumerate(given.calendar_for):
@@ -82,11 +84,12 @@ def _misfit_order(given: PolicyIn) -> Iterator[tuple[Where, str]]:
     for i, rule in enumerate(given.rules[:last]):
         if rule.when == "always":
             yield ("rules", i), f"rule {rule.name} is met by everything: the rules below it are never reached"
-    for i, goal in enumerate(given.goals):
-        for way in ("support_time", "elapsed", "working_days"):
-            aim, limit = getattr(goal, way), getattr(goal.limit, way, None)
-            if aim is not None and limit is not None and limit < aim:
-                yield ("goals", i, "limit"), "the limit falls before the goal"
+
+
+def _cell(cls: str, plan: str | None, clock: str = RESPONSE) -> str:
+    return (
+        f"class {cls}" + (f", plan {plan}" if plan else "") + (f", clock {clock}" if clock != RESPONSE else "")
+    )
 
 
 def _unknown_classes(given: PolicyIn, classes: set[str]) -> Iterator[tuple[Where, str]]:
@@ -103,7 +106,7 @@ def _unknown_classes(given: PolicyIn, classes: set[str]) -> Iterator[tuple[Where
 
 
 def _missing_cells(given: PolicyIn, classes: set[str]) -> Iterator[tuple[Where, str]]:
-    cells = {(g.cls, g.plan) for g in given.goals}
+    cells = {(g.cls, g.plan) for g in given.goals if g.clock == RESPONSE}
     for i, goal in enumerate(given.goals):
         if goal.plan is not None and goal.plan not in given.plans:
             yield (
@@ -114,7 +117,7 @@ def _missing_cells(given: PolicyIn, classes: set[str]) -> Iterator[tuple[Where, 
     for name in sorted(classes):
         for plan in plans:
             if (name, plan) not in cells and (name, None) not in cells:
-                where = f"class {name}" + (f", plan {plan}" if plan else "")
+                where = _cell(name, plan)
                 yield ("goals",), f"no goal for {where}: write `none: <why>` if nothing is promised"
         if name not in given.contact:
             yield ("contact",), f"no contact plan for class {name}"

@@ -16,6 +16,7 @@ from pydantic import (
 )
 
 from monitor.domain.calendars import Calendar, Opening
+from monitor.domain.clocks import RESPONSE, DayMode
 from monitor.domain.findings import Symptom
 from monitor.settings import durations
 from monitor.settings.policy_hours import openings, public_holidays, weekly, zone
@@ -131,12 +132,40 @@ class EndOfDayIn(_Strict):
     before_opening: Literal["same_day", "next_day"] = "same_day"
 
 
+class DaysIn(_Strict):
+    """So many working days, and where on the last of them."""
+
+    days: int = Field(ge=1)
+    mode: DayMode = DayMode.SAME_TIME
+
+
+def _days(given: object) -> object:
+    return {"days": given} if isinstance(given, int) and not isinstance(given, bool) else given
+
+
+_MODES = [str(mode) for mode in DayMode]
+_COUNT = {"type": "integer", "minimum": 1}
+_DAYS = {
+    "anyOf": [
+        _COUNT,
+        {
+            "type": "object",
+            "properties": {"days": _COUNT, "mode": {"enum": _MODES}},
+            "required": ["days"],
+            "additionalProperties": False,
+        },
+    ]
+}
+Days = Annotated[DaysIn, BeforeValidator(_days), WithJsonSchema(_DAYS)]
+ClockName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+
+
 class GoalIn(_Strict):
     """Exactly one of the ways in which a document words a goal."""
 
     support_time: Seconds | None = None
     elapsed: Seconds | None = None
-    working_days: int | None = Field(default=None, ge=1)
+    working_days: Days | None = None
     end_of_working_day: EndOfDayIn | None = None
     none: str | None = None
 
@@ -150,12 +179,21 @@ class GoalIn(_Strict):
 
 
 class PromiseIn(GoalIn):
-    """What is promised for a class, under one plan or all."""
+    """What is promised for a class, under one plan or all, and which clock times it."""
 
     cls: str = Field(alias="class")
     plan: str | None = None
+    clock: ClockName = RESPONSE
     clause: str
     limit: GoalIn | None = None
+    warn: Seconds | None = None
+
+
+class PausingIn(_Strict):
+    """What a clock stands still for."""
+
+    waits: list[str] = Field(alias="while")
+    clause: str | None = None
 
 
 class ChoiceIn(_Strict):
@@ -214,6 +252,8 @@ class PolicyIn(_Strict):
     rules: list[RuleIn] = Field(min_length=1)
     exclusions: list[ExclusionIn] = []
     goals: list[PromiseIn] = Field(min_length=1)
+    more_waits: list[str] = []
+    pausing: dict[str, PausingIn] = {}
     eligibility: EligibilityIn
     contact: dict[str, PlanIn]
     triage_timeout: Seconds = 600.0

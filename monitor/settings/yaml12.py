@@ -21,7 +21,7 @@ from monitor.settings.fill import Filler
 from monitor.settings.nodes import Document, Key, ListNode, MapNode, Node, Problem, Scalar
 from monitor.settings.validation import validate
 
-__all__ = ["Document", "load", "load_file", "validate"]
+__all__ = ["Document", "load", "load_file", "text_of", "validate"]
 
 MAX_BYTES = 64 * 1024 * 1024
 MAX_DEPTH = 50
@@ -75,10 +75,11 @@ def load(text: str, name: str = "<text>", *, environ: Mapping[str, str] | None =
 
 def load_file(path: Path, *, environ: Mapping[str, str] | None = None) -> Document:
     """Read one file; raise :class:`ConfigError` with every mistake."""
-    return _compose(_text_of(path), str(path), Filler(environ, folder=path.parent))
+    return _compose(text_of(path), str(path), Filler(environ, folder=path.parent))
 
 
-def _text_of(path: Path) -> str:
+def text_of(path: Path) -> str:
+    """Return a file's text; raise :class:`ConfigError` where it cannot be read."""
     try:
         raw = path.read_bytes() if path.stat().st_size <= MAX_BYTES else b""
         if not raw and path.stat().st_size:

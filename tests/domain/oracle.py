@@ -146,6 +146,15 @@ class Clock:
         moment = instant_of(shown * 60) + timedelta(seconds=0 if skipped else local.second)
         return moment if self.is_open(moment) or self.closes_at(moment) else self.next_open(moment)
 
+    def edge_of_day_later(self, at, days, *, closing):
+        """The first opening or the last closing of the Nth later date that opens."""
+        day = self.next_open(at).astimezone(self.calendar.zone).date()
+        while days:
+            day += DAY
+            days -= bool(open_minutes(self.calendar, day))
+        found = open_minutes(self.calendar, day)
+        return instant_of((max(found) + 1) * 60 if closing else min(found) * 60)
+
     def end_of_working_day(self, at, *, before_opening=True):
         """The last closing of the date it is created on, or of the next date that opens."""
         day = at.astimezone(self.calendar.zone).date()
@@ -156,3 +165,69 @@ class Clock:
             day += DAY
             if later := open_minutes(self.calendar, day):
                 return instant_of((max(later) + 1) * 60)
+
+
+class Seconds:
+    """A clock with pauses, walked second by second: a second counts if it is open and in no pause.
+
+    ``openings`` is a ``Clock``, or None where every second is open. Pauses are (start, end) on whole seconds.
+    """
+
+    def __init__(self, openings, pauses, limit_days=40):
+        self.openings, self.limit = openings, limit_days * 86_400
+        self.stopped = set()
+        for start, end in pauses:
+            self.stopped.update(range(second_of(start), second_of(end)))
+
+    def open(self, second):
+        return self.openings is None or second // 60 in self.openings.open
+
+    def counts(self, second):
+        return self.open(second) and second not in self.stopped
+
+    def advance(self, start, seconds):
+        """The earliest instant by which so many seconds have counted; None beyond what is walked."""
+        at = second_of(start)
+        end = at + self.limit if self.openings is None else self.openings.last * 60
+        while seconds:
+            if at >= end:
+                return None
+            if not self.open(at):  # to the next minute: none of its seconds is open either
+                at = (at // 60 + 1) * 60
+                continue
+            seconds -= at not in self.stopped
+            at += 1
+        return instant_of(at)
+
+    def rewind(self, end, seconds):
+        """The latest instant since which so many seconds have counted; None beyond what is walked."""
+        at = second_of(end)
+        first = at - self.limit if self.openings is None else self.openings.first * 60
+        while seconds:
+            if at <= first:
+                return None
+            if not self.open(at - 1):
+                at = (at - 1) // 60 * 60
+                continue
+            at -= 1
+            seconds -= at not in self.stopped
+        return instant_of(at)
+
+    def counted(self, start, end):
+        """How many seconds of ``[start, end)`` count."""
+        return sum(self.counts(second) for second in range(second_of(start), second_of(end)))
+
+    def taken(self, start, end):
+        """How many open seconds of ``[start, end)`` a pause took."""
+        return sum(
+            self.open(second) and second in self.stopped for second in range(second_of(start), second_of(end))
+        )
+
+    def given_back(self, start, moment):
+        """A moment of a day, moved on by what pauses took on the way to it."""
+        return self.advance(moment, self.taken(start, moment))
+
+
+def second_of(at):
+    """The number of the second an instant falls in."""
+    return int((at - EPOCH).total_seconds())
