@@ -144,7 +144,9 @@ def due(
     class_: Annotated[str, typer.Option("--class", help="Class of service.")],
     plan: Annotated[str | None, typer.Option(help="Plan, where the policy has them.")] = None,
     calendar: Annotated[str | None, typer.Option(help="Calendar, where the policy has several.")] = None,
-    clock: Annotated[str, typer.Option(help="Which clock: response, or another the policy has.")] = "response",
+    clock: Annotated[
+        str, typer.Option(help="Which clock: response, or another the policy has.")
+    ] = "response",
     at: At = None,
     config: ConfigPath = None,
     as_json: AsJson = False,

@@ -108,6 +108,8 @@ def test_w5_a_deadline_is_answered_with_what_was_counted():
             {"from": "2026-11-25T08:00:00Z", "to": "2026-11-25T08:20:00Z"},
         ],
         "limit": None,
+        "warn_at": "2026-11-25T08:12:30Z",
+        "clock_name": "response",
         "reason": "30 minutes of support time",
         "clause": "2.1",
         "policy": "wildix",

@@ -209,6 +209,7 @@ def describe(goal: Goal) -> str:
             return reason
 
 
+_MINUTE = 60
 _ON_THE_DAY = {
     DayMode.SAME_TIME: "",
     DayMode.START_OF_DAY: "by the opening after ",
@@ -221,8 +222,8 @@ def amount(seconds: float) -> str:
     if seconds % 3600 == 0:
         hours = int(seconds // 3600)
         return f"{hours} hour{'s' if hours != 1 else ''}"
-    if seconds % 60 == 0:
-        return f"{seconds / 60:g} minutes"
+    if seconds % 30 == 0:
+        return f"{seconds / 60:g} minute{'s' if seconds != _MINUTE else ''}"
     return f"{seconds:g} seconds"
 
 

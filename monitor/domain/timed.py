@@ -30,7 +30,6 @@ from monitor.domain.clocks import (
 from monitor.domain.pauses import Pause
 from monitor.domain.policy import Policy
 
-
 _ANY_WATCH = Calendar(name="", zone=ZoneInfo("UTC"), weekly=((),) * 7)
 
 

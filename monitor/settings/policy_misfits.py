@@ -1,9 +1,9 @@
 """What a policy file's shape cannot say: names that name nothing, cells that are missing, rules never reached."""
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
-from monitor.domain.calendars import NoOpenMomentError
+from monitor.domain.calendars import DAY, NoOpenMomentError
 from monitor.domain.clocks import RESPONSE
 from monitor.settings import policy_clocks, policy_request_names
 from monitor.settings.policy_models import FACTS, IMPACTS, PolicyIn, When, calendar
@@ -41,11 +41,22 @@ def misfits(given: PolicyIn) -> Iterator[tuple[Where, str]]:
 
 
 def _never_open(given: PolicyIn) -> Iterator[tuple[Where, str]]:
+    """Yield calendars that stay closed for too long: now, or before, during or after dates with hours of their own."""
     for name, hours in given.calendars.items():
-        try:
-            calendar(name, hours).next_open(datetime(2026, 1, 1, tzinfo=UTC))
-        except NoOpenMomentError as error:
-            yield ("calendars", name), str(error)
+        one = calendar(name, hours)
+        for day in [date(2026, 1, 1), *_edges({*hours.closed, *hours.special})]:
+            try:
+                one.next_open(datetime(day.year, day.month, day.day, tzinfo=UTC))
+            except NoOpenMomentError as error:
+                yield ("calendars", name), f"{error} from {day}: give `hours` in which it opens"
+                break
+
+
+def _edges(days: set[date]) -> list[date]:
+    """Return the first date of every run of dates, and the first after it."""
+    return sorted(
+        {day for day in days if day - DAY not in days} | {d + DAY for d in days if d + DAY not in days}
+    )
 
 
 def _twice(given: PolicyIn) -> Iterator[tuple[Where, str]]:
@@ -57,8 +68,7 @@ def _twice(given: PolicyIn) -> Iterator[tuple[Where, str]]:
     named += [(("rules", i), f"rule {r.name}") for i, r in enumerate(given.rules)]
     named += [(("exclusions", i), f"exclusion {e.name}") for i, e in enumerate(given.exclusions)]
     named += [
-        (("goals", i), f"a goal for {_cell(g.cls, g.plan, g.clock)}")
-        for i, g in enumerate(given.goals)
+        (("goals", i), f"a goal for {_cell(g.cls, g.plan, g.clock)}") for i, g in enumerate(given.goals)
     ]
     for i, choice in enumerate(given.calendar_for):
         where: Where = ("calendar_for", i)
@@ -88,7 +98,9 @@ def _misfit_order(given: PolicyIn) -> Iterator[tuple[Where, str]]:
 
 def _cell(cls: str, plan: str | None, clock: str = RESPONSE) -> str:
     return (
-        f"class {cls}" + (f", plan {plan}" if plan else "") + (f", clock {clock}" if clock != RESPONSE else "")
+        f"class {cls}"
+        + (f", plan {plan}" if plan else "")
+        + (f", clock {clock}" if clock != RESPONSE else "")
     )
 
 

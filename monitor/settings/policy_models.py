@@ -1,10 +1,12 @@
 """A policy file's shape, as pydantic reads it: what a key is called, what it may be, what it means."""
 
+import re
 from collections.abc import Container
 from datetime import date
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -140,9 +142,22 @@ class DaysIn(_Strict):
 
 
 def _days(given: object) -> object:
-    return {"days": given} if isinstance(given, int) and not isinstance(given, bool) else given
+    if isinstance(given, int) and not isinstance(given, bool):
+        return {"days": given}
+    if not isinstance(given, dict):
+        raise ValueError("must be a number of working days such as 3, or {days: 3, mode: close_of_day}")  # noqa: TRY004 - pydantic collects ValueErrors
+    return given  # pyright: ignore[reportUnknownVariableType] - pydantic reads it
 
 
+def _clock(given: str) -> str:
+    if not _NAME.fullmatch(given):
+        raise ValueError(
+            f"{given!r} is no name of a clock: small letters, digits and _, such as time_to_mend"
+        )
+    return given
+
+
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _MODES = [str(mode) for mode in DayMode]
 _COUNT = {"type": "integer", "minimum": 1}
 _DAYS = {
@@ -157,7 +172,9 @@ _DAYS = {
     ]
 }
 Days = Annotated[DaysIn, BeforeValidator(_days), WithJsonSchema(_DAYS)]
-ClockName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+ClockName = Annotated[
+    str, AfterValidator(_clock), WithJsonSchema({"type": "string", "pattern": f"^{_NAME.pattern}$"})
+]
 
 
 class GoalIn(_Strict):

@@ -42,7 +42,9 @@ def waits(draw, calendar, day):
     found = []
     for _ in range(draw(st.integers(0, 4))):
         start = to_the_second(draw(moments(calendar, day)))
-        length = draw(st.one_of(st.integers(1, 7200), st.integers(1, 3 * 86_400), st.sampled_from((1, 60, 3600))))
+        length = draw(
+            st.one_of(st.integers(1, 7200), st.integers(1, 3 * 86_400), st.sampled_from((1, 60, 3600)))
+        )
         found.append(Pause(start=start, end=start + timedelta(seconds=length)))
     return tuple(found)
 
@@ -246,7 +248,10 @@ def test_a_limit_is_moved_by_the_same_pause():
     promise = Promise(goal=SupportTime(3600), limit=SupportTime(7200))
     pauses = [Pause(start=local(calendar, f"{MONDAY}T10:30"), end=local(calendar, f"{MONDAY}T11:30"))]
     found = due(promise, calendar, at, pauses=pauses)
-    assert (found.due, found.limit) == (local(calendar, f"{MONDAY}T12:00"), local(calendar, f"{MONDAY}T13:00"))
+    assert (found.due, found.limit) == (
+        local(calendar, f"{MONDAY}T12:00"),
+        local(calendar, f"{MONDAY}T13:00"),
+    )
     assert warn_at(promise, calendar, at, found, pauses=pauses) == found.due, "a range warns at the goal"
 
 
@@ -301,12 +306,18 @@ def test_a_pause_that_lasts_needs_a_moment_to_be_counted_to():
         due(Promise(goal=SupportTime(60)), calendar, at, pauses=[Pause(start=at)])
 
 
-@given(st.lists(st.tuples(st.integers(0, 50), st.integers(1, 20)), max_size=6), st.integers(0, 60), st.integers(1, 40))
+@given(
+    st.lists(st.tuples(st.integers(0, 50), st.integers(1, 20)), max_size=6),
+    st.integers(0, 60),
+    st.integers(1, 40),
+)
 def test_cutting_stretches_out_is_cutting_their_seconds_out(pauses, begin, length):
     known = [Pause(start=instant_of(s), end=instant_of(s + n)) for s, n in pauses]
     whole = Interval(instant_of(begin), instant_of(begin + length))
     stopped = {second for s, n in pauses for second in range(s, s + n)}
     rest = {
-        second for one in without([whole], stretches(known)) for second in range(second_of(one.start), second_of(one.end))
+        second
+        for one in without([whole], stretches(known))
+        for second in range(second_of(one.start), second_of(one.end))
     }
     assert rest == set(range(begin, begin + length)) - stopped

@@ -1,15 +1,16 @@
 """Policy files: what a good one becomes, and that every mistake in a bad one is told at once, with its place."""
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
-from monitor.domain.clocks import Elapsed, EndOfWorkingDay, NoGoal, SupportTime, WorkingDays
+from monitor.domain.clocks import DayMode, Elapsed, EndOfWorkingDay, NoGoal, SupportTime, WorkingDays
 from monitor.domain.inventory import Contact, Partner
 from monitor.errors import ConfigError
-from monitor.settings.policies import check_partners, load_policies, load_policy
+from monitor.settings.policies import check_partners, edition, load_policies, load_policy
 
 SHIPPED = Path(__file__).parents[2] / "config" / "policies"
 
@@ -71,7 +72,7 @@ BROKEN = {
     "a weekday that does not exist": ("mon-fri:", "monday:", "5:9: calendars.work: 'monday' is not a weekday or a range of them such as mon-fri"),
     "a range that runs backwards": ("mon-fri:", "fri-mon:", "5:9: calendars.work: 'fri-mon' names a day twice, or ends before it begins"),
     "a day named twice": ('mon-fri: ["09:00-12:00", "13:00-18:00"]', 'mon-fri: ["09:00-12:00"], fri: ["09:00-11:00"]', "5:9: calendars.work: 'fri' names a day twice, or ends before it begins"),
-    "a calendar that never opens": ('{mon-fri: ["09:00-12:00", "13:00-18:00"]}', "{}", "5:9: calendars.work: calendar 'work' has no open moment in 400 days"),
+    "a calendar that never opens": ('{mon-fri: ["09:00-12:00", "13:00-18:00"]}', "{}", "5:9: calendars.work: calendar 'work' has no open moment in 400 days from 2026-01-01: give `hours` in which it opens"),
     "a calendar without hours": (', hours: {mon-fri: ["09:00-12:00", "13:00-18:00"]}', "", "5:9: calendars.work.hours: this key is missing"),
     "a special day with bad hours": ('"]}}', '"]}, special: {2026-12-24: ["12-18"]}}', "5:9: calendars.work: '12' is not a time of day such as 09:00 (24:00 is the end of the day)"),
     "a closed day that is no day": ('"]}}', '"]}, closed: [2026-02-30]}', "5:88: calendars.work.closed[0]: must be a date such as 2026-12-24"),
@@ -127,6 +128,27 @@ BROKEN = {
     "a key missing": ("policy: small\n", "", "1:1: policy: this key is missing"),
     "a word that is not always": ("when: always", "when: allways", "12:49: rules[1].when: 'allways' is not one of always; did you mean 'always'?"),
     "a condition that is a list": ("when: {facts: {impact: severe}}", "when: [severe]", "11:49: rules[0].when: must be a mapping (key: value)"),
+    "a calendar that opens on closed days only": ('{mon-fri: ["09:00-12:00", "13:00-18:00"]}}', "{}, closed: [2026-12-24], special: {2026-12-25: []}}", "5:9: calendars.work: calendar 'work' has no open moment in 400 days from 2026-01-01: give `hours` in which it opens"),
+    "a calendar open on a special day only": ('{mon-fri: ["09:00-12:00", "13:00-18:00"]}}', '{}, special: {2026-12-24: ["09:00-12:00"]}}', "5:9: calendars.work: calendar 'work' has no open moment in 400 days from 2026-12-25: give `hours` in which it opens"),
+    "working days of no mode": ("none: nothing is promised", "working_days: {days: 2, mode: same_hour}", "16:61: goals[1].working_days.mode: 'same_hour' is not one of same_time, start_of_day, close_of_day"),
+    "working days without days": ("none: nothing is promised", "working_days: {mode: same_time}", "16:45: goals[1].working_days.days: this key is missing"),
+    "working days that are a word": ("none: nothing is promised", "working_days: two", "16:45: goals[1].working_days: must be a number of working days such as 3, or {days: 3, mode: close_of_day}"),
+    "working days yes": ("none: nothing is promised", "working_days: true", "16:45: goals[1].working_days: must be a number of working days such as 3, or {days: 3, mode: close_of_day}"),
+    "a limit of fewer working days": ("none: nothing is promised", "working_days: {days: 2, mode: close_of_day}, limit: {working_days: 1}", "16:83: goals[1].limit: the limit falls before the goal"),
+    "a warning that is no duration": ("support_time: 1h, limit: {support_time: 2h}", "support_time: 1h, warn: soon", "15:66: goals[0].warn: must be a duration such as 60s, 5m, 1h30m or 2d"),
+    "a warning as long as its goal": ("support_time: 1h, limit: {support_time: 2h}", "support_time: 1h, warn: 1h", "15:66: goals[0].warn: the warning falls at the beginning or before it: give less than the goal itself"),
+    "a warning beside a limit": ("limit: {", "warn: 30m, limit: {", "15:66: goals[0].warn: a goal with a limit warns at the goal: leave `warn` out"),
+    "a warning of nothing": ("none: nothing is promised", "none: nothing, warn: 30m", "16:52: goals[1].warn: nothing is promised, so nothing is warned of"),
+    "a limit to nothing": ("none: nothing is promised", "none: nothing, limit: {elapsed: 1h}", "16:53: goals[1].limit: nothing is promised, so there is no limit to it"),
+    "a limit that is none": ("limit: {support_time: 2h}", "limit: {none: no limit}", "15:74: goals[0].limit.none: a limit is a moment: leave it out if there is none"),
+    "a clock with a bad name": ("class: green, clause: e", "class: green, clock: Time To Mend, clause: e", "16:27: goals[1].clock: 'Time To Mend' is no name of a clock: small letters, digits and _, such as time_to_mend"),
+    "only another clock": ("class: green, clause: e", "class: green, clock: resolution, clause: e", "15:3: goals: no goal for class green, plan basic: write `none: <why>` if nothing is promised"),
+    "a clock twice": ("  - {class: green, clause: e", "  - {class: green, clock: resolution, clause: e, elapsed: 1d}\n  - {class: green, clock: resolution, clause: e, elapsed: 2d}\n  - {class: green, clause: e", "17:5: goals[2]: a goal for class green, clock resolution is given twice"),
+    "pausing of a clock that is not": ("eligibility:", "pausing: {resolutoin: {while: [waiting_for_customer]}}\neligibility:", "17:23: pausing.resolutoin: no goal has a clock 'resolutoin': known are response"),
+    "pausing for an unknown wait": ("eligibility:", "pausing: {response: {while: [waiting_for_costumer]}}\neligibility:", "17:30: pausing.response.while[0]: unknown wait 'waiting_for_costumer': known are waiting_for_customer, waiting_for_third_party; did you mean 'waiting_for_customer'?"),
+    "pausing for nothing said": ("eligibility:", "pausing: {response: {clause: a}}\neligibility:", "17:21: pausing.response.while: this key is missing"),
+    "pausing as a list": ("eligibility:", "pausing: {response: [waiting_for_customer]}\neligibility:", "17:21: pausing.response: must be a mapping (key: value)"),
+    "a wait that is known anyway": ("eligibility:", "more_waits: [waiting_for_customer]\neligibility:", "17:14: more_waits[0]: wait waiting_for_customer is given twice, or is known anyway"),
     "not YAML": ("classes: [", "classes: [[", "9:1: not YAML: did not find expected ',' or ']'"),
 }
 # fmt: on
@@ -141,6 +163,63 @@ def test_a_mistake_is_told_with_its_place(tmp_path, case):
     old, new, *told = case
     assert old in GOOD
     assert problems_of(tmp_path, GOOD.replace(old, new, 1)) == told
+
+
+def test_a_calendar_whose_every_opening_is_closed_for_400_days_is_refused(tmp_path):
+    sundays = [date(2027, 1, 3) + timedelta(weeks=n) for n in range(60)]
+    text = GOOD.replace(
+        f"hours: {{mon-fri: {HOURS}}}",
+        f'hours: {{sun: ["09:00-12:00"]}}, closed: [{", ".join(map(str, sundays))}]',
+    )
+    assert text != GOOD
+    (told,) = problems_of(tmp_path, text)
+    assert told.startswith(
+        "5:9: calendars.work: calendar 'work' has no open moment in 400 days from 2027-01-03"
+    )
+    assert problems_of(tmp_path, text.replace(f", {sundays[30]}", "")) == []
+
+
+def test_an_edition_on_record_is_the_policy_its_file_was(tmp_path):
+    file = load_policy(written(tmp_path, GOOD))
+    again = edition(file.text)
+    assert again == file
+    assert again.digest == sha256(GOOD.encode()).hexdigest()
+    assert edition(file.text) is again, "an edition is read once"
+    assert load_policy(written(tmp_path, GOOD + "# a remark\n")).digest != again.digest
+
+
+CLOCKS = """\
+  - {class: red, clock: resolution, clause: d, support_time: 8h, warn: 2h}
+  - {class: red, clock: follow_up, clause: d, working_days: {days: 2, mode: start_of_day}}
+more_waits: [waiting_for_parts]
+pausing:
+  follow_up: {while: [waiting_for_parts], clause: f}
+  response: {while: [waiting_for_customer]}
+"""
+
+
+def test_a_class_may_have_clocks_besides_its_response(tmp_path):
+    policy = load_policy(written(tmp_path, GOOD.replace("eligibility:", CLOCKS + "eligibility:")))
+    assert [promise.clock for promise in policy.promised("red", "basic")] == [
+        "response",
+        "resolution",
+        "follow_up",
+    ]
+    assert [promise.clock for promise in policy.promised("green", None)] == ["response"]
+    assert policy.promise("red", "basic", "follow_up").goal == WorkingDays(2, DayMode.START_OF_DAY)
+    assert policy.promise("red", "basic", "resolution").warn == 7200
+    with pytest.raises(KeyError):
+        policy.promise("green", "basic", "resolution")
+
+
+def test_a_clock_stands_still_for_what_the_policy_says(tmp_path):
+    plain = load_policy(written(tmp_path, GOOD))
+    assert plain.paused_by("response") == frozenset(), "nothing pauses a first response"
+    assert plain.paused_by("resolution") == {"waiting_for_customer"}
+    said = load_policy(written(tmp_path, GOOD.replace("eligibility:", CLOCKS + "eligibility:")))
+    assert said.paused_by("response") == {"waiting_for_customer"}, "unless the policy says so"
+    assert said.paused_by("follow_up") == {"waiting_for_parts"}
+    assert said.paused_by("resolution") == {"waiting_for_customer"}
 
 
 def test_every_mistake_of_a_file_is_told_at_once_in_the_order_of_its_lines(tmp_path):
