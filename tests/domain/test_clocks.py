@@ -99,6 +99,7 @@ def test_every_deadline_is_explained_by_the_intervals_it_counted(data, drawn, go
 @walked
 @given(st.data(), calendars(), GOALS)
 def test_what_is_created_later_is_never_due_earlier(data, drawn, goal):
+    assume(goal != EndOfWorkingDay(False))  # that reading gives the hours before an opening a day more
     calendar, day = drawn
     one, two = sorted((data.draw(moments(calendar, day)), data.draw(moments(calendar, day))))
     assume(not isinstance(goal, WorkingDays) or calendar.zone.utcoffset(one) == calendar.zone.utcoffset(two))
