@@ -8,11 +8,12 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
-from monitor import logs
+from monitor import cli_lead, logs
+from monitor.cli_options import DATA, AsJson, At, ConfigPath, DataDir, say
 from monitor.errors import TocsinError
 
 app = typer.Typer(
@@ -42,14 +43,8 @@ for name, sub in (
     ("policy", policy_app),
 ):
     app.add_typer(sub, name=name)
+cli_lead.add_to(policy_app)
 
-ConfigPath = Annotated[
-    Path | None, typer.Option("--config", "-c", help="Configuration file or folder.", show_default=False)
-]
-DataDir = Annotated[Path, typer.Option("--data-dir", help="Where SQLite and generated keys are kept.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
-At = Annotated[str | None, typer.Option("--at", help="The moment, ISO 8601; now if left out.")]
-DATA = Path("tocsin-data")
 DEMO_DATA = Path("tocsin-data/demo")
 
 
@@ -78,10 +73,6 @@ def _usage(error: Exception) -> int:
     if type(error).__name__ == "Abort":
         return 130
     raise error
-
-
-def _say(document: Any) -> None:
-    print(json.dumps(document, ensure_ascii=False, indent=None))
 
 
 @app.command()
@@ -133,7 +124,7 @@ def explain(
     text = sys.stdin.read() if finding == "-" else _text(Path(finding))
     decision = commands.explain(text, config, at)
     if as_json:
-        _say(decision)
+        say(decision)
     else:
         print(commands.told(decision))
 
@@ -156,7 +147,7 @@ def due(
 
     answer = commands.due(policy, class_, plan, calendar, at, config, clock)
     if as_json:
-        _say(answer)
+        say(answer)
     else:
         print(commands.told_due(answer))
 
@@ -173,7 +164,7 @@ def request_check(
     text = sys.stdin.read() if request == "-" else _text(Path(request))
     judgement = commands.request_check(text, config)
     if as_json:
-        _say(judgement)
+        say(judgement)
     else:
         print(commands.told_request(judgement))
     return 0 if judgement["accepted"] else 1
@@ -190,7 +181,7 @@ def policy_coverage(
 
     answer = commands.policy_coverage(name, config)
     if as_json:
-        _say(answer)
+        say(answer)
     else:
         print(commands.told_coverage(answer))
 
@@ -224,7 +215,7 @@ def check_run(
 
     looks = operating.check_run(tuple(names or ()), config)
     if as_json:
-        _say(looks)
+        say(looks)
     else:
         print(operating.told_looks(looks))
     return 1 if any(look["verdict"] != "up" for look in looks) else 0
@@ -332,7 +323,7 @@ def token_create(
         name, tuple(scope or ("ingest",)), system, config, data_dir, dsn=dsn, contact=contact
     )
     if as_json:
-        _say(made)
+        say(made)
     else:
         print(made.get("dsn") or made["token"])
 

@@ -55,6 +55,7 @@ class Calendar:
     weekly: tuple[tuple[Opening, ...], ...]
     holidays: Container[date] = frozenset()
     special: Mapping[date, tuple[Opening, ...]] = field(default_factory=dict[date, tuple[Opening, ...]])
+    clause: str | None = None
     _days: dict[date, tuple[Interval, ...]] = field(
         default_factory=dict[date, tuple[Interval, ...]], init=False, repr=False, compare=False
     )

@@ -285,4 +285,11 @@ def calendar(name: str, given: CalendarIn) -> Calendar:
     off: Container[date] = frozenset()
     if given.holidays:
         off = public_holidays(given.holidays.country, given.holidays.subdivision)
-    return Calendar(name=name, zone=given.zone, weekly=weekly(given.hours), holidays=off, special=special)
+    return Calendar(
+        name=name,
+        zone=given.zone,
+        weekly=weekly(given.hours),
+        holidays=off,
+        special=special,
+        clause=given.clause,
+    )
