@@ -32,6 +32,8 @@ SECTIONS = {
     "eligibility": "Who is served",
     "promises": "Goals",
     "contact": "Who is contacted how",
+    "pausing": "What clocks stand still for",
+    "waits": "What may be waited for",
     "plans": "Plans",
     "facts": "Facts",
     "triage_timeout": "Triage",
@@ -62,6 +64,7 @@ def diff(old: tuple[Policy, str], new: tuple[Policy, str], now: datetime) -> dic
         "old": _edition(*old),
         "new": _edition(*new),
         "same": not found,
+        "written_differently": old[0].digest != new[0].digest,
         "differences": [_as_json(each) for each in found],
         "effect": _effect(decided),
         "requests": _request_effect(judged),
@@ -238,7 +241,8 @@ def told(answer: Mapping[str, Any]) -> str:
         for which, of in (("old", answer["old"]), ("new", answer["new"]))
     ]
     if answer["same"]:
-        return "\n".join([*lines, "", "no difference"])
+        written = " (but in how it is written)" if answer["written_differently"] else ""
+        return "\n".join([*lines, "", f"no difference{written}"])
     title = ""
     for of in _holidays_together(answer["differences"]):
         if _title(of["section"]) != title:

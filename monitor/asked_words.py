@@ -12,7 +12,7 @@ from monitor.domain.policy import ContactStep
 from monitor.domain.request_rules import Case
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-DURATIONS = frozenset({"triage_timeout", "elapsed", "notice", "covers", "each"})
+DURATIONS = frozenset({"triage_timeout", "elapsed", "notice", "covers", "each", "warn"})
 """Properties that are seconds."""
 
 

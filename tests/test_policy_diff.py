@@ -48,12 +48,12 @@ CHANGES = {
     "a longer goal": (
         "support_time: 30m}",
         "support_time: 1h, limit: {support_time: 2h}}",
-        "critical: goal: 1 hour of support time, was 30 minutes of support time",
+        "critical, response: goal: 1 hour of support time, was 30 minutes of support time",
     ),
     "a goal's other reading": (
         "before_opening: same_day",
         "before_opening: next_day",
-        ("standard: goal: by the close of the same working day, or of the next one when created outside hours "
+        ("standard, response: goal: by the close of the same working day, or of the next one when created outside hours "
         "(before the opening counts as the day before), was by the close of the same working day, "
         "or of the next one when created outside hours (before the opening counts as that same day)"),
     ),
@@ -119,6 +119,11 @@ def test_words_are_found_for_everything_that_can_change():
 def test_nothing_differs_exits_0(capsys):
     assert main(["policy", "diff", "wildix", str(SHIPPED / "wildix.yaml")]) == 0
     assert capsys.readouterr().out.endswith("\nno difference\n")
+
+
+def test_a_comment_more_is_no_difference_and_is_told(edited, capsys):
+    assert main(["policy", "diff", "wildix", str(edited("calendars:", "# more\ncalendars:"))]) == 0
+    assert capsys.readouterr().out.endswith("\nno difference (but in how it is written)\n")
 
 
 def test_a_difference_exits_1_and_tells_the_sections_and_the_effect(edited, capsys):

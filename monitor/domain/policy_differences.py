@@ -22,6 +22,9 @@ HOLIDAYS_FOR_DAYS = 731
 ELSEWHERE = "elsewhere"
 """The name under which the calendar for all other countries is compared."""
 
+WRITING = ("digest", "text")
+"""How a file is written, comments and all; not what it says."""
+
 IDENTITY = ("name", "duty", "cls", "standing", "question")
 """What an entry of a list is known by in both editions: the first of these that it has."""
 
@@ -59,6 +62,8 @@ def differences(old: Policy, new: Policy, since: date) -> tuple[Difference, ...]
     """Return everything that differs; public holidays from ``since`` on for two years."""
     found: list[Difference] = []
     for each in fields(Policy):
+        if each.name in WRITING:
+            continue
         before, after = getattr(old, each.name), getattr(new, each.name)
         if each.name == "calendars":
             found += _calendars(before, after, since)
@@ -224,6 +229,7 @@ READERS: Mapping[str, Reader] = {
     "lines": _lines,
     "plans": _listed,
     "facts": _listed,
+    "waits": _listed,
     "fields": _listed,
     "standings": _listed,
     "required": _requirements,

@@ -186,10 +186,15 @@ def aspects(old: Decision | None, new: Decision | None) -> tuple[str, ...]:
         "served": old.referral != new.referral,
         "class": (old.cls, old.analyse_now) != (new.cls, new.analyse_now),
         "contact": _contact(old) != _contact(new),
-        "deadline": (old.respond_by, old.limit) != (new.respond_by, new.limit),
+        "deadline": _deadlines(old) != _deadlines(new),
         "triage": old.needs_triage != new.needs_triage,
     }
     return tuple(name for name in ASPECTS if found[name])
+
+
+def _deadlines(of: Decision) -> tuple[object, ...]:
+    """Return every moment promised: of the response and of the other clocks."""
+    return (of.respond_by, of.limit, *((c.clock, c.due.due, c.due.limit) for c in of.clocks))
 
 
 def _contact(of: Decision) -> tuple[object, ...]:

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
 from datetime import timedelta
+from enum import Enum
 from zoneinfo import ZoneInfo
 
 from monitor.domain.calendars import Calendar
-from monitor.domain.findings import Symptom
 
 
 def mutations(value):
@@ -14,7 +14,7 @@ def mutations(value):
     if isinstance(value, Calendar):
         yield from _of_fields(value, [f.name for f in fields(value) if f.init and f.name != "holidays"])
     elif is_dataclass(value):
-        yield from _of_fields(value, [f.name for f in fields(value)])
+        yield from _of_fields(value, [f.name for f in fields(value) if f.name not in ("digest", "text")])
     elif isinstance(value, Mapping):
         yield from _of_mapping(value)
     elif isinstance(value, tuple):
@@ -56,8 +56,8 @@ def _other(value):
         return not value
     if isinstance(value, int | float):
         return value + 60
-    if isinstance(value, Symptom):
-        return next(s for s in Symptom if s is not value)
+    if isinstance(value, Enum):
+        return next(other for other in type(value) if other is not value)
     if isinstance(value, str):
         return f"{value} otherwise"
     if isinstance(value, ZoneInfo):

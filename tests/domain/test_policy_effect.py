@@ -43,7 +43,7 @@ CHANGED = {
     ),
     "a longer goal": (
         HELPDESK,
-        goal(HELPDESK, ("ticket", None), Promise(goal=SupportTime(7200.0), clause="1")),
+        goal(HELPDESK, ("ticket", None, "response"), Promise(goal=SupportTime(7200.0), clause="1")),
     ),
     "other hours": (
         HELPDESK,
