@@ -145,6 +145,10 @@ class Calendar:
             day += DAY
         return _joined(found)
 
+    def start_of(self, day: date) -> datetime:
+        """Return the instant at which a local date begins."""
+        return self._instant(day, 0, closing=False)
+
     def wall_time_on(self, day: date, at: datetime) -> datetime:
         """Return the instant on ``day`` with the local wall time of ``at``."""
         local = at.astimezone(self.zone)

@@ -6,7 +6,7 @@ that was checked at load time, so that nothing in it can be missing when a findi
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +24,10 @@ class Contact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Partner:
-    """A partner or customer under one policy; ``assigned_to`` is the partner who serves it."""
+    """A partner or customer under one policy; ``assigned_to`` is the partner who serves it.
+
+    ``contract_from`` is the first day of its contract: its anniversaries are those of prepaid incidents.
+    """
 
     id: str
     name: str
@@ -34,6 +37,7 @@ class Partner:
     language: str | None = None
     plan: str | None = None
     assigned_to: str | None = None
+    contract_from: date | None = None
     contacts: tuple[Contact, ...] = ()
 
 

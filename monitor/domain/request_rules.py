@@ -109,6 +109,20 @@ class ChargeRule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Prepaid:
+    """Incidents that are paid for beforehand.
+
+    Each contract year has ``months``; when one ends, up to ``rollover`` unused incidents go on and the rest expires
+    (None: nothing ever does).
+    """
+
+    clause: str
+    rollover: int | None = None
+    months: int = 0
+    serves_without_credit: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ScopeRule:
     """What is not support: answered with the clause, and where to turn instead."""
 
@@ -199,6 +213,7 @@ class RequestRules:
     wanted: tuple[Requirement, ...] = ()
     duties: tuple[DutyRule, ...] = ()
     charges: Mapping[str, ChargeRule] = field(default_factory=dict[str, ChargeRule])
+    prepaid: Prepaid | None = None
     entitlement: tuple[EntitlementRule, ...] = ()
     scope: tuple[ScopeRule, ...] = ()
     versions: tuple[VersionRule, ...] = ()

@@ -43,6 +43,7 @@ def partner(given: models.PartnerIn) -> Partner:
         language=given.language,
         plan=given.plan,
         assigned_to=given.assigned_to,
+        contract_from=given.contract_from,
         contacts=tuple(contact(one) for one in given.contacts),
     )
 

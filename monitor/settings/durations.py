@@ -1,6 +1,6 @@
 """Durations and sizes as operators write them: ``60s``, ``5m``, ``1h30m``, ``2d``; ``20 MiB``.
 
-A plain number is seconds, or bytes.
+A plain number is seconds, or bytes. Months have no length in seconds and are counted: ``1 year``, ``6 months``.
 """
 
 import re
@@ -13,6 +13,9 @@ _SIZE = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*(B|kB|KB|MB|GB|KiB|MiB|GiB)?\s*"
 _BYTES = {"B": 1, "kB": 1_000, "KB": 1_000, "MB": 1_000_000, "GB": 1_000_000_000}
 _BYTES |= {"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 _LONGEST = 60
+
+_MONTHS = re.compile(r"([1-9][0-9]{0,2}) (month|year)s?")
+MONTHS_PATTERN = r"^[1-9][0-9]{0,2} (month|year)s?$"
 
 DURATION_PATTERN = r"^\s*([0-9]+(\.[0-9]+)?\s*(ms|s|m|h|d|w)\s*)+$|^[0-9]+(\.[0-9]+)?$"
 SIZE_PATTERN = r"^\s*[0-9]+(\.[0-9]+)?\s*(B|kB|KB|MB|GB|KiB|MiB|GiB)?\s*$"
@@ -39,6 +42,14 @@ def _sum(text: str) -> float:
     if units != sorted(set(units), key=lambda unit: -_UNITS[unit]):
         raise ValueError("must name each unit once, the largest first, such as 1h30m")
     return float(sum(float(number) * _UNITS[unit] for number, unit in parts))
+
+
+def months(value: object) -> int:
+    """Return a span of months or years in months; raise ``ValueError`` with a sentence."""
+    found = _MONTHS.fullmatch(value) if isinstance(value, str) else None
+    if not found:
+        raise ValueError("must be a number of months or years such as 1 year or 6 months")
+    return int(found[1]) * (12 if found[2] == "year" else 1)
 
 
 def size(value: object) -> int:

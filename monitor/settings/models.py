@@ -9,6 +9,7 @@ from monitor.settings import sections
 from monitor.settings.values import (
     Country,
     DatabaseAddress,
+    Day,
     Email,
     Ident,
     Language,
@@ -63,6 +64,9 @@ class PartnerIn(Strict):
     language: Annotated[Language | None, Field(description="The language it is written to in.")] = None
     plan: Annotated[Line | None, Field(description="Its support plan, where the policy has plans.")] = None
     assigned_to: Annotated[Ident | None, Field(description="The partner who serves it.")] = None
+    contract_from: Annotated[
+        Day | None, Field(description="First day of its contract; prepaid incidents roll over by it.")
+    ] = None
     contacts: Annotated[
         tuple[ContactIn, ...],
         BeforeValidator(nothing_is_empty),

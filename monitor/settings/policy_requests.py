@@ -20,6 +20,7 @@ from monitor.domain.request_rules import (
     DutyRule,
     EntitlementRule,
     Forwarding,
+    Prepaid,
     Rebuff,
     RequestLanguages,
     RequestRules,
@@ -35,6 +36,11 @@ Seconds = Annotated[
     float,
     BeforeValidator(durations.seconds),
     WithJsonSchema({"type": ["string", "number"], "pattern": durations.DURATION_PATTERN}),
+]
+Months = Annotated[
+    int,
+    BeforeValidator(durations.months),
+    WithJsonSchema({"type": "string", "pattern": durations.MONTHS_PATTERN}),
 ]
 
 
@@ -127,6 +133,21 @@ class ChargeIn(_Strict):
         return self
 
 
+class PrepaidIn(_Strict):
+    """Incidents paid for beforehand; ``rollover`` unused ones go on when a contract year (``every``) ends."""
+
+    clause: str
+    rollover: int | None = Field(default=None, ge=0)
+    every: Months | None = None
+    without_credit: Literal["served", "refused"] = "served"
+
+    @model_validator(mode="after")
+    def _both(self) -> "PrepaidIn":
+        if (self.rollover is None) != (self.every is None):
+            raise ValueError("rollover and every belong together: give both, or neither if nothing expires")
+        return self
+
+
 class ScopeIn(CaseIn):
     """What is not support."""
 
@@ -203,6 +224,7 @@ class RequestsIn(_Strict):
     languages: LanguagesIn | None = None
     duties: list[DutyIn] = []
     charges: list[ChargeIn] = []
+    prepaid: PrepaidIn | None = None
     entitlement: list[EntitlementIn] = []
     scope: list[ScopeIn] = []
     versions: list[VersionsIn] = []
@@ -230,6 +252,7 @@ def build_requests(given: RequestsIn | None) -> RequestRules:
         wanted=tuple(_requirement(r) for r in given.wanted),
         duties=tuple(_duty(d) for d in given.duties),
         charges={c.cls: _charge(c) for c in given.charges},
+        prepaid=_prepaid(given.prepaid),
         entitlement=tuple(
             EntitlementRule(standing=e.standing, clause=e.clause, refusal=e.refusal, case=_case(e))
             for e in given.entitlement
@@ -315,6 +338,17 @@ def _charge(given: ChargeIn) -> ChargeRule:
         covers=given.covers,
         step=given.then.incidents if given.then else 0,
         each=given.then.each if given.then else 0.0,
+    )
+
+
+def _prepaid(given: PrepaidIn | None) -> Prepaid | None:
+    if given is None:
+        return None
+    return Prepaid(
+        clause=given.clause,
+        rollover=given.rollover,
+        months=given.every or 0,
+        serves_without_credit=given.without_credit == "served",
     )
 
 

@@ -5,7 +5,7 @@ Each says in one sentence what is wrong. Numbers written where text belongs stay
 """
 
 import re
-from datetime import datetime
+from datetime import date, datetime
 from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
@@ -217,6 +217,17 @@ def moment(value: Any) -> datetime:
     return found
 
 
+def day(value: Any) -> date:
+    """Read an ISO 8601 date."""
+    try:
+        found = date.fromisoformat(value if isinstance(value, str) else "")
+    except ValueError:
+        raise ValueError("must be a date such as 2026-03-01") from None
+    if not _FIRST_YEAR <= found.year <= _LAST_YEAR:
+        raise ValueError(f"must be between the years {_FIRST_YEAR} and {_LAST_YEAR}")
+    return found
+
+
 def long_enough(secret: Secret) -> Secret:
     """Refuse keys that can be guessed."""
     if len(secret.reveal()) < _SHORTEST_KEY:
@@ -276,5 +287,6 @@ WebAddress = Annotated[str, AfterValidator(web_address)]
 Moment = Annotated[
     datetime, BeforeValidator(moment), WithJsonSchema({"type": "string", "examples": ["2026-01-05T09:00"]})
 ]
+Day = Annotated[date, BeforeValidator(day), WithJsonSchema({"type": "string", "format": "date"})]
 Token = Annotated[Secret, AfterValidator(long_enough)]
 DatabaseAddress = Annotated[Secret, AfterValidator(database)]

@@ -10,9 +10,12 @@ ledger_entries = sa.Table(
     serial(),
     sa.Column("id", sa.String(40), nullable=False, unique=True),
     text("partner", nullable=False),
-    text("kind", nullable=False),  # purchase charge refund rollover expiry correction
+    text("kind", nullable=False),  # purchase charge refund rollover correction
     text("dedup", nullable=False, unique=True),  # one entry per event, however often it is told
     request(index=True),
+    sa.Column(
+        "of", sa.String(40), sa.ForeignKey("ledger_entries.id"), index=True
+    ),  # the charge that is refunded
     at("at", nullable=False),
     text("actor", nullable=False, default="tocsin"),
     text("text", nullable=False, default=""),
@@ -25,7 +28,7 @@ ledger_lines = sa.Table(
     serial(),
     sa.Column("entry", sa.String(40), sa.ForeignKey("ledger_entries.id"), nullable=False, index=True),
     text("partner", nullable=False),
-    text("account", nullable=False),  # balance purchased used rolled_over expired refunded
+    text("account", nullable=False),  # balance purchased used refunded rolled_over expired corrected
     sa.Column("amount", sa.BigInteger, nullable=False),  # incidents; the lines of an entry add up to 0
     sa.Index("ix_ledger_lines_partner_account", "partner", "account"),
 )

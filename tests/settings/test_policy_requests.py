@@ -17,6 +17,7 @@ requests:
     - {any_of: [system, product], classes: [red], clause: c}
   duties: [{duty: call, clause: d, elapsed: 15m}]
   charges: [{class: red, clause: e, incidents: 2, because: work, covers: 1h, then: {incidents: 1, each: 30m}}]
+  prepaid: {clause: h, rollover: 15, every: 1 year}
   entitlement: [{standing: subscription, clause: f, refusal: renew}]
   versions: [{name: v, field: product_version, before: 2, clause: g, answer: update}]
 """
@@ -38,6 +39,10 @@ BROKEN = {
     "a duty twice": ("elapsed: 15m}]", "elapsed: 15m}, {duty: call, clause: d}]", "requests.duties[1]: duty call is given twice"),
     "steps without what they follow": ("covers: 1h, ", "", "requests.charges[0]: covers and then belong together: give both or neither"),
     "steps of no length": ("each: 30m", "each: 0", "requests.charges[0].then.each: must be greater than 0"),
+    "a rollover without its year": (", every: 1 year", "", "requests.prepaid: rollover and every belong together: give both, or neither if nothing expires"),
+    "a year of no length": ("every: 1 year", "every: 0 years", "requests.prepaid.every: must be a number of months or years such as 1 year or 6 months"),
+    "a year in days": ("every: 1 year", "every: 365d", "requests.prepaid.every: must be a number of months or years such as 1 year or 6 months"),
+    "a rollover of less than nothing": ("rollover: 15", "rollover: -1", "requests.prepaid.rollover: must be at least 0"),
     "an unknown standing": ("standing: subscription", "standing: subscribtion", "requests.entitlement[0].standing: unknown standing 'subscribtion': known are nda, subscription; did you mean 'subscription'?"),
     "an unknown key": ("before: 2", "befor: 2", "requests.versions[0].befor: there is no such key; did you mean 'before'?"),
 }  # fmt: skip
@@ -78,3 +83,11 @@ def test_a_policy_without_the_section_takes_any_request(tmp_path):
     file.write_text(GOOD)
     rules = load_policy(file).requests
     assert (rules.channels, rules.required, rules.duties) == ({}, (), ())
+
+
+def test_prepaid_incidents_that_never_expire_need_no_year(tmp_path):
+    file = tmp_path / "p.yaml"
+    file.write_text(GOOD + "requests: {prepaid: {clause: h, without_credit: refused}}\n")
+    prepaid = load_policy(file).requests.prepaid
+    assert prepaid is not None
+    assert (prepaid.rollover, prepaid.serves_without_credit) == (None, False)

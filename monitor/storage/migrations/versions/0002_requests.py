@@ -229,11 +229,13 @@ def _ledger() -> None:
         _text("kind", nullable=False),
         _text("dedup", nullable=False, unique=True),
         _request(),
+        sa.Column("of", sa.String(40), sa.ForeignKey("ledger_entries.id")),
         _at("at", nullable=False),
         _text("actor", nullable=False),
         _text("text", nullable=False),
     )
     _indexed("ledger_entries", "request")
+    _indexed("ledger_entries", "of")
     _indexed("ledger_entries", "partner", "at")
     op.create_table(
         "ledger_lines",
