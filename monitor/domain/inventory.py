@@ -11,7 +11,10 @@ from datetime import date, datetime
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contact:
-    """A person at a partner. ``hours`` is ``always`` or a calendar's name; ``phone`` is E.164."""
+    """A person at a partner. ``hours`` is ``always`` or a calendar's name; ``phone`` is E.164.
+
+    ``licence`` is the one they are registered on; ``english_ok`` None where nobody has asked.
+    """
 
     id: str
     name: str
@@ -20,6 +23,31 @@ class Contact:
     languages: tuple[str, ...] = ()
     role: str = "regular"
     hours: str = "always"
+    licence: str | None = None
+    always_reachable: bool = False
+    english_ok: bool | None = None
+    account_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Period:
+    """Days from ``start`` to ``end``, both included; None is open."""
+
+    start: date | None = None
+    end: date | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Licence:
+    """What a partner has a contract for: how many may be registered on it, and what it stands for, by name."""
+
+    id: str
+    partner: str
+    product: str = ""
+    seats: int = 1
+    account_id: str | None = None
+    plan: str | None = None
+    standing: Mapping[str, bool | Period] = field(default_factory=dict[str, "bool | Period"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +71,10 @@ class Partner:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class System:
-    """A PBX or other production system. ``cloud`` is None for one on the customer's premises."""
+    """A PBX or other production system. ``cloud`` is None for one on the customer's premises.
+
+    ``technical`` is what its registration asks for, by name.
+    """
 
     serial: str
     partner: str
@@ -58,6 +89,7 @@ class System:
     licence: str | None = None
     machine_id: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
+    technical: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,3 +152,18 @@ class Inventory:
     systems: Mapping[str, System] = field(default_factory=dict[str, System])
     components: Mapping[str, Component] = field(default_factory=dict[str, Component])
     on_call: OnCall = field(default_factory=lambda: OnCall(engineers={}))
+    licences: Mapping[str, Licence] = field(default_factory=dict[str, Licence])
+
+    def person(self, contact: str) -> tuple[Partner, Contact] | None:
+        """Return a contact by its id, with the partner it belongs to."""
+        for partner in self.partners.values():
+            for one in partner.contacts:
+                if one.id == contact:
+                    return partner, one
+        return None
+
+    def registered_on(self, licence: str) -> tuple[Contact, ...]:
+        """Return the contacts of a licence, in the order listed."""
+        known = self.licences.get(licence)
+        listed = self.partners[known.partner].contacts if known else ()
+        return tuple(one for one in listed if one.licence == licence)

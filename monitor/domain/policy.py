@@ -11,6 +11,7 @@ from monitor.domain.calendars import Calendar
 from monitor.domain.clocks import RESPONSE, Promise
 from monitor.domain.conditions import Condition
 from monitor.domain.findings import FactValue, Symptom
+from monitor.domain.registration import Overflow, Registration
 from monitor.domain.request_rules import RequestRules
 
 
@@ -143,6 +144,8 @@ class Policy:
     pausing: Mapping[str, Pausing] = field(default_factory=dict[str, Pausing])
     digest: str = ""
     text: str = field(default="", repr=False, compare=False)
+    registration: Registration = field(default_factory=Registration)
+    overflow: Overflow | None = None
 
     def promise(self, cls: str, plan: str | None, clock: str = RESPONSE) -> Promise:
         """Return what a class is promised under a plan (KeyError for a cell that is not there).
