@@ -1,11 +1,12 @@
 """From settings to what is in force: pure building, so that a reload is made whole or not at all."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
 from checks.base import CheckType, LastPing, Target, Tools
+from monitor.domain import people
 from monitor.domain.findings import Symptom
 from monitor.domain.inventory import Inventory
 from monitor.domain.policy import Policy
@@ -13,6 +14,7 @@ from monitor.errors import ConfigError
 from monitor.pace import retry_after
 from monitor.scheduler import Job
 from monitor.settings import CheckSettings, Settings, load, shipped
+from monitor.settings.licences import check_licences, unsaid_roles
 from monitor.settings.policies import check_partners, load_policies
 from monitor.settings.validation import did_you_mean
 from monitor.world import InForce, Watched
@@ -56,6 +58,7 @@ def read(
         problems.extend(error.problems)
     if settings is None or problems:
         raise ConfigError(problems)
+    settings = replace(settings, inventory=_with_roles(settings, policies))
     problems.extend(misfits(settings, policies, types))
     if problems:
         raise ConfigError(problems)
@@ -70,6 +73,7 @@ def misfits(
     for partner, problem in check_partners(policies, settings.inventory.partners):
         place = settings.places.get(("partners", partner), "partners")
         found.append(f"{place}: {problem}")
+    found.extend(check_licences(policies, settings))
     facts = frozenset[str]().union(*(policy.facts for policy in policies.values()))
     for check in settings.checks:
         place = settings.places.get(("checks", check.name), "checks")
@@ -81,6 +85,18 @@ def misfits(
         except ValueError as error:
             found.append(f"{place}: checks.{check.name}: {error}")
     return found
+
+
+def _with_roles(settings: Settings, policies: Mapping[str, Policy]) -> Inventory:
+    """Give contacts whose role nobody said the one their policy has for them."""
+    unsaid = unsaid_roles(settings)
+    partners = {
+        id_: people.with_roles(one, unsaid, policies[one.policy].registration.contacts)
+        if one.policy in policies
+        else one
+        for id_, one in settings.inventory.partners.items()
+    }
+    return replace(settings.inventory, partners=partners)
 
 
 def in_force(settings: Settings, policies: Mapping[str, Policy]) -> InForce:

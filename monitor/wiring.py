@@ -219,7 +219,8 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
                 bell.ring("config")
                 return error.problems
             scheduler.replace(configured.jobs(fresh.settings, types, tools))
-            world.in_force, world.refused = fresh.in_force, ()
+            world.configure(fresh.in_force)
+            world.refused = ()
             late.settings = fresh.settings
             pages.site = replace(site(fresh.settings), url=pages.site.url)
             await _resume(store, pipeline, fresh.settings, clock)

@@ -1,15 +1,18 @@
 """The configuration in force, as one value that is swapped whole at a reload.
 
-Everybody who needs it holds a :class:`World` and reads ``world.now_in_force`` afresh each time; nobody
-keeps a part of an old one.
+    configured (files) + registered (the record) -> in_force
+
+Everybody who needs it holds a :class:`World` and reads ``world.in_force`` afresh each time; nobody keeps a part
+of an old one.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from monitor.domain.findings import FactValue, Symptom, Thresholds
 from monitor.domain.inventory import Inventory
 from monitor.domain.policy import Policy
+from monitor.domain.registered import Registered, overlaid
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +51,27 @@ class InForce:
 
 @dataclass(slots=True)
 class World:
-    """Holds the configuration in force, and what is wrong with the one that was refused."""
+    """Holds what is in force, what it is made of, and what is wrong with the configuration that was refused."""
 
     in_force: InForce
     refused: tuple[str, ...] = ()
+    registered: Registered = field(default_factory=Registered)
+    configured: InForce = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Begin with the configuration alone."""
+        self.configured = self.in_force
+
+    def configure(self, fresh: InForce) -> None:
+        """Put another configuration in force, under what is registered."""
+        self.configured = fresh
+        self._lay()
+
+    def register(self, registered: Registered) -> None:
+        """Lay what is registered now over the configuration."""
+        self.registered = registered
+        self._lay()
+
+    def _lay(self) -> None:
+        inventory = overlaid(self.configured.inventory, self.registered)
+        self.in_force = replace(self.configured, inventory=inventory)

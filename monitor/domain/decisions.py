@@ -17,6 +17,7 @@ from monitor.domain.eligibility import Served, served_through
 from monitor.domain.findings import Finding
 from monitor.domain.inventory import Contact, Inventory, Partner, System
 from monitor.domain.policy import ContactStep, Policy
+from monitor.domain.standing import plan_of
 from monitor.domain.timed import Timed, timed
 
 NOC = "noc"
@@ -74,7 +75,7 @@ def decide(policy: Policy, finding: Finding, system: System, inventory: Inventor
         in_support_hours=calendar.is_open(now),
     )
     classification = classify(policy, circumstances)
-    plan = served.partner.plan or partner.plan
+    plan = plan_of(inventory, system.licence) or served.partner.plan or partner.plan
     promised = due(policy.promise(classification.cls, plan), calendar, now)
     contact = _contacts(policy, classification, served, inventory, now, inside=circumstances.in_support_hours)
     return Decision(
@@ -186,7 +187,8 @@ def _entry(
         missing = "a number" if step.channel == "phone" else "an address"
         why += f"; {partner.id} has no contact with {missing}"
     else:
-        why += f"; {contact.name or contact.id}, {contact.role}"
+        always = ", always reachable" if contact.always_reachable and not inside else ""
+        why += f"; {contact.name or contact.id}, {contact.role}{always}"
     return ContactEntry(
         channel=step.channel,
         partner=partner.id,
@@ -207,20 +209,35 @@ def choose_contact(
 def contacts_in_order(
     policy: Policy, partner: Partner, channel: str, language: str, now: datetime
 ) -> tuple[Contact, ...]:
-    """Return the partner's contacts who can be reached by a channel, best first; the listed order breaks ties."""
+    """Return the partner's contacts who can be reached by a channel, best first; the listed order breaks ties.
+
+    Who can always be reached is at work at any hour, and outside support hours comes before the others.
+    """
+    outside = _outside_hours(policy, partner, now)
 
     def reachable(contact: Contact) -> bool:
         return bool(contact.phone if channel == "phone" else contact.email)
 
-    def rank(contact: Contact) -> tuple[bool, bool]:
-        return (not _at_work(policy, contact, now), language not in contact.languages)
+    def rank(contact: Contact) -> tuple[bool, bool, bool]:
+        return (
+            not _at_work(policy, contact, now),
+            outside and not contact.always_reachable,
+            language not in contact.languages,
+        )
 
     return tuple(sorted((c for c in partner.contacts if reachable(c)), key=rank))
 
 
 def _at_work(policy: Policy, contact: Contact, now: datetime) -> bool:
     calendar = policy.calendars.get(contact.hours)
-    return calendar is None or calendar.is_open(now)
+    return calendar is None or contact.always_reachable or calendar.is_open(now)
+
+
+def _outside_hours(policy: Policy, partner: Partner, now: datetime) -> bool:
+    try:
+        return not policy.calendar_for(partner.country).is_open(now)
+    except KeyError:  # a partner who is served through another may be where the policy has no hours
+        return False
 
 
 def _reasons(

@@ -36,7 +36,7 @@ def route(
     )
 
 
-def agreed(overflow: Overflow, said: object, always: bool | None) -> bool:  # noqa: FBT001 - three-valued
+def agreed(overflow: Overflow, said: object, always: bool | None) -> bool:
     """Whether the requester agreed: the request's own word, else what they agreed to once and for all."""
     if isinstance(said, bool):
         return said

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from monitor.domain.inventory import Contact, Licence, System
+from monitor.domain.inventory import Contact, Licence, Partner, System
 from monitor.domain.policy import Policy
-from monitor.domain.registration import ITSELF, LICENCE, ContactRules
+from monitor.domain.registration import ITSELF, LICENCE, ContactRules, RoleRule
 
 
 class Because(StrEnum):
@@ -26,9 +26,7 @@ class Because(StrEnum):
 class RefusedError(Exception):
     """A change that the policy does not allow; ``fields`` are what is missing."""
 
-    def __init__(
-        self, because: Because, reason: str, clause: str = "", fields: tuple[str, ...] = ()
-    ) -> None:
+    def __init__(self, because: Because, reason: str, clause: str = "", fields: tuple[str, ...] = ()) -> None:
         """Say why, and by which section."""
         self.because, self.reason, self.clause, self.fields = because, reason, clause, fields
         super().__init__(f"{reason} (section {clause})" if clause else reason)
@@ -176,7 +174,9 @@ def register(roll: Roll, contact: Contact, policy: Policy, *, actor: str | None 
     _complete(made, roll.licence, rules)
     left = seats_left(roll, rules)
     if left is not None and left < 1:
-        taken = f"licence {roll.licence.id} has {_seats(roll.licence.seats)}, and {len(roll.contacts)} registered"
+        taken = (
+            f"licence {roll.licence.id} has {_seats(roll.licence.seats)}, and {len(roll.contacts)} registered"
+        )
         raise RefusedError(Because.CONFLICT, taken, rules.clause)
     return replace(roll, contacts=(*roll.contacts, made))
 
@@ -222,7 +222,9 @@ def hand_over(roll: Roll, to: str, policy: Policy, *, actor: str | None = None) 
     )
 
 
-def with_purchaser(contacts: tuple[Contact, ...], unsaid: frozenset[str], rules: ContactRules) -> Iterator[Contact]:
+def with_purchaser(
+    contacts: tuple[Contact, ...], unsaid: frozenset[str], rules: ContactRules
+) -> Iterator[Contact]:
     """Yield a licence's contacts with the roles that nobody said: the first of those is in charge, if nobody else is."""
     head, other = rules.in_charge, rules.ordinary
     taken = head is None or any(one.role == head.name for one in contacts if one.id not in unsaid)
@@ -234,6 +236,22 @@ def with_purchaser(contacts: tuple[Contact, ...], unsaid: frozenset[str], rules:
             yield replace(one, role=head.name)
         else:
             yield replace(one, role=other.name) if other else one
+
+
+def with_roles(partner: Partner, unsaid: frozenset[str], rules: ContactRules) -> Partner:
+    """Return a partner whose contacts all have a role: on each licence, and beside it, as the policy has them."""
+    if not rules.roles or not any(one.id in unsaid for one in partner.contacts):
+        return partner
+    made: dict[str, Contact] = {}
+    for licence in dict.fromkeys(one.licence for one in partner.contacts):
+        together = tuple(one for one in partner.contacts if one.licence == licence)
+        found = with_purchaser(together, unsaid, rules if licence else replace(rules, roles=_others(rules)))
+        made |= {one.id: one for one in found}
+    return replace(partner, contacts=tuple(made[one.id] for one in partner.contacts))
+
+
+def _others(rules: ContactRules) -> tuple[RoleRule, ...]:
+    return tuple(role for role in rules.roles if not role.one_each)
 
 
 def misfits(roll: Roll, policy: Policy) -> Iterator[tuple[str | None, str]]:

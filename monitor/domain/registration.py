@@ -12,9 +12,10 @@ LICENCE, ITSELF, NOBODY = "licence", "self", "nobody"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Keeping:
-    """By which channels and at which hours updates are taken; an empty ``calendar`` is at any hour."""
+    """By which channels changes are taken (none named: by all); those of ``in_hours`` only while ``calendar`` is open."""
 
     channels: tuple[str, ...] = ()
+    in_hours: frozenset[str] = frozenset()
     calendar: str = ""
     clause: str = ""
 

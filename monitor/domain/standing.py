@@ -42,12 +42,16 @@ def standing_of(
     names: Iterable[str] = STANDINGS,
 ) -> dict[str, bool | None]:
     """Return what stands for a requester on a local date, as requests are judged by."""
-    return standing(
-        licences_of(inventory, partner=partner, contact=contact, system=system), on, names=names
-    )
+    return standing(licences_of(inventory, partner=partner, contact=contact, system=system), on, names=names)
 
 
-def holds(value: bool | Period, on: date) -> bool:  # noqa: FBT001 - one of the two kinds of a standing
+def plan_of(inventory: Inventory, licence: str | None) -> str | None:
+    """Return the support plan of a licence, or None where it has none of its own."""
+    known = inventory.licences.get(licence or "")
+    return known.plan if known else None
+
+
+def holds(value: bool | Period, on: date) -> bool:
     """Whether a standing is there on a day; the last day counts."""
     if isinstance(value, bool):
         return value
@@ -69,7 +73,7 @@ def _any(answers: Iterable[bool | None]) -> bool | None:
     return any(known) if known else None
 
 
-def _told(name: str, value: bool | Period, on: date) -> str:  # noqa: FBT001
+def _told(name: str, value: bool | Period, on: date) -> str:
     if isinstance(value, bool):
         return f"{name}: {'yes' if value else 'no'}"
     word = "valid" if holds(value, on) else "not yet" if value.start and on < value.start else "over"

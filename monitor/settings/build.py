@@ -12,7 +12,18 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from monitor.domain.findings import FactValue, Thresholds
-from monitor.domain.inventory import Component, Contact, Engineer, Inventory, OnCall, Partner, Shift, System
+from monitor.domain.inventory import (
+    Component,
+    Contact,
+    Engineer,
+    Inventory,
+    Licence,
+    OnCall,
+    Partner,
+    Period,
+    Shift,
+    System,
+)
 from monitor.settings import models, nodes, rota
 from monitor.settings.nodes import Document, Problem
 from monitor.settings.sections import CheckDefaults, CheckSettings
@@ -29,6 +40,7 @@ def inventory(root: models.Root, on_call: OnCall) -> Inventory:
         systems={one.serial: system(one) for one in root.systems},
         components={one.id: component(one) for one in root.components},
         on_call=on_call,
+        licences={one.id: licence(one) for one in root.licences},
     )
 
 
@@ -58,6 +70,28 @@ def contact(given: models.ContactIn) -> Contact:
         languages=given.languages,
         role=given.role,
         hours=given.hours,
+        licence=given.licence,
+        always_reachable=given.always_reachable,
+        english_ok=given.english_ok,
+        account_id=given.account_id,
+    )
+
+
+def licence(given: models.LicenceIn) -> Licence:
+    """Make a licence, with what it stands for by name."""
+    standing: dict[str, bool | Period] = dict(given.standing)
+    if given.subscription is not None:
+        standing["subscription"] = Period(start=given.subscription.start, end=given.subscription.end)
+    if given.nda is not None:
+        standing["nda"] = given.nda
+    return Licence(
+        id=given.id,
+        partner=given.partner,
+        product=given.product or "",
+        seats=given.seats,
+        account_id=given.account_id,
+        plan=given.plan,
+        standing=standing,
     )
 
 
@@ -77,6 +111,7 @@ def system(given: models.SystemIn) -> System:
         licence=given.licence,
         machine_id=given.machine_id,
         tags=dict(given.tags),
+        technical=dict(given.technical),
     )
 
 

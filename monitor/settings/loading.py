@@ -138,6 +138,7 @@ def _places(document: Document) -> Iterator[tuple[tuple[str, ...], str]]:
     for section, (_, node) in root.items.items() if isinstance(root, MapNode) else ():
         yield from _below((section,), node, depth=2)
     yield from _entries(document, ("partners",), "id", depth=1)
+    yield from _entries(document, ("licences",), "id", depth=1)
     yield from _entries(document, ("systems",), "serial", depth=0)
     yield from _entries(document, ("components",), "id", depth=1)
     yield from _entries(document, ("checks",), "name", depth=2)

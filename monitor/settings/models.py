@@ -1,6 +1,7 @@
 """What a configuration file may say, as pydantic models; ``build.py`` makes the domain's values of it."""
 
-from typing import Annotated, Any
+from datetime import date
+from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -47,10 +48,20 @@ class ContactIn(Strict):
     phone: Annotated[Phone | None, Field(description="International number, +39…")] = None
     email: Annotated[Email | None, Field(description="Mail address.")] = None
     languages: Annotated[Languages, Field(description="Languages spoken, the best first.")] = ()
-    role: Annotated[Line, Field(description="The role a policy may ask for.")] = "regular"
+    role: Annotated[
+        Line, Field(description="A role of the policy; said of nobody on a licence, the first is in charge.")
+    ] = "regular"
     hours: Annotated[Line, Field(description="`always`, or the name of one of the policy's calendars.")] = (
         "always"
     )
+    licence: Annotated[Ident | None, Field(description="The licence it is registered on.")] = None
+    always_reachable: Annotated[
+        bool, Field(description="A technical contact who is reached at any hour; the first one out of hours.")
+    ] = False
+    english_ok: Annotated[
+        bool | None, Field(description="Whether it agreed to be served in English when a queue is long.")
+    ] = None
+    account_id: Annotated[Line | None, Field(description="Its account; by default the licence's.")] = None
 
 
 class PartnerIn(Strict):
@@ -74,6 +85,41 @@ class PartnerIn(Strict):
     ] = ()
 
 
+class PeriodIn(Strict):
+    """Days, both included; an end that is left out is open."""
+
+    start: Annotated[date | None, Field(alias="from", description="The first day.")] = None
+    end: Annotated[date | None, Field(alias="to", description="The last day.")] = None
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.start and self.end and self.end < self.start:
+            raise ValueError("ends before it begins")
+        return self
+
+
+class LicenceIn(Strict):
+    """What a partner has a contract for."""
+
+    id: Annotated[Ident, Field(description="Unique; contacts and systems refer to it.")]
+    partner: Annotated[Ident, Field(description="Whose it is: a partner's id.")]
+    product: Annotated[Line | None, Field(description="What it is for.")] = None
+    seats: Annotated[
+        int, Field(ge=1, le=1_000_000, description="How many contacts may be registered, if the policy asks.")
+    ] = 1
+    account_id: Annotated[Line | None, Field(description="The account it is kept under.")] = None
+    plan: Annotated[Line | None, Field(description="Its support plan; by default the partner's.")] = None
+    subscription: Annotated[
+        PeriodIn | None, Field(description="When there is a subscription; checked and shown.")
+    ] = None
+    nda: Annotated[
+        bool | None, Field(description="Whether a non-disclosure agreement keeps its material with us.")
+    ] = None
+    standing: Annotated[
+        dict[Ident, bool], Field(description="What else the contract stands for, as the policy calls it.")
+    ] = {}
+
+
 class SystemIn(Strict):
     """A system under watch."""
 
@@ -92,9 +138,12 @@ class SystemIn(Strict):
         Ident | None, Field(description="The component of the status page it belongs to.")
     ] = None
     licence: Annotated[
-        Line | None, Field(description="Licence key or number; crash reports may name it.")
+        Line | None, Field(description="Licence id, key or number; crash reports may name it.")
     ] = None
     machine_id: Annotated[Line | None, Field(description="Machine id; crash reports may name it.")] = None
+    technical: Annotated[
+        dict[str, Text], Field(description="What the policy wants of a registered system, name: text.")
+    ] = {}
     tags: Annotated[dict[str, Text], Field(description="Anything else, name: text.")] = {}
 
 
@@ -207,6 +256,7 @@ class Root(Strict):
     listen: Annotated[sections.Listen, Field(description="The web server.")] = sections.Listen()
     metrics: Annotated[sections.Metrics, Field(description="Access to the metrics.")] = sections.Metrics()
     partners: Annotated[tuple[PartnerIn, ...], Field(description="Partners and customers.")] = ()
+    licences: Annotated[tuple[LicenceIn, ...], Field(description="What partners have contracts for.")] = ()
     systems: Annotated[tuple[SystemIn, ...], Field(description="Systems under watch.")] = ()
     components: Annotated[tuple[ComponentIn, ...], Field(description="Lines of the status page.")] = ()
     on_call: Annotated[OnCallIn, Field(description="Who of ours is paged.")] = OnCallIn()

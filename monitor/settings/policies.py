@@ -36,6 +36,7 @@ from monitor.settings import yaml12
 from monitor.settings.nodes import Document
 from monitor.settings.policy_misfits import misfits
 from monitor.settings.policy_models import FACTS, GoalIn, PolicyIn, StepIn, When, calendar
+from monitor.settings.policy_registration import build_overflow, build_registration
 from monitor.settings.policy_requests import build_requests
 from monitor.settings.validation import lines
 
@@ -168,6 +169,8 @@ def build(given: PolicyIn) -> Policy:
         ),
         lines=tuple(given.lines),
         requests=build_requests(given.requests),
+        registration=build_registration(given.registration),
+        overflow=build_overflow(given.overflow),
         waits=(*WAITS, *given.more_waits),
         pausing={
             clock: Pausing(waits=frozenset(said.waits), clause=said.clause)

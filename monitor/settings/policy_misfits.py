@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 
 from monitor.domain.calendars import DAY, NoOpenMomentError
 from monitor.domain.clocks import RESPONSE
-from monitor.settings import policy_clocks, policy_request_names
+from monitor.settings import policy_clocks, policy_registration, policy_request_names
 from monitor.settings.policy_models import FACTS, IMPACTS, PolicyIn, When, calendar
 from monitor.settings.validation import did_you_mean
 
@@ -28,6 +28,9 @@ def misfits(given: PolicyIn) -> Iterator[tuple[Where, str]]:
     yield from policy_clocks.misfits(given)
     for where, message in policy_request_names.misfits(given.requests, classes):
         yield ("requests", *where), message
+    yield from policy_registration.misfits(
+        given.registration, given.overflow, given.requests, given.calendars
+    )
     facts = FACTS | frozenset(given.facts)
     for part, rules in (("rules", given.rules), ("exclusions", given.exclusions)):
         for i, rule in enumerate(rules):

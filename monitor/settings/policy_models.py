@@ -22,6 +22,7 @@ from monitor.domain.clocks import RESPONSE, DayMode
 from monitor.domain.findings import Symptom
 from monitor.settings import durations
 from monitor.settings.policy_hours import openings, public_holidays, weekly, zone
+from monitor.settings.policy_registration import OverflowIn, RegistrationIn
 from monitor.settings.policy_requests import RequestsIn
 from monitor.settings.values import Country
 
@@ -276,6 +277,8 @@ class PolicyIn(_Strict):
     triage_timeout: Seconds = 600.0
     lines: list[dict[str, str]] = []
     requests: RequestsIn | None = None
+    registration: RegistrationIn | None = None
+    overflow: OverflowIn | None = None
 
 
 def calendar(name: str, given: CalendarIn) -> Calendar:

@@ -20,6 +20,7 @@ def check(document: Document) -> Iterator[Problem]:
         "partner": {name for _, name in _values(document, ("partners",), "id")},
         "system": {name for _, name in _values(document, ("systems",), "serial")},
         "component": {name for _, name in _values(document, ("components",), "id")},
+        "licence": {name for _, name in _values(document, ("licences",), "id")},
         "engineer": {name for _, name in _values(document, ("on_call", "engineers"), "id")},
     }
     yield from _twice(document)
@@ -44,10 +45,11 @@ def _twice(document: Document) -> Iterator[Problem]:
     lists: tuple[tuple[str, _Found], ...] = (
         ("partner", _values(document, ("partners",), "id")),
         ("system", _values(document, ("systems",), "serial")),
+        ("licence", _values(document, ("licences",), "id")),
         ("component", _values(document, ("components",), "id")),
         ("engineer", _values(document, ("on_call", "engineers"), "id")),
         ("check", _values(document, ("checks",), "name")),
-        ("contact", _contacts(document)),
+        ("contact", _contacts(document, "id")),
         ("heartbeat", _values(document, ("checks",), "uuid")),
         ("project", _values(document, ("sentry", "projects"), "id")),
     )
@@ -63,6 +65,8 @@ def _twice(document: Document) -> Iterator[Problem]:
 def _uses(document: Document) -> Iterator[tuple[str, _Found]]:
     yield "partner", _values(document, ("partners",), "assigned_to")
     yield "partner", _values(document, ("systems",), "partner")
+    yield "partner", _values(document, ("licences",), "partner")
+    yield "licence", _contacts(document, "licence")
     yield "component", _values(document, ("systems",), "component")
     yield "component", _values(document, ("checks",), "component")
     yield "system", _values(document, ("checks",), "system")
@@ -86,9 +90,9 @@ def _of_nothing(document: Document) -> Iterator[Problem]:
             yield document.problem(("checks", number), "a check needs a system or a component")
 
 
-def _contacts(document: Document) -> _Found:
+def _contacts(document: Document, key: str) -> _Found:
     for number, _ in enumerate(_list(document.node(("partners",)))):
-        yield from _values(document, ("partners", number, "contacts"), "id")
+        yield from _values(document, ("partners", number, "contacts"), key)
 
 
 def _values(document: Document, path: Path, key: str) -> _Found:

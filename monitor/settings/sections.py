@@ -291,6 +291,10 @@ class Imports:
 
     systems_csv: Annotated[Line | None, Field(description="A table of systems.")] = None
     partners_csv: Annotated[Line | None, Field(description="A table of partners.")] = None
+    licences_csv: Annotated[
+        Line | None,
+        Field(description="A table of licences; `subscription.from` and `subscription.to` are columns."),
+    ] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

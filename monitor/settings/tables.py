@@ -1,4 +1,4 @@
-"""Reads partners and systems from CSV tables into the same nodes as YAML, so that all checks are the same.
+"""Reads partners, licences and systems from CSV tables into the same nodes as YAML, so that all checks are the same.
 
 The header names the keys; ``tags.rack`` and ``contacts.0.phone`` reach below. An empty cell is an absent
 key. Comma or semicolon, with or without a byte-order mark. The column of a place is the cell's number.
@@ -22,7 +22,7 @@ def imported(document: Document) -> tuple[Document, list[Problem], list[Path]]:
     problems: list[Problem] = []
     files: list[Path] = []
     root = document.root
-    for section in ("partners", "systems"):
+    for section in ("partners", "licences", "systems"):
         at = ("import", f"{section}_csv")
         named = document.node(at)
         if not isinstance(named, Scalar) or not isinstance(named.value, str):

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from monitor import asked, commands
 from monitor.domain.findings import Symptom
-from monitor.settings import policy_models
+from monitor.settings import policy_models, policy_registration
 from monitor.settings.policies import load_policies
 
 PAGE = (Path(__file__).parents[2] / "docs" / "policies.md").read_text(encoding="utf-8")
@@ -17,12 +17,14 @@ BLOCKS = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
 
 
 def models():
+    modules = (policy_models, policy_registration)
     found = [
-        thing
-        for thing in vars(policy_models).values()
+        (module, thing)
+        for module in modules
+        for thing in vars(module).values()
         if isinstance(thing, type) and issubclass(thing, BaseModel)
     ]
-    return [model for model in found if model.__module__ == policy_models.__name__]
+    return [model for module, model in found if model.__module__ == module.__name__]
 
 
 def keys():

@@ -94,7 +94,9 @@ def test_every_key_stands_in_the_shipped_file_and_every_example_in_it_is_right(t
     (tmp_path / "tocsin.yaml").write_text(whole, encoding="utf-8")
     (tmp_path / "systems.csv").write_text("serial,partner\nPBX-2,aurora\n")
     (tmp_path / "partners.csv").write_text("id,policy\nbirch,wildix\n")
+    (tmp_path / "licences.csv").write_text("id,partner\nL-2026-18,aurora\n")
     found = load(tmp_path / "tocsin.yaml", now=NOW, environ=Anything())
+    assert len(found.inventory.licences) == 2
     assert len(found.inventory.systems) == 2
     data = yaml12.load(whole, environ=Anything()).data
     assert [key for key, _ in KEYS if not stands_in(data, key)] == []

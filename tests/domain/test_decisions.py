@@ -163,6 +163,8 @@ CLOCKED = Contact(id="clocked", name="C", phone="+1", email="c@x", languages=("i
 ENGLISH = Contact(id="english", name="E", phone="+2", email="e@x", languages=("en",))
 SPEECHLESS = Contact(id="speechless", name="S", phone="+3", email="s@x")
 NO_PHONE = Contact(id="no-phone", name="N", email="n@x", languages=("it", "en"))
+ALWAYS = Contact(id="always", name="A", phone="+5", languages=("en",), always_reachable=True)
+NIGHT_SHIFT = replace(ALWAYS, id="night-shift", hours="emea")
 NO_MAIL = Contact(id="no-mail", name="M", phone="+4", languages=("it", "en"))
 CHOICES = [
     ("the first listed", "phone", "it", IN_HOURS, [MARCO, GIULIA], "marco giulia"),
@@ -174,6 +176,9 @@ CHOICES = [
     ("without a number nobody is phoned", "phone", "it", IN_HOURS, [NO_PHONE, MARCO], "marco"),
     ("without an address nobody is written to", "ticket", "it", IN_HOURS, [NO_MAIL, MARCO], "marco"),
     ("nobody", "phone", "it", IN_HOURS, [NO_PHONE], ""),
+    ("E4: out of hours who can always be reached comes first", "phone", "it", AT_NIGHT, [MARCO, ALWAYS], "always marco"),
+    ("E4: whatever hours they keep", "phone", "it", AT_NIGHT, [MARCO, CLOCKED, NIGHT_SHIFT], "night-shift marco clocked"),
+    ("E4: in hours that makes no difference", "phone", "it", IN_HOURS, [MARCO, ALWAYS], "marco always"),
 ]  # fmt: skip
 
 
