@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from difflib import get_close_matches
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from monitor.domain.calendars import Calendar
 from monitor.domain.clocks import RESPONSE, NoGoal, Promise, warn_at
@@ -25,6 +25,11 @@ class QuestionError(TocsinError):
     """A question that cannot be answered; the message says what, where and how to mend it."""
 
 
+def _nothing(given: object) -> object:
+    """Take null for an empty mapping."""
+    return {} if given is None else given
+
+
 class FindingIn(BaseModel):
     """``FINDING.json`` (contract)."""
 
@@ -35,7 +40,7 @@ class FindingIn(BaseModel):
     symptom: Symptom
     summary: str = ""
     source: Source = Source.CHECK
-    facts: dict[str, bool | str | None] = Field(default_factory=dict)
+    facts: Annotated[dict[str, bool | str | None], BeforeValidator(_nothing)] = Field(default_factory=dict)
 
 
 def read_finding(text: str) -> FindingIn:

@@ -3,9 +3,9 @@
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from difflib import get_close_matches
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, ValidationError
 
 from monitor.asked import QuestionError, instant, known_facts
 from monitor.domain.decisions import rfc3339
@@ -17,8 +17,10 @@ from monitor.domain.requests import Judgement, judge
 from monitor.settings.policy_requests import Channel
 from monitor.world import InForce
 
-Scalar = str | bool | int | float | None
-Value = Scalar | list[Scalar] | dict[str, Scalar]
+Folded = BeforeValidator(lambda word: word.strip().casefold() if isinstance(word, str) else word)
+Named = Annotated[str, BeforeValidator(lambda name: str(name) if type(name) is int else name)]
+"""An id: a bare number is taken for the text it looks like."""
+Nothing = BeforeValidator(lambda given: {} if given is None else given)
 
 
 class RequestIn(BaseModel):
@@ -27,21 +29,21 @@ class RequestIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     policy: str
-    channel: Channel
+    channel: Annotated[Channel, Folded]
     at: str | None = None
     partner: str | None = None
     contact: str | None = None
     system: str | None = None
     cls: str | None = Field(default=None, alias="class")
-    existing_ticket: str | None = None
-    ticket_state: Literal["open", "closed"] | None = None
-    fields: dict[str, Value] = Field(default_factory=dict)
+    existing_ticket: Named | None = None
+    ticket_state: Annotated[Literal["open", "closed"] | None, Folded] = None
+    fields: Annotated[dict[str, JsonValue], Nothing] = Field(default_factory=dict)
     symptom: Symptom | None = None
-    facts: dict[str, bool | str | None] = Field(default_factory=dict)
+    facts: Annotated[dict[str, bool | str | None], Nothing] = Field(default_factory=dict)
     language: str | None = None
     planned_start: str | None = None
     appointment_minutes: float | None = Field(default=None, ge=0, le=1_000_000, allow_inf_nan=False)
-    standing: dict[str, bool | None] = Field(default_factory=dict)
+    standing: Annotated[dict[str, bool | None], Nothing] = Field(default_factory=dict)
 
 
 KEYS = [field.alias or name for name, field in RequestIn.model_fields.items()]
@@ -176,8 +178,6 @@ def told(judgement: Mapping[str, Any]) -> str:
 
 def _problem(error: Mapping[str, Any]) -> str:
     steps = [str(part) for part in error["loc"]]
-    if len(steps) > 2 and steps[0] == "fields":  # noqa: PLR2004 - what follows are pydantic's names of kinds
-        return f"fields.{steps[1]}: must be text, a number, true, false, null, or a list or mapping of such"
     where = ".".join(steps) or "request"
     if error["type"] == "extra_forbidden":
         return f"{where}: unknown key{_known(where, KEYS)}"

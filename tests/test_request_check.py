@@ -88,7 +88,6 @@ MALFORMED = {
     "a moment after all calendars": ({"at": "9999-12-31T23:59:59Z"}, "at"),
     "a moment that is none": ({"at": "yesterday"}, "at: 'yesterday' is not ISO 8601"),
     "a state that is none": ({"ticket_state": "asleep"}, "ticket_state: input should be 'open' or 'closed'"),
-    "a value of no kind": ({"fields": {"subject": [[1]]}}, "fields.subject: must be text"),
     "an unknown fact": ({"facts": {"imapct": "severe"}}, "facts.imapct: unknown fact"),
     "an unknown standing": ({"standing": {"gold": True}}, "standing.gold: unknown standing"),
     "fields that are no mapping": ({"fields": []}, "fields: input should be an object"),

@@ -33,10 +33,10 @@ def served_through(partner: Partner, partners: Mapping[str, Partner], rules: Eli
     while True:
         above = current.assigned_to
         if above is None:
+            lacks = "is not served directly" if current is partner else f"may not stand in for {partner.id!r}"
             raise BrokenChainError(
                 current.id,
-                f"partner {current.id!r} (tier {current.tier}) is not served directly and has no assigned_to"
-                f" (section {rules.clause})",
+                f"partner {current.id!r} (tier {current.tier}) {lacks} and has no assigned_to (section {rules.clause})",
             )
         if above in walked:
             raise BrokenChainError(

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import TypeVar
 
 from monitor.domain.calendars import Calendar
 from monitor.domain.classification import classify
@@ -11,8 +12,9 @@ from monitor.domain.eligibility import BrokenChainError, Served, served_through
 from monitor.domain.findings import FactValue, Symptom
 from monitor.domain.inventory import Inventory, Partner
 from monitor.domain.policy import Policy
-from monitor.domain.request_rules import Case, RequestRules, Requirement
+from monitor.domain.request_rules import Case, RequestRules, Requirement, plain
 
+T = TypeVar("T")
 STANDS_FOR = {"system": "system", "priority": "priority"}
 """Fields that a request may also say outside its form: the serial, and the requester's own priority."""
 
@@ -81,9 +83,10 @@ class Matter:
             (not case.channels or of.channel in case.channels)
             and (not case.classes or self.cls in case.classes)
             and (not case.symptoms or self.symptom in case.symptoms)
-            and (not case.inquiry_types or of.text("inquiry_type") in case.inquiry_types)
+            and (not case.inquiry_types or plain(of.text("inquiry_type")) in case.inquiry_types)
             and (case.existing_ticket is None or case.existing_ticket == bool(of.existing_ticket))
             and all(_mentions(of, name, words) for name, words in case.mentions.items())
+            and (case.exempt is None or not self.is_case(case.exempt))
         )
 
 
@@ -93,7 +96,7 @@ def look_at(policy: Policy, request: Request, inventory: Inventory, now: datetim
     calendar = calendar_of(policy, served)
     inside = calendar.is_open(now)
     rules = policy.requests
-    symptom = request.symptom or rules.symptoms.get(request.text("inquiry_type"))
+    symptom = request.symptom or _said_in(request.text("inquiry_type"), rules.symptoms)
     matter = Matter(
         policy=policy,
         rules=rules,
@@ -173,7 +176,7 @@ def _classed(matter: Matter, inventory: Inventory) -> Matter:
         found = _by_rules(matter, inventory) if way == "rules" else _by_requester(matter)
         if found is not None:
             return found
-    return matter
+    return _otherwise(matter)
 
 
 def _by_rules(matter: Matter, inventory: Inventory) -> Matter | None:
@@ -196,17 +199,38 @@ def _by_rules(matter: Matter, inventory: Inventory) -> Matter | None:
 
 
 def _by_requester(matter: Matter) -> Matter | None:
-    word = matter.request.priority
-    word = str(word if not is_empty(word) else matter.request.given("priority") or "").strip()
-    cls = matter.rules.priorities.get(word.casefold())
+    """Take the class from the requester's own priority, else from the kind of inquiry it is said to be."""
+    words = {plain(name): name for name in matter.policy.classes} | dict(matter.rules.priorities)
+    priority = matter.request.priority
+    priority = str(priority if not is_empty(priority) else matter.request.given("priority") or "")
+    cls, why = words.get(plain(priority)), "the requester's own priority"
     if cls is None:
-        known = {name.casefold(): name for name in matter.policy.classes}
-        cls = known.get(word.casefold())
+        cls, why = _said_in(matter.request.text("inquiry_type"), words), "the kind of inquiry"
     if cls is None:
         return None
     clause = matter.policy.classes[cls].clause
-    said = (f"class {cls}: the requester's own priority",)
-    return replace(matter, cls=cls, class_clause=clause, class_reasons=said)
+    return replace(matter, cls=cls, class_clause=clause, class_reasons=(f"class {cls}: {why}",))
+
+
+def _otherwise(matter: Matter) -> Matter:
+    """Take the class of what nobody classes; no clause is cited for it, and a follow-up has its ticket's."""
+    cls = matter.rules.class_otherwise
+    if cls is None or matter.request.follows_up:
+        return matter
+    said = matter.request.given("priority")
+    why = (
+        f"the priority given is none of {', '.join(matter.policy.classes)}" if said else "nobody says another"
+    )
+    return replace(matter, cls=cls, class_reasons=(f"class {cls}: {why}",))
+
+
+def _said_in(text: str, meanings: Mapping[str, T]) -> T | None:
+    """Return what a text means: all of it, else the longest of the known words in it."""
+    words = plain(text)
+    if words in meanings:
+        return meanings[words]
+    within = [known for known in meanings if f" {known} " in f" {words} "]
+    return meanings[max(within, key=len)] if within else None
 
 
 def _mentions(request: Request, name: str, words: tuple[str, ...]) -> bool:

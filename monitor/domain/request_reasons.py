@@ -11,7 +11,10 @@ from monitor.domain.request_rules import ChannelRule, Requirement
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Duty:
-    """Something the customer has to do, by when (None: no time is set); ``late`` if that has passed already."""
+    """Something the customer has to do, by when (None: no time is set); ``late`` if that has passed already.
+
+    ``earliest``: the due is the earliest moment at which work just announced may begin.
+    """
 
     duty: str
     due: datetime | None
@@ -19,6 +22,7 @@ class Duty:
     says: str = ""
     when_missed: str = "flag"
     late: bool = False
+    earliest: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +87,8 @@ def _said(duty: Duty) -> str:
         return f"duty {duty.duty}{says} (section {duty.clause})"
     late = "; it has passed, the notice is late" if duty.late else ""
     at = duty.due.isoformat().replace("+00:00", "Z")
-    return f"duty {duty.duty} by {at}{late}{says} (section {duty.clause})"
+    when = f": the work may begin at {at} at the earliest" if duty.earliest else f" by {at}"
+    return f"duty {duty.duty}{when}{late}{says} (section {duty.clause})"
 
 
 def _handling(matter: Matter) -> Iterator[str]:

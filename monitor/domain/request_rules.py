@@ -5,6 +5,7 @@ Everything carries the clause it comes from. No vendor is named here.
 """
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -21,6 +22,11 @@ FIELDS = (
 CHANNELS = ("portal", "api", "phone", "email", "chat", "social")
 STANDINGS = ("subscription", "nda")
 """What may be known of a customer's contract; a policy may declare more."""
+
+
+def plain(text: str) -> str:
+    """Fold words so that they can be compared: no capitals, no punctuation, one space between words."""
+    return " ".join(re.findall(r"\w+", text.replace("_", " ").casefold()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +59,7 @@ class Case:
     """Which requests a rule is about; what is left empty is not asked.
 
     ``mentions`` are words looked for in a field, without regard to case; with no words it has to be given.
+    ``inquiry_types`` are plain (see ``plain``). What ``exempt`` describes is not the case after all.
     """
 
     channels: frozenset[str] = frozenset()
@@ -61,6 +68,7 @@ class Case:
     inquiry_types: frozenset[str] = frozenset()
     mentions: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     existing_ticket: bool | None = None
+    exempt: "Case | None" = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +85,7 @@ class Requirement:
 class DutyRule:
     """What the customer has to do: ``elapsed`` seconds after the request, or ``notice`` before planned work.
 
+    Where nobody says when the work begins, a ``notice`` runs from the request on: the earliest start it allows.
     With neither it has no due. ``when_missed`` says whether the case is flagged for an engineer to decide.
     """
 
@@ -185,11 +194,12 @@ class Visibility:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestLanguages:
-    """The languages in which requests are taken."""
+    """The languages in which requests are taken; ``consent`` is a field in which "no" declines them all."""
 
     accepted: frozenset[str]
     clause: str
     refusal: str
+    consent: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,7 +208,8 @@ class RequestRules:
 
     ``unlisted`` answers a channel that the policy does not name (None: it may be used); ``closed`` a reply to
     a closed ticket (None: it is a new request). ``class_by`` says in which order the class is taken from the
-    policy's ``rules`` (where a symptom is known) and from the ``requester``'s own priority.
+    policy's ``rules`` (where a symptom is known) and from the ``requester``'s own priority; ``class_otherwise``
+    is the class where neither says one (None: it has none yet). ``priorities`` and ``symptoms`` are by plain words.
     """
 
     clause: str | None = None
@@ -207,6 +218,7 @@ class RequestRules:
     closed: Rebuff | None = None
     follow_up_complete: bool = False
     class_by: tuple[str, ...] = ("rules", "requester")
+    class_otherwise: str | None = None
     priorities: Mapping[str, str] = field(default_factory=dict[str, str])
     symptoms: Mapping[str, Symptom] = field(default_factory=dict[str, Symptom])
     required: tuple[Requirement, ...] = ()

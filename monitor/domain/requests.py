@@ -17,9 +17,16 @@ from monitor.domain.inventory import Inventory
 from monitor.domain.policy import Policy
 from monitor.domain.request_matter import Matter, Request, look_at, requester, unmet
 from monitor.domain.request_reasons import Duty, Objection, reasons
-from monitor.domain.request_rules import ChannelRule, DutyRule, Requirement
+from monitor.domain.request_rules import (
+    ChannelRule,
+    DutyRule,
+    RequestLanguages,
+    Requirement,
+)
 
 __all__ = ["Charge", "Duty", "Judgement", "Request", "charge", "judge", "missing_fields"]
+
+NO = frozenset({"no", "false", "n"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,8 +178,8 @@ def _other_objections(matter: Matter) -> Iterator[Objection]:
         yield Objection(
             rules.closed.clause, f"ticket {request.existing_ticket} is closed: {rules.closed.answer}"
         )
-    if rules.languages and request.language and request.language not in rules.languages.accepted:
-        yield Objection(rules.languages.clause, f"language {request.language}: {rules.languages.refusal}")
+    if rules.languages:
+        yield from _language(rules.languages, request)
     for rule in rules.scope:
         if matter.is_case(rule.case):
             yield Objection(rule.clause, f"{rule.name}: {rule.answer}")
@@ -186,6 +193,14 @@ def _other_objections(matter: Matter) -> Iterator[Objection]:
             yield Objection(covered.clause, f"{covered.name}: {covered.answer}; covered are {kept}")
 
 
+def _language(rule: RequestLanguages, request: Request) -> Iterator[Objection]:
+    """Object to a language in which requests are not taken, said of the request or by the requester."""
+    if request.language and request.language not in rule.accepted:
+        yield Objection(rule.clause, f"language {request.language}: {rule.refusal}")
+    elif rule.consent and request.text(rule.consent) in NO:
+        yield Objection(rule.clause, f"{rule.consent} is no: {rule.refusal}")
+
+
 def _duties(matter: Matter) -> Iterator[DutyRule]:
     for rule in matter.rules.duties:
         announced = matter.request.planned_start is not None or matter.symptom is Symptom.PLANNED_WORK
@@ -197,8 +212,9 @@ def _duty(matter: Matter, rule: DutyRule) -> Duty:
     due: datetime | None = None
     if rule.elapsed is not None:
         due = matter.now + timedelta(seconds=rule.elapsed)
-    elif rule.notice is not None and matter.request.planned_start is not None:
-        due = matter.request.planned_start.astimezone(UTC) - timedelta(seconds=rule.notice)
+    elif rule.notice is not None:
+        start, notice = matter.request.planned_start, timedelta(seconds=rule.notice)
+        due = matter.now + notice if start is None else start.astimezone(UTC) - notice
     return Duty(
         duty=rule.duty,
         due=due,
@@ -206,6 +222,7 @@ def _duty(matter: Matter, rule: DutyRule) -> Duty:
         says=rule.says,
         when_missed=rule.when_missed,
         late=due is not None and due < matter.now,
+        earliest=rule.notice is not None and matter.request.planned_start is None,
     )
 
 

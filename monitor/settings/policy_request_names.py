@@ -28,23 +28,27 @@ def _unknown_classes(given: RequestsIn, classes: Collection[str]) -> Iterator[tu
             listed = enumerate(rule.outside_hours)
             named += [(("channels", channel, "outside_hours", i), cls) for i, cls in listed]
     named += [(("charges", i, "class"), charge.cls) for i, charge in enumerate(given.charges)]
-    for part, i, rule in _cases(given):
-        named += [((part, i, "classes", n), cls) for n, cls in enumerate(rule.classes)]
+    if given.class_otherwise is not None:
+        named.append((("class_otherwise",), given.class_otherwise))
+    for at, rule in _cases(given):
+        named += [((*at, "classes", n), cls) for n, cls in enumerate(rule.classes)]
     for where, cls in named:
         yield from _unknown("class", cls, classes, where)
 
 
 def _unknown_fields(given: RequestsIn) -> Iterator[tuple[Where, str]]:
     known = [*FIELDS, *given.more_fields]
-    for part, i, rule in _cases(given):
+    if given.languages and given.languages.consent:
+        yield from _unknown("field", given.languages.consent, known, ("languages", "consent"))
+    for at, rule in _cases(given):
         for name in rule.mentions:
-            yield from _unknown("field", name, known, (part, i, "mentions", name))
+            yield from _unknown("field", name, known, (*at, "mentions", name))
         if isinstance(rule, RequirementIn):
             key = "fields" if rule.fields else "any_of"
             for n, name in enumerate(rule.fields or rule.any_of):
-                yield from _unknown("field", name, known, (part, i, key, n))
+                yield from _unknown("field", name, known, (*at, key, n))
         if isinstance(rule, VersionsIn):
-            yield from _unknown("field", rule.field, known, (part, i, "field"))
+            yield from _unknown("field", rule.field, known, (*at, "field"))
 
 
 def _unknown_standings(given: RequestsIn) -> Iterator[tuple[Where, str]]:
@@ -73,11 +77,18 @@ def _twice(given: RequestsIn) -> Iterator[tuple[Where, str]]:
         first.add(what)
 
 
-def _cases(given: RequestsIn) -> Iterator[tuple[str, int, Any]]:
+def _cases(given: RequestsIn) -> Iterator[tuple[Where, Any]]:
+    """Yield whatever says which requests it is about, and where it stands; exceptions too."""
     for part in ("required", "wanted", "duties", "scope", "versions", "entitlement", "asks", "forwarding"):
         rules: Sequence[CaseIn] = getattr(given, part)
         for i, rule in enumerate(rules):
-            yield part, i, rule
+            at: Where = (part, i)
+            yield at, rule
+            exempt = rule.exempt
+            while exempt is not None:
+                at = (*at, "except")
+                yield at, exempt
+                exempt = exempt.exempt
 
 
 def _unknown(what: str, name: str, known: Collection[str], where: Where) -> Iterator[tuple[Where, str]]:

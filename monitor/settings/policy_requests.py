@@ -28,6 +28,7 @@ from monitor.domain.request_rules import (
     ScopeRule,
     VersionRule,
     Visibility,
+    plain,
 )
 from monitor.settings import durations
 
@@ -76,6 +77,7 @@ class CaseIn(_Strict):
     inquiry_types: list[str] = []
     mentions: dict[str, list[str]] = {}
     existing_ticket: bool | None = None
+    exempt: "CaseIn | None" = Field(default=None, alias="except")
 
 
 class RequirementIn(CaseIn):
@@ -199,11 +201,12 @@ class VisibilityIn(_Strict):
 
 
 class LanguagesIn(_Strict):
-    """The languages in which requests are taken."""
+    """The languages in which requests are taken; ``consent``: the field in which "no" declines them."""
 
     accepted: list[str] = Field(min_length=1)
     clause: str
     refusal: str
+    consent: str | None = None
 
 
 class RequestsIn(_Strict):
@@ -211,6 +214,7 @@ class RequestsIn(_Strict):
 
     clause: str | None = None
     class_by: list[Literal["rules", "requester"]] = ["rules", "requester"]
+    class_otherwise: str | None = None
     priorities: dict[str, list[str]] = {}
     symptoms: dict[Symptom, list[str]] = {}
     more_fields: list[str] = []
@@ -246,8 +250,9 @@ def build_requests(given: RequestsIn | None) -> RequestRules:
         closed=_rebuff(given.closed_tickets),
         follow_up_complete=given.follow_ups == "complete",
         class_by=tuple(given.class_by),
-        priorities={word.casefold(): cls for cls, words in given.priorities.items() for word in words},
-        symptoms={w.casefold(): symptom for symptom, words in given.symptoms.items() for w in words},
+        class_otherwise=given.class_otherwise,
+        priorities={plain(word): cls for cls, words in given.priorities.items() for word in words},
+        symptoms={plain(word): symptom for symptom, words in given.symptoms.items() for word in words},
         required=tuple(_requirement(r) for r in given.required),
         wanted=tuple(_requirement(r) for r in given.wanted),
         duties=tuple(_duty(d) for d in given.duties),
@@ -268,7 +273,10 @@ def build_requests(given: RequestsIn | None) -> RequestRules:
         ),
         visibility=Visibility(rule=visibility.rule, clause=visibility.clause) if visibility else Visibility(),
         languages=RequestLanguages(
-            accepted=frozenset(languages.accepted), clause=languages.clause, refusal=languages.refusal
+            accepted=frozenset(languages.accepted),
+            clause=languages.clause,
+            refusal=languages.refusal,
+            consent=languages.consent,
         )
         if languages
         else None,
@@ -302,9 +310,10 @@ def _case(given: CaseIn) -> Case:
         channels=frozenset(given.channels),
         classes=frozenset(given.classes),
         symptoms=frozenset(given.symptoms),
-        inquiry_types=frozenset(word.casefold() for word in given.inquiry_types),
+        inquiry_types=frozenset(plain(word) for word in given.inquiry_types),
         mentions={name: tuple(w.casefold() for w in words) for name, words in given.mentions.items()},
         existing_ticket=given.existing_ticket,
+        exempt=_case(given.exempt) if given.exempt else None,
     )
 
 

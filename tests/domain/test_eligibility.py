@@ -55,7 +55,7 @@ def test_w1_served_through(tiers, through, referral):
     ("tiers", "last", "named", "said"),
     [
         (("bronze",), None, "p0", "not served directly and has no assigned_to"),
-        (("bronze", "silver", "reseller"), None, "p2", "not served directly and has no assigned_to"),
+        (("bronze", "silver", "reseller"), None, "p2", "may not stand in for 'p0' and has no assigned_to"),
         (("bronze", "silver", "reseller"), "gone", "p2", "assigned to unknown 'gone'"),
         (("bronze",), "p0", "p0", "in a circle: p0 -> p0"),
         (("bronze", "reseller"), "p0", "p1", "in a circle: p0 -> p1 -> p0"),

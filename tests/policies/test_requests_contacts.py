@@ -160,10 +160,31 @@ CASES = {
         {**MAIL, "planned_start": "2026-11-27T09:59:59-06:00"},
         {**YES, "due": ["2026-11-24T15:59:59Z"], "late": [NOTICE], "says": ["the notice is late"]},
     ),
-    "e6 work announced without its moment": (
+    "e6 work announced without its moment may begin 72 hours on": (
         TUESDAY,
         {"channel": "email", "fields": {**EMAIL, "inquiry_type": "Maintenance"}},
-        {**YES, "duties": [NOTICE], "due": []},
+        {
+            **YES,
+            "duties": [NOTICE],
+            "due": ["2026-11-27T16:00:00Z"],
+            "late": [],
+            "says": ["the work may begin at 2026-11-27T16:00:00Z at the earliest"],
+        },
+    ),
+    "e6 an announcement is no issue request, and needs none of its fields": (
+        TUESDAY,
+        {"channel": "email", "fields": {"inquiry_type": "Planned maintenance"}},
+        {**YES, "duties": [NOTICE], "says": ["would help: contact_name, company, account_id, description"]},
+    ),
+    "e3 whoever declines English is told so": (
+        TUESDAY,
+        {"channel": "phone", "fields": {**PHONE, "english_ok": False}},
+        {"accepted": False, "allowed": True, "clause": REQUESTS, "says": ["english_ok is no"]},
+    ),
+    "e3 whoever is content with English is served": (
+        TUESDAY,
+        {"channel": "phone", "fields": {**PHONE, "english_ok": True}},
+        YES,
     ),
     "e6 72 elapsed hours, over the end of summer time": (
         "2026-10-20T10:00:00-05:00",

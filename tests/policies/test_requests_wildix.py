@@ -19,7 +19,7 @@ NO = {"accepted": False, "allowed": False}
 # what it is: (when, the request, what is expected); the id begins with the row and the clause
 # fmt: off
 CASES = {
-    "w8 3.1 a ticket by the portal in hours": (TUESDAY, {"channel": "portal", **NEW}, {**YES, "cls": None, "clause": "3.1"}),
+    "w8 3.1 a ticket by the portal in hours": (TUESDAY, {"channel": "portal", **NEW}, {**YES, "cls": "standard", "clause": "3.1"}),
     "w8 3.1 a ticket by the portal at night": (NIGHT, {"channel": "portal", **NEW}, {**YES, "inside": False}),
     "w8 3.1 a ticket by the portal on Saturday": (SATURDAY, {"channel": "portal", **NEW}, YES),
     "w8 3.1 a Standard ticket at night": (NIGHT, {"channel": "portal", **NEW, **STANDARD}, {**YES, "cls": "standard", "clause": "2.1"}),
@@ -45,7 +45,7 @@ CASES = {
     "w8 3.2 a Critical call on Saturday": (SATURDAY, {"channel": "phone", **NEW, **CRITICAL}, YES),
     "w8 3.2 a Standard call at night": (NIGHT, {"channel": "phone", **NEW, **STANDARD}, {**NO, "clause": "3.2", "says": ["open a ticket in the portal"]}),
     "w8 3.2 a Standard call on Saturday": (SATURDAY, {"channel": "phone", **NEW, **STANDARD}, {**NO, "clause": "3.2"}),
-    "w8 3.2 a call at night of which nobody says that it is Critical": (NIGHT, {"channel": "phone", **NEW}, {**NO, "cls": None}),
+    "w8 3.2 a call at night of which nobody says that it is Critical": (NIGHT, {"channel": "phone", **NEW}, {**NO, "cls": "standard"}),
     "w8 3.2 a caller is not turned away for a form": (TUESDAY, {"channel": "phone", "partner": "aurora", **CRITICAL}, YES),
     "w8 2 the last second in hours": ("2026-11-24T17:59:59+01:00", {"channel": "phone", **NEW, **STANDARD}, YES),
     "w8 2 the closing itself is outside": ("2026-11-24T18:00:00+01:00", {"channel": "phone", **NEW, **STANDARD}, NO),
@@ -92,7 +92,7 @@ CASES = {
     "w1 1 a Bronze partner is referred": (TUESDAY, {"channel": "portal", "partner": "dune", "fields": TICKET}, {"accepted": False, "allowed": True, "clause": "1", "referral": ["dune", "cedar", "aurora"], "says": ["turn to aurora"]}),
     "w1 1 a reseller is referred": (TUESDAY, {"channel": "phone", "partner": "elm", **CRITICAL}, {"accepted": False, "clause": "1", "says": ["turn to birch"]}),
     "w1 1 a Gold partner asks about a Bronze partner's system": (TUESDAY, {"channel": "portal", "partner": "aurora", "fields": TICKET, "system": "PBX-4001"}, YES),
-    "2.1 a priority nobody knows": (TUESDAY, {"channel": "portal", **NEW, "priority": "P1"}, {**YES, "cls": None, "says": ["the priority given is none of critical, standard"]}),
+    "2.1 a priority nobody knows": (TUESDAY, {"channel": "portal", **NEW, "priority": "P1"}, {**YES, "cls": "standard", "says": ["the priority given is none of critical, standard"]}),
     "2.1 a priority in capitals": (TUESDAY, {"channel": "portal", **NEW, "priority": " CRITICAL "}, {**YES, "cls": "critical"}),
     "2 nothing is charged": (TUESDAY, {"channel": "portal", **NEW}, {"incidents": 0, "duties": []}),
     "3.1 a serial nobody has": (TUESDAY, {"channel": "portal", **NEW, "system": "PBX-1009"}, {**YES, "says": ["system 'PBX-1009' is not on record; near it are PBX-1001"]}),

@@ -350,7 +350,7 @@ CHAINS = {
     ),
     "Bronze through Silver only": (
         [a_partner("s", "silver"), a_partner("b", assigned_to="s")],
-        [("b", "partner 's' (tier silver) is not served directly and has no assigned_to (section 1)")],
+        [("b", "partner 's' (tier silver) may not stand in for 'b' and has no assigned_to (section 1)")],
     ),
     "an unknown partner": ([a_partner("b", assigned_to="x")], [("b", "partner 'b' is assigned to unknown 'x'")]),
     "to oneself": ([a_partner("b", assigned_to="b")], [("b", "assigned_to goes in a circle: b -> b")]),
