@@ -22,6 +22,7 @@ from monitor.storage import announcements, clocks, incidents, looks, outbox, rou
 from monitor.storage.engine import Store
 from monitor.storage.looks import LookRow
 from monitor.world import InForce
+from monitor.year_ends import YearEnds
 
 log = structlog.stdlib.get_logger()
 PACE = 1.0
@@ -41,6 +42,7 @@ class Rounds:
     bell: Bell
     metrics: Metrics
     new_id: Callable[[], str]
+    year_ends: YearEnds
     last: datetime | None = None
     count: int = 0
     conditions: dict[str, Condition] = field(default_factory=dict[str, Condition])
@@ -82,6 +84,7 @@ class Rounds:
         if due.moves:
             await self._move_maintenances(due.moves, now)
             due = await self.store.read(rounds.due_now, now)
+        await self.year_ends.once(now)
         await self._refresh(due.standing, now)
         if self.count % GAUGES_EVERY == 0:
             await self._gauges(now)

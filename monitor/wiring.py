@@ -53,6 +53,7 @@ from monitor.storage import incidents, looks, people, public
 from monitor.storage.engine import Store, open_store
 from monitor.web.setup import setup as set_up_web
 from monitor.world import World
+from monitor.year_ends import YearEnds
 from statuspage.board import Site
 from statuspage.pages import PublicPages
 from statuspage.routes import routes as page_routes
@@ -131,6 +132,7 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
             bell=bell,
             metrics=metrics,
             new_id=ids,
+            year_ends=YearEnds(world=world, store=store, new_id=ids),
         )
 
         # contact: drivers, calls, the outbox

@@ -34,6 +34,14 @@ class Posted:
     new: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """By which contract's years, and by which rule of the policy, a partner's incidents roll over."""
+
+    contract: Contract
+    prepaid: Prepaid
+
+
 def purchase(c: sa.Connection, stamp: Stamp, incidents: int, *, reference: str) -> Posted:
     """Enter a purchase once per reference; ConflictError if the reference stands for another number."""
     posted = _post(c, _sound(lambda: book.purchase(_dated(c, stamp), incidents, reference=reference)))
@@ -78,12 +86,7 @@ def correct(c: sa.Connection, stamp: Stamp, incidents: int, *, reference: str) -
 
 
 def roll_over(
-    c: sa.Connection,
-    partner: str,
-    contract: Contract,
-    prepaid: Prepaid,
-    now: datetime,
-    new_id: Callable[[], str],
+    c: sa.Connection, partner: str, terms: Terms, now: datetime, new_id: Callable[[], str]
 ) -> list[Entry]:
     """Close every contract year that has ended and is open still, the oldest first; return the new entries.
 
@@ -91,6 +94,7 @@ def roll_over(
     """
     take_turn(c, _turn(partner))
     since = _closed(c, partner) or _first(c, partner)
+    contract, prepaid = terms.contract, terms.prepaid
     if since is None or prepaid.rollover is None:
         return []
     made: list[Entry] = []
@@ -102,6 +106,26 @@ def roll_over(
         if posted.new:
             made.append(posted.entry)
     return made
+
+
+def years_due(
+    c: sa.Connection, terms: Mapping[str, Terms], now: datetime
+) -> tuple[tuple[str, ...], tuple[datetime, ...]]:
+    """Return the partners with a year to close, and when the years of the others end; only of those with a ledger."""
+    closed = sa.func.max(entries.c.at).filter(entries.c.kind == Kind.ROLLOVER)
+    query = sa.select(entries.c.partner, closed, sa.func.min(entries.c.at)).group_by(entries.c.partner)
+    due: list[str] = []
+    upcoming: list[datetime] = []
+    for partner, closed_at, first in c.execute(query):
+        if partner not in terms:
+            continue
+        contract = terms[partner].contract
+        ends = contract.begins(contract.year_of(closed_at or first) + 1)
+        if ends <= now:
+            due.append(partner)
+        else:
+            upcoming.append(ends)
+    return tuple(due), tuple(upcoming)
 
 
 def balance(c: sa.Connection, partner: str, *, before: datetime | None = None) -> int:

@@ -11,12 +11,14 @@ from monitor.domain.request_rules import Prepaid
 from monitor.errors import ConflictError, NotFoundError
 from monitor.storage import ledger, schema_ledger
 from monitor.storage.engine import open_store
+from monitor.storage.ledger import Terms
 from tests.domain.test_contract_years import a_contract
 from tests.factories import an_id
 
 NOON = datetime(2026, 2, 10, 12, tzinfo=UTC)
 PREPAID = Prepaid(clause="6", rollover=15, months=12)
 CONTRACT = a_contract("2025-03-01", zone="America/New_York")
+TERMS = Terms(contract=CONTRACT, prepaid=PREPAID)
 SECOND = CONTRACT.begins(1)
 
 
@@ -37,7 +39,7 @@ async def has(store, partner="iris"):
 
 
 async def roll(store, now, partner="iris"):
-    return await store.write(ledger.roll_over, partner, CONTRACT, PREPAID, now, an_id)
+    return await store.write(ledger.roll_over, partner, TERMS, now, an_id)
 
 
 async def test_h5_the_balance_is_the_sum_of_the_lines(store):
@@ -250,7 +252,9 @@ async def test_h5_when_the_contracts_day_is_moved_no_year_is_closed_twice(store)
     await buys(store, 40)
     await roll(store, SECOND)
     moved = a_contract("2025-06-01", zone="America/New_York")
-    made = await store.write(ledger.roll_over, "iris", moved, PREPAID, SECOND + timedelta(days=200), an_id)
+    made = await store.write(
+        ledger.roll_over, "iris", Terms(contract=moved, prepaid=PREPAID), SECOND + timedelta(days=200), an_id
+    )
     assert [entry.dedup for entry in made] == ["iris|rollover|2026-06-01"]
     assert moved.day(1) == date(2026, 6, 1)
 
