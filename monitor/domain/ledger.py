@@ -158,6 +158,16 @@ def rolled_over(unused: int, prepaid: Prepaid) -> str:
     return f"{kept} of {max(unused, 0)} unused rolled over{lost}{owing} (section {prepaid.clause})"
 
 
+def turned_over(request: str) -> str:
+    """Return what makes turning a request over to the support team one event."""
+    return f"{request}|turned-over"
+
+
+def held(appointment: str) -> str:
+    """Return what makes holding an appointment one event."""
+    return f"{appointment}|held"
+
+
 def purchase_key(partner: str, reference: str) -> str:
     """Return what makes a purchase one event."""
     return f"{partner}|purchase|{reference}"
