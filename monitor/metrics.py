@@ -64,8 +64,20 @@ class Metrics:
         self.clock_breaches = Counter(
             "tocsin_clock_breaches", "Promises that were not kept in time.", ["class", "clock"], registry=r
         )
+        self.clock_warnings = Counter(
+            "tocsin_clock_warnings", "Clocks that were warned of.", ["class", "clock"], registry=r
+        )
+        self.duties_missed = Counter(
+            "tocsin_duties_missed",
+            "Duties of customers that were not done in time.",
+            ["class", "duty"],
+            registry=r,
+        )
         self.clocks_running = Gauge(
-            "tocsin_clocks_running", "Promises being timed.", ["class", "clock"], registry=r
+            "tocsin_clocks_running", "Promises and duties being timed.", ["class", "clock"], registry=r
+        )
+        self.clocks_paused = Gauge(
+            "tocsin_clocks_paused", "Clocks that stand still.", ["class", "clock"], registry=r
         )
         self.crash_reports = Counter(
             "tocsin_crash_reports", "Crash reports by what became of them.", ["source", "result"], registry=r

@@ -15,19 +15,22 @@ from prometheus_client import Gauge
 from monitor.bell import Bell
 from monitor.digest import Digest
 from monitor.domain.announcements import MaintenanceStatus
+from monitor.domain.clocks import RESPONSE
 from monitor.domain.components import GAUGE, Condition, condition
+from monitor.domain.timed import Party
 from monitor.metrics import Metrics
 from monitor.pipeline import Pipeline
-from monitor.storage import announcements, clocks, incidents, looks, outbox, rounds
+from monitor.storage import announcements, incidents, looks, outbox, overdue, rounds
 from monitor.storage.engine import Store
 from monitor.storage.looks import LookRow
+from monitor.storage.overdue import Marked
 from monitor.world import InForce
 from monitor.year_ends import YearEnds
 
 log = structlog.stdlib.get_logger()
 PACE = 1.0
 GAUGES_EVERY = 5
-RESPONSE, CHANNELS = "response", ("ticket", "phone", "page", "mail")
+CHANNELS = ("ticket", "phone", "page", "mail")
 """What has a series before anything happens."""
 
 
@@ -79,8 +82,8 @@ class Rounds:
         now = self.clock()
         await self.save_looks()
         due = await self.store.read(rounds.due_now, now)
-        if due.breach:
-            await self._breaches(now)
+        if due.clocks:
+            await self._clocks(now)
         if due.moves:
             await self._move_maintenances(due.moves, now)
             due = await self.store.read(rounds.due_now, now)
@@ -103,11 +106,26 @@ class Rounds:
             self.pipeline.unsaved = _latest(rows) + self.pipeline.unsaved
             raise
 
-    async def _breaches(self, now: datetime) -> None:
-        for incident, cls, name in await self.store.write(clocks.breach, now):
-            self.metrics.clock_breaches.labels(cls, name).inc()
-            log.warning("clock.breached", incident=incident, cls=cls, clock=name)
-            self.bell.ring("incident", incident)
+    async def _clocks(self, now: datetime) -> None:
+        """Give the warnings that are due, and mark what was not kept or done in time."""
+        for one in await self.store.write(overdue.warn, now):
+            self.metrics.clock_warnings.labels(one.cls, one.name).inc()
+            self._tell("clock.warned" if one.party is Party.US else "duty.warned", one)
+        for one in await self.store.write(overdue.breach, now):
+            if one.party is Party.US:
+                self.metrics.clock_breaches.labels(one.cls, one.name).inc()
+                self._tell("clock.breached", one)
+            else:
+                self.metrics.duties_missed.labels(one.cls, one.name).inc()
+                self._tell("duty.missed", one)
+
+    def _tell(self, event: str, one: Marked) -> None:
+        subject = one.subject
+        log.warning(event, incident=subject.incident, request=subject.request, cls=one.cls, clock=one.name)
+        if subject.incident:
+            self.bell.ring("incident", subject.incident)
+        else:
+            self.bell.ring("request", subject.request or "")
 
     async def _move_maintenances(self, moves: Sequence[tuple[str, MaintenanceStatus]], now: datetime) -> None:
         for id_, status in moves:
@@ -170,14 +188,17 @@ class Rounds:
 
     async def _gauges(self, now: datetime) -> None:
         standing = await self.store.read(incidents.open_counts)
-        running = await self.store.read(clocks.running)
+        running = await self.store.read(overdue.running)
+        still = await self.store.read(overdue.standing_still)
         backlog = await self.store.read(outbox.backlog, now)
         classes = _classes(self.pipeline.world.in_force)
         for cls in classes:  # a counter that begins at its first breach hides that one from increase()
             self.metrics.clock_breaches.labels(cls, RESPONSE)
+            self.metrics.clock_warnings.labels(cls, RESPONSE)
         timed = {(cls, RESPONSE): 0 for cls in classes} | running
         _replace(self.metrics.findings_open, _singly({**dict.fromkeys(classes, 0), **standing}))
         _replace(self.metrics.clocks_running, timed.items())
+        _replace(self.metrics.clocks_paused, (dict.fromkeys(timed, 0) | still).items())
         _replace(self.metrics.outbox_pending, _singly({**dict.fromkeys(CHANNELS, 0), **backlog.pending}))
         self.metrics.outbox_oldest.set(backlog.oldest_seconds)
 

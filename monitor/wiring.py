@@ -49,7 +49,7 @@ from monitor.publisher import Publisher
 from monitor.rounds import Rounds
 from monitor.scheduler import Job, Scheduler
 from monitor.settings import Settings
-from monitor.storage import incidents, looks, people, public
+from monitor.storage import editions, incidents, looks, people, public
 from monitor.storage.engine import Store, open_store
 from monitor.web.setup import setup as set_up_web
 from monitor.world import World
@@ -106,6 +106,7 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(open_store(database, failpoint=failpoint))
         world = World(in_force=given.in_force)
+        await store.write(editions.keep, given.in_force.policies.values(), clock())
         bell, metrics = Bell(), Metrics(version=version("tocsin"))
 
         pipeline = Pipeline(
@@ -220,6 +221,7 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
                 log.error("config.refused", problems=error.problems)  # noqa: TRY400 - it says it all
                 bell.ring("config")
                 return error.problems
+            await store.write(editions.keep, fresh.in_force.policies.values(), clock())
             scheduler.replace(configured.jobs(fresh.settings, types, tools))
             world.configure(fresh.in_force)
             world.refused = ()

@@ -5,20 +5,20 @@ moment under the same policy and inventory always gets the same decision, which 
 the incident, shown in the console, and printed by ``tocsin explain``.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from monitor.domain.calendars import Calendar, Interval
 from monitor.domain.classification import Classification, classify
-from monitor.domain.clocks import Due, due
+from monitor.domain.clocks import RESPONSE, Due, due
 from monitor.domain.conditions import Circumstances
 from monitor.domain.eligibility import Served, served_through
 from monitor.domain.findings import Finding
 from monitor.domain.inventory import Contact, Inventory, Partner, System
 from monitor.domain.policy import ContactStep, Policy
 from monitor.domain.standing import plan_of
-from monitor.domain.timed import Timed, timed
+from monitor.domain.timed import Edition, Timed, edition_of, timed
 
 NOC = "noc"
 """The id that stands for our own engineers where a partner's would stand."""
@@ -38,7 +38,10 @@ class ContactEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """Everything decided about a finding; every field is always there (contract: "Decision")."""
+    """Everything decided about a finding; every field is always there (contract: "Decision").
+
+    ``edition`` None: no partner is promised anything.
+    """
 
     policy: str
     policy_version: str
@@ -58,6 +61,7 @@ class Decision:
     calendar: str = ""
     limit: datetime | None = None
     policy_digest: str = ""
+    edition: Edition | None = None
     clocks: tuple[Timed, ...] = ()
 
 
@@ -97,6 +101,7 @@ def decide(policy: Policy, finding: Finding, system: System, inventory: Inventor
         calendar=calendar.name,
         limit=promised.limit,
         policy_digest=policy.digest,
+        edition=edition_of(policy, plan),
         clocks=timed(policy, classification.cls, plan, calendar, now),
     )
 
@@ -259,6 +264,18 @@ def _reasons(
             f"served through {served.partner.id}: {' -> '.join(served.referral)} (section {policy.eligibility.clause})"
         )
     return tuple(said)
+
+
+def counted_again(decision: Decision, clocks: tuple[Timed, ...]) -> Decision:
+    """Return a decision with the clocks that count for it: from the creation of what it is about."""
+    response = next((clock for clock in clocks if clock.clock == RESPONSE), None)
+    return replace(
+        decision,
+        clocks=clocks,
+        respond_by=response.due.due if response else None,
+        limit=response.due.limit if response else None,
+        clock=response.due.intervals if response else (),
+    )
 
 
 def as_json(decision: Decision) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from monitor.domain.calendars import Calendar, Interval
+from monitor.domain.calendars import Calendar
 from monitor.domain.clocks import (
     DayMode,
     Due,
@@ -27,7 +27,7 @@ from monitor.domain.clocks import (
     due,
     warn_at,
 )
-from monitor.domain.pauses import Pause
+from monitor.domain.pauses import ALWAYS, NOTHING, Pause
 from monitor.domain.policy import Policy
 
 _ANY_WATCH = Calendar(name="", zone=ZoneInfo("UTC"), weekly=((),) * 7)
@@ -64,6 +64,12 @@ class Timed:
     edition: Edition = Edition()
     waits: frozenset[str] = frozenset()
     party: Party = Party.US
+    flags: bool = False
+
+
+def edition_of(policy: Policy, plan: str | None) -> Edition:
+    """Return the edition that a policy is, and the plan somebody is on."""
+    return Edition(policy=policy.name, version=policy.version, digest=policy.digest, plan=plan)
 
 
 def timed(policy: Policy, cls: str, plan: str | None, calendar: Calendar, at: datetime) -> tuple[Timed, ...]:
@@ -84,27 +90,37 @@ def _timed(
         due=found,
         warn_at=warn_at(promise, calendar, at, found),
         calendar=calendar.name,
-        edition=Edition(policy=policy.name, version=policy.version, digest=policy.digest, plan=plan),
+        edition=edition_of(policy, plan),
         waits=policy.paused_by(promise.clock),
     )
 
 
 def duty(
-    name: str, cls: str, clause: str | None, at: datetime, *, elapsed: float, warn: float | None = None
+    name: str,
+    cls: str,
+    at: datetime,
+    due_at: datetime,
+    *,
+    clause: str | None = None,
+    says: str = "",
+    flags: bool = True,
+    warn: float | None = None,
 ) -> Timed:
-    """Return the clock of what a customer has to do within some time on any watch."""
-    promise = Promise(goal=Elapsed(elapsed), clause=clause, clock=name, warn=warn)
-    end = at + timedelta(seconds=elapsed)
-    found = Due(due=end, intervals=(Interval(at, end),), reason=describe(promise.goal))
-    before = end - timedelta(seconds=promise.lead) if promise.lead else None
+    """Return the clock of what a customer has to do by some moment, on any watch.
+
+    The moment may lie before ``at``: then it is missed as it begins. ``flags``: an engineer decides if it is.
+    """
+    promise = Promise(goal=Elapsed((due_at - at).total_seconds()), clause=clause, clock=name, warn=warn)
+    lead = timedelta(seconds=promise.lead)
     return Timed(
         clock=name,
         cls=cls,
         promise=promise,
         started_at=at,
-        due=found,
-        warn_at=max(at, before) if before else None,
+        due=Due(due=due_at, intervals=ALWAYS.open_between(at, due_at), reason=says or name),
+        warn_at=max(at, due_at - lead) if lead > NOTHING and at < due_at else None,
         party=Party.CUSTOMER,
+        flags=flags,
     )
 
 
@@ -127,13 +143,14 @@ def as_pinned(clock: Timed) -> dict[str, Any]:
         "limit": goal_as_json(promise.limit) if promise.limit else None,
         "warn": promise.warn,
         "clause": promise.clause,
-        "says": describe(promise.goal),
+        "says": clock.due.reason or describe(promise.goal),
         "calendar": clock.calendar,
         "policy": edition.policy,
         "version": edition.version,
         "digest": edition.digest,
         "plan": edition.plan,
         "waits": sorted(clock.waits),
+        "flags": clock.flags,
     }
 
 
@@ -160,12 +177,13 @@ def from_pinned(
         cls=cls,
         promise=promise,
         started_at=started_at,
-        due=Due(due=None),
+        due=Due(due=None, reason=pinned.get("says", "")),
         warn_at=None,
         calendar=pinned.get("calendar", ""),
         edition=edition,
         waits=frozenset(pinned.get("waits", ())),
         party=party,
+        flags=bool(pinned.get("flags")),
     )
 
 

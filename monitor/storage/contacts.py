@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from monitor.domain.contacts import Obligation
 from monitor.domain.incidents import Status
 from monitor.storage import clocks, events, incidents, moves, outbox, owing, tickets
+from monitor.storage.clocks import Subject
 from monitor.storage.outbox import Due
 
 
@@ -46,7 +47,7 @@ def ticket_opened(
         return
     events.record(c, due.incident, now, "ticket.opened", text=f"{driver} {reference}: {subject}")
     if not outbox.has_phone(c, due.incident):
-        clocks.meet(c, due.incident, now)
+        clocks.meet(c, Subject(incident=due.incident), now)
     if incidents.get(c, due.incident).status is Status.RESOLVED:
         known = tickets.of_incident(c, due.incident, driver)
         assert known is not None, "it was recorded above"

@@ -1,4 +1,4 @@
-"""The timeline: append-only, one row for everything that happened to an incident."""
+"""The timeline: append-only, one row for everything that happened to an incident or a request."""
 
 import json
 from collections.abc import Mapping
@@ -21,11 +21,18 @@ def record(
     actor: str = "tocsin",
     text: str = "",
     data: Mapping[str, Any] | None = None,
+    request: str | None = None,
 ) -> None:
-    """Append to the timeline."""
+    """Append to the timeline of an incident, of a request, or of neither."""
     c.execute(
         sa.insert(events).values(
-            incident=incident, at=at, kind=kind, actor=actor, text=text[:4000], data=as_text(data or {})
+            incident=incident,
+            request=request,
+            at=at,
+            kind=kind,
+            actor=actor,
+            text=text[:4000],
+            data=as_text(data or {}),
         )
     )
 

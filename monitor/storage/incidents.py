@@ -13,12 +13,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from monitor.domain.clocks import RESPONSE
 from monitor.domain.contacts import Obligation
-from monitor.domain.decisions import Decision, as_json
+from monitor.domain.decisions import Decision, as_json, counted_again
 from monitor.domain.findings import Finding
 from monitor.domain.incidents import Incident, Move, Status, after, dedup_key
 from monitor.errors import ConflictError, NotFoundError
-from monitor.storage import announcements, clocks, events, owing, schema
+from monitor.storage import announcements, clocks, events, owing, recounting, schema
+from monitor.storage.clocks import Subject
 from monitor.storage.upsert import insert_ignoring
 
 incidents, findings = schema.incidents, schema.findings
@@ -81,7 +83,7 @@ def open_or_join(c: sa.Connection, opening: Opening) -> Recorded:
     )
     if hold:
         events.record(c, opening.id, opening.now, "contact.held", text=hold.reason)
-    clocks.start(c, opening.decision, opening.id, opening.now)
+    clocks.start(c, Subject(incident=opening.id), opening.decision.clocks)
     owing.owe(c, opening.obligations, opening.now, held=(hold.reason, hold.until) if hold else None)
     return Recorded(incident=opening.id, new=True, held_by=hold.by if hold else None)
 
@@ -102,6 +104,7 @@ def _incident_row(opening: Opening, hold: announcements.Hold | None) -> dict[str
         "source": finding.source,
         "policy": decision.policy or None,
         "policy_version": decision.policy_version or None,
+        "policy_digest": decision.policy_digest or None,
         "needs_triage": decision.needs_triage,
         "parent": hold.parent if hold else None,
         "held_by": hold.by if hold else None,
@@ -141,11 +144,11 @@ def _join(c: sa.Connection, opening: Opening) -> Recorded:
 
 
 def _raise(c: sa.Connection, opening: Opening, incident: str, status: Status) -> None:
-    """Give an incident a more urgent class: its decision, its clock from now, what it owes on top.
+    """Give an incident a more urgent class: its decision, its clocks from its creation, what it owes on top.
 
     Whoever acknowledged the lesser class has not acknowledged this one: it is open again, and called about.
     """
-    decision = opening.decision
+    decision = _from_creation(c, opening, incident)
     again: dict[str, Any] = {}
     if status is Status.ACKNOWLEDGED:
         again = {"status": after(status, Move.RELEASE), "acknowledged_at": None, "acknowledged_by": None}
@@ -166,14 +169,30 @@ def _raise(c: sa.Connection, opening: Opening, incident: str, status: Status) ->
     events.record(
         c, incident, opening.now, "incident.reclassified", text=f"now {decision.cls}", data=as_json(decision)
     )
-    clocks.call_off(c, incident, opening.now)
-    clocks.start(c, decision, incident, opening.now)
     owing.cancel(
         c, incident, opening.now, kinds=owing.CALLS, reason=f"the incident was raised to {decision.cls}"
     )
     owing.owe(
         c, [owing.moved(o, opening.id, incident, decision.cls) for o in opening.obligations], opening.now
     )
+
+
+def _from_creation(c: sa.Connection, opening: Opening, incident: str) -> Decision:
+    """Count the promises of the new class from the incident's creation; those until now are superseded."""
+    decision, subject = opening.decision, Subject(incident=incident)
+    if decision.edition is None:
+        clocks.call_off(c, subject, opening.now)
+        return decision
+    counted = recounting.reclass(
+        c,
+        subject,
+        decision.cls,
+        edition=decision.edition,
+        calendar=decision.calendar,
+        now=opening.now,
+        anew=(RESPONSE,),  # who answered the lesser class has not answered this one
+    )
+    return counted_again(decision, counted)
 
 
 def _insert_finding(c: sa.Connection, opening: Opening, incident: str) -> None:
@@ -240,7 +259,7 @@ def resolve(
     events.record(c, incident, now, "incident.resolved", actor=actor, text=note)
     owing.cancel(c, incident, now, kinds=owing.CALLS, reason="the incident is over")
     _cancel_what_was_held(c, row, now)
-    clocks.call_off(c, incident, now)
+    clocks.finish(c, Subject(incident=incident), at or now, actor=actor)
     tickets = c.scalars(sa.select(schema.tickets.c.id).where(schema.tickets.c.incident == incident)).all()
     return Resolved(incident=incident, cls=row.cls, opened_at=row.opened_at, tickets=tuple(tickets))
 
@@ -276,7 +295,7 @@ def acknowledge(
     why = f"acknowledged by {actor}"
     owing.cancel(c, incident, now, kinds=owing.CALLS, reason=why)
     owing.release_triage(c, incident, now)
-    clocks.meet(c, incident, now)
+    clocks.meet(c, Subject(incident=incident), now, actor=actor)
     if not by_partner:
         c.execute(sa.update(incidents).where(incidents.c.id == incident).values(needs_triage=False))
     return True

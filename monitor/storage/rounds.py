@@ -7,15 +7,15 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from monitor.domain.announcements import MaintenanceStatus
-from monitor.storage import announcements, clocks
+from monitor.storage import announcements, overdue
 from monitor.storage.announcements import Standing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DueNow:
-    """Whether a promise was just broken, which maintenances the clock moves, what is announced over components."""
+    """Whether a clock is warned of or was just broken, which maintenances move, what is announced over components."""
 
-    breach: bool
+    clocks: bool
     moves: Sequence[tuple[str, MaintenanceStatus]]
     standing: Standing
 
@@ -23,7 +23,7 @@ class DueNow:
 def due_now(c: sa.Connection, now: datetime) -> DueNow:
     """Ask everything that the rounds go by."""
     return DueNow(
-        breach=clocks.a_breach_is_due(c, now),
+        clocks=overdue.something_is_due(c, now),
         moves=announcements.due_maintenances(c, now),
         standing=announcements.standing(c, now),
     )

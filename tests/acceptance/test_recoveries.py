@@ -102,16 +102,15 @@ async def test_a_more_urgent_finding_raises_the_class_and_adds_the_call(world):
     assert await world.owed() == [("ticket.open", "done")]
 
     await world.fails("pbx-3-all")  # by us: Critical
-    raised_at = world.clock()
     raised = await world.incident()
     assert raised["id"] == before["id"]
     assert raised["class"] == "critical"
-    assert raised["respond_by"] == raised_at + timedelta(minutes=30)
-    clocks = await world.rows("clocks", incident=raised["id"])
-    assert [(clock["class"], clock["met_at"] is None) for clock in clocks] == [
-        ("standard", False),
-        ("critical", True),
-    ]
+    assert raised["respond_by"] == raised["opened_at"] + timedelta(minutes=30), "from its creation"
+    old, new = await world.rows("clocks", incident=raised["id"])
+    assert (old["class"], old["met_at"] is None, old["superseded_at"] is None) == ("standard", False, False)
+    assert (new["class"], new["met_at"], new["superseded_at"]) == ("critical", None, None)
+    assert (new["started_at"], new["due"]) == (raised["opened_at"], raised["respond_by"])
+    assert "clock.recomputed" in await world.events(raised["id"])
     assert "incident.reclassified" in await world.events(raised["id"])
 
     await world.deliver()

@@ -209,6 +209,7 @@ def _due_times(c: sa.Connection) -> list[datetime]:
         sa.select(outbox.not_before).where(outbox.state == "waiting"),
         sa.select(outbox.lease_until).where(outbox.state.in_(("claimed", "sent"))),
         sa.select(clocks.due).where(clocks.met_at.is_(None), clocks.cancelled_at.is_(None)),
+        sa.select(clocks.warn_at).where(clocks.met_at.is_(None), clocks.cancelled_at.is_(None)),
         sa.select(work.starts_at).where(work.status == "scheduled"),
         sa.select(work.ends_at).where(work.status.in_(("scheduled", "in_progress"))),
     )
