@@ -33,7 +33,6 @@ from monitor.domain.policy import (
 )
 from monitor.errors import ConfigError
 from monitor.settings import yaml12
-from monitor.settings.nodes import Document
 from monitor.settings.policy_misfits import misfits
 from monitor.settings.policy_models import FACTS, GoalIn, PolicyIn, StepIn, When, calendar
 from monitor.settings.policy_registration import build_overflow, build_registration
@@ -60,21 +59,23 @@ def load_policies(paths: Sequence[Path]) -> dict[str, Policy]:
 
 def load_policy(path: Path) -> Policy:
     """Read one policy file, or raise ConfigError with every mistake and its place."""
-    return _read(yaml12.load_file(path), yaml12.text_of(path))
-
-
-@lru_cache(maxsize=64)
-def edition(text: str) -> Policy:
-    """Read a policy from the text of an edition that the record keeps."""
-    return _read(yaml12.load(text, "<edition on record>"), text)
-
-
-def _read(document: Document, text: str) -> Policy:
+    document = yaml12.load_file(path)
     given = yaml12.validate(PolicyIn, document)
     problems = [document.problem(where, message) for where, message in misfits(given)]
     if problems:
         raise ConfigError(lines(problems))
-    return replace(build(given), text=text, digest=sha256(text.encode()).hexdigest())
+    return _with_text(build(given), yaml12.text_of(path))
+
+
+@lru_cache(maxsize=64)
+def edition(text: str) -> Policy:
+    """Read a policy from the text of an edition that the record keeps; its meaning was checked when it came."""
+    given = yaml12.validate(PolicyIn, yaml12.load(text, "<edition on record>"))
+    return _with_text(build(given), text)
+
+
+def _with_text(policy: Policy, text: str) -> Policy:
+    return replace(policy, text=text, digest=sha256(text.encode()).hexdigest())
 
 
 def check_partners(

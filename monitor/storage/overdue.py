@@ -111,7 +111,7 @@ def _mark(c: sa.Connection, which: sa.ColumnElement[bool], **values: datetime) -
             name=name,
             party=Party(party),
         )
-        for seq, incident, request, cls, name, party in found
+        for seq, incident, request, cls, name, party in sorted(found)
     ]
 
 
