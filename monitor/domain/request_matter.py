@@ -172,7 +172,10 @@ def served_by(policy: Policy, request: Request, inventory: Inventory) -> Served 
 
 
 def _classed(matter: Matter, inventory: Inventory) -> Matter:
-    for way in matter.rules.class_by:
+    ways = matter.rules.class_by
+    if matter.request.symptom is None:  # only guessed from the kind of inquiry: the requester's own priority is surer
+        ways = tuple(sorted(ways, key=lambda way: way == "rules"))
+    for way in ways:
         found = _by_rules(matter, inventory) if way == "rules" else _by_requester(matter)
         if found is not None:
             return found

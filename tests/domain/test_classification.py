@@ -120,7 +120,7 @@ def test_leaving_a_fact_out_is_the_same_as_null():
 def reseller(symptom, facts):
     """Section 4 of the reseller's document: the worst class still possible when the impact is not known."""
     impact, workaround = presumed(symptom, facts), facts["workaround"]
-    if symptom in ("question", "enhancement"):
+    if symptom == "question":
         return "question", set()
     if impact == "severe":
         return {False: ("critical", set()), True: ("high", set()), None: ("critical", {"workaround"})}[

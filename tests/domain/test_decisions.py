@@ -309,7 +309,7 @@ def test_the_answer_to_call_drops_in_the_contracts_form():
             "helpdesk",
             "nobody_can_log_on",
             {"planned": False},
-            "immediate assistance is promised without a figure",
+            "handled at once; the document names no figure",
         ),
         ("plm", "question", {}, "the table of initial responses has no column for questions"),
     ],

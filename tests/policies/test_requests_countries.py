@@ -144,7 +144,7 @@ CASES = {
         of(inquiry_type="Enhancement request"),
         {
             **YES,
-            "cls": "question",
+            "cls": "low",
             "forward": ["vendor"],
             "says": ["enhancement request: passed on to vendor"],
         },
