@@ -118,6 +118,16 @@ class ChargeRule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AppointmentRule:
+    """Which class is served by appointment, how long one is by default, and at which steps (seconds) one may begin."""
+
+    cls: str
+    clause: str
+    length: float
+    step: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Prepaid:
     """Incidents that are paid for beforehand.
 
@@ -225,6 +235,7 @@ class RequestRules:
     wanted: tuple[Requirement, ...] = ()
     duties: tuple[DutyRule, ...] = ()
     charges: Mapping[str, ChargeRule] = field(default_factory=dict[str, ChargeRule])
+    appointments: AppointmentRule | None = None
     prepaid: Prepaid | None = None
     entitlement: tuple[EntitlementRule, ...] = ()
     scope: tuple[ScopeRule, ...] = ()

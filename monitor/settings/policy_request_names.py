@@ -27,6 +27,8 @@ def _unknown_classes(given: RequestsIn, classes: Collection[str]) -> Iterator[tu
         if isinstance(rule.outside_hours, list):
             listed = enumerate(rule.outside_hours)
             named += [(("channels", channel, "outside_hours", i), cls) for i, cls in listed]
+    if given.appointments:
+        named.append((("appointments", "class"), given.appointments.cls))
     named += [(("charges", i, "class"), charge.cls) for i, charge in enumerate(given.charges)]
     if given.class_otherwise is not None:
         named.append((("class_otherwise",), given.class_otherwise))

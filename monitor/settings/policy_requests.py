@@ -13,6 +13,7 @@ from monitor.domain.findings import Symptom
 from monitor.domain.request_rules import (
     FIELDS,
     STANDINGS,
+    AppointmentRule,
     Ask,
     Case,
     ChannelRule,
@@ -135,6 +136,15 @@ class ChargeIn(_Strict):
         return self
 
 
+class AppointmentsIn(_Strict):
+    """Which class is served by appointment, how long one is, and at which steps from the opening one may begin."""
+
+    cls: str = Field(alias="class")
+    clause: str
+    length: Seconds = Field(gt=0)
+    step: Seconds = Field(gt=0)
+
+
 class PrepaidIn(_Strict):
     """Incidents paid for beforehand; ``rollover`` unused ones go on when a contract year (``every``) ends."""
 
@@ -228,6 +238,7 @@ class RequestsIn(_Strict):
     languages: LanguagesIn | None = None
     duties: list[DutyIn] = []
     charges: list[ChargeIn] = []
+    appointments: AppointmentsIn | None = None
     prepaid: PrepaidIn | None = None
     entitlement: list[EntitlementIn] = []
     scope: list[ScopeIn] = []
@@ -257,6 +268,7 @@ def build_requests(given: RequestsIn | None) -> RequestRules:
         wanted=tuple(_requirement(r) for r in given.wanted),
         duties=tuple(_duty(d) for d in given.duties),
         charges={c.cls: _charge(c) for c in given.charges},
+        appointments=_appointments(given.appointments),
         prepaid=_prepaid(given.prepaid),
         entitlement=tuple(
             EntitlementRule(standing=e.standing, clause=e.clause, refusal=e.refusal, case=_case(e))
@@ -348,6 +360,12 @@ def _charge(given: ChargeIn) -> ChargeRule:
         step=given.then.incidents if given.then else 0,
         each=given.then.each if given.then else 0.0,
     )
+
+
+def _appointments(given: AppointmentsIn | None) -> AppointmentRule | None:
+    if given is None:
+        return None
+    return AppointmentRule(cls=given.cls, clause=given.clause, length=given.length, step=given.step)
 
 
 def _prepaid(given: PrepaidIn | None) -> Prepaid | None:

@@ -17,6 +17,7 @@ requests:
     - {any_of: [system, product], classes: [red], clause: c}
   duties: [{duty: call, clause: d, elapsed: 15m}]
   charges: [{class: red, clause: e, incidents: 2, because: work, covers: 1h, then: {incidents: 1, each: 30m}}]
+  appointments: {class: green, clause: i, length: 1h, step: 30m}
   prepaid: {clause: h, rollover: 15, every: 1 year}
   entitlement: [{standing: subscription, clause: f, refusal: renew}]
   versions: [{name: v, field: product_version, before: 2, clause: g, answer: update}]
@@ -39,6 +40,8 @@ BROKEN = {
     "a duty twice": ("elapsed: 15m}]", "elapsed: 15m}, {duty: call, clause: d}]", "requests.duties[1]: duty call is given twice"),
     "steps without what they follow": ("covers: 1h, ", "", "requests.charges[0]: covers and then belong together: give both or neither"),
     "steps of no length": ("each: 30m", "each: 0", "requests.charges[0].then.each: must be greater than 0"),
+    "an unknown class of appointments": ("{class: green, clause: i", "{class: gren, clause: i", "requests.appointments.class: unknown class 'gren': known are green, red; did you mean 'green'?"),
+    "appointments at no steps": ("step: 30m", "step: 0", "requests.appointments.step: must be greater than 0"),
     "a rollover without its year": (", every: 1 year", "", "requests.prepaid: rollover and every belong together: give both, or neither if nothing expires"),
     "a year of no length": ("every: 1 year", "every: 0 years", "requests.prepaid.every: must be a number of months or years such as 1 year or 6 months"),
     "a year in days": ("every: 1 year", "every: 365d", "requests.prepaid.every: must be a number of months or years such as 1 year or 6 months"),
