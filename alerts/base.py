@@ -122,8 +122,19 @@ class PhoneDriver(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CalendarEntry:
+    """An appointment as iCalendar, for the reader's own calendar; ``method`` says what it does (REQUEST, CANCEL)."""
+
+    content: bytes
+    method: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MailText:
-    """A mail. ``message_id`` is constant over retries, so that receivers can deduplicate."""
+    """A mail. ``message_id`` is constant over retries, so that receivers can deduplicate.
+
+    ``in_reply_to`` and ``references`` are ids that others gave to their mails; ``automatic``: no person wrote it.
+    """
 
     message_id: str
     to: str
@@ -131,6 +142,10 @@ class MailText:
     body: str
     language: str
     in_reply_to: str | None = None
+    references: tuple[str, ...] = ()
+    reply_to: str | None = None
+    calendar: CalendarEntry | None = None
+    automatic: bool = True
 
 
 class MailDriver(Protocol):

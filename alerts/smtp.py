@@ -14,20 +14,43 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from email.message import EmailMessage
-from email.policy import SMTP as WIRE
+from email.policy import EmailPolicy
 from email.utils import format_datetime
 from enum import StrEnum
 
 import aiosmtplib
 
-from alerts.base import MailText
+from alerts.base import CalendarEntry, MailText
 from alerts.cleaning import clean, clean_lines
 from monitor.errors import DeliveryError
 
 _ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,189}", re.ASCII)
 _MESSAGE_ID = re.compile(r"<[!-;=?-~]+@[!-;=?-~]+>", re.ASCII)
+_THREADING = ("In-Reply-To", "References")
+_PARENT = re.compile(r"<[!-;=?-~]{1,250}>", re.ASCII)
+_METHOD = re.compile(r"[A-Z]{1,20}", re.ASCII)
 _PERMANENT = 500
 _LONGEST_BODY = 64_000
+_LONGEST_CALENDAR = 64_000
+_MOST_REFERENCES = 20
+
+
+class _Wire(EmailPolicy):
+    """How headers are written: as the library does, but ids whole; it would encode one that is longer than a line."""
+
+    def fold(self, name: str, value: str) -> str:
+        if name not in _THREADING:
+            return str(super().fold(name, value))
+        end = str(self.linesep)
+        return f"{name}: {f'{end} '.join(value.split())}{end}"
+
+    def fold_binary(self, name: str, value: str) -> bytes:
+        return (
+            self.fold(name, value).encode("ascii") if name in _THREADING else super().fold_binary(name, value)
+        )
+
+
+WIRE = _Wire(linesep="\r\n")
 
 
 class Security(StrEnum):
@@ -123,20 +146,48 @@ def compose(mail: MailText, *, sender: str, now: datetime) -> bytes:
     message = EmailMessage(policy=WIRE)
     message["From"] = _checked(_ADDRESS, sender, "address")
     message["To"] = _checked(_ADDRESS, mail.to, "address")
+    if mail.reply_to is not None:
+        message["Reply-To"] = _checked(_ADDRESS, mail.reply_to, "address")
     message["Subject"] = clean(mail.subject, 150)
     message["Date"] = format_datetime(now)
     message["Message-ID"] = _checked(_MESSAGE_ID, mail.message_id, "message id")
-    if mail.in_reply_to is not None:
-        parent = _checked(_MESSAGE_ID, mail.in_reply_to, "message id")
-        message["In-Reply-To"] = parent
-        message["References"] = parent
-    # Says to vacation programs and ticket systems that nobody reads their answer.
-    message["Auto-Submitted"] = "auto-generated"
+    _thread(message, mail)
+    if mail.automatic:
+        # Says to vacation programs and ticket systems that a machine wrote it, so that none answers.
+        message["Auto-Submitted"] = "auto-generated" if mail.in_reply_to is None else "auto-replied"
     message["X-Auto-Response-Suppress"] = "All"
     message.set_content(clean_lines(mail.body, _LONGEST_BODY) + "\n", charset="utf-8")
     # After the content: setting it takes every Content- header away.
     message["Content-Language"] = clean(mail.language, 20)
+    if mail.calendar is not None:
+        _attach(message, mail.calendar)
     return message.as_bytes()
+
+
+def _thread(message: EmailMessage, mail: MailText) -> None:
+    """Name the mails this one follows; an id that cannot be written is left out: it came from a stranger."""
+    parent = mail.in_reply_to if mail.in_reply_to and _PARENT.fullmatch(mail.in_reply_to) else None
+    line = [id_ for id_ in mail.references if _PARENT.fullmatch(id_)]
+    if parent:
+        message["In-Reply-To"] = parent
+        line = [*(id_ for id_ in line if id_ != parent), parent]
+    if line:
+        message["References"] = " ".join([*line[:1], *line[1:][-_MOST_REFERENCES:]])
+
+
+def _attach(message: EmailMessage, entry: CalendarEntry) -> None:
+    """Add an appointment: to be shown beside the text, and as a file for programs that do not show it."""
+    try:
+        text = entry.content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise DeliveryError("the calendar entry is not UTF-8", permanent=True) from error
+    if not text.startswith("BEGIN:VCALENDAR") or len(entry.content) > _LONGEST_CALENDAR:
+        raise DeliveryError("the calendar entry is not iCalendar, or is too long", permanent=True)
+    method = _checked(_METHOD, entry.method, "iCalendar method")
+    message.add_alternative(
+        text, subtype="calendar", charset="utf-8", cte="base64", params={"method": method}
+    )
+    message.add_attachment(entry.content, maintype="application", subtype="ics", filename="invite.ics")
 
 
 def _checked(pattern: re.Pattern[str], text: str, what: str) -> str:

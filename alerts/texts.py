@@ -12,12 +12,10 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from jinja2 import StrictUndefined, Template, TemplateSyntaxError
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2 import Template
 
+from alerts import languages
 from monitor.errors import ConfigError
-from monitor.settings import yaml12
-from monitor.settings.nodes import Document
 
 FALLBACK = "en"
 """The language for whoever speaks none of ours."""
@@ -34,12 +32,6 @@ FACTS = (
 """What a template may name; ``until`` is for ``resolved`` only."""
 
 _MONTHS = 12
-
-# Plain text, not HTML: nothing is to be escaped, and what others wrote is cleaned before it comes here.
-_ENVIRONMENT = ImmutableSandboxedEnvironment(
-    undefined=StrictUndefined,
-    autoescape=False,
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,14 +61,15 @@ def shipped() -> Library:
 
 def pick(library: Library, language: str) -> Texts:
     """Return the language asked for (``de-AT`` is ``de``), or the fallback."""
-    return library.get(language.replace("_", "-").split("-")[0].lower(), library[FALLBACK])
+    return library.get(languages.short(language), library[FALLBACK])
 
 
 def load_texts(folder: Path | None) -> Library:
     """Read the shipped texts, with what ``folder`` holds in place of them; ConfigError lists what is wrong."""
     problems: list[str] = []
     library: dict[str, Texts] = {}
-    for language, (data, document) in sorted(_sources(folder).items()):
+    found = languages.sources(files("alerts").joinpath("templates"), folder)
+    for language, (data, document) in sorted(found.items()):
         wrong = [f"{document.place((key,))}: {said}" for key, said in _problems(data)]
         problems += wrong
         if not wrong:
@@ -84,35 +77,6 @@ def load_texts(folder: Path | None) -> Library:
     if problems:
         raise ConfigError(problems)
     return library
-
-
-def _sources(folder: Path | None) -> dict[str, tuple[dict[str, Any], Document]]:
-    """Return every language's data and the file to blame for it."""
-    sources: dict[str, tuple[dict[str, Any], Document]] = {}
-    for file in files("alerts").joinpath("templates").iterdir():
-        if file.name.endswith(".yaml"):
-            document = yaml12.load(file.read_text("utf-8"), file.name)
-            sources[file.name.removesuffix(".yaml")] = (_mapping(document), document)
-    for path in sorted(folder.glob("*.yaml")) if folder else ():
-        document = yaml12.load_file(path)
-        ours = sources[path.stem][0] if path.stem in sources else {}
-        sources[path.stem] = (_merged(ours, _mapping(document)), document)
-    return sources
-
-
-def _mapping(document: Document) -> dict[str, Any]:
-    data = document.data
-    if not isinstance(data, dict):
-        raise ConfigError([f"{document.place()}: must be a mapping of names to texts"])
-    return data
-
-
-def _merged(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(ours)
-    for key, value in theirs.items():
-        mine = merged.get(key)
-        merged[key] = {**mine, **value} if isinstance(mine, dict) and isinstance(value, dict) else value
-    return merged
 
 
 def _problems(data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -124,7 +88,7 @@ def _problems(data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         if not isinstance(data.get(key, ""), str):
             yield key, f"{key!r} must be text"
     for key in TABLES:
-        if not _is_table(data.get(key, {})):
+        if not languages.is_table(data.get(key, {})):
             yield key, f"{key!r} must map names to texts"
     months = data.get("months", [""] * _MONTHS)
     if not isinstance(months, list) or len(months) != _MONTHS:
@@ -137,21 +101,9 @@ def _problems(data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield from _template_problems(key, data.get(key))
 
 
-def _is_table(value: object) -> bool:
-    return isinstance(value, dict) and all(isinstance(part, str) for pair in value.items() for part in pair)
-
-
 def _template_problems(key: str, source: object) -> Iterator[tuple[str, str]]:
-    """Fill a template in once with everything known and once with nothing, so that both branches are seen."""
     names = [name for name in FACTS.split() if name != "until" or key == "resolved"]
-    try:
-        template = _ENVIRONMENT.from_string(source if isinstance(source, str) else "")
-        for filling in ("x", ""):
-            template.render(dict.fromkeys(names, filling))
-    except TemplateSyntaxError as error:
-        yield key, f"{key!r} is not a template: {error}"
-    except Exception as error:  # noqa: BLE001 - a template may do anything wrong that Python can
-        yield key, f"{key!r} cannot be filled in: {error}"
+    yield from languages.template_problems(key, source, names)
 
 
 def _date_problems(data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -168,6 +120,6 @@ def _texts(language: str, data: Mapping[str, Any]) -> Texts:
         language=language,
         tag=data["tag"],
         months=tuple(data["months"]),
-        templates={key: _ENVIRONMENT.from_string(data[key]) for key in TEMPLATES},
+        templates={key: languages.template(data[key]) for key in TEMPLATES},
         tables={key: data[key] for key in TABLES},
     )

@@ -17,6 +17,7 @@ import structlog
 
 from alerts import script
 from alerts.base import CallScript, MailDriver, MailText, TicketDriver, TicketText
+from monitor import mailing
 from monitor.bell import Bell
 from monitor.calling import Calling
 from monitor.domain.contacts import RETRIES, Obligation, RetryPolicy
@@ -151,8 +152,8 @@ class Delivery:
                 await self._call(due)
             case "mail":
                 await self._mail(due)
-            case "announce":
-                await self._announce(due)
+            case kind if kind in mailing.WRITTEN:
+                await self._post(due, mailing.as_written(due))
             case _:
                 raise DeliveryError(f"nobody knows how to send {due.kind}", permanent=True)
 
@@ -230,38 +231,19 @@ class Delivery:
         )
 
     async def _mail(self, due: Due) -> None:
-        if self.mail is None or due.recipient is None:
-            why = "there is no address" if self.mail else "no mail server is configured"
-            await self._gave_up(due, why, "failed")
-            return
         _, matter = await self._matter(due)
-        written = script.mail_text(matter, due.language)
-        answer = await self.mail.send(
-            MailText(
-                message_id=f"<{due.id}@tocsin.invalid>",
-                to=due.recipient,
-                subject=written.subject,
-                body=written.body,
-                language=due.language,
-            )
-        )
-        await self._finish(due, "delivered", answer)
+        await self._post(due, mailing.letter(due, script.mail_text(matter, due.language)))
 
-    async def _announce(self, due: Due) -> None:
-        """Tell a community channel what the public page tells."""
-        if self.mail is None or due.recipient is None:
+    async def _post(self, due: Due, mail: MailText) -> None:
+        """Send a mail that is written; without an address or a server it will not be."""
+        if not mail.to:
+            state = "set_aside" if due.kind == "forward" else "failed"
+            await self._gave_up(due, mailing.MISSING.get(due.kind, "there is no address"), state)
+            return
+        if self.mail is None:
             await self._gave_up(due, "no mail server is configured", "failed")
             return
-        answer = await self.mail.send(
-            MailText(
-                message_id=f"<{due.id}@tocsin.invalid>",
-                to=due.recipient,
-                subject=str(due.payload["subject"]),
-                body=str(due.payload["body"]),
-                language=due.language,
-            )
-        )
-        await self._finish(due, "delivered", answer)
+        await self._finish(due, "delivered", await self.mail.send(mail))
 
     async def _matter(self, due: Due) -> tuple[Incident, script.Matter]:
         incident, dossier, decision = await self.store.read(incidents.dossier, due.incident)
@@ -282,19 +264,22 @@ class Delivery:
             return
         self.metrics.attempts.labels(due.channel, "failed").inc()
         if error.permanent:
-            await self._gave_up(due, str(error), "set_aside")
+            await self._gave_up(due, str(error), "set_aside", flag=mailing.flag(due))
         elif due.attempts >= policy.attempts:
-            await self._gave_up(due, f"gave up after {due.attempts} attempts: {error}", "failed")
+            said = f"gave up after {due.attempts} attempts: {error}"
+            await self._gave_up(due, said, "failed", flag=mailing.flag(due))
         else:
             delay = max(policy.delay(due.attempts), error.retry_after or 0.0)
             at = now + timedelta(seconds=delay)
             await self.store.write(outbox.retry_later, due, now=now, at=at, reason=str(error))
 
-    async def _gave_up(self, due: Due, reason: str, state: str) -> None:
+    async def _gave_up(self, due: Due, reason: str, state: str, *, flag: str = "") -> None:
         """End a row; a contact to a partner that will not be made pages our own people."""
-        quiet = due.kind in ("page", "announce")
+        quiet = due.kind in ("page", *mailing.WRITTEN)
         page: Obligation | None = None if quiet else self.calling.page_about(due)
-        await self.store.write(contacts.gave_up, due, reason=reason, state=state, now=self.clock(), page=page)
+        await self.store.write(
+            contacts.gave_up, due, reason=reason, state=state, now=self.clock(), page=page, flag=flag
+        )
         self.bell.ring("outbox")
 
     async def settle(self, *, after_restart: bool = False) -> None:

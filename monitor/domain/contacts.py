@@ -22,7 +22,10 @@ KINDS: Mapping[str, str] = {"ticket": "ticket.open", "phone": "call", "page": "p
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Obligation:
-    """One row for the outbox. ``not_before`` and ``reason`` say until when it waits, and why."""
+    """One row for the outbox, about an incident, a request or neither.
+
+    ``not_before`` and ``reason`` say until when it waits, and why.
+    """
 
     id: str
     incident: str | None
@@ -37,6 +40,7 @@ class Obligation:
     not_before: datetime
     reason: str = ""
     payload: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    request: str | None = None
 
 
 def obligations(

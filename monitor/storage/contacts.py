@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from monitor.domain.contacts import Obligation
 from monitor.domain.incidents import Status
-from monitor.storage import clocks, events, incidents, moves, outbox, owing, tickets
+from monitor.storage import clocks, events, incidents, moves, outbox, owing, request_contacts, tickets
 from monitor.storage.clocks import Subject
 from monitor.storage.outbox import Due
 
@@ -72,9 +72,18 @@ def gave_up(
     now: datetime,
     page: Obligation | None,
     result: str = "failed",
+    flag: str = "",
 ) -> None:
-    """End a contact that will not be made, on the timeline, and let our own people be told."""
+    """End a contact that will not be made, on the timeline, and let our own people be told.
+
+    ``flag`` is what an engineer has to do about it, kept with the request it was about.
+    """
     if outbox.give_up(c, due, now=now, reason=reason, state=state, result=result):
-        events.record(c, due.incident or None, now, "contact.failed", text=f"{due.kind}: {reason}")
+        if due.request:
+            request_contacts.not_made(
+                c, due.request, due.kind, now=now, text=f"{due.kind}: {reason}", flag=flag
+            )
+        else:
+            events.record(c, due.incident or None, now, "contact.failed", text=f"{due.kind}: {reason}")
         if page:
             owing.owe(c, [page], now)

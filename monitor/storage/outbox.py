@@ -24,7 +24,7 @@ OPEN_ATTEMPT = ("intent", "placed", "ringing", "answered")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Due:
-    """A claimed row with its new attempt; ``incident`` is empty for an announcement."""
+    """A claimed row with its new attempt, about an incident, a request (then ``incident`` is empty) or neither."""
 
     id: str
     attempt: str
@@ -39,6 +39,7 @@ class Due:
     token: str
     created_at: datetime
     payload: Mapping[str, Any]
+    request: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,6 +154,7 @@ def _intend(c: sa.Connection, row: Mapping[Any, Any], attempt: str, driver: str,
             id=attempt,
             outbox=row["id"],
             incident=row["incident"],
+            request=row["request"],
             channel=row["channel"],
             driver=driver,
             contact=row["contact"],
@@ -179,6 +181,7 @@ def _due(row: Mapping[Any, Any], attempt: str, token: str) -> Due:
         token=token,
         created_at=row["created_at"],
         payload=json.loads(row["payload"]),
+        request=row["request"],
     )
 
 

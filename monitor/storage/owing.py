@@ -30,6 +30,7 @@ def owe(
             {
                 "id": row.id,
                 "incident": row.incident,
+                "request": row.request,
                 "kind": row.kind,
                 "channel": row.channel,
                 "dedup": row.dedup,
@@ -58,6 +59,18 @@ def cancel(c: sa.Connection, incident: str, now: datetime, *, kinds: Sequence[st
     done = c.execute(
         sa.update(outbox)
         .where(outbox.c.incident == incident, outbox.c.kind.in_(kinds), outbox.c.state == "waiting")
+        .values(state="cancelled", reason=reason, done_at=now)
+    )
+    return done.rowcount
+
+
+def cancel_of_request(
+    c: sa.Connection, request: str, now: datetime, *, kinds: Sequence[str], reason: str
+) -> int:
+    """Cancel what has not been sent yet about a request; returns how many rows."""
+    done = c.execute(
+        sa.update(outbox)
+        .where(outbox.c.request == request, outbox.c.kind.in_(kinds), outbox.c.state == "waiting")
         .values(state="cancelled", reason=reason, done_at=now)
     )
     return done.rowcount

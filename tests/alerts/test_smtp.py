@@ -13,7 +13,7 @@ from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.base import MailText
+from alerts.base import CalendarEntry, MailText
 from alerts.smtp import MailServer, Security, SmtpMail, compose
 from monitor.errors import DeliveryError
 
@@ -110,7 +110,7 @@ async def test_a_mail_arrives_as_it_was_written_and_says_that_a_machine_wrote_it
     assert answer == "250 OK queued as 1"
     assert mail["Message-ID"] == "<01J.1@noc.example>"
     assert mail["In-Reply-To"] == mail["References"] == "<01J.0@noc.example>"
-    assert mail["Auto-Submitted"] == "auto-generated"
+    assert mail["Auto-Submitted"] == "auto-replied"
     assert mail["Subject"] == "PBX-1001: è caduta la linea"
     assert mail["Date"] == "Sun, 22 Nov 2026 03:00:00 +0000"
     assert mail["Content-Language"] == "it"
@@ -171,14 +171,80 @@ async def test_a_server_that_says_nothing_has_nothing() -> None:
         {"to": ""},
         {"message_id": "01J"},
         {"message_id": "<01J@x>\r\nX: y"},
-        {"in_reply_to": "<a b@c>"},
+        {"reply_to": "a@b\r\nBcc: all@example.org"},
+        {"reply_to": "a@b, c@d"},
+        {"calendar": CalendarEntry(content=b"BEGIN:VCALENDAR\r\n", method="REQUEST; x=y")},
+        {"calendar": CalendarEntry(content=b"BEGIN:VCALENDAR\xff\r\n", method="REQUEST")},
+        {"calendar": CalendarEntry(content=b"<html>", method="REQUEST")},
+        {"calendar": CalendarEntry(content=b"BEGIN:VCALENDAR" + b"x" * 64_000, method="REQUEST")},
     ],
 )
-async def test_an_address_with_anything_strange_in_it_is_refused(changes: dict) -> None:
+async def test_an_address_or_calendar_with_anything_strange_in_it_is_refused(changes: dict) -> None:
     postmaster = Postmaster()
     error = await failure(postmaster, a_mail(**changes))
     assert error.permanent
     assert postmaster.taken == []
+
+
+INVITE = (
+    b"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nMETHOD:REQUEST\r\nBEGIN:VEVENT\r\n"
+    + "SUMMARY:Términ\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n".encode()
+)
+
+
+async def test_an_appointment_arrives_beside_the_text_and_as_a_file() -> None:
+    postmaster = Postmaster()
+    async with a_server(postmaster) as port:
+        entry = CalendarEntry(content=INVITE, method="REQUEST")
+        await a_driver(port).send(a_mail(calendar=entry, reply_to="support+R-00012.k3y@noc.example"))
+    (mail,) = postmaster.taken
+    assert mail["Reply-To"] == "support+R-00012.k3y@noc.example"
+    body = mail.get_body(("plain",))
+    assert body is not None
+    assert body.get_content().startswith("Buongiorno,")
+    shown, attached = [
+        part for part in mail.walk() if "calendar" in part.get_content_type() or part.get_filename()
+    ]
+    assert shown.get_content_type() == "text/calendar"
+    assert shown.get_param("method") == "REQUEST"
+    assert shown.get_content().encode() == INVITE
+    assert (attached.get_content_type(), attached.get_filename()) == ("application/ics", "invite.ics")
+    assert attached.get_content() == INVITE
+
+
+async def test_a_thread_is_named_by_ids_as_long_as_mail_programs_make_them() -> None:
+    postmaster = Postmaster()
+    long = f"<{'A' * 60}.{'b' * 100}@{'c' * 60}.prod.example>"
+    async with a_server(postmaster) as port:
+        await a_driver(port).send(a_mail(in_reply_to=long, references=("<first@x>", "<second>", long)))
+    (mail,) = postmaster.taken
+    assert mail["In-Reply-To"].strip() == long
+    assert mail["References"].split() == ["<first@x>", "<second>", long]
+
+
+async def test_a_long_thread_keeps_its_beginning_and_its_end() -> None:
+    ids = tuple(f"<{number}@x>" for number in range(100))
+    wire = compose(a_mail(references=ids, in_reply_to="<100@x>"), sender="tocsin@noc.example", now=NOW)
+    named = message_from_bytes(wire, policy=policy.SMTP)["References"].split()
+    assert named == ["<0@x>", *(f"<{number}@x>" for number in range(81, 101))]
+
+
+@pytest.mark.parametrize(
+    "strange", ["<a b@c>", "<a@b>\r\nBcc: all@example.org", "a@b", "<>", "<é@x>", f"<{'x' * 300}@y>"]
+)
+async def test_an_id_of_a_stranger_that_cannot_be_written_is_left_out(strange: str) -> None:
+    wire = compose(
+        a_mail(in_reply_to=strange, references=("<good@x>", strange)), sender="tocsin@noc.example", now=NOW
+    )
+    mail = message_from_bytes(wire, policy=policy.SMTP)
+    assert "In-Reply-To" not in mail
+    assert "Bcc" not in mail
+    assert mail["References"] == "<good@x>"
+
+
+async def test_what_a_person_wrote_does_not_say_that_a_machine_did() -> None:
+    wire = compose(a_mail(automatic=False), sender="tocsin@noc.example", now=NOW)
+    assert "Auto-Submitted" not in message_from_bytes(wire, policy=policy.SMTP)
 
 
 @given(subject=st.text(max_size=300), body=st.text(max_size=600), language=st.text(max_size=10))
