@@ -29,7 +29,19 @@ from tests.far_ends.twilio import FakeTwilio, Fault
 
 PARTNER = "+390612345678"
 NOWHERE = "http://127.0.0.1:1"
-SUPPORT = {"base", "cleaning", "dialling", "outcomes", "registry", "script", "texts", "twiml"}
+SUPPORT = {
+    "answer_texts",
+    "answers",
+    "base",
+    "cleaning",
+    "dialling",
+    "languages",
+    "outcomes",
+    "registry",
+    "script",
+    "texts",
+    "twiml",
+}
 """Modules of the package that are no drivers."""
 
 
