@@ -10,20 +10,21 @@ the seams (``checks.base``, ``alerts.base``), never a plugin, and reads no clock
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import structlog
 
 from monitor.bell import Bell
 from monitor.domain import dossier
-from monitor.domain.announcements import GlobalProblem, Maintenance, MaintenanceStatus
+from monitor.domain.announcements import PLANNED, GlobalProblem, Maintenance, MaintenanceStatus, planned_by
 from monitor.domain.components import Health
 from monitor.domain.contacts import Obligation, obligations
 from monitor.domain.contacts import announcements as announced
 from monitor.domain.decisions import Decision, decide, decide_for_component
 from monitor.domain.findings import Finding, Observation, Source, Streak, Symptom, Turn, Verdict, detect
 from monitor.domain.incidents import PublicState
+from monitor.domain.policy import Policy
 from monitor.metrics import Metrics
 from monitor.storage import announcements, incidents, looks, moves
 from monitor.storage.engine import Store
@@ -97,9 +98,12 @@ class Pipeline:
 
     async def judge(self, finding: Finding) -> str:
         """Take a believed problem to an incident on record, with everything it makes us owe; return its id."""
+        # correlate with planned work, where the class depends on it
+        work = await self._planned_work(finding)
+
         # classify, identify, decide: pure
         now = self.clock()
-        opening = self._opening(finding, now)
+        opening = self._opening(finding, now, work)
 
         # record: ONE transaction - finding, incident, clock, outbox rows, events
         self.failpoint("finding.before_record")
@@ -108,9 +112,33 @@ class Pipeline:
         self._tell(opening, recorded)
         return recorded.incident
 
-    def _opening(self, finding: Finding, now: datetime) -> Opening:
+    async def _planned_work(self, finding: Finding) -> Maintenance | None:
         world = self.world.in_force
+        if finding.facts.get(PLANNED) is not None or not _policy(world, finding).asks_for(PLANNED):
+            return None
+        return await self._work_over(finding.system, finding.component, (finding.since, finding.at))
+
+    async def planned_on(self, system: str, now: datetime) -> str | None:
+        """Say which planned work covers a system at a moment, if any: the words of the reason."""
+        work = await self._work_over(system, None, (now,))
+        return planned_by(work) if work else None
+
+    async def _work_over(
+        self, system: str | None, component: str | None, moments: Sequence[datetime]
+    ) -> Maintenance | None:
+        known = self.world.in_force.inventory.systems.get(system or "")
+        component = component or (known.component if known else None)
+        return await self.store.read(
+            announcements.planned_over, system=system, component=component, moments=moments
+        )
+
+    def _opening(self, finding: Finding, now: datetime, work: Maintenance | None) -> Opening:
+        world = self.world.in_force
+        if work is not None:
+            finding = replace(finding, facts={**finding.facts, PLANNED: True})
         decision = _decided(world, finding, now)
+        if work is not None:
+            decision = replace(decision, reasons=(planned_by(work), *decision.reasons))
         policy = world.policies[decision.policy]
         incident = f"inc_{self.new_id()}"
         system = world.inventory.systems.get(finding.system or "")
@@ -297,6 +325,10 @@ def _finding(watched: Watched, turn: Turn) -> Finding:
 
 def _planned(work: Maintenance) -> str:
     return f"{work.starts_at:%Y-%m-%d %H:%M} to {work.ends_at:%Y-%m-%d %H:%M} UTC\n\n{work.body}"
+
+
+def _policy(world: InForce, finding: Finding) -> Policy:
+    return world.policies[world.house_policy] if finding.system is None else world.policy_of(finding.system)
 
 
 def _decided(world: InForce, finding: Finding, now: datetime) -> Decision:

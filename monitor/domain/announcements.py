@@ -63,6 +63,16 @@ class Maintenance:
         return named and self.starts_at <= at < self.ends_at
 
 
+PLANNED = "planned"
+"""The fact that a problem came with planned work; where a policy asks for it, it is found in the calendar of works."""
+
+
+def planned_by(work: Maintenance) -> str:
+    """Say which work makes a problem a planned event."""
+    span = f"{work.starts_at:%Y-%m-%d %H:%M} to {work.ends_at:%Y-%m-%d %H:%M} UTC"
+    return f"{PLANNED}: maintenance {work.title!r} ({work.id}), {span}"
+
+
 def covering(
     maintenances: Iterable[Maintenance], *, system: str | None, component: str | None, at: datetime
 ) -> Maintenance | None:

@@ -141,6 +141,19 @@ class Not:
 Condition = SymptomIs | FactIs | SystemIs | OfComponent | All | Any | Not
 
 
+def asks_for(condition: Condition, fact: str) -> bool:
+    """Whether a condition asks for a fact anywhere."""
+    match condition:
+        case FactIs(name=name):
+            return name == fact
+        case All(parts=parts) | Any(parts=parts):
+            return any(asks_for(part, fact) for part in parts)
+        case Not(part=part):
+            return asks_for(part, fact)
+        case _:
+            return False
+
+
 def _said(truth: bool, because: str) -> Answer:
     return Answer(truth=Truth.MET if truth else Truth.NOT_MET, because=(because,))
 

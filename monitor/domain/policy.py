@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from monitor.domain.calendars import Calendar
 from monitor.domain.clocks import RESPONSE, Promise
-from monitor.domain.conditions import Condition
+from monitor.domain.conditions import Condition, asks_for
 from monitor.domain.findings import FactValue, Symptom
 from monitor.domain.registration import Overflow, Registration
 from monitor.domain.request_rules import RequestRules
@@ -176,6 +176,10 @@ class Policy:
         if said := self.pausing.get(clock):
             return said.waits
         return frozenset() if clock == RESPONSE else frozenset({WAITING_FOR_CUSTOMER})
+
+    def asks_for(self, fact: str) -> bool:
+        """Whether a class depends on a fact (exclusions, which only lower one, are not asked)."""
+        return any(asks_for(rule.when, fact) for rule in self.rules)
 
     def calendar_for(self, country: str | None) -> Calendar:
         """Return the calendar that serves a country: the first choice that names it, else the rest's.

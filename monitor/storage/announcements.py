@@ -72,6 +72,31 @@ def current_maintenances(c: sa.Connection, now: datetime) -> list[Maintenance]:
     return [_maintenance(row) for row in rows]
 
 
+def planned_over(
+    c: sa.Connection, *, system: str | None, component: str | None, moments: Sequence[datetime]
+) -> Maintenance | None:
+    """Return the work that covered this system or component at one of these moments, if any.
+
+    Work that is over counts for the time in which it went on, and what was called off does not.
+    """
+    ended = sa.case(
+        (maintenances.c.completed_at < maintenances.c.ends_at, maintenances.c.completed_at),
+        else_=maintenances.c.ends_at,
+    )
+    rows = c.execute(
+        sa.select(maintenances)
+        .where(
+            maintenances.c.status != MaintenanceStatus.CANCELLED,
+            maintenances.c.starts_at <= max(moments),
+            maintenances.c.ends_at > min(moments),
+            sa.or_(*(sa.and_(maintenances.c.starts_at <= at, ended > at) for at in moments)),
+        )
+        .order_by(maintenances.c.starts_at, maintenances.c.id)
+    ).mappings()
+    works = (_maintenance(row) for row in rows)
+    return next((work for work in works if system in work.systems or component in work.components), None)
+
+
 def _global_problem_over(c: sa.Connection, component: str | None, attached: str | None) -> str | None:
     rows = c.execute(
         sa.select(incidents.c.id, incidents.c.components).where(
