@@ -47,7 +47,8 @@ class Interval:
 class Calendar:
     """Weekly openings (Monday first), public holidays, and dates with hours of their own.
 
-    ``special`` overrides everything on its date: ``()`` is closed, other openings are a half day.
+    ``special`` overrides everything on its date: ``()`` is closed, other openings are a half day. ``yearly`` is
+    the same for a day of every year, by month and day; a date of its own wins over it.
     """
 
     name: str
@@ -55,6 +56,9 @@ class Calendar:
     weekly: tuple[tuple[Opening, ...], ...]
     holidays: Container[date] = frozenset()
     special: Mapping[date, tuple[Opening, ...]] = field(default_factory=dict[date, tuple[Opening, ...]])
+    yearly: Mapping[tuple[int, int], tuple[Opening, ...]] = field(
+        default_factory=dict[tuple[int, int], tuple[Opening, ...]]
+    )
     clause: str | None = None
     _days: dict[date, tuple[Interval, ...]] = field(
         default_factory=dict[date, tuple[Interval, ...]], init=False, repr=False, compare=False
@@ -64,6 +68,8 @@ class Calendar:
         """Return the local openings of a date."""
         if day in self.special:
             return self.special[day]
+        if (day.month, day.day) in self.yearly:
+            return self.yearly[day.month, day.day]
         return () if day in self.holidays else self.weekly[day.weekday()]
 
     def windows_on(self, day: date) -> tuple[Interval, ...]:

@@ -8,7 +8,7 @@ needing triage (contract: "Unknown facts, precisely").
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from monitor.domain.conditions import Answer, Circumstances, Truth
+from monitor.domain.conditions import Answer, Circumstances, Truth, word
 from monitor.domain.findings import FactValue, Symptom
 from monitor.domain.policy import Exclusion, Policy, Presumption, Rule
 
@@ -118,5 +118,5 @@ def _presume(
         for name, value in presumption.facts.items():
             if name not in known:
                 known[name] = value
-                said.append(f"{name} presumed {value} for {symptom}")
+                said.append(f"{name} presumed {word(value)} for {symptom}")
     return known, tuple(said)

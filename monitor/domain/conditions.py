@@ -68,7 +68,7 @@ class FactIs:
                 missing=frozenset({self.name}),
                 because=(f"{self.name} is unknown",),
             )
-        return _said(value in self.values, f"{self.name} is {_word(value)}")
+        return _said(value in self.values, f"{self.name} is {word(value)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +158,7 @@ def _said(truth: bool, because: str) -> Answer:
     return Answer(truth=Truth.MET if truth else Truth.NOT_MET, because=(because,))
 
 
-def _word(value: FactValue) -> str:
+def word(value: FactValue) -> str:
     return {True: "true", False: "false"}.get(value, str(value)) if isinstance(value, bool) else str(value)
 
 

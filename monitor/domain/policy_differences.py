@@ -258,13 +258,14 @@ def _hours(calendar: Calendar) -> Entry:
     plain = {
         each.name: getattr(calendar, each.name)
         for each in fields(calendar)
-        if each.compare and each.name not in ("zone", "holidays", "weekly", "special")
+        if each.compare and each.name not in ("zone", "holidays", "weekly", "special", "yearly")
     }
     return (
         {"zone": calendar.zone.key}
         | {f"weekday {n}": openings for n, openings in enumerate(calendar.weekly)}
         | plain
         | {f"date {day}": openings for day, openings in calendar.special.items()}
+        | {f"every {month:02}-{day:02}": openings for (month, day), openings in calendar.yearly.items()}
     )
 
 

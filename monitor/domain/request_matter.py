@@ -173,7 +173,8 @@ def served_by(policy: Policy, request: Request, inventory: Inventory) -> Served 
 
 def _classed(matter: Matter, inventory: Inventory) -> Matter:
     ways = matter.rules.class_by
-    if matter.request.symptom is None:  # only guessed from the kind of inquiry: the requester's own priority is surer
+    if matter.request.symptom is None:
+        # What the kind of inquiry lets guess is less sure than the requester's own priority.
         ways = tuple(sorted(ways, key=lambda way: way == "rules"))
     for way in ways:
         found = _by_rules(matter, inventory) if way == "rules" else _by_requester(matter)

@@ -70,6 +70,15 @@ def weekly(hours: Mapping[str, list[str]]) -> tuple[tuple[Opening, ...], ...]:
     return tuple(days)
 
 
+def every_year(text: str) -> tuple[int, int]:
+    """Read a day of every year, such as ``12-24``, as month and day."""
+    try:
+        day = date.fromisoformat(f"2028-{text}")  # a leap year, so that 02-29 is a day
+    except ValueError as error:
+        raise ValueError("a day of every year such as 12-24") from error
+    return day.month, day.day
+
+
 def openings(windows: Sequence[str]) -> tuple[Opening, ...]:
     """Read ``["08:00-12:00", "13:00-24:00"]``; windows must be in order and apart."""
     found = tuple(_opening(text) for text in windows)

@@ -1,6 +1,6 @@
 """What a policy file's shape cannot say: names that name nothing, cells that are missing, rules never reached."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime
 
 from monitor.domain.calendars import DAY, NoOpenMomentError
@@ -47,12 +47,17 @@ def _never_open(given: PolicyIn) -> Iterator[tuple[Where, str]]:
     """Yield calendars that stay closed for too long: now, or before, during or after dates with hours of their own."""
     for name, hours in given.calendars.items():
         one = calendar(name, hours)
-        for day in [date(2026, 1, 1), *_edges({*hours.closed, *hours.special})]:
+        for day in [date(2026, 1, 1), *_edges(one.special.keys() | _in_years(one.yearly))]:
             try:
                 one.next_open(datetime(day.year, day.month, day.day, tzinfo=UTC))
             except NoOpenMomentError as error:
                 yield ("calendars", name), f"{error} from {day}: give `hours` in which it opens"
                 break
+
+
+def _in_years(days: Iterable[tuple[int, int]]) -> set[date]:
+    """Return days of every year as dates of two years: a run of them may go on over New Year."""
+    return {date(year, *day) for year in (2027, 2028) for day in days if day != (2, 29) or year == 2028}  # noqa: PLR2004 - the leap year
 
 
 def _edges(days: set[date]) -> list[date]:

@@ -21,7 +21,7 @@ from monitor.domain.calendars import Calendar, Opening
 from monitor.domain.clocks import RESPONSE, DayMode
 from monitor.domain.findings import Symptom
 from monitor.settings import durations
-from monitor.settings.policy_hours import openings, public_holidays, weekly, zone
+from monitor.settings.policy_hours import every_year, openings, public_holidays, weekly, zone
 from monitor.settings.policy_registration import OverflowIn, RegistrationIn
 from monitor.settings.policy_requests import RequestsIn
 from monitor.settings.values import Country
@@ -40,6 +40,11 @@ _SECONDS = {"type": ["string", "number"], "pattern": durations.DURATION_PATTERN}
 
 Seconds = Annotated[float, BeforeValidator(durations.seconds), WithJsonSchema(_SECONDS)]
 Symptoms = Annotated[list[Symptom], BeforeValidator(_listed), Field(min_length=1), WithJsonSchema(_SYMPTOMS)]
+EveryYear = Annotated[
+    str,
+    AfterValidator(lambda text: f"{every_year(text)[0]:02}-{every_year(text)[1]:02}"),
+    WithJsonSchema({"type": "string", "pattern": r"^\d\d-\d\d$"}),
+]
 Zone = Annotated[Any, BeforeValidator(zone), WithJsonSchema({"type": "string"})]
 
 
@@ -66,8 +71,8 @@ class CalendarIn(_Strict):
     hours: dict[str, list[str]]
     clause: str | None = None
     holidays: HolidaysIn | None = None
-    closed: list[date] = []
-    special: dict[date, list[str]] = {}
+    closed: list[date | EveryYear] = []
+    special: dict[date | EveryYear, list[str]] = {}
 
     @model_validator(mode="after")
     def _readable(self) -> Self:
@@ -283,8 +288,8 @@ class PolicyIn(_Strict):
 
 def calendar(name: str, given: CalendarIn) -> Calendar:
     """Turn support hours of a file into the domain's calendar."""
-    special: dict[date, tuple[Opening, ...]] = dict.fromkeys(given.closed, ())
-    special |= {day: openings(windows) for day, windows in given.special.items()}
+    days: dict[date | str, tuple[Opening, ...]] = dict.fromkeys(given.closed, ())
+    days |= {day: openings(windows) for day, windows in given.special.items()}
     off: Container[date] = frozenset()
     if given.holidays:
         off = public_holidays(given.holidays.country, given.holidays.subdivision)
@@ -293,6 +298,7 @@ def calendar(name: str, given: CalendarIn) -> Calendar:
         zone=given.zone,
         weekly=weekly(given.hours),
         holidays=off,
-        special=special,
+        special={day: hours for day, hours in days.items() if isinstance(day, date)},
+        yearly={every_year(day): hours for day, hours in days.items() if isinstance(day, str)},
         clause=given.clause,
     )

@@ -1,6 +1,7 @@
 """Support hours, against a clock walked minute by minute, over every clock change from 2020 to 2035."""
 
 import itertools
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -270,6 +271,19 @@ def test_a_special_day_opens_a_sunday_and_closes_a_monday():
     calendar = a_calendar(special={date(2026, 11, 22): hours("10:00-12:00"), date(2026, 11, 23): ()})
     assert calendar.next_open(local(calendar, "2026-11-21T12:00")) == local(calendar, "2026-11-22T10:00")
     assert calendar.next_open(local(calendar, "2026-11-22T12:00")) == local(calendar, "2026-11-24T09:00")
+
+
+def test_a_day_of_every_year_comes_every_year_and_a_date_of_its_own_wins_over_it():
+    calendar = replace(
+        a_calendar(holidays=[date(2027, 12, 24)], special={date(2030, 12, 24): hours("08:00-09:00")}),
+        yearly={(12, 24): hours("09:00-12:00"), (2, 29): ()},
+    )
+    for year in range(2024, 2045):
+        expected = "08:00-09:00" if year == 2030 else "09:00-12:00"
+        assert calendar.openings(date(year, 12, 24)) == hours(expected)
+    assert not calendar.is_working_day(date(2028, 2, 29))
+    assert calendar.is_working_day(date(2028, 2, 28))
+    assert calendar.is_working_day(date(2027, 3, 1))
 
 
 def test_the_leap_day_is_a_day():

@@ -74,8 +74,10 @@ BROKEN = {
     "a day named twice": ('mon-fri: ["09:00-12:00", "13:00-18:00"]', 'mon-fri: ["09:00-12:00"], fri: ["09:00-11:00"]', "5:9: calendars.work: 'fri' names a day twice, or ends before it begins"),
     "a calendar that never opens": ('{mon-fri: ["09:00-12:00", "13:00-18:00"]}', "{}", "5:9: calendars.work: calendar 'work' has no open moment in 400 days from 2026-01-01: give `hours` in which it opens"),
     "a calendar without hours": (', hours: {mon-fri: ["09:00-12:00", "13:00-18:00"]}', "", "5:9: calendars.work.hours: this key is missing"),
+    "a day of no year": ('"]}}', '"]}, closed: ["02-30"]}', "5:88: calendars.work.closed[0]: must be a date such as 2026-12-24 or a day of every year such as 12-24"),
+    "a calendar that closes on every day of the year it opens on": ('{mon-fri: ["09:00-12:00", "13:00-18:00"]}}', '{}, special: {2026-06-01: ["09:00-12:00"]}, closed: ["06-01"]}', "5:9: calendars.work: calendar 'work' has no open moment in 400 days from 2026-06-02: give `hours` in which it opens"),
     "a special day with bad hours": ('"]}}', '"]}, special: {2026-12-24: ["12-18"]}}', "5:9: calendars.work: '12' is not a time of day such as 09:00 (24:00 is the end of the day)"),
-    "a closed day that is no day": ('"]}}', '"]}, closed: [2026-02-30]}', "5:88: calendars.work.closed[0]: must be a date such as 2026-12-24"),
+    "a closed day that is no day": ('"]}}', '"]}, closed: [2026-02-30]}', "5:88: calendars.work.closed[0]: must be a date such as 2026-12-24 or a day of every year such as 12-24"),
     "holidays of nowhere": ('"]}}', '"]}, holidays: {country: ZZ}}', "5:89: calendars.work.holidays: no public holidays are known for ZZ"),
     "holidays of no such part": ('"]}}', '"]}, holidays: {country: DE, subdivision: XX}}', "5:89: calendars.work.holidays: no public holidays are known for DE XX"),
     "an unknown calendar": ("[{calendar: work}]", "[{calendar: wrok}]", "6:27: calendar_for[0].calendar: unknown calendar 'wrok': known are work; did you mean 'work'?"),
@@ -285,6 +287,16 @@ def test_special_days_closed_days_and_holidays_shape_a_calendar(tmp_path):
     assert calendar.openings(date(2026, 12, 28)) == ()
     assert calendar.openings(date(2026, 1, 6)) == (), "Epiphany is a holiday in Bavaria"
     assert calendar.openings(date(2026, 1, 7)) != ()
+
+
+def test_a_day_may_be_closed_or_short_in_every_year(tmp_path):
+    more = '"]}, closed: ["12-24", 02-29], special: {12-31: ["09:00-12:00"], 2031-12-31: []}}'
+    calendar = load_policy(written(tmp_path, GOOD.replace('"]}}', more))).calendars["work"]
+    assert calendar.openings(date(2029, 12, 24)) == ()
+    assert calendar.openings(date(2029, 12, 31)) == ((32_400, 43_200),)
+    assert calendar.openings(date(2031, 12, 31)) == (), "a date wins over a day of every year"
+    assert calendar.openings(date(2028, 2, 29)) == ()
+    assert calendar.openings(date(2027, 3, 1)) != ()
 
 
 def test_norway_is_not_false_and_a_version_keeps_its_zero():
