@@ -159,6 +159,7 @@ def _said(truth: bool, because: str) -> Answer:
 
 
 def word(value: FactValue) -> str:
+    """Write a fact's value as a policy file writes it."""
     return {True: "true", False: "false"}.get(value, str(value)) if isinstance(value, bool) else str(value)
 
 
