@@ -82,6 +82,9 @@ class Metrics:
         self.crash_reports = Counter(
             "tocsin_crash_reports", "Crash reports by what became of them.", ["source", "result"], registry=r
         )
+        self.mails = Counter(
+            "tocsin_mails", "Mails that came in, by what became of them.", ["result"], registry=r
+        )
         self.component_status = Gauge(
             "tocsin_component_status",
             "0 operational, 1 degraded, 2 partial, 3 major, 4 maintenance, -1 unknown.",
