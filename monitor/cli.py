@@ -29,6 +29,7 @@ db_app = typer.Typer(help="Look after the record: migrations, backups, integrity
 user_app = typer.Typer(help="Console users.", no_args_is_help=True)
 token_app = typer.Typer(help="Scoped tokens for programs.", no_args_is_help=True)
 check_app = typer.Typer(help="Run checks by hand.", no_args_is_help=True)
+secrets_app = typer.Typer(help="Credentials that come with requests.", no_args_is_help=True)
 status_app = typer.Typer(help="The public status page.", no_args_is_help=True)
 request_app = typer.Typer(help="Incoming requests.", no_args_is_help=True)
 policy_app = typer.Typer(help="Policies: the documents as data.", no_args_is_help=True)
@@ -38,6 +39,7 @@ for name, sub in (
     ("db", db_app),
     ("user", user_app),
     ("token", token_app),
+    ("secrets", secrets_app),
     ("status", status_app),
     ("request", request_app),
     ("policy", policy_app),
@@ -326,6 +328,14 @@ def token_create(
         say(made)
     else:
         print(made.get("dsn") or made["token"])
+
+
+@secrets_app.command("key")
+def secrets_key() -> None:
+    """Print a new key for the credentials that come with requests (secrets.key)."""
+    from monitor import sealing  # noqa: PLC0415
+
+    print(sealing.new_key())
 
 
 @status_app.command("export")

@@ -39,7 +39,9 @@ class Sealer:
     def seal(self, value: str, *, request: str, kind: str) -> bytes:
         """Return a value sealed for a request."""
         nonce = os.urandom(_NONCE)
-        cipher = self._keys[self._newest].encrypt(nonce, value.encode("utf-8", "surrogatepass"), _bound(request, kind))
+        cipher = self._keys[self._newest].encrypt(
+            nonce, value.encode("utf-8", "surrogatepass"), _bound(request, kind)
+        )
         return _VERSION + self._newest + nonce + cipher
 
     def open(self, sealed: bytes, *, request: str, kind: str) -> str:

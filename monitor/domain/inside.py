@@ -100,7 +100,7 @@ def _wide_codec(content: bytes) -> str | None:
         ("utf-16-be", content[:800:2], content[1:800:2]),
     ):
         if zeros.count(0) * 2 > len(zeros) and others.count(0) * 20 < len(others) and not len(content) % 2:
-            return codec if _decodes(content, codec) else None
+            return codec if _decodes(content, codec) and not _CONTROLS.search(others[:400]) else None
     return None
 
 

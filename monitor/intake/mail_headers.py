@@ -10,11 +10,12 @@ from email.errors import HeaderParseError, MessageError
 from email.header import decode_header
 from email.message import Message
 from email.utils import getaddresses
+from typing import TypeAlias
 
 from monitor.domain.letters import Mailbox
 from monitor.intake.reports import clean
 
-Mail = Message[str, str]
+Mail: TypeAlias = "Message[str, str]"
 
 LONGEST_SUBJECT, LONGEST_NAME = 300, 150
 _LONGEST_HEADER = 16_384

@@ -136,7 +136,7 @@ class MailServer(Door):
 
     def _tell(self, result: str, **facts: object) -> None:
         self.metrics.mails.labels(result).inc()
-        log.info(f"mail.{result}", **facts)
+        log.info("mail.taken_in", result=str(result), **facts)
 
     # listening --------------------------------------------------------------------------------------------
 

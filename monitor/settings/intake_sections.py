@@ -73,7 +73,9 @@ class MailIn:
     ] = None
     protocol: Annotated[
         Literal["lmtp", "smtp"],
-        Field(description="`lmtp` answers for each recipient on its own; `smtp` where that is not to be had."),
+        Field(
+            description="`lmtp` answers for each recipient on its own; `smtp` where that is not to be had."
+        ),
     ] = "lmtp"
     hostname: Annotated[Line, Field(description="The name we greet with.")] = "localhost"
     peers: Annotated[

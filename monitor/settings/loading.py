@@ -96,6 +96,8 @@ def _settings(
         sentry=root.sentry,
         crash=root.crash,
         page=root.page,
+        mail_in=root.mail_in,
+        secrets=root.secrets,
         policies=policies,
         sources=files,
         places=dict(_places(document)),

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from monitor.domain.findings import FactValue, Symptom
 from monitor.settings import sections
+from monitor.settings.intake_sections import MailIn, Secrets
 from monitor.settings.values import (
     Country,
     DatabaseAddress,
@@ -282,6 +283,8 @@ class Root(Strict):
         BeforeValidator(_listed),
         Field(description="More policy files, or folders of them; paths as seen from this file."),
     ] = ()
+    mail_in: Annotated[MailIn, Field(description="Mail that comes in.")] = MailIn()
+    secrets: Annotated[Secrets, Field(description="Credentials that come with requests.")] = Secrets()
     imports: Annotated[sections.Imports, Field(alias="import", description="Tables.")] = sections.Imports()
 
     @model_validator(mode="before")

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, with_co
 
 from monitor.domain.findings import FactValue, Symptom, Thresholds
 from monitor.domain.inventory import Inventory
+from monitor.settings.intake_sections import MailIn, Secrets
 from monitor.settings.secret import Secret
 from monitor.settings.values import (
     Country,
@@ -334,6 +335,8 @@ class Settings:
     sentry: Sentry = field(default_factory=Sentry)
     crash: Crash = field(default_factory=Crash)
     page: Page = field(default_factory=Page)
+    mail_in: MailIn = field(default_factory=MailIn)
+    secrets: Secrets = field(default_factory=Secrets)
     policies: tuple[Path, ...] = ()
     sources: tuple[Path, ...] = field(default=(), repr=False)
     places: Mapping[tuple[str, ...], str] = field(default_factory=dict[tuple[str, ...], str], repr=False)
