@@ -1,7 +1,7 @@
 """What the console and the API read of incidents: the list, one incident's file, and the board.
 
-Reads only. The board is four queries however many incidents are open: the incidents, then what hangs on
-all of them at once.
+Reads only. The board is a few queries however many incidents are open: the incidents, then what hangs on
+all of them at once, then what is due next.
 """
 
 import json
@@ -14,8 +14,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from monitor.domain.incidents import Incident, Status
-from monitor.storage import lists
+from monitor.storage import clocks, lists, overdue
 from monitor.storage import schema as t
+from monitor.storage.clocks import ClockRow
 from monitor.storage.lists import (
     AttemptLine,
     EventLine,
@@ -29,22 +30,8 @@ from monitor.storage.lists import (
 
 BOARD_LIMIT = 300  # more open incidents than anybody can read; the board says that there are more
 EVENTS_LIMIT = 1000
+DUE_NEXT = 12
 SETTLED = ("done", "cancelled", "set_aside")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClockLine:
-    """A promise and whether it was kept."""
-
-    name: str
-    cls: str
-    started_at: datetime
-    due: datetime | None
-    limit: datetime | None
-    warned_at: datetime | None
-    breached_at: datetime | None
-    met_at: datetime | None
-    cancelled_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +70,7 @@ class IncidentFile:
     decision: Mapping[str, Any]
     dossier: Mapping[str, Any]
     findings: tuple[FindingLine, ...]
-    clocks: tuple[ClockLine, ...]
+    clocks: tuple[ClockRow, ...]
     outbox: tuple[OutboxLine, ...]
     attempts: tuple[AttemptLine, ...]
     tickets: tuple[TicketLine, ...]
@@ -99,7 +86,7 @@ class BoardLine:
 
     incident: Incident
     public_state: str | None
-    breached: bool
+    clocks: tuple[ClockRow, ...]
     tickets: tuple[TicketLine, ...]
     attempts: tuple[AttemptLine, ...]
     owed: tuple[OutboxLine, ...]
@@ -113,6 +100,7 @@ class BoardLines:
     counts: Mapping[str, int]
     owed: int
     failed: int
+    due_next: tuple[ClockRow, ...] = ()
 
 
 def list_incidents(connection: sa.Connection, wanted: Wanted) -> Page[Incident]:
@@ -148,7 +136,7 @@ def incident_file(connection: sa.Connection, id: str) -> IncidentFile | None:  #
         decision=json.loads(row.decision),
         dossier=json.loads(row.dossier),
         findings=tuple(lists.finding_of(r) for r in _of(connection, t.findings, id)),
-        clocks=tuple(ClockLine(**lists.columns(r, ClockLine)) for r in _of(connection, t.clocks, id)),
+        clocks=clocks.rows(connection, t.clocks.c.incident == id),
         outbox=tuple(lists.outbox_of(r) for r in _of(connection, t.outbox, id)),
         attempts=tuple(lists.attempt_of(r) for r in _of(connection, t.attempts, id)),
         tickets=tickets,
@@ -187,6 +175,7 @@ def board(connection: sa.Connection) -> BoardLines:
         counts=_counts(connection, i.status, t.incidents),
         owed=_count_outbox(connection, "waiting", "claimed", "sent"),
         failed=_count_outbox(connection, "failed"),
+        due_next=overdue.due_next(connection, limit=DUE_NEXT),
     )
 
 
@@ -197,14 +186,17 @@ class _Hanging:
         self._tickets = _by_incident(connection, t.tickets, ids)
         self._attempts = _by_incident(connection, t.attempts, ids)
         self._owed = _by_incident(connection, t.outbox, ids, t.outbox.c.state.not_in(SETTLED))
-        self._breached = _by_incident(connection, t.clocks, ids, t.clocks.c.breached_at.is_not(None))
+        self._clocks: dict[str, list[ClockRow]] = defaultdict(list)
+        standing = (t.clocks.c.incident.in_(ids), t.clocks.c.superseded_at.is_(None))
+        for clock in clocks.rows(connection, *standing):
+            self._clocks[clock.subject.incident or ""].append(clock)
 
     def line(self, row: Row) -> BoardLine:
         """Put an incident's line together."""
         return BoardLine(
             incident=incident_of(row),
             public_state=row.public_state,
-            breached=row.id in self._breached,
+            clocks=tuple(self._clocks[row.id]),
             tickets=tuple(lists.ticket_of(r) for r in self._tickets[row.id]),
             attempts=tuple(lists.attempt_of(r) for r in self._attempts[row.id]),
             owed=tuple(lists.outbox_of(r) for r in self._owed[row.id]),

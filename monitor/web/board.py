@@ -13,6 +13,7 @@ from monitor.domain.inventory import Engineer, Inventory
 from monitor.domain.policy import Policy
 from monitor.storage.console import BOARD_LIMIT, BoardLine, BoardLines
 from monitor.storage.lists import AttemptLine, OutboxLine
+from monitor.web.clock_states import ClockState, clock_state
 from monitor.web.render import left, words
 
 TONES = ("critical", "major", "minor", "standard")
@@ -43,6 +44,7 @@ class BoardRow:
     partner_name: str
     due: str
     late: bool
+    clocks: tuple[ClockState, ...]
     contacts: tuple[ContactState, ...]
 
 
@@ -75,6 +77,7 @@ class BoardView:
     warnings: tuple[Caution, ...]
     on_call: Engineer | None
     more: bool
+    due_next: tuple[ClockState, ...] = ()
 
 
 def tone_of(cls: str | None, policy: Policy | None) -> tuple[str, int]:
@@ -106,6 +109,7 @@ def board_view(
         warnings=warnings,
         on_call=inventory.on_call.at(now),
         more=len(rows) >= BOARD_LIMIT,
+        due_next=tuple(clock_state(row, now) for row in lines.due_next),
     )
 
 
@@ -116,6 +120,7 @@ def _row(line: BoardLine, inventory: Inventory, policies: Mapping[str, Policy], 
     partner = inventory.partners.get(incident.partner or "")
     answered = incident.status is not Status.OPEN
     late = not answered and incident.respond_by is not None and incident.respond_by <= now
+    clocks = tuple(clock_state(clock, now) for clock in line.clocks if clock.cancelled_at is None)
     return BoardRow(
         incident=incident,
         public_state=line.public_state,
@@ -125,6 +130,7 @@ def _row(line: BoardLine, inventory: Inventory, policies: Mapping[str, Policy], 
         partner_name=partner.name if partner else incident.partner or "",
         due=_due(incident, now),
         late=late,
+        clocks=clocks,
         contacts=_contacts(line, inventory, now),
     )
 
@@ -189,12 +195,14 @@ def _counters(rows: list[BoardRow], lines: BoardLines) -> tuple[Counter, ...]:
     unanswered = [row for row in rows if row.incident.status is Status.OPEN]
     critical = sum(row.tone == "critical" for row in rows)
     late = sum(row.late for row in rows)
+    soon = sum(clock.tone == "warn" for row in rows for clock in row.clocks)
     triage = sum(row.incident.needs_triage for row in unanswered)
     return (
         Counter(name="Critical", value=critical, tone="critical" if critical else "ok"),
         Counter(name="Other classes", value=len(rows) - critical, tone="neutral"),
         Counter(name="Nobody has it", value=len(unanswered), tone="warn" if unanswered else "ok"),
         Counter(name="Answer is late", value=late, tone="bad" if late else "ok"),
+        Counter(name="Due soon", value=soon, tone="warn" if soon else "ok"),
         Counter(name="Needs triage", value=triage, tone="warn" if triage else "ok"),
         Counter(name="Contacts waiting", value=lines.owed, tone="neutral", path="/noc/outbox?state=waiting"),
         Counter(

@@ -88,6 +88,7 @@ async def incident_page(
         "incident.html",
         status=status,
         file=file,
+        clocks=tuple(clock_state(row, parts.clock()) for row in file.clocks),
         tone=tone,
         system=system,
         chain=partner_chain(inventory, system.partner) if system else (),
