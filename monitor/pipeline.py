@@ -26,7 +26,8 @@ from monitor.domain.findings import Finding, Observation, Source, Streak, Sympto
 from monitor.domain.incidents import PublicState
 from monitor.domain.policy import Policy
 from monitor.metrics import Metrics
-from monitor.storage import announcements, incidents, looks, moves
+from monitor.storage import announcements, clocks, incidents, looks, moves, recounting
+from monitor.storage.clocks import Subject
 from monitor.storage.engine import Store
 from monitor.storage.incidents import Opening, Recorded
 from monitor.storage.looks import LookRow
@@ -200,6 +201,24 @@ class Pipeline:
         await self.store.write(moves.resolve, incident, now=now, actor=actor, note=note, new_id=self.new_id)
         self._rung("incident", incident)
         self.bell.ring("component")
+
+    async def wait(self, about: Subject, wait: str, *, actor: str) -> None:
+        """Begin to wait for somebody: the clocks that stand still for it stop."""
+        await self.store.write(recounting.pause, about, wait, now=self.clock(), actor=actor)
+        self._clocks_changed(about)
+
+    async def wait_no_longer(self, about: Subject, wait: str, *, actor: str) -> None:
+        """End a wait: the clocks that stood still for it run on, counted again."""
+        await self.store.write(recounting.resume, about, wait, now=self.clock(), actor=actor)
+        self._clocks_changed(about)
+
+    async def meet_clock(self, about: Subject, name: str, *, actor: str) -> None:
+        """Take a person's word that a promise is kept or a duty done (ConflictError where no such clock runs)."""
+        await self.store.write(clocks.meet_by_hand, about, self.clock(), name=name, actor=actor)
+        self._clocks_changed(about)
+
+    def _clocks_changed(self, about: Subject) -> None:
+        self._rung("incident" if about.incident else "request", about.incident or about.request or "")
 
     async def note(self, incident: str, *, actor: str, text: str) -> None:
         """Append a note to the timeline."""

@@ -19,6 +19,7 @@ import sqlalchemy as sa
 from monitor.domain.clocks import RESPONSE
 from monitor.domain.pauses import Pause
 from monitor.domain.timed import Party, Timed, as_pinned, from_pinned
+from monitor.errors import ConflictError
 from monitor.storage import events, schema
 from monitor.storage.schema_requests import requests
 from monitor.storage.upsert import insert_ignoring
@@ -97,6 +98,14 @@ def meet(
 ) -> bool:
     """Stop a clock: the promise is kept as of now. False if none runs; what was late already is marked so."""
     return _stop(c, subject, now, clocks.c.name == name, actor=actor)
+
+
+def meet_by_hand(c: sa.Connection, subject: Subject, now: datetime, *, name: str, actor: str) -> None:
+    """Take a person's word that a promise is kept or a duty done; ConflictError where no such clock runs."""
+    if name == RESPONSE:
+        raise ConflictError("a response is met by answering: acknowledge it")
+    if not meet(c, subject, now, name=name, actor=actor):
+        raise ConflictError(f"no clock {name} is running")
 
 
 def finish(c: sa.Connection, subject: Subject, now: datetime, *, actor: str = "tocsin") -> None:

@@ -14,9 +14,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from monitor.domain.incidents import Incident, Status
-from monitor.storage import clocks, lists, overdue
+from monitor.domain.pauses import Pause
+from monitor.storage import clocks, lists, overdue, recounting
 from monitor.storage import schema as t
-from monitor.storage.clocks import ClockRow
+from monitor.storage.clocks import ClockRow, Subject
 from monitor.storage.lists import (
     AttemptLine,
     EventLine,
@@ -71,6 +72,7 @@ class IncidentFile:
     dossier: Mapping[str, Any]
     findings: tuple[FindingLine, ...]
     clocks: tuple[ClockRow, ...]
+    waits: tuple[Pause, ...]
     outbox: tuple[OutboxLine, ...]
     attempts: tuple[AttemptLine, ...]
     tickets: tuple[TicketLine, ...]
@@ -136,7 +138,8 @@ def incident_file(connection: sa.Connection, id: str) -> IncidentFile | None:  #
         decision=json.loads(row.decision),
         dossier=json.loads(row.dossier),
         findings=tuple(lists.finding_of(r) for r in _of(connection, t.findings, id)),
-        clocks=clocks.rows(connection, t.clocks.c.incident == id),
+        clocks=clocks_of(connection, id),
+        waits=tuple(each for each in recounting.waits(connection, Subject(incident=id)) if each.end is None),
         outbox=tuple(lists.outbox_of(r) for r in _of(connection, t.outbox, id)),
         attempts=tuple(lists.attempt_of(r) for r in _of(connection, t.attempts, id)),
         tickets=tickets,
@@ -145,6 +148,11 @@ def incident_file(connection: sa.Connection, id: str) -> IncidentFile | None:  #
         children=_children(connection, id),
         events=tuple(lists.event_of(r) for r in _of(connection, t.events, id)),
     )
+
+
+def clocks_of(connection: sa.Connection, id: str) -> tuple[ClockRow, ...]:  # noqa: A002
+    """Return every clock an incident had, in the order they were started."""
+    return clocks.rows(connection, t.clocks.c.incident == id)
 
 
 def ticket_notes(connection: sa.Connection, tickets: Iterable[str]) -> tuple[TicketNote, ...]:

@@ -105,6 +105,19 @@ async def note(request: web.Request) -> web.Response:
     return await _on_incident(request, "noted", commands.note, given.text)
 
 
+async def wait(request: web.Request) -> web.Response:
+    """Say who is waited for, or that nobody is any more."""
+    form = await _form(request)
+    given = _checked(i.Wait, {"wait": form.get("wait", ""), "over": form.get("over", "") == "yes"})
+    return await _on_incident(request, "waiting", commands.wait, given)
+
+
+async def meet_clock(request: web.Request) -> web.Response:
+    """Say that a promise is kept, or a duty of the customer's done."""
+    await _form(request)
+    return await _on_incident(request, "met", commands.meet_clock, request.match_info["name"])
+
+
 async def update(request: web.Request) -> web.Response:
     """Tell the public how a global problem goes."""
     form = await _form(request)
@@ -298,6 +311,8 @@ ACTIONS: dict[tuple[str, str], Action] = {
     ("POST", "/noc/incidents/{id}/acknowledge"): acknowledge,
     ("POST", "/noc/incidents/{id}/resolve"): resolve,
     ("POST", "/noc/incidents/{id}/notes"): note,
+    ("POST", "/noc/incidents/{id}/waits"): wait,
+    ("POST", "/noc/incidents/{id}/clocks/{name}/meet"): meet_clock,
     ("POST", "/noc/incidents/{id}/updates"): update,
     ("POST", "/noc/outbox/{id}/retry"): retry,
     ("GET", "/noc/global/new"): global_form,

@@ -139,6 +139,28 @@ def add_commands(api: Api) -> None:
         return m.Reloaded()
 
 
+def add_clocks(api: Api) -> None:
+    """Declare the clocks of incidents, and what stops them."""
+
+    @api.route("GET", "/api/v1/incidents/{id}/clocks", errors=(404,))
+    async def list_clocks(request: web.Request, params: i.ById) -> m.Listing[m.Clock]:
+        """List an incident's clocks in the order they were started, superseded ones with them."""
+        return await _clocks(request, params.id)
+
+    @api.route("POST", "/api/v1/incidents/{id}/waits", errors=(404, 409))
+    async def wait(request: web.Request, params: i.ById, body: i.Wait) -> m.Listing[m.Clock]:
+        """Say who is waited for, or that nobody is any more; answers with the clocks as they stand."""
+        await commands.wait(of(request), actor(request), params.id, body)
+        return await _clocks(request, params.id)
+
+    @api.route("POST", "/api/v1/incidents/{id}/clocks/{name}/meet", errors=(404, 409))
+    async def meet_clock(request: web.Request, params: i.ClockOf) -> m.Listing[m.Clock]:
+        """Say that a promise is kept, or a duty of the customer's done."""
+        await _incident(request, params.id)
+        await commands.meet_clock(of(request), actor(request), params.id, params.name)
+        return await _clocks(request, params.id)
+
+
 def add_lists(api: Api) -> None:
     """Declare the lists of the record."""
 
@@ -216,6 +238,12 @@ async def _incident(request: web.Request, id: str) -> m.Incident:  # noqa: A002 
     if found is None:
         raise NotFoundError("There is no such incident.")
     return m.Incident.model_validate(found)
+
+
+async def _clocks(request: web.Request, id: str) -> m.Listing[m.Clock]:  # noqa: A002
+    await _incident(request, id)
+    rows = await of(request).store.read(console.clocks_of, id)
+    return m.Listing(items=[m.Clock.model_validate(row) for row in rows])
 
 
 async def _maintenance(request: web.Request, id: str) -> m.Maintenance:  # noqa: A002

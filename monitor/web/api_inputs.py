@@ -78,6 +78,19 @@ class ById(In):
     id: Id
 
 
+class ClockOf(ById):
+    """A path to a clock of something."""
+
+    name: Id
+
+
+class Wait(In):
+    """What is waited for; ``over`` ends it."""
+
+    wait: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+    over: bool = False
+
+
 class BySerial(In):
     """A path with a system's serial."""
 

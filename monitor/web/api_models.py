@@ -51,6 +51,24 @@ class Incident(Out):
     respond_by: datetime | None
 
 
+class Clock(Out):
+    """A promise of ours or a duty of the customer's, being timed or as it ended."""
+
+    name: str
+    cls: str = Field(serialization_alias="class")
+    party: str
+    started_at: datetime
+    due: datetime | None
+    limit: datetime | None
+    warn_at: datetime | None
+    warned_at: datetime | None
+    breached_at: datetime | None
+    met_at: datetime | None
+    cancelled_at: datetime | None
+    superseded_at: datetime | None
+    paused_since: datetime | None
+
+
 class Event(Out):
     """One step of an incident's life."""
 

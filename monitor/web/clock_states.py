@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from monitor.domain.clocks import RESPONSE
 from monitor.domain.timed import Party
 from monitor.storage.clocks import ClockRow
 from monitor.web.render import left, span, words
@@ -12,6 +13,7 @@ from monitor.web.render import left, span, words
 class ClockState:
     """One clock: whose it is, what it is about, when it is due, and how it stands."""
 
+    key: str
     name: str
     cls: str
     ours: bool
@@ -23,7 +25,8 @@ class ClockState:
     tone: str
     text: str
     promise: str
-    superseded: bool
+    by_hand: bool
+    """Whether a person's word stops it: it runs, and no answer of ours does."""
 
 
 def clock_state(row: ClockRow, now: datetime) -> ClockState:
@@ -32,6 +35,7 @@ def clock_state(row: ClockRow, now: datetime) -> ClockState:
     clause = row.timed.promise.clause if row.timed else None
     says = row.timed.due.reason if row.timed else ""
     return ClockState(
+        key=row.name,
         name=words(row.name),
         cls=row.cls,
         ours=row.party is Party.US,
@@ -43,17 +47,19 @@ def clock_state(row: ClockRow, now: datetime) -> ClockState:
         tone=tone,
         text=text,
         promise=says + (f" (section {clause})" if clause and says else ""),
-        superseded=row.superseded_at is not None,
+        by_hand=row.runs and row.name != RESPONSE,
     )
 
 
 def _stands(row: ClockRow, now: datetime) -> tuple[str, str]:
     if row.met_at is not None:
         return ("bad", "met late") if row.breached_at else ("ok", "met")
-    if row.superseded_at is not None:
-        return "neutral", "counted anew, for another class"
     if row.cancelled_at is not None:
-        return "neutral", "called off"
+        return "neutral", "counted anew, for another class" if row.superseded_at else "called off"
+    return _runs(row, now)
+
+
+def _runs(row: ClockRow, now: datetime) -> tuple[str, str]:
     over = row.limit or row.due
     if row.breached_at is not None or (over is not None and over < now and row.paused_since is None):
         late = f", {span(now - over)} late" if over and over < now else ""

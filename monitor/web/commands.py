@@ -8,8 +8,10 @@ The API and the console share these, so that both allow and refuse the same thin
 from collections.abc import Iterable
 
 from monitor.domain.announcements import GlobalProblem, Maintenance
+from monitor.domain.policy import WAITS
 from monitor.storage import console
-from monitor.web.api_inputs import NewGlobalProblem, NewMaintenance, NewUpdate
+from monitor.storage.clocks import Subject
+from monitor.web.api_inputs import NewGlobalProblem, NewMaintenance, NewUpdate, Wait
 from monitor.web.auth import audit
 from monitor.web.parts import Parts
 from monitor.web.problems import FieldError, ProblemError
@@ -31,6 +33,32 @@ async def note(parts: Parts, actor: str, incident: str, text: str) -> None:
     """Write into the incident's timeline."""
     await parts.pipeline.note(incident, actor=actor, text=text)
     await audit(parts, actor, "incident.note", incident)
+
+
+async def wait(parts: Parts, actor: str, incident: str, wanted: Wait) -> None:
+    """Begin to wait for somebody, or end it; the clocks that stand still for it follow."""
+    about = Subject(incident=incident)
+    if wanted.over:
+        await parts.pipeline.wait_no_longer(about, wanted.wait, actor=actor)
+    else:
+        await _known_wait(parts, incident, wanted.wait)
+        await parts.pipeline.wait(about, wanted.wait, actor=actor)
+    await audit(parts, actor, "incident.wait", incident, wait=wanted.wait, over=wanted.over)
+
+
+async def meet_clock(parts: Parts, actor: str, incident: str, name: str) -> None:
+    """Say that a promise is kept, or that the customer has done a duty."""
+    await parts.pipeline.meet_clock(Subject(incident=incident), name, actor=actor)
+    await audit(parts, actor, "incident.meet_clock", incident, clock=name)
+
+
+async def _known_wait(parts: Parts, incident: str, wait: str) -> None:
+    found = await parts.store.read(console.find_incident, incident)
+    policy = parts.policies().get(found.policy or "") if found else None
+    known = policy.waits if policy else WAITS
+    if wait not in known:
+        error = FieldError(pointer="/wait", detail=f"This is none of {', '.join(known)}")
+        raise ProblemError(422, "The request is not valid.", errors=[error])
 
 
 async def retry(parts: Parts, actor: str, outbox: str) -> None:

@@ -12,12 +12,14 @@ import pydantic
 from aiohttp import web
 
 from monitor.domain.inventory import Inventory, Partner
+from monitor.domain.policy import WAITS
 from monitor.errors import NotFoundError
 from monitor.storage import console, lists
 from monitor.storage.people import list_audit
 from monitor.web import api_inputs as i
 from monitor.web.board import BoardView, Caution, board_view, tone_of
 from monitor.web.checks_now import CheckNow, checks_now
+from monitor.web.clock_states import clock_state
 from monitor.web.health import reasons_not_ready
 from monitor.web.parts import PARTS, Parts
 from monitor.web.problems import ProblemError
@@ -88,6 +90,7 @@ async def incident_page(
         "incident.html",
         status=status,
         file=file,
+        waits=_waits(parts, file),
         clocks=tuple(clock_state(row, parts.clock()) for row in file.clocks),
         tone=tone,
         system=system,
@@ -96,6 +99,13 @@ async def incident_page(
         components=inventory.components,
         error=error,
     )
+
+
+def _waits(parts: Parts, file: console.IncidentFile) -> tuple[str, ...]:
+    """Return for what one may begin to wait."""
+    policy = parts.policies().get(file.incident.policy or "")
+    standing = {each.reason for each in file.waits}
+    return tuple(wait for wait in (policy.waits if policy else WAITS) if wait not in standing)
 
 
 def partner_chain(inventory: Inventory, partner: str) -> tuple[Partner, ...]:

@@ -17,6 +17,7 @@ from monitor.domain.incidents import PublicState
 from monitor.domain.inventory import Inventory
 from monitor.domain.policy import Policy
 from monitor.metrics import Metrics
+from monitor.storage.clocks import Subject
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -47,6 +48,18 @@ class Pipeline(Protocol):
 
     async def note(self, incident: str, *, actor: str, text: str) -> object:
         """Write into the timeline."""
+        ...
+
+    async def wait(self, about: Subject, wait: str, *, actor: str) -> object:
+        """Begin to wait for somebody."""
+        ...
+
+    async def wait_no_longer(self, about: Subject, wait: str, *, actor: str) -> object:
+        """End a wait."""
+        ...
+
+    async def meet_clock(self, about: Subject, name: str, *, actor: str) -> object:
+        """Say that a promise is kept, or a duty done."""
         ...
 
     async def declare_global(self, problem: GlobalProblem, *, actor: str) -> str:

@@ -23,6 +23,8 @@ FLASH = "tocsin-flash"
 FLASHES: Mapping[str, str] = {
     "acknowledged": "Acknowledged: it is yours.",
     "resolved": "Resolved.",
+    "waiting": "The clocks follow.",
+    "met": "The clock is stopped.",
     "noted": "Your note is in the timeline.",
     "retried": "The contact will be tried again now.",
     "declared": "The global problem is declared and on the status page.",

@@ -91,6 +91,7 @@ def rest() -> Api:
     made = Api("Tocsin", API_VERSION)
     api.add_incidents(made)
     api.add_commands(made)
+    api.add_clocks(made)
     api.add_lists(made)
     api.add_maintenance(made)
     add_inventory(made)

@@ -22,6 +22,7 @@ from monitor.domain.inventory import (
 )
 from monitor.domain.policy import CalendarChoice, Eligibility, Policy, ServiceClass
 from monitor.errors import ConflictError, NotFoundError
+from monitor.storage import clocks, recounting
 from monitor.storage import schema as t
 
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
@@ -237,6 +238,18 @@ class APipeline:
         self.told.append(("note", incident, actor, text))
         if incident.startswith("none"):
             raise NotFoundError("There is no such incident.")
+
+    async def wait(self, about, wait, *, actor):
+        self.told.append(("wait", about.incident, wait, actor))
+        await self.store.write(recounting.pause, about, wait, now=NOW, actor=actor)
+
+    async def wait_no_longer(self, about, wait, *, actor):
+        self.told.append(("wait_no_longer", about.incident, wait, actor))
+        await self.store.write(recounting.resume, about, wait, now=NOW, actor=actor)
+
+    async def meet_clock(self, about, name, *, actor):
+        self.told.append(("meet_clock", about.incident, name, actor))
+        await self.store.write(clocks.meet_by_hand, about, NOW, name=name, actor=actor)
 
     async def declare_global(self, problem: GlobalProblem, *, actor):
         self.told.append(("declare", problem, actor))

@@ -46,7 +46,7 @@ async def test_the_board_holds_what_is_not_over_the_first_due_first(store):
     board = await store.read(console.board)
     assert [line.incident.id for line in board.lines] == ["inc-3", "inc-1", "inc-5", "inc-2"]
     first = board.lines[1]
-    assert first.breached
+    assert [(clock.name, clock.breached_at) for clock in first.clocks] == [("response", NOW)]
     assert [ticket.reference for ticket in first.tickets] == ["T-1042"]
     assert [attempt.result for attempt in first.attempts] == ["acknowledged"]
     assert [owed.id for owed in first.owed] == ["out-1", "out-2"]
