@@ -98,10 +98,14 @@ def measure(count: int, walked: int) -> Report:
             Goal(text="deadlines that differ from the oracle's", figure=float(wrong), limit=0.0),
         ],
         notes=[
-            f"compared with the oracle: {compared * ROUNDS:,} deadlines, of ours {wrong} different, "
-            f"of businesstimedelta's {theirs_wrong}",
-            f"eight hours of nights (22:00 to 06:00): of {compared:,} deadlines ours {ours_by_night} different, "
-            f"businesstimedelta's {theirs_by_night}",
+            (
+                f"compared with the oracle: {compared * ROUNDS:,} deadlines, of ours {wrong} different, "
+                f"of businesstimedelta's {theirs_wrong}"
+            ),
+            (
+                f"eight hours of nights (22:00 to 06:00): of {compared:,} deadlines ours {ours_by_night} different, "
+                f"businesstimedelta's {theirs_by_night}"
+            ),
         ],
     )
 
