@@ -45,7 +45,7 @@ for name, sub in (
     ("policy", policy_app),
 ):
     app.add_typer(sub, name=name)
-cli_lead.add_to(policy_app)
+cli_lead.add_to(app, policy_app)
 
 DEMO_DATA = Path("tocsin-data/demo")
 

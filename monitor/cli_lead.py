@@ -4,17 +4,34 @@ Exit codes as everywhere, but for ``policy diff``: 0 no difference, 1 a differen
 """
 
 import sys
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Literal
 
 import typer
 
-from monitor.cli_options import AsJson, ConfigPath, say
+from monitor.cli_options import DATA, AsJson, ConfigPath, DataDir, say
 from monitor.errors import TocsinError
 
+report_app = typer.Typer(help="Reports from the record.", no_args_is_help=True)
 
-def add_to(policy_app: typer.Typer) -> None:
-    """Add the commands about policies to those that are there."""
+Since = Annotated[
+    str | None,
+    typer.Option(
+        "--since", help="From this moment or day on, ISO 8601, UTC; all if left out.", show_default=False
+    ),
+]
+Until = Annotated[
+    str | None,
+    typer.Option(
+        "--until", help="Up to this moment or day (not included); now if left out.", show_default=False
+    ),
+]
+
+
+def add_to(app: typer.Typer, policy_app: typer.Typer) -> None:
+    """Add these commands to those that are there."""
     policy_app.command("diff")(policy_diff)
+    app.add_typer(report_app, name="report")
 
 
 def policy_diff(
@@ -40,3 +57,39 @@ def policy_diff(
     else:
         print(lead.told_diff(answer))
     return 0 if answer["same"] else 1
+
+
+@report_app.command("sla")
+def report_sla(
+    *,
+    since: Since = None,
+    until: Until = None,
+    partner: Annotated[str | None, typer.Option(help="Only this partner's.", show_default=False)] = None,
+    cls: Annotated[str | None, typer.Option("--class", help="Only this class.", show_default=False)] = None,
+    clock: Annotated[
+        str | None, typer.Option(help="Only this clock, such as response.", show_default=False)
+    ] = None,
+    form: Annotated[
+        Literal["text", "csv", "html", "json"], typer.Option("--format", help="How it is written.")
+    ] = "text",
+    clocks: Annotated[
+        bool, typer.Option("--clocks", help="Also list every clock that the figures are made of.")
+    ] = False,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write it to this file.", show_default=False)
+    ] = None,
+    config: ConfigPath = None,
+    data_dir: DataDir = DATA,
+) -> None:
+    """Say how the promises were kept, by partner, class and clock, from the record.
+
+    The same record and interval give the same bytes. The record is read only; the service may run.
+    """
+    from monitor import lead  # noqa: PLC0415
+    from monitor.storage.attainment import Wanted  # noqa: PLC0415
+
+    begin, end = lead.interval(since, until)
+    wanted = Wanted(since=begin, until=end, partner=partner, cls=cls, clock=clock, keep=clocks)
+    text = lead.report_sla(wanted, form, output, config, data_dir)
+    if text is not None:
+        sys.stdout.write(text)

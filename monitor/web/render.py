@@ -48,6 +48,11 @@ def span(length: timedelta) -> str:
     return " ".join(said[:2]) or f"{seconds} s"
 
 
+def seconds(count: float) -> str:
+    """Say so many seconds as a length."""
+    return span(timedelta(seconds=count))
+
+
 def left(due: datetime | None, now: datetime) -> str:
     """Say how long until a promise is due, or how late it is."""
     if due is None:
@@ -101,7 +106,9 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    env.filters.update(span=span, left=left, ago=ago, when=when, iso=iso, safe_url=safe_url, words=words)
+    env.filters.update(
+        span=span, seconds=seconds, left=left, ago=ago, when=when, iso=iso, safe_url=safe_url, words=words
+    )
     env.globals["static_version"] = static_version
     return env
 

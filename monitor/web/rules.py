@@ -75,6 +75,11 @@ RULES: Mapping[tuple[str, str], Need] = {
     ("POST", "/api/v1/maintenance"): Scope.OPERATE,
     ("POST", "/api/v1/maintenance/{id}/cancel"): Scope.OPERATE,
     ("POST", "/api/v1/maintenance/{id}/complete"): Scope.OPERATE,
+    ("GET", "/api/v1/reports/sla"): Scope.READ,  # counts only
+    (
+        "GET",
+        "/api/v1/reports/sla/clocks",
+    ): Scope.OPERATE,  # names requests, also those only their requester may see
     ("POST", "/api/v1/config/reload"): Scope.ADMIN,
     # the console
     ("GET", "/noc/login"): None,
@@ -110,6 +115,8 @@ RULES: Mapping[tuple[str, str], Need] = {
     ("GET", "/noc/tickets/{id}"): Role.VIEWER,
     ("GET", "/noc/oncall"): Role.VIEWER,
     ("GET", "/noc/audit"): Role.LEAD,
+    ("GET", "/noc/reports/sla"): Role.LEAD,
+    ("GET", "/noc/reports/sla/clocks"): Role.LEAD,
     ("POST", "/noc/config/reload"): Role.ADMIN,
 }
 

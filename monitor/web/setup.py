@@ -17,7 +17,7 @@ from monitor.domain.inventory import Inventory
 from monitor.domain.policy import Policy
 from monitor.errors import TocsinError
 from monitor.metrics import Metrics
-from monitor.web import actions, api, console
+from monitor.web import actions, api, console, reports
 from monitor.web import health as watched
 from monitor.web.accounts import Pace, Passwords
 from monitor.web.api_inventory import add_inventory
@@ -95,6 +95,7 @@ def rest() -> Api:
     api.add_lists(made)
     api.add_maintenance(made)
     add_inventory(made)
+    reports.add_reports(made)
     return made
 
 
@@ -119,6 +120,7 @@ def handlers(app: web.Application) -> Mapping[tuple[str, str], Handler]:
         ("GET", "/noc/live"): app[LIVE].stream,
         **{(op.method, op.path): made.handler(op) for op in made.ops},
         **console.PAGES,
+        **reports.PAGES,
         **actions.ACTIONS,
     }
 
