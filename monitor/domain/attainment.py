@@ -3,7 +3,7 @@
 The accounting rule, in full:
 
 * A promise is **settled** once: when it is met, when its deadline passes (the limit where the document gives a range,
-  else the due), or when it is called off before that. It counts in the interval in which it was settled, so that
+  else the due; at its beginning, where it was too late by then), or when it is called off before that. It counts in the interval in which it was settled, so that
   consecutive intervals add up and nothing is counted twice or never.
 * Everything is judged **as of the end** of the interval; what came after it is not looked at. So an interval that is
   over gives the same figures for ever.
@@ -104,7 +104,8 @@ def _same(one: Kept, other: Kept) -> bool:
 
 def settled(clock: Kept, until: datetime) -> Settled | None:
     """Return a clock's outcome as of a moment; None where it does not count: not yet begun, or superseded unbroken."""
-    if max(clock.started_at, clock.standing_from or clock.started_at) >= until:
+    begun = max(clock.started_at, clock.standing_from or clock.started_at)
+    if begun >= until:
         return None
     known = _as_of(clock, until)
     deadline, met = known.deadline, known.met_at
@@ -114,7 +115,7 @@ def settled(clock: Kept, until: datetime) -> Settled | None:
     paused = ended is None and any(pause.end is None for pause in known.pauses)
     if deadline and deadline < (ended or until) and not _stands_still(known, deadline):
         over = Outcome.BROKEN_ENDED if ended else Outcome.BROKEN_OPEN
-        return Settled(clock=known, outcome=Outcome.MET_LATE if met else over, at=deadline)
+        return Settled(clock=known, outcome=Outcome.MET_LATE if met else over, at=max(begun, deadline))
     if known.superseded_at:
         return None
     if known.cancelled_at:

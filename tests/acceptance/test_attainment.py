@@ -74,6 +74,9 @@ async def test_the_figures_are_those_worked_out_by_hand(world):
         ("birch", "critical", "response"): {"promised": 1, "running": 1},
     }  # fmt: skip
 
+    (critical,) = [found for line, found in made.lines if (line.partner, line.cls) == ("aurora", "critical")]
+    assert max(critical.seconds) == 47 * 60  # the late one: all of it in support hours
+
     # of what is asked only that is counted
     assert list(figures(await report(world, partner="birch"))) == [("birch", "critical", "response")]
     assert list(figures(await report(world, cls="standard"))) == [("aurora", "standard", "response")]

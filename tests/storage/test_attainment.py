@@ -93,7 +93,7 @@ async def test_where_the_edition_is_not_on_record_the_time_is_not_told_and_the_r
 
 
 async def test_customers_duties_are_told_apart_and_counted_by_any_watch(store):
-    call = duty("call_within_15_minutes", "critical", "4", THURSDAY, elapsed=900)
+    call = duty("call_within_15_minutes", "critical", THURSDAY, THURSDAY + timedelta(minutes=15), clause="4")
 
     def fill(c):
         for name, met in (("R-1", 10), ("R-2", None)):
