@@ -245,5 +245,6 @@ class RequestRules:
     visibility: Visibility = field(default_factory=Visibility)
     languages: RequestLanguages | None = None
     credentials: Rebuff | None = None
+    labels: Mapping[str, str] = field(default_factory=dict[str, str])
     fields: frozenset[str] = frozenset(FIELDS)
     standings: frozenset[str] = frozenset(STANDINGS)

@@ -42,6 +42,8 @@ def _unknown_fields(given: RequestsIn) -> Iterator[tuple[Where, str]]:
     known = [*FIELDS, *given.more_fields]
     if given.languages and given.languages.consent:
         yield from _unknown("field", given.languages.consent, known, ("languages", "consent"))
+    for name in given.labels:
+        yield from _unknown("field", name, known, ("labels", name))
     for at, rule in _cases(given):
         for name in rule.mentions:
             yield from _unknown("field", name, known, (*at, "mentions", name))
@@ -70,6 +72,11 @@ def _twice(given: RequestsIn) -> Iterator[tuple[Where, str]]:
     named += [
         (("priorities", cls, i), f"the priority {word.casefold()!r}")
         for cls, words in given.priorities.items()
+        for i, word in enumerate(words)
+    ]
+    named += [
+        (("labels", name, i), f"the label {' '.join(word.casefold().split())!r}")
+        for name, words in given.labels.items()
         for i, word in enumerate(words)
     ]
     first: set[str] = set()

@@ -228,6 +228,7 @@ class RequestsIn(_Strict):
     priorities: dict[str, list[str]] = {}
     symptoms: dict[Symptom, list[str]] = {}
     more_fields: list[str] = []
+    labels: dict[str, list[str]] = {}
     more_standings: list[str] = []
     channels: dict[Channel, ChannelIn] = {}
     other_channels: RebuffIn | None = None
@@ -293,9 +294,14 @@ def build_requests(given: RequestsIn | None) -> RequestRules:
         if languages
         else None,
         credentials=_rebuff(given.credentials),
+        labels={_label(word): name for name, words in given.labels.items() for word in words},
         fields=frozenset(FIELDS) | frozenset(given.more_fields),
         standings=frozenset(STANDINGS) | frozenset(given.more_standings),
     )
+
+
+def _label(word: str) -> str:
+    return " ".join(word.casefold().split())
 
 
 def _rebuff(given: RebuffIn | None) -> Rebuff | None:
