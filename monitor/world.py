@@ -67,10 +67,11 @@ class World:
         self.configured = fresh
         self._lay()
 
-    def register(self, registered: Registered) -> None:
-        """Lay what is registered now over the configuration."""
+    def register(self, registered: Registered) -> Inventory:
+        """Lay what is registered now over the configuration, and return what is in force then."""
         self.registered = registered
         self._lay()
+        return self.in_force.inventory
 
     def _lay(self) -> None:
         inventory = overlaid(self.configured.inventory, self.registered)

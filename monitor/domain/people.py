@@ -195,6 +195,27 @@ def update(roll: Roll, contact: Contact, policy: Policy, *, actor: str | None = 
     return replace(roll, contacts=tuple(made if one.id == made.id else one for one in roll.contacts))
 
 
+def update_alone(before: Contact, after: Contact, policy: Policy, *, actor: Contact | None = None) -> Contact:
+    """Change a person who is on no licence: themselves, or by our own people."""
+    if actor is not None:
+        _demand(may_change(actor, before, policy))
+    if after.role != before.role:
+        raise RefusedError(
+            Because.CONFLICT, "a role is changed by handing it over", policy.registration.contacts.clause
+        )
+    return replace(after, licence=None)
+
+
+def register_alone(contact: Contact, policy: Policy) -> Contact:
+    """Register a person on no licence, which is ours to do; nobody is in charge of nothing."""
+    rules = policy.registration.contacts
+    role = contact.role or (rules.ordinary.name if rules.ordinary else "")
+    if rules.in_charge and role == rules.in_charge.name:
+        raise RefusedError(Because.CONFLICT, f"a {role} contact is one of a licence", rules.clause)
+    _known_role(role, rules)
+    return replace(contact, licence=None, role=role)
+
+
 def remove(roll: Roll, id_: str, policy: Policy, *, actor: str | None = None) -> Roll:
     """Take a person off; whoever is in charge hands over first."""
     target = roll.find(id_)
@@ -287,10 +308,14 @@ def _role_for(roll: Roll, contact: Contact, rules: ContactRules) -> str:
     if head and contact.role == head.name:
         told = f"licence {roll.licence.id} has its {head.name} contact: register as another, then hand over"
         raise RefusedError(Because.CONFLICT, told, head.clause or rules.clause)
-    if rules.roles and rules.role(contact.role) is None:
-        known = ", ".join(role.name for role in rules.roles)
-        raise RefusedError(Because.CONFLICT, f"there is no role {contact.role!r}: known are {known}")
+    _known_role(contact.role, rules)
     return contact.role
+
+
+def _known_role(role: str, rules: ContactRules) -> None:
+    if rules.roles and rules.role(role) is None:
+        known = ", ".join(one.name for one in rules.roles)
+        raise RefusedError(Because.CONFLICT, f"there is no role {role!r}: known are {known}")
 
 
 def _complete(contact: Contact, licence: Licence, rules: ContactRules) -> None:

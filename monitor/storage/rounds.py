@@ -7,17 +7,18 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from monitor.domain.announcements import MaintenanceStatus
-from monitor.storage import announcements, overdue
+from monitor.storage import announcements, overdue, registry
 from monitor.storage.announcements import Standing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DueNow:
-    """Whether a clock is warned of or was just broken, which maintenances move, what is announced over components."""
+    """Whether a clock is due or warned of, which maintenances move, what is announced, what is registered."""
 
     clocks: bool
     moves: Sequence[tuple[str, MaintenanceStatus]]
     standing: Standing
+    registry: int
 
 
 def due_now(c: sa.Connection, now: datetime) -> DueNow:
@@ -26,4 +27,5 @@ def due_now(c: sa.Connection, now: datetime) -> DueNow:
         clocks=overdue.something_is_due(c, now),
         moves=announcements.due_maintenances(c, now),
         standing=announcements.standing(c, now),
+        registry=registry.revision(c),
     )

@@ -41,7 +41,7 @@ def _request(*, nullable: bool = True) -> sa.Column[str]:
 
 
 def _licence() -> sa.Column[str]:
-    return sa.Column("licence", sa.String(80), sa.ForeignKey("licences.id"))
+    return sa.Column("licence", sa.String(100))
 
 
 def _changed() -> tuple[sa.Column[int] | sa.Column[str], ...]:
@@ -61,11 +61,12 @@ def _people() -> None:
     op.create_table(
         "licences",
         _serial(),
-        sa.Column("id", sa.String(80), nullable=False, unique=True),
+        sa.Column("id", sa.String(100), nullable=False, unique=True),
         _text("partner", nullable=False),
         _text("product", nullable=False),
         sa.Column("seats", sa.Integer, nullable=False),
         _text("account_id"),
+        _text("plan"),
         _text("standing", nullable=False),
         *_changed(),
     )
@@ -73,7 +74,7 @@ def _people() -> None:
     op.create_table(
         "registered_contacts",
         _serial(),
-        sa.Column("id", sa.String(80), nullable=False, unique=True),
+        sa.Column("id", sa.String(100), nullable=False, unique=True),
         _text("partner", nullable=False),
         _licence(),
         _text("name", nullable=False),
@@ -92,7 +93,7 @@ def _people() -> None:
     op.create_table(
         "registered_systems",
         _serial(),
-        sa.Column("serial", sa.String(120), nullable=False, unique=True),
+        sa.Column("serial", sa.String(200), nullable=False, unique=True),
         _text("partner", nullable=False),
         _licence(),
         _text("about", nullable=False),
