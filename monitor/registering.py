@@ -95,9 +95,7 @@ class Registering:
         await self.refresh()
 
     def _ground(self, viewer: Viewer) -> Ground:
-        return Ground(
-            inventory=self.configured(), policies=self.policies(), viewer=viewer, now=self.clock()
-        )
+        return Ground(inventory=self.configured(), policies=self.policies(), viewer=viewer, now=self.clock())
 
 
 def misfits(inventory: Inventory, policies: Mapping[str, Policy]) -> list[tuple[str, str]]:

@@ -20,6 +20,7 @@ from monitor.domain.components import GAUGE, Condition, condition
 from monitor.domain.timed import Party
 from monitor.metrics import Metrics
 from monitor.pipeline import Pipeline
+from monitor.registering import Registering
 from monitor.storage import announcements, incidents, looks, outbox, overdue, rounds
 from monitor.storage.engine import Store
 from monitor.storage.looks import LookRow
@@ -39,6 +40,7 @@ class Rounds:
     """Goes its rounds until cancelled; ``on_change`` re-renders the public page."""
 
     pipeline: Pipeline
+    registering: Registering
     digest: Digest
     store: Store
     clock: Callable[[], datetime]
@@ -87,6 +89,8 @@ class Rounds:
         if due.moves:
             await self._move_maintenances(due.moves, now)
             due = await self.store.read(rounds.due_now, now)
+        if due.registry != self.registering.revision:  # another process changed it
+            await self.registering.refresh()
         await self.year_ends.once(now)
         await self._refresh(due.standing, now)
         if self.count % GAUGES_EVERY == 0:

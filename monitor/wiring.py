@@ -46,6 +46,7 @@ from monitor.intake.keys import FindToken
 from monitor.metrics import Metrics
 from monitor.pipeline import Pipeline
 from monitor.publisher import Publisher
+from monitor.registering import Registering
 from monitor.rounds import Rounds
 from monitor.scheduler import Job, Scheduler
 from monitor.settings import Settings
@@ -125,8 +126,18 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
             metrics=metrics,
             keep_per_hour=settings.crash.storm_sample,
         )
+        registering = Registering(
+            store=store,
+            configured=lambda: world.configured.inventory,
+            policies=lambda: world.in_force.policies,
+            put=world.register,
+            clock=clock,
+            bell=bell,
+        )
+        await registering.refresh()
         rounds = Rounds(
             pipeline=pipeline,
+            registering=registering,
             digest=digest,
             store=store,
             clock=clock,
@@ -225,6 +236,7 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
             scheduler.replace(configured.jobs(fresh.settings, types, tools))
             world.configure(fresh.in_force)
             world.refused = ()
+            await registering.refresh()
             late.settings = fresh.settings
             pages.site = replace(site(fresh.settings), url=pages.site.url)
             await _resume(store, pipeline, fresh.settings, clock)
@@ -239,6 +251,7 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
             app,
             store=store,
             pipeline=pipeline,
+            registering=registering,
             inventory=lambda: world.in_force.inventory,
             policies=lambda: world.in_force.policies,
             bell=bell,

@@ -40,7 +40,11 @@ class GlobalProblem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Maintenance:
-    """A planned maintenance over ``[starts_at, ends_at)``; it covers its systems and components."""
+    """A planned maintenance over ``[starts_at, ends_at)``; it covers its systems and components.
+
+    ``partner`` is the customer whose own work it is; ``late`` whether it was announced later than the policy asks for
+    (None: it asks for nothing), ``major`` as the customer says.
+    """
 
     id: str
     title: str
@@ -51,6 +55,9 @@ class Maintenance:
     systems: tuple[str, ...] = ()
     components: tuple[str, ...] = ()
     public: bool = True
+    partner: str | None = None
+    late: bool | None = None
+    major: bool | None = None
     status: MaintenanceStatus = MaintenanceStatus.SCHEDULED
 
     def covers(self, *, system: str | None, component: str | None, at: datetime) -> bool:

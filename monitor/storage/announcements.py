@@ -260,6 +260,9 @@ def plan(c: sa.Connection, work: Maintenance, *, now: datetime, actor: str, upda
             systems=json.dumps(list(work.systems)),
             components=json.dumps(list(work.components)),
             public=work.public,
+            partner=work.partner,
+            late=work.late,
+            major=work.major,
             announced_by=actor,
             created_at=now,
             updated_at=now,
@@ -367,5 +370,8 @@ def _maintenance(row: Mapping[Any, Any]) -> Maintenance:
         systems=tuple(json.loads(row["systems"])),
         components=tuple(json.loads(row["components"])),
         public=row["public"],
+        partner=row["partner"],
+        late=row["late"],
+        major=row["major"],
         status=MaintenanceStatus(row["status"]),
     )

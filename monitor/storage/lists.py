@@ -175,7 +175,11 @@ class MaintenanceLine:
     systems: tuple[str, ...]
     components: tuple[str, ...]
     public: bool
+    partner: str | None
+    late: bool | None
+    major: bool | None
     announced_by: str
+    created_at: datetime
     completed_at: datetime | None
 
 

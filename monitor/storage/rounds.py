@@ -18,7 +18,7 @@ class DueNow:
     clocks: bool
     moves: Sequence[tuple[str, MaintenanceStatus]]
     standing: Standing
-    registry: int
+    registry: int  # its revision
 
 
 def due_now(c: sa.Connection, now: datetime) -> DueNow:

@@ -14,10 +14,10 @@ from aiohttp import web
 from monitor.errors import NotFoundError
 from monitor.storage import console, lists
 from monitor.storage.lists import Page
+from monitor.web import announced_work, commands
 from monitor.web import api_inputs as i
 from monitor.web import api_models as m
-from monitor.web import commands
-from monitor.web.auth import PRINCIPAL
+from monitor.web.auth import PRINCIPAL, viewer
 from monitor.web.openapi import Api
 from monitor.web.parts import PARTS, Parts
 from monitor.web.problems import FieldError, ProblemError
@@ -206,8 +206,10 @@ def add_maintenance(api: Api) -> None:
 
     @api.route("GET", "/api/v1/maintenance")
     async def list_maintenance(request: web.Request, params: i.MaintenanceQuery) -> m.Listing[m.Maintenance]:
-        """List planned work, the last planned first."""
-        page = await of(request).store.read(lists.list_maintenance, params.wanted())
+        """List planned work, the last planned first; customers see their own."""
+        who = viewer(request)
+        own = {} if who.staff else {"partner": who.partner}
+        page = await of(request).store.read(lists.list_maintenance, params.wanted(**own))
         return listing(request, page, m.Maintenance.model_validate)
 
     @api.route("GET", "/api/v1/maintenance/{id}", errors=(404,))
@@ -215,20 +217,27 @@ def add_maintenance(api: Api) -> None:
         """Read one planned work."""
         return await _maintenance(request, params.id)
 
-    @api.route("POST", "/api/v1/maintenance", status=201, errors=(409,))
+    @api.route("POST", "/api/v1/maintenance", status=201, errors=(403, 404, 409))
     async def plan_maintenance(request: web.Request, body: i.NewMaintenance) -> m.Maintenance:
-        """Plan work on systems and components."""
-        return await _maintenance(request, await commands.plan_maintenance(of(request), actor(request), body))
+        """Plan work on systems and components; of a customer, announce their own work on their systems."""
+        who = viewer(request)
+        if who.staff and body.partner is None:
+            made = await commands.plan_maintenance(of(request), actor(request), body)
+        else:
+            made = await announced_work.announce(of(request), who, body)
+        return await _maintenance(request, made)
 
     @api.route("POST", "/api/v1/maintenance/{id}/cancel", errors=(404, 409))
     async def cancel_maintenance(request: web.Request, params: i.ById) -> m.Maintenance:
         """Call planned work off."""
+        await _may_move(request, params.id)
         await commands.cancel_maintenance(of(request), actor(request), params.id)
         return await _maintenance(request, params.id)
 
     @api.route("POST", "/api/v1/maintenance/{id}/complete", errors=(404, 409))
     async def complete_maintenance(request: web.Request, params: i.ById) -> m.Maintenance:
         """Say that the work is done."""
+        await _may_move(request, params.id)
         await commands.complete_maintenance(of(request), actor(request), params.id)
         return await _maintenance(request, params.id)
 
@@ -248,9 +257,16 @@ async def _clocks(request: web.Request, id: str) -> m.Listing[m.Clock]:  # noqa:
 
 async def _maintenance(request: web.Request, id: str) -> m.Maintenance:  # noqa: A002
     found = await of(request).store.read(lists.find_maintenance, id)
-    if found is None:
+    who = viewer(request)
+    if found is None or not (who.staff or (found.partner is not None and found.partner == who.partner)):
         raise NotFoundError("There is no such maintenance.")
     return m.Maintenance.model_validate(found)
+
+
+async def _may_move(request: web.Request, id: str) -> None:  # noqa: A002
+    """Refuse what is not theirs, and whom the policy does not let announce work."""
+    await _maintenance(request, id)
+    announced_work.may_announce(of(request), viewer(request))
 
 
 def _owed(request: web.Request) -> Callable[[lists.OutboxLine], m.Owed]:

@@ -91,6 +91,12 @@ class Wait(In):
     over: bool = False
 
 
+class ByName100(In):
+    """A path with an id that people choose."""
+
+    id: Annotated[str, StringConstraints(min_length=1, max_length=100)]
+
+
 class BySerial(In):
     """A path with a system's serial."""
 
@@ -234,6 +240,9 @@ class MaintenanceQuery(Query):
     status: Word | None = None
     title: Words | None = None
     public: bool | None = None
+    partner: Word | None = None
+    late: bool | None = None
+    major: bool | None = None
 
 
 class Inventory(In):
@@ -331,7 +340,7 @@ class NewUpdate(In):
 
 
 class NewMaintenance(In):
-    """Work to be planned over ``[starts_at, ends_at)``."""
+    """Work to be planned over ``[starts_at, ends_at)``; ``partner`` where it is a customer's own (never public)."""
 
     title: Title
     body: Annotated[str, AfterValidator(_clean), StringConstraints(max_length=20_000)] = ""
@@ -341,6 +350,8 @@ class NewMaintenance(In):
     systems: list[Word] = Field(default=[], max_length=1000)
     components: list[Word] = Field(default=[], max_length=200)
     public: bool = True
+    partner: Word | None = None
+    major: bool = False
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:

@@ -4,7 +4,7 @@ Made from the values of storage and inventory by attribute; nothing is computed 
 """
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -200,6 +200,7 @@ class System(Out):
     licence: str | None
     machine_id: str | None
     tags: Mapping[str, str]
+    technical: Mapping[str, str]
 
 
 class Contact(Out):
@@ -213,6 +214,36 @@ class Contact(Out):
     languages: tuple[str, ...]
     role: str
     hours: str
+    licence: str | None
+    always_reachable: bool
+    english_ok: bool | None
+    account_id: str | None
+
+
+class Standing(Out):
+    """What a contract stands for today, where its partner is served; both dates are included."""
+
+    name: str
+    holds: bool
+    start: date | None = Field(serialization_alias="from")
+    end: date | None = Field(serialization_alias="to")
+
+
+class Licence(Out):
+    """A contract: its seats (``seats_left`` null where nobody counts them), its people, what it stands for."""
+
+    id: str
+    partner: str
+    product: str
+    seats: int
+    seats_left: int | None
+    account_id: str | None
+    plan: str | None
+    contacts: list[str]
+    in_charge: str | None
+    always_reachable: list[str]
+    standing: list[Standing]
+    source: str
 
 
 class Partner(Out):
@@ -257,7 +288,7 @@ class Component(Out):
 
 
 class Maintenance(Out):
-    """Planned work over ``[starts_at, ends_at)``."""
+    """Planned work over ``[starts_at, ends_at)``; ``partner`` whose own it is, ``late`` if it was announced too late."""
 
     id: str
     title: str
@@ -269,7 +300,11 @@ class Maintenance(Out):
     systems: tuple[str, ...]
     components: tuple[str, ...]
     public: bool
+    partner: str | None
+    late: bool | None
+    major: bool | None
     announced_by: str
+    created_at: datetime
     completed_at: datetime | None
 
 

@@ -17,6 +17,7 @@ from monitor.domain.incidents import PublicState
 from monitor.domain.inventory import Inventory
 from monitor.domain.policy import Policy
 from monitor.metrics import Metrics
+from monitor.registering import Registering
 from monitor.storage.clocks import Subject
 
 P = ParamSpec("P")
@@ -130,6 +131,7 @@ class Parts:
 
     store: Store
     pipeline: Pipeline
+    registering: Registering
     inventory: Callable[[], Inventory]
     policies: Callable[[], Mapping[str, Policy]]
     checks: Callable[[], Sequence[ConfiguredCheck]]

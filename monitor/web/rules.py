@@ -18,6 +18,7 @@ class Own(StrEnum):
     is no such thing.
     """
 
+    KNOWN = "own:known"  # ours too: everybody of ours, or the scope read
     READ = "own:read"  # ours too: from NOC on, or the scope operate
     WRITE = "own:write"
     PORTAL = "portal"  # pages for customers' people alone
@@ -61,20 +62,31 @@ RULES: Mapping[tuple[str, str], Need] = {
     ("GET", "/api/v1/events"): Scope.READ,
     ("GET", "/api/v1/outbox"): Scope.READ,
     ("POST", "/api/v1/outbox/{id}/retry"): Scope.OPERATE,
-    ("GET", "/api/v1/systems"): Scope.READ,
-    ("GET", "/api/v1/systems/{serial}"): Scope.READ,
+    ("GET", "/api/v1/systems"): Own.KNOWN,
+    ("GET", "/api/v1/systems/{serial}"): Own.KNOWN,
+    ("POST", "/api/v1/systems"): Own.WRITE,
+    ("PATCH", "/api/v1/systems/{serial}"): Own.WRITE,
     ("GET", "/api/v1/partners"): Scope.READ,
     ("GET", "/api/v1/partners/{id}"): Scope.READ,
-    ("GET", "/api/v1/contacts"): Scope.READ,
+    ("GET", "/api/v1/contacts"): Own.KNOWN,
+    ("POST", "/api/v1/contacts"): Own.WRITE,
+    ("GET", "/api/v1/contacts/{id}"): Own.KNOWN,
+    ("PATCH", "/api/v1/contacts/{id}"): Own.WRITE,
+    ("DELETE", "/api/v1/contacts/{id}"): Own.WRITE,
+    ("GET", "/api/v1/licences"): Own.KNOWN,
+    ("POST", "/api/v1/licences"): Scope.OPERATE,
+    ("GET", "/api/v1/licences/{id}"): Own.KNOWN,
+    ("PATCH", "/api/v1/licences/{id}"): Scope.OPERATE,
+    ("POST", "/api/v1/licences/{id}/hand-over"): Own.WRITE,
     ("GET", "/api/v1/checks"): Scope.READ,
     ("GET", "/api/v1/components"): Scope.READ,
     ("GET", "/api/v1/policies"): Scope.READ,
     ("GET", "/api/v1/policies/{name}"): Scope.READ,
-    ("GET", "/api/v1/maintenance"): Scope.READ,
-    ("GET", "/api/v1/maintenance/{id}"): Scope.READ,
-    ("POST", "/api/v1/maintenance"): Scope.OPERATE,
-    ("POST", "/api/v1/maintenance/{id}/cancel"): Scope.OPERATE,
-    ("POST", "/api/v1/maintenance/{id}/complete"): Scope.OPERATE,
+    ("GET", "/api/v1/maintenance"): Own.KNOWN,
+    ("GET", "/api/v1/maintenance/{id}"): Own.KNOWN,
+    ("POST", "/api/v1/maintenance"): Own.WRITE,
+    ("POST", "/api/v1/maintenance/{id}/cancel"): Own.WRITE,
+    ("POST", "/api/v1/maintenance/{id}/complete"): Own.WRITE,
     ("GET", "/api/v1/reports/sla"): Scope.READ,  # counts only
     (
         "GET",
@@ -125,19 +137,20 @@ def scope_of(method: str, path: str) -> str | None:
     """Return the scope an API route needs; KeyError for a route that nobody thought about."""
     need = RULES[method, path]
     if isinstance(need, Own):
-        return Scope.OPERATE
+        return Scope.READ if need is Own.KNOWN else Scope.OPERATE
     return need if isinstance(need, Scope) else None
 
 
 def is_hidden(method: str, path: str) -> bool:
     """Whether to who may not see it a route's thing does not exist (404), instead of being forbidden."""
-    return isinstance(RULES[method, path], Own) and "{" in path
+    return isinstance(RULES[method, path], Own) and RULES[method, path] is not Own.KNOWN and "{" in path
 
 
 def role_suffices(role: Role, need: Need) -> bool:
     """Whether a person with this role may."""
     if isinstance(need, Own):
-        return role is Role.CUSTOMER or (need is not Own.PORTAL and RANK[role] >= RANK[Role.NOC])
+        ours = need is not Own.PORTAL and RANK[role] >= RANK[Role.VIEWER if need is Own.KNOWN else Role.NOC]
+        return role is Role.CUSTOMER or ours
     if isinstance(need, Role):
         return RANK[role] >= RANK[need]
     return need is None or need in SCOPES_OF_ROLE[role]
@@ -148,6 +161,7 @@ def scopes_suffice(scopes: frozenset[str], need: Need) -> bool:
     if need is None:
         return True
     if isinstance(need, Own):
-        return need is not Own.PORTAL and bool(scopes & {Scope.OPERATE, Scope.ADMIN})
+        enough = {Scope.READ if need is Own.KNOWN else Scope.OPERATE, Scope.ADMIN}
+        return need is not Own.PORTAL and bool(scopes & enough)
     admin_covers = need in (Scope.READ, Scope.OPERATE) and Scope.ADMIN in scopes
     return isinstance(need, Scope) and (need in scopes or admin_covers)

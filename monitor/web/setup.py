@@ -17,10 +17,12 @@ from monitor.domain.inventory import Inventory
 from monitor.domain.policy import Policy
 from monitor.errors import TocsinError
 from monitor.metrics import Metrics
+from monitor.registering import Registering
 from monitor.web import actions, api, console, reports
 from monitor.web import health as watched
 from monitor.web.accounts import Pace, Passwords
 from monitor.web.api_inventory import add_inventory
+from monitor.web.api_people import add_people
 from monitor.web.auth import guard
 from monitor.web.headers import protect
 from monitor.web.live import LIVE, Live
@@ -40,6 +42,7 @@ def setup(
     *,
     store: Store,
     pipeline: Pipeline,
+    registering: Registering,
     inventory: Callable[[], Inventory],
     policies: Callable[[], Mapping[str, Policy]],
     bell: Bell,
@@ -62,6 +65,7 @@ def setup(
     app[PARTS] = Parts(
         store=store,
         pipeline=pipeline,
+        registering=registering,
         inventory=inventory,
         policies=policies,
         checks=checks,
@@ -95,6 +99,7 @@ def rest() -> Api:
     api.add_lists(made)
     api.add_maintenance(made)
     add_inventory(made)
+    add_people(made)
     reports.add_reports(made)
     return made
 

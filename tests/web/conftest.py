@@ -11,7 +11,9 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from monitor.bell import Bell
 from monitor.domain.inventory import Inventory
+from monitor.domain.registered import overlaid
 from monitor.metrics import Metrics
+from monitor.registering import Registering
 from monitor.storage import people
 from monitor.storage.engine import open_store
 from monitor.storage.people import Role
@@ -38,6 +40,7 @@ class World:
     now: object = NOW
     reasons: list = field(default_factory=list)
     problems: tuple = ()
+    configured: Inventory = field(default_factory=an_inventory)
     inventory: Inventory = field(default_factory=an_inventory)
     checks: tuple = (ACheck(),)
     ids: int = 0
@@ -53,7 +56,7 @@ class World:
             password_hash=QUICK.hash(PASSWORD),
             role=role,
             now=self.now,
-            contact="giulia" if role is Role.CUSTOMER else None,
+            contact="aurora-1" if role is Role.CUSTOMER else None,
         )
 
     async def token(self, *scopes, secret=None):
@@ -110,10 +113,22 @@ async def world(tmp_path):
         async def reload():
             return made.problems
 
+        def put(registered):
+            made.inventory = overlaid(made.configured, registered)
+            return made.inventory
+
         setup(
             app,
             store=store,
             pipeline=pipeline,
+            registering=Registering(
+                store=store,
+                configured=lambda: made.configured,
+                policies=lambda: {"wildix": a_policy()},
+                put=put,
+                clock=lambda: made.now,
+                bell=bell,
+            ),
             inventory=lambda: made.inventory,
             policies=lambda: {"wildix": a_policy()},
             checks=lambda: made.checks,

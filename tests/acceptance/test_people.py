@@ -1,0 +1,362 @@
+"""Stories of licences, people and systems over HTTP: who may do what, and what comes of it when a system breaks."""
+
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+
+import pytest
+from aiohttp.test_utils import TestClient, TestServer
+
+from monitor.storage import people, registry
+from monitor.storage.engine import open_store
+from tests.acceptance.world import MovableClock, a_world
+from tests.factories import MONDAY_AT_TEN, an_id
+
+ANN, BOB, EVE = "+13125550100", "+13125550101", "+13125550199"
+NEW = "+13125550177"
+CONFIGURATION = f"""
+phone: {{driver: sandbox, from: "+13125550000"}}
+tickets: {{driver: builtin}}
+partners:
+  - id: acme
+    name: Acme
+    policy: wolfram
+    country: US
+    contacts:
+      - {{id: ann, name: Ann Ash, phone: "{ANN}", email: ann@acme.example, languages: [en], licence: L-1}}
+      - {{id: bob, name: Bob Birch, phone: "{BOB}", email: bob@acme.example, languages: [en], licence: L-1}}
+  - id: evil
+    name: Evil
+    policy: wolfram
+    country: US
+    contacts:
+      - {{id: eve, name: Eve Elm, phone: "{EVE}", email: eve@evil.example, languages: [en], licence: L-9}}
+licences:
+  - {{id: L-1, partner: acme, product: Desktop, seats: 3, account_id: W-1, subscription: {{from: 2026-01-01, to: 2026-11-23}}}}
+  - {{id: L-9, partner: evil, seats: 1, account_id: W-9, nda: true}}
+systems:
+  - {{serial: S-1, name: Main, partner: acme, licence: L-1, country: US,
+     technical: {{product: Desktop, product_version: "14", operating_system: Linux, hardware: x86}}}}
+  - {{serial: S-9, name: Other, partner: evil, country: US}}
+on_call: {{engineers: [{{id: nadia, name: Nadia, phone: "+498998765432"}}], fallback: nadia}}
+checks_defaults: {{every: 60s, timeout: 5s, down_after: 3, up_after: 2}}
+checks:
+  - {{name: s-1, type: tcp, system: S-1, target: "127.0.0.1:9", symptom: unreachable, facts: {{impact: severe, workaround: false}}}}
+"""
+TECHNICAL = {"product": "Desktop", "product_version": "14", "operating_system": "Linux", "hardware": "arm64"}
+
+
+class Asker:
+    """Somebody who asks over HTTP, with a token of their own."""
+
+    def __init__(self, client, secret):
+        self.client, self.headers = client, {"Authorization": f"Bearer {secret}"}
+
+    async def __call__(self, method, path, json=None):
+        answer = await self.client.request(method, f"/api/v1/{path}", json=json, headers=self.headers)
+        return answer.status, await answer.json()
+
+    async def ids(self, path):
+        status, body = await self("GET", path)
+        assert status == 200
+        return [each.get("id") or each.get("serial") for each in body["items"]]
+
+
+class Town:
+    """The service with its people; ``town.ann`` asks as Ann, ``town.us`` as our own program."""
+
+    def __init__(self, world, client):
+        self.world, self.client, self.service = world, client, world.service
+
+    async def asker(self, contact=None, scopes=("read", "operate")):
+        secret = f"tcs_{an_id()}"
+        await self.service.store.write(
+            people.create_token,
+            id=an_id(),
+            name=contact or "us",
+            secret=secret,
+            scopes=() if contact else scopes,
+            now=self.world.clock(),
+            contact=contact,
+        )
+        return Asker(self.client, secret)
+
+
+@asynccontextmanager
+async def a_town(folder, database, **other):
+    async with AsyncExitStack() as stack:
+        world = await stack.enter_async_context(
+            a_world(folder, database, configuration=CONFIGURATION, **other)
+        )
+        client = await stack.enter_async_context(TestClient(TestServer(world.service.web)))
+        town = Town(world, client)
+        town.us = await town.asker()
+        town.ann, town.bob, town.eve = [await town.asker(one) for one in ("ann", "bob", "eve")]
+        yield town
+
+
+@pytest.fixture
+async def town(tmp_path, database_url):
+    async with a_town(tmp_path, database_url) as made:
+        yield made
+
+
+async def test_e1_everybody_sees_their_own_partner_and_nobody_elses(town):
+    assert await town.us.ids("contacts") == ["ann", "bob", "eve"]
+    for who in (town.ann, town.bob):
+        assert await who.ids("contacts") == ["ann", "bob"]
+        assert await who.ids("contacts?partner=evil") == []
+        assert await who.ids("systems") == ["S-1"]
+        assert await who.ids("licences") == ["L-1"]
+        for path in ("contacts/eve", "licences/L-9", "systems/S-9", "contacts/nobody"):
+            status, body = await who("GET", path)
+            assert (status, body["title"]) == (404, "There is no such thing.")
+
+
+async def test_e1_who_changes_whom(town):
+    status, body = await town.ann("PATCH", "contacts/bob", {"phone": NEW, "languages": ["en", "de"]})
+    assert (status, body["phone"], body["languages"]) == (200, NEW, ["en", "de"])
+    status, body = await town.bob("PATCH", "contacts/ann", {"phone": NEW})
+    assert (status, body["detail"]) == (
+        403,
+        "regular contacts change their own data only (section Contact Procedures)",
+    )
+    assert (await town.bob("PATCH", "contacts/bob", {"email": "bob@new.example"}))[0] == 200
+    for method, body in (("PATCH", {"phone": NEW}), ("DELETE", None)):
+        assert (await town.eve(method, "contacts/bob", body))[0] == 404
+        assert (await town.eve(method, "contacts/nobody", body))[0] == 404
+    _, bob = await town.us("GET", "contacts/bob")
+    assert (bob["phone"], bob["email"], bob["role"]) == (NEW, "bob@new.example", "regular")
+    audit = await town.service.store.read(people.list_audit)
+    assert [(row.actor, row.action, row.about) for row in audit] == [
+        ("token:bob", "contact.update", "bob"),
+        ("token:ann", "contact.update", "bob"),
+    ]
+    assert audit[1].data["changed"]["phone"] == [BOB, NEW]
+
+
+async def test_e1_seats_are_the_limit(town):
+    status, cy = await town.ann("POST", "contacts", {"name": "Cy Cedar", "email": "cy@acme.example"})
+    assert (status, cy["licence"], cy["role"], cy["partner"]) == (201, "L-1", "regular", "acme")
+    status, body = await town.ann("POST", "contacts", {"name": "Dee Dogwood"})
+    assert (status, body["detail"]) == (
+        409,
+        "licence L-1 has 3 seats, and 3 registered (section Contact Procedures)",
+    )
+    _, licence = await town.ann("GET", "licences/L-1")
+    assert (licence["seats_left"], licence["in_charge"], len(licence["contacts"])) == (0, "ann", 3)
+    assert (await town.ann("DELETE", f"contacts/{cy['id']}"))[0] == 200
+    assert (await town.ann("POST", "contacts", {"name": "Dee Dogwood"}))[0] == 201
+
+
+async def test_e1_a_regular_contact_registers_nobody_and_nobody_on_a_strangers_licence(town):
+    assert (await town.bob("POST", "contacts", {"name": "X"}))[0] == 403
+    assert (await town.ann("POST", "contacts", {"name": "X", "partner": "evil", "licence": "L-9"}))[0] == 404
+    assert (await town.ann("POST", "contacts", {"name": "X", "licence": "L-9"}))[0] == 404
+    assert (await town.ann("POST", "licences", {"id": "L-2", "partner": "acme"}))[0] == 403
+    assert (await town.ann("PATCH", "licences/L-1", {"seats": 99}))[0] == 403
+
+
+async def test_e1_handing_over_and_leaving(town):
+    assert (await town.ann("DELETE", "contacts/ann"))[0] == 409
+    assert (await town.bob("POST", "licences/L-1/hand-over", {"to": "bob"}))[0] == 403
+    assert (await town.eve("POST", "licences/L-1/hand-over", {"to": "eve"}))[0] == 404
+    assert (await town.ann("POST", "licences/L-1/hand-over", {"to": "eve"}))[0] == 404
+    status, licence = await town.ann("POST", "licences/L-1/hand-over", {"to": "bob"})
+    assert (status, licence["in_charge"]) == (200, "bob")
+    assert (await town.ann("PATCH", "contacts/bob", {"phone": NEW}))[0] == 403
+    assert (await town.bob("DELETE", "contacts/ann"))[0] == 200
+    assert (await town.ann("GET", "contacts"))[0] in (
+        403,
+        404,
+    )  # whoever is no contact any more asks for nobody
+    assert await town.bob.ids("contacts") == ["bob"]
+
+
+async def test_e2_registering_needs_an_account_and_a_system_its_technical_information(town):
+    assert (await town.us("POST", "licences", {"id": "L-2", "partner": "acme", "seats": 2}))[0] == 201
+    status, body = await town.us("POST", "contacts", {"partner": "acme", "licence": "L-2", "name": "Dee"})
+    assert (status, [each["pointer"] for each in body["errors"]]) == (422, ["/account_id"])
+    system = {"serial": "S-2", "host": "s2.acme.example", "technical": {"product": "Desktop"}}
+    status, body = await town.ann("POST", "systems", system)
+    missing = ["/product_version", "/operating_system", "/hardware"]
+    assert (status, [each["pointer"] for each in body["errors"]]) == (422, missing)
+    status, made = await town.ann("POST", "systems", system | {"technical": TECHNICAL})
+    assert (status, made["licence"], made["partner"], made["technical"]) == (201, "L-1", "acme", TECHNICAL)
+    assert await town.ann.ids("systems") == ["S-1", "S-2"]
+    status, made = await town.ann(
+        "PATCH", "systems/S-1", {"version": "14.2", "technical": {"hardware": "arm64"}}
+    )
+    assert (status, made["version"], made["technical"]["hardware"]) == (200, "14.2", "arm64")
+    assert made["technical"]["product"] == "Desktop"
+
+
+async def test_e2_whose_systems_nobody_else_changes(town):
+    change = {"technical": {"hardware": "a toaster"}}
+    assert (await town.bob("PATCH", "systems/S-1", change))[0] == 403
+    assert (await town.eve("PATCH", "systems/S-1", change))[0] == 404
+    assert (await town.ann("PATCH", "systems/S-9", change))[0] == 404
+    assert (await town.ann("POST", "systems", {"serial": "S-9", "technical": TECHNICAL}))[0] == 409
+    status, body = await town.ann("PATCH", "systems/S-1", {"cloud": "eu-1"})
+    assert (status, body["detail"]) == (403, "cloud: ask us to change that.")
+    assert (await town.us("PATCH", "systems/S-1", {"cloud": "eu-1"}))[1]["cloud"] == "eu-1"
+
+
+async def test_what_was_changed_is_what_counts_when_a_system_breaks(town):
+    await town.ann("PATCH", "contacts/ann", {"phone": NEW})
+    town.world.answers(NEW)
+    await town.world.fails("s-1")
+    await town.world.deliver()
+    town.world.only_called(NEW)
+
+
+async def test_e4_out_of_hours_who_is_always_reachable_is_called_first(town):
+    town.world.clock.now = MONDAY_AT_TEN  # four at night in Chicago
+    await town.ann("PATCH", "contacts/bob", {"always_reachable": True})
+    town.world.answers(BOB)
+    await town.world.fails("s-1")
+    await town.world.deliver()
+    town.world.only_called(BOB)
+
+
+async def test_p10_h6_p9_standing_is_shown_with_its_dates(town):
+    _, licence = await town.us("GET", "licences/L-1")
+    assert licence["standing"] == [
+        {"name": "subscription", "holds": True, "from": "2026-01-01", "to": "2026-11-23"}
+    ]
+    town.world.clock.now = MONDAY_AT_TEN + timedelta(
+        hours=19
+    )  # four on Tuesday in Rome, ten on Monday evening in Chicago
+    assert (await town.us("GET", "licences/L-1"))[1]["standing"][0]["holds"] is True
+    town.world.clock.now = MONDAY_AT_TEN + timedelta(hours=21, minutes=1)
+    assert (await town.us("GET", "licences/L-1"))[1]["standing"][0]["holds"] is False
+    _, theirs = await town.eve("GET", "licences/L-9")
+    assert theirs["standing"] == [{"name": "nda", "holds": True, "from": None, "to": None}]
+
+
+async def test_a_contract_of_the_configuration_is_changed_there_and_one_on_record_here(town):
+    status, body = await town.us("PATCH", "licences/L-1", {"seats": 9})
+    assert (status, body["detail"]) == (409, "licence L-1 stands in the configuration: change it there")
+    new = {
+        "id": "L-2",
+        "partner": "acme",
+        "seats": 2,
+        "account_id": "W-2",
+        "subscription": {"to": "2027-01-31"},
+    }
+    assert (await town.us("POST", "licences", new))[1]["source"] == "registered"
+    for name in ("Flo", "Gus"):
+        assert (await town.us("POST", "contacts", {"partner": "acme", "licence": "L-2", "name": name}))[
+            0
+        ] == 201
+    assert (await town.us("PATCH", "licences/L-2", {"seats": 1}))[0] == 409
+    status, changed = await town.us("PATCH", "licences/L-2", {"nda": True, "subscription": None})
+    assert [each["name"] for each in changed["standing"]] == ["nda"]
+    status, body = await town.us(
+        "POST", "licences", {"id": "L-3", "partner": "acme", "standing": {"gold": True}}
+    )
+    assert "knows no standing 'gold'" in body["detail"]
+
+
+async def test_what_is_registered_outlives_a_restart_and_a_reload(tmp_path, database_url):
+    async with a_town(tmp_path, database_url) as town:
+        await town.ann("PATCH", "contacts/bob", {"phone": NEW})
+        assert await town.service.reload() == ()
+        assert (await town.us("GET", "contacts/bob"))[1]["phone"] == NEW
+    clock = MovableClock(now=MONDAY_AT_TEN + timedelta(days=1))
+    async with a_world(tmp_path, database_url, configuration=CONFIGURATION, clock=clock) as world:
+        assert world.service.world.in_force.inventory.person("bob")[1].phone == NEW
+        assert world.service.world.configured.inventory.person("bob")[1].phone == BOB
+
+
+async def test_another_process_changes_it_and_the_next_round_sees_it(town, database_url):
+    before = town.service.world.in_force
+    await town.service.rounds.once()
+    assert town.service.world.in_force is before
+    ground = registry.Ground(
+        inventory=town.service.world.configured.inventory,
+        policies=town.service.world.in_force.policies,
+        viewer=people_of_ours(),
+        now=town.world.clock(),
+    )
+    async with open_store(database_url, beside=True) as another:
+        await another.write(registry.amend, ground, "bob", {"phone": NEW})
+    assert town.service.world.in_force.inventory.person("bob")[1].phone == BOB
+    await town.service.rounds.once()
+    assert town.service.world.in_force.inventory.person("bob")[1].phone == NEW
+
+
+def people_of_ours():
+    from monitor.domain.access import Viewer
+
+    return Viewer(name="nora", staff=True)
+
+
+# -- E6: customers' own maintenance
+
+
+def work(town, *, ahead, **other):
+    starts = town.world.clock() + ahead
+    return {
+        "title": "New disks",
+        "starts_at": starts.isoformat(),
+        "ends_at": (starts + timedelta(hours=2)).isoformat(),
+        "systems": ["S-1"],
+    } | other
+
+
+@pytest.mark.parametrize(
+    ("ahead", "late"),
+    [(timedelta(hours=72), False), (timedelta(hours=72, seconds=-1), True), (timedelta(minutes=5), True)],
+    ids=["exactly 72 hours", "a second less", "five minutes"],
+)
+async def test_e6_a_late_notice_is_accepted_flagged_and_shown(town, ahead, late):
+    status, made = await town.bob("POST", "maintenance", work(town, ahead=ahead))
+    assert (status, made["late"], made["partner"], made["public"]) == (201, late, "acme", False)
+    assert (await town.us("GET", f"maintenance?late={str(late).lower()}"))[1]["items"][0]["id"] == made["id"]
+    assert "New disks" not in await (await town.client.get("/")).text()
+    assert "New disks" not in await (await town.client.get("/api/v2/scheduled-maintenances.json")).text()
+
+
+async def test_e6_an_announced_window_holds_what_a_finding_on_that_system_owes(town):
+    _, made = await town.ann("POST", "maintenance", work(town, ahead=timedelta(minutes=1)))
+    await town.world.passes_time(minutes=2)
+    await town.world.fails("s-1")
+    await town.world.deliver()
+    town.world.only_called()
+    assert (await town.world.incident(system="S-1"))["held_by"] == made["id"]
+    town.world.answers(ANN)
+    assert (await town.bob("POST", f"maintenance/{made['id']}/complete"))[0] == 200
+    await town.world.deliver()
+    town.world.only_called(ANN)
+
+
+async def test_e6_nobody_announces_work_on_what_is_not_theirs(town):
+    _, made = await town.ann("POST", "maintenance", work(town, ahead=timedelta(days=4)))
+    assert await town.eve.ids("maintenance") == []
+    assert (await town.eve("GET", f"maintenance/{made['id']}"))[0] == 404
+    assert (await town.eve("POST", f"maintenance/{made['id']}/cancel"))[0] == 404
+    for systems in (["S-1"], ["nothing"]):
+        status, body = await town.eve(
+            "POST", "maintenance", work(town, ahead=timedelta(days=4), systems=systems)
+        )
+        assert (status, body["errors"]) == (
+            422,
+            [{"pointer": "/systems/0", "detail": "There is nothing of this name"}],
+        )
+    assert (await town.eve("POST", "maintenance", work(town, ahead=timedelta(days=4), partner="acme")))[
+        0
+    ] == 404
+    assert (await town.ann("POST", f"maintenance/{made['id']}/cancel"))[1]["status"] == "cancelled"
+
+
+async def test_e6_major_work_is_told_in_full(town):
+    major = work(town, ahead=timedelta(days=4), major=True)
+    assert (await town.ann("POST", "maintenance", major))[0] == 422
+    status, made = await town.ann("POST", "maintenance", major | {"body": "A new kernel on every node."})
+    assert (status, made["major"], made["late"]) == (201, True, False)
+
+
+async def test_e6_what_a_customer_told_us_by_phone_is_entered_for_them(town):
+    status, made = await town.us("POST", "maintenance", work(town, ahead=timedelta(hours=1), partner="acme"))
+    assert (status, made["partner"], made["late"], made["announced_by"]) == (201, "acme", True, "token:us")
+    assert await town.bob.ids("maintenance") == [made["id"]]

@@ -1,0 +1,125 @@
+"""E1 on record: two who want the last seat at once, from two processes, on both databases."""
+
+import asyncio
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+
+import pytest
+
+from monitor.domain.access import Viewer
+from monitor.domain.inventory import Contact, Inventory, Licence, Partner
+from monitor.domain.people import RefusedError
+from monitor.domain.registered import overlaid
+from monitor.errors import ConflictError, NotFoundError
+from monitor.settings import shipped
+from monitor.settings.policies import load_policies
+from monitor.storage import registry
+from monitor.storage.engine import open_store
+
+POLICIES = load_policies([shipped("policies")])
+NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
+ANN = Contact(id="ann", name="Ann", role="administrative", licence="L", account_id="W")
+CONFIGURED = Inventory(
+    partners={
+        "acme": Partner(id="acme", name="Acme", policy="wolfram", contacts=(ANN,)),
+        "dale": Partner(id="dale", name="Dale", policy="wolfram"),
+    },
+    licences={"L": Licence(id="L", partner="acme", seats=4, account_id="W")},
+)
+STAFF = Viewer(name="nora", staff=True)
+
+
+def ground(viewer=STAFF):
+    return registry.Ground(inventory=CONFIGURED, policies=POLICIES, viewer=viewer, now=NOW)
+
+
+def a_contact(id_, role=""):
+    return Contact(id=id_, name=id_.title(), role=role)
+
+
+async def outcomes(*units):
+    found = await asyncio.gather(*units, return_exceptions=True)
+    unforeseen = [
+        one for one in found if isinstance(one, BaseException) and not isinstance(one, RefusedError)
+    ]
+    assert unforeseen == []
+    return [not isinstance(one, RefusedError) for one in found]
+
+
+async def in_force(store):
+    return overlaid(CONFIGURED, await store.read(registry.registered))
+
+
+@pytest.mark.parametrize("processes", [1, 2], ids=["one process", "two processes"])
+async def test_e1_of_many_who_want_the_last_seats_at_once_as_many_get_one_as_there_are(
+    database_url, processes
+):
+    async with AsyncExitStack() as stack:
+        stores = [
+            await stack.enter_async_context(open_store(database_url, beside=number > 0))
+            for number in range(processes)
+        ]
+        taken = await outcomes(
+            *(
+                stores[number % processes].write(
+                    registry.enrol, ground(), "acme", "L", a_contact(f"c{number}")
+                )
+                for number in range(12)
+            )
+        )
+        assert taken.count(True) == 3
+        world = await in_force(stores[0])
+        assert len(world.registered_on("L")) == 4
+        assert [one.role for one in world.registered_on("L")].count("administrative") == 1
+
+
+async def test_e1_two_hand_over_at_once_and_one_is_in_charge(database_url):
+    async with open_store(database_url) as here, open_store(database_url, beside=True) as there:
+        for name in ("bob", "cy"):
+            await here.write(registry.enrol, ground(), "acme", "L", a_contact(name))
+        ann = Viewer(name="ann", contact="ann", partner="acme")
+        done = await outcomes(
+            here.write(registry.hand_over, ground(ann), "L", "bob"),
+            there.write(registry.hand_over, ground(ann), "L", "cy"),
+        )
+        assert done.count(True) == 1  # after the first, Ann is not in charge any more
+        roles = [one.role for one in (await in_force(here)).registered_on("L")]
+        assert sorted(roles) == ["administrative", "regular", "regular"]
+
+
+async def test_every_change_counts_the_revision_and_a_refused_one_does_not(store):
+    assert await store.read(registry.revision) == 0
+    await store.write(registry.enrol, ground(), "acme", "L", a_contact("bob"))
+    await store.write(registry.amend, ground(), "bob", {"phone": "+13125550100"})
+    assert await store.read(registry.revision) == 2
+    with pytest.raises(RefusedError):
+        await store.write(registry.strike, ground(), "ann")
+    assert await store.read(registry.revision) == 2
+
+
+async def test_an_id_is_one_persons_for_ever(store):
+    await store.write(registry.enrol, ground(), "acme", "L", a_contact("bob"))
+    with pytest.raises(ConflictError, match="already a contact 'bob'"):
+        await store.write(registry.enrol, ground(), "dale", None, a_contact("bob"))
+    await store.write(registry.strike, ground(), "bob")
+    assert (await in_force(store)).person("bob") is None
+    with pytest.raises(ConflictError):  # requests of the first Bob must not become another's
+        await store.write(registry.enrol, ground(), "dale", None, a_contact("bob"))
+    await store.write(registry.enrol, ground(), "acme", None, a_contact("bob"))
+    partner, bob = (await in_force(store)).person("bob")
+    assert (partner.id, bob.licence, bob.role) == ("acme", None, "regular")
+
+
+async def test_a_contact_of_the_configuration_is_changed_and_removed_all_the_same(store):
+    await store.write(registry.enrol, ground(), "acme", "L", a_contact("bob"))
+    await store.write(registry.hand_over, ground(), "L", "bob")
+    await store.write(registry.strike, ground(Viewer(name="bob", contact="bob", partner="acme")), "ann")
+    assert [one.id for one in (await in_force(store)).registered_on("L")] == ["bob"]
+
+
+async def test_who_was_removed_acts_no_more(store):
+    await store.write(registry.enrol, ground(), "acme", "L", a_contact("bob"))
+    await store.write(registry.strike, ground(), "bob")
+    with pytest.raises(NotFoundError):
+        bob = Viewer(name="bob", contact="bob", partner="acme")
+        await store.write(registry.amend, ground(bob), "bob", {"name": "Robert"})
