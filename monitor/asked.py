@@ -133,9 +133,10 @@ def due(
         )
     if plan is None and len(one.plans) > 1 and (cls, None, clock) not in one.promises:
         raise QuestionError(f"plan: policy {policy} has several, say which: {', '.join(one.plans)}")
-    chosen = _calendar(one, calendar)
-    moment = instant(at, chosen, now)
     promise = _promise(one, cls, plan, clock)
+    chosen = _calendar(one, calendar or promise.calendar)
+    chosen = one.hours_of(promise, chosen)
+    moment = instant(at, chosen, now)
     answer = count(promise, chosen, moment)
     local = answer.due.astimezone(chosen.zone) if answer.due else None
     return {

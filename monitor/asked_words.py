@@ -109,7 +109,8 @@ def before_opening(of: object) -> str:
 def promise(of: Promise) -> str:
     """Say a promise: the goal, the limit where there is one, the section."""
     limit = f", at the latest {goal(of.limit)}" if of.limit else ""
-    return goal(of.goal) + limit + section(of.clause)
+    hours = f", by calendar {of.calendar}" if of.calendar else ""
+    return goal(of.goal) + limit + hours + section(of.clause)
 
 
 def section(clause: str | None) -> str:

@@ -83,7 +83,8 @@ Goal = SupportTime | Elapsed | WorkingDays | EndOfWorkingDay | NoGoal
 class Promise:
     """A goal, the clause it stands in, and a limit where the document gives a range.
 
-    ``clock`` is what it times. ``warn`` is how much counted time before the due a warning is given (0: none,
+    ``clock`` is what it times. ``calendar`` names the hours it is counted by where they are not those of whoever
+    is served. ``warn`` is how much counted time before the due a warning is given (0: none,
     None: see ``lead``); a promise with a limit warns at the goal.
     """
 
@@ -92,6 +93,7 @@ class Promise:
     limit: Goal | None = None
     clock: str = RESPONSE
     warn: float | None = None
+    calendar: str | None = None
 
     @property
     def lead(self) -> float:
@@ -142,9 +144,8 @@ def due(
     moment, intervals = _counted(promise.goal, calendar, at, stopped)
     limit = _counted(promise.limit, calendar, at, stopped)[0] if promise.limit else None
     since = standing(pauses, limit or moment) if pauses else None
-    return Due(
-        due=moment, limit=limit, intervals=intervals, reason=describe(promise.goal), paused_since=since
-    )
+    said = describe(promise.goal) + (f", by calendar {promise.calendar}" if promise.calendar else "")
+    return Due(due=moment, limit=limit, intervals=intervals, reason=said, paused_since=since)
 
 
 def warn_at(

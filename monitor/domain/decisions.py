@@ -80,7 +80,8 @@ def decide(policy: Policy, finding: Finding, system: System, inventory: Inventor
     )
     classification = classify(policy, circumstances)
     plan = plan_of(inventory, system.licence) or served.partner.plan or partner.plan
-    promised = due(policy.promise(classification.cls, plan), calendar, now)
+    promise = policy.promise(classification.cls, plan)
+    promised = due(promise, policy.hours_of(promise, calendar), now)
     contact = _contacts(policy, classification, served, inventory, now, inside=circumstances.in_support_hours)
     return Decision(
         policy=policy.name,

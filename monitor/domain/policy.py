@@ -158,6 +158,10 @@ class Policy:
             raise KeyError((cls, plan, clock))
         return found
 
+    def hours_of(self, promise: Promise, calendar: Calendar) -> Calendar:
+        """Return by which hours a promise is counted: its own, else those of whoever is served."""
+        return self.calendars[promise.calendar] if promise.calendar else calendar
+
     def promised(self, cls: str, plan: str | None) -> tuple[Promise, ...]:
         """Return everything a class is promised under a plan, the response first."""
         clocks = [RESPONSE, *(clock for clock in self.clocks if clock != RESPONSE)]

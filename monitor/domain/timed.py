@@ -81,6 +81,7 @@ def timed(policy: Policy, cls: str, plan: str | None, calendar: Calendar, at: da
 def _timed(
     policy: Policy, promise: Promise, cls: str, plan: str | None, calendar: Calendar, at: datetime
 ) -> Timed:
+    calendar = policy.hours_of(promise, calendar)
     found = due(promise, calendar, at)
     return Timed(
         clock=promise.clock,

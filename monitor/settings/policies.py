@@ -155,6 +155,7 @@ def build(given: PolicyIn) -> Policy:
                 limit=_goal(p.limit) if p.limit else None,
                 clock=p.clock,
                 warn=p.warn,
+                calendar=p.calendar,
             )
             for p in given.goals
         },

@@ -1,6 +1,6 @@
 """What a policy file's shape cannot say of its clocks: limits, warnings, and what they stand still for."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from monitor.domain.clocks import RESPONSE
 from monitor.domain.policy import WAITS
@@ -13,6 +13,8 @@ Where = tuple[str | int, ...]
 def misfits(given: PolicyIn) -> Iterator[tuple[Where, str]]:
     """Yield limits before their goals, warnings that cannot be given, and waits and clocks that nobody knows."""
     for i, goal in enumerate(given.goals):
+        if goal.calendar is not None:
+            yield from ((("goals", i, "calendar"), message) for message in _hours(goal, given.calendars))
         yield from ((("goals", i, *where), message) for where, message in _goal(goal))
     yield from _pausing(given)
 
@@ -33,6 +35,14 @@ def _goal(goal: PromiseIn) -> Iterator[tuple[Where, str]]:
         yield ("warn",), "a goal with a limit warns at the goal: leave `warn` out"
     elif any(seconds is not None and goal.warn >= seconds for seconds in (goal.support_time, goal.elapsed)):
         yield ("warn",), "the warning falls at the beginning or before it: give less than the goal itself"
+
+
+def _hours(goal: PromiseIn, calendars: Collection[str]) -> Iterator[str]:
+    if goal.calendar not in calendars:
+        near = did_you_mean(goal.calendar or "", calendars)
+        yield f"unknown calendar {goal.calendar!r}: known are {', '.join(calendars)}{near}"
+    if goal.elapsed is not None or goal.none is not None:
+        yield "elapsed time is counted on any watch, and nothing on none: leave `calendar` out"
 
 
 def _measures(goal: GoalIn | None) -> tuple[float | None, ...]:

@@ -207,6 +207,7 @@ class PromiseIn(GoalIn):
     cls: str = Field(alias="class")
     plan: str | None = None
     clock: ClockName = RESPONSE
+    calendar: str | None = None
     clause: str
     limit: GoalIn | None = None
     warn: Seconds | None = None
