@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from monitor import cli_lead, logs
+from monitor import cli_lead, cli_ledger, logs
 from monitor.cli_options import DATA, AsJson, At, ConfigPath, DataDir, say
 from monitor.errors import TocsinError
 
@@ -43,6 +43,7 @@ for name, sub in (
     ("status", status_app),
     ("request", request_app),
     ("policy", policy_app),
+    ("ledger", cli_ledger.app),
 ):
     app.add_typer(sub, name=name)
 cli_lead.add_to(app, policy_app)

@@ -22,6 +22,8 @@ from enum import StrEnum
 from monitor.domain.contract_years import Contract
 from monitor.domain.request_rules import Prepaid
 
+LONGEST_REFERENCE = 200
+
 
 class Account(StrEnum):
     """Where incidents come from and go to."""
@@ -61,7 +63,8 @@ class Line:
 class Entry:
     """One event in the ledger of a partner. ``dedup`` names the event: it is entered once, however often it is told.
 
-    ``of`` is the entry that a refund gives back; ``request`` the request that it is about.
+    ``of`` is the entry that a refund gives back; ``request`` the request that it is about; ``sent_as`` the key under
+    which a program sent it.
     """
 
     id: str
@@ -74,6 +77,7 @@ class Entry:
     actor: str = "tocsin"
     request: str | None = None
     of: str | None = None
+    sent_as: str | None = None
 
     @property
     def balanced(self) -> bool:
@@ -95,13 +99,14 @@ class Stamp:
     actor: str = "tocsin"
     text: str = ""
     request: str | None = None
+    sent_as: str | None = None
 
 
 def purchase(stamp: Stamp, incidents: int, *, reference: str) -> Entry:
     """Enter incidents that were bought; ``reference`` (an invoice, an order) makes it one event."""
     if incidents < 1:
         raise UnsoundEntryError("a purchase is of one incident or more")
-    dedup = purchase_key(stamp.partner, reference)
+    dedup = purchase_key(stamp.partner, _named(reference))
     return _entry(stamp, Kind.PURCHASE, dedup, _moved(Account.PURCHASED, Account.BALANCE, incidents))
 
 
@@ -122,7 +127,7 @@ def refund(stamp: Stamp, charged: Entry, incidents: int | None, *, already: int,
         raise UnsoundEntryError(f"charge {charged.id} is refunded in full already")
     if not 1 <= wanted <= left:
         raise UnsoundEntryError(f"of charge {charged.id} between 1 and {left} can be refunded, not {wanted}")
-    dedup = refund_key(charged.id, reference)
+    dedup = refund_key(charged.id, _named(reference))
     lines = _moved(Account.REFUNDED, Account.BALANCE, wanted)
     return _entry(stamp, Kind.REFUND, dedup, lines, of=charged.id)
 
@@ -133,7 +138,7 @@ def correction(stamp: Stamp, incidents: int, *, reference: str) -> Entry:
         raise UnsoundEntryError("a correction of nothing corrects nothing")
     if not stamp.text.strip():
         raise UnsoundEntryError("a correction needs a reason")
-    dedup = f"{stamp.partner}|correction|{reference}"
+    dedup = f"{stamp.partner}|correction|{_named(reference)}"
     return _entry(stamp, Kind.CORRECTION, dedup, _moved(Account.CORRECTED, Account.BALANCE, incidents))
 
 
@@ -189,7 +194,8 @@ def shortfall(balance: int, incidents: int, prepaid: Prepaid | None) -> str:
 class Statement:
     """One contract year of a partner: what there was, what came and went, what is left.
 
-    ``begins`` is None where no contract year is known or before the first, ``ends`` where no next one is.
+    Where no contract year is known there is one statement of everything, which neither begins nor ends. What came
+    before the contract is told in its first year.
     """
 
     partner: str
@@ -219,8 +225,9 @@ def _by_year(partner: str, ordered: list[Entry], contract: Contract, now: dateti
     opening, done = 0, 0
     for number in range(min([*years, contract.year_of(now)]), max([*years, contract.year_of(now)]) + 1):
         until = done + years[done:].count(number)
-        begins = contract.begins(number) if number else None
-        made = _statement(partner, begins, contract.begins(number + 1), opening, ordered[done:until])
+        made = _statement(
+            partner, contract.begins(number), contract.begins(number + 1), opening, ordered[done:until]
+        )
         yield made
         opening, done = made.closing, until
 
@@ -256,6 +263,14 @@ def _counts(line: Line) -> bool:
     return line.account is not Account.ROLLED_OVER or line.amount > 0
 
 
+def _named(reference: str) -> str:
+    if not reference.strip() or len(reference) > LONGEST_REFERENCE or not reference.isprintable():
+        raise UnsoundEntryError(
+            f"a reference is one line of 1 to {LONGEST_REFERENCE} characters, such as an invoice's number"
+        )
+    return reference
+
+
 def _moved(source: Account, target: Account, incidents: int) -> tuple[Line, ...]:
     return (Line(source, -incidents), Line(target, incidents)) if incidents else ()
 
@@ -272,4 +287,5 @@ def _entry(stamp: Stamp, kind: Kind, dedup: str, lines: tuple[Line, ...], *, of:
         actor=stamp.actor,
         request=stamp.request,
         of=of,
+        sent_as=stamp.sent_as,
     )

@@ -20,6 +20,7 @@ from monitor.domain.ledger import Account, Entry, Kind, Line, Stamp, UnsoundEntr
 from monitor.domain.request_rules import Prepaid
 from monitor.errors import ConflictError, NotFoundError
 from monitor.storage import schema_ledger as schema
+from monitor.storage.lists import Page, Wanted, page
 from monitor.storage.turns import take_turn
 from monitor.storage.upsert import insert_ignoring
 
@@ -149,6 +150,13 @@ def of_partner(c: sa.Connection, partner: str) -> tuple[Entry, ...]:
     return _read(c, entries.c.partner == partner)
 
 
+def listed(c: sa.Connection, wanted: Wanted) -> Page[Entry]:
+    """Return entries, the newest first."""
+    found = page(c, entries, entries.c.at, wanted, lambda row: str(row.id))
+    by_id = {entry.id: entry for entry in _read(c, entries.c.id.in_(found.items))}
+    return Page(tuple(by_id[id_] for id_ in found.items), found.next)
+
+
 def of_request(c: sa.Connection, request: str) -> tuple[Entry, ...]:
     """Return what a request cost, and what of that was given back."""
     return _read(c, entries.c.request == request)
@@ -182,13 +190,15 @@ def _post(c: sa.Connection, entry: Entry) -> Posted:
         "dedup": entry.dedup,
         "request": entry.request,
         "of": entry.of,
+        "sent_as": entry.sent_as,
         "at": entry.at,
         "actor": entry.actor,
         "text": entry.text,
     }
     if not insert_ignoring(c, entries, row):
         known = find(c, entry.dedup)
-        assert known is not None, "a unique key refused the entry, so there is one"
+        if known is None:
+            raise ConflictError(f"the key {entry.sent_as!r} came before with another entry")
         if known.partner != entry.partner:
             raise ConflictError(f"{entry.dedup} is in the ledger of another partner")
         return Posted(known, new=False)
@@ -269,6 +279,7 @@ def _entry(rows: Iterable[Mapping[Any, Any]]) -> Entry:
         actor=first["actor"],
         request=first["request"],
         of=first["of"],
+        sent_as=first["sent_as"],
     )
 
 

@@ -12,6 +12,7 @@ ledger_entries = sa.Table(
     text("partner", nullable=False),
     text("kind", nullable=False),  # purchase charge refund rollover correction
     text("dedup", nullable=False, unique=True),  # one entry per event, however often it is told
+    text("sent_as", unique=True),  # under which key a program sent it
     request(index=True),
     sa.Column(
         "of", sa.String(40), sa.ForeignKey("ledger_entries.id"), index=True

@@ -22,6 +22,7 @@ from monitor.web import actions, api, console, reports
 from monitor.web import health as watched
 from monitor.web.accounts import Pace, Passwords
 from monitor.web.api_inventory import add_inventory
+from monitor.web.api_ledger import add_ledger
 from monitor.web.api_people import add_people
 from monitor.web.auth import guard
 from monitor.web.headers import protect
@@ -101,6 +102,7 @@ def rest() -> Api:
     add_inventory(made)
     add_people(made)
     reports.add_reports(made)
+    add_ledger(made)
     return made
 
 

@@ -72,6 +72,9 @@ def test_h5_every_entry_adds_up_to_nothing(incidents, part):
 
 REFUSED = {
     "a purchase of nothing": (lambda: ledger.purchase(a_stamp(), 0, reference="x"), "one incident or more"),
+    "a purchase without a reference": (lambda: ledger.purchase(a_stamp(), 1, reference=" "), "a reference is one line"),
+    "a reference of two lines": (lambda: ledger.purchase(a_stamp(), 1, reference="a\nb"), "a reference is one line"),
+    "a reference without end": (lambda: ledger.purchase(a_stamp(), 1, reference="a" * 201), "of 1 to 200 characters"),
     "a negative purchase": (lambda: ledger.purchase(a_stamp(), -1, reference="x"), "one incident or more"),
     "a charge of nothing": (lambda: a_charge(0), "is not entered"),
     "a negative charge": (lambda: a_charge(-2), "one incident or more"),

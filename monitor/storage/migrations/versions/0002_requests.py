@@ -229,6 +229,7 @@ def _ledger() -> None:
         _text("partner", nullable=False),
         _text("kind", nullable=False),
         _text("dedup", nullable=False, unique=True),
+        _text("sent_as", unique=True),
         _request(),
         sa.Column("of", sa.String(40), sa.ForeignKey("ledger_entries.id")),
         _at("at", nullable=False),
