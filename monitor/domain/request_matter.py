@@ -13,6 +13,7 @@ from monitor.domain.findings import FactValue, Symptom
 from monitor.domain.inventory import Inventory, Partner
 from monitor.domain.policy import Policy
 from monitor.domain.request_rules import Case, RequestRules, Requirement, plain
+from monitor.domain.standing import plan_of
 
 T = TypeVar("T")
 STANDS_FOR = {"system": "system", "priority": "priority"}
@@ -71,6 +72,8 @@ class Matter:
     calendar: Calendar
     inside: bool
     symptom: Symptom | None
+    plan: str | None = None
+    tier: str | None = None
     cls: str | None = None
     class_clause: str | None = None
     needs_triage: bool = False
@@ -85,6 +88,9 @@ class Matter:
             and (not case.symptoms or self.symptom in case.symptoms)
             and (not case.inquiry_types or plain(of.text("inquiry_type")) in case.inquiry_types)
             and (case.existing_ticket is None or case.existing_ticket == bool(of.existing_ticket))
+            and (case.hours == "any" or (case.hours == "inside") == self.inside)
+            and (not case.plans or self.plan in case.plans)
+            and (not case.tiers or self.tier in case.tiers)
             and all(_mentions(of, name, words) for name, words in case.mentions.items())
             and (case.exempt is None or not self.is_case(case.exempt))
         )
@@ -96,6 +102,7 @@ def look_at(policy: Policy, request: Request, inventory: Inventory, now: datetim
     calendar = calendar_of(policy, served)
     inside = calendar.is_open(now)
     rules = policy.requests
+    asks = requester(request, inventory)
     symptom = request.symptom or _said_in(request.text("inquiry_type"), rules.symptoms)
     matter = Matter(
         policy=policy,
@@ -106,6 +113,8 @@ def look_at(policy: Policy, request: Request, inventory: Inventory, now: datetim
         calendar=calendar,
         inside=inside,
         symptom=symptom,
+        plan=_plan(policy, request, inventory, served),
+        tier=asks.tier if asks else None,
     )
     return _classed(matter, inventory)
 
@@ -118,6 +127,19 @@ def requester(request: Request, inventory: Inventory) -> Partner | None:
         if request.contact and any(contact.id == request.contact for contact in partner.contacts):
             return partner
     return None
+
+
+def _plan(policy: Policy, request: Request, inventory: Inventory, served: Served | None) -> str | None:
+    """Return the plan a request is served under: the system's licence, the partner served through, the first one."""
+    system = inventory.systems.get(request.system or "")
+    asks = requester(request, inventory)
+    of = (
+        plan_of(inventory, system.licence) if system else None,
+        served.partner.plan if served else None,
+        asks.plan if asks else None,
+        *policy.plans,
+    )
+    return next((plan for plan in of if plan), None)
 
 
 def calendar_of(policy: Policy, served: Served | None) -> Calendar:

@@ -42,13 +42,16 @@ class ChannelRule:
     """When a channel may be used.
 
     ``outside_hours`` None means at any hour; else only these classes may use it outside support hours.
-    ``queues`` names the queue (an address) by the country of the partner.
+    ``queues`` names the queue (an address) by the country of the partner. ``plans`` and ``tiers``, where there are
+    any, are those that have the channel.
     """
 
     clause: str
     needs_ticket: bool = False
     outside_hours: frozenset[str] | None = None
     never: frozenset[str] = frozenset()
+    plans: frozenset[str] = frozenset()
+    tiers: frozenset[str] = frozenset()
     refusal: str = ""
     note: str = ""
     queues: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -59,7 +62,8 @@ class Case:
     """Which requests a rule is about; what is left empty is not asked.
 
     ``mentions`` are words looked for in a field, without regard to case; with no words it has to be given.
-    ``inquiry_types`` are plain (see ``plain``). What ``exempt`` describes is not the case after all.
+    ``inquiry_types`` are plain (see ``plain``). ``hours`` is inside, outside or any; ``plans`` and ``tiers`` are those
+    of whoever is served and of whoever asks. What ``exempt`` describes is not the case after all.
     """
 
     channels: frozenset[str] = frozenset()
@@ -68,6 +72,9 @@ class Case:
     inquiry_types: frozenset[str] = frozenset()
     mentions: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     existing_ticket: bool | None = None
+    hours: str = "any"
+    plans: frozenset[str] = frozenset()
+    tiers: frozenset[str] = frozenset()
     exempt: "Case | None" = None
 
 

@@ -158,6 +158,9 @@ def _channel_objections(matter: Matter) -> Iterator[Objection]:
 def _why_not(rule: ChannelRule, matter: Matter) -> str:
     """Say why a channel may not be used now, or nothing."""
     cls, request = matter.cls, matter.request
+    for what, own, having in (("plan", matter.plan, rule.plans), ("tier", matter.tier, rule.tiers)):
+        if having and own not in having:
+            return f"only for {what} {', '.join(sorted(having))}"
     if cls in rule.never:
         return f"never for class {cls}"
     if rule.needs_ticket and not request.follows_up:

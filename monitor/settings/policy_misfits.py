@@ -26,7 +26,7 @@ def misfits(given: PolicyIn) -> Iterator[tuple[Where, str]]:
     yield from _missing_cells(given, classes)
     yield from _misfit_order(given)
     yield from policy_clocks.misfits(given)
-    for where, message in policy_request_names.misfits(given.requests, classes):
+    for where, message in policy_request_names.misfits(given.requests, classes, given.plans):
         yield ("requests", *where), message
     yield from policy_registration.misfits(
         given.registration, given.overflow, given.requests, given.calendars

@@ -10,11 +10,14 @@ from monitor.settings.validation import did_you_mean
 Where = tuple[str | int, ...]
 
 
-def misfits(given: RequestsIn | None, classes: Collection[str]) -> Iterator[tuple[Where, str]]:
+def misfits(
+    given: RequestsIn | None, classes: Collection[str], plans: Collection[str] = ()
+) -> Iterator[tuple[Where, str]]:
     """Yield names in the section that name nothing, and what is said twice."""
     if given is None:
         return
     yield from _unknown_classes(given, classes)
+    yield from _unknown_plans(given, plans)
     yield from _unknown_fields(given)
     yield from _unknown_standings(given)
     yield from _twice(given)
@@ -36,6 +39,16 @@ def _unknown_classes(given: RequestsIn, classes: Collection[str]) -> Iterator[tu
         named += [((*at, "classes", n), cls) for n, cls in enumerate(rule.classes)]
     for where, cls in named:
         yield from _unknown("class", cls, classes, where)
+
+
+def _unknown_plans(given: RequestsIn, plans: Collection[str]) -> Iterator[tuple[Where, str]]:
+    named: list[tuple[Where, str]] = []
+    for channel, rule in given.channels.items():
+        named += [(("channels", channel, "plans", i), plan) for i, plan in enumerate(rule.plans)]
+    for at, rule in _cases(given):
+        named += [((*at, "plans", i), plan) for i, plan in enumerate(rule.plans)]
+    for where, plan in named:
+        yield from _unknown("plan", plan, plans, where)
 
 
 def _unknown_fields(given: RequestsIn) -> Iterator[tuple[Where, str]]:
@@ -102,5 +115,5 @@ def _cases(given: RequestsIn) -> Iterator[tuple[Where, Any]]:
 
 def _unknown(what: str, name: str, known: Collection[str], where: Where) -> Iterator[tuple[Where, str]]:
     if name not in known:
-        listed = ", ".join(sorted(known))
+        listed = ", ".join(sorted(known)) or "none"
         yield where, f"unknown {what} {name!r}: known are {listed}{did_you_mean(name, known)}"

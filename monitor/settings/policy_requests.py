@@ -64,6 +64,8 @@ class ChannelIn(_Strict):
     tickets: Literal["any", "existing"] = "any"
     outside_hours: Literal["all", "none"] | list[str] = "all"
     never: list[str] = []
+    plans: list[str] = []
+    tiers: list[str] = []
     refusal: str = ""
     note: str = ""
     queues: dict[str, str] = {}
@@ -78,6 +80,9 @@ class CaseIn(_Strict):
     inquiry_types: list[str] = []
     mentions: dict[str, list[str]] = {}
     existing_ticket: bool | None = None
+    hours: Literal["inside", "outside", "any"] = "any"
+    plans: list[str] = []
+    tiers: list[str] = []
     exempt: "CaseIn | None" = Field(default=None, alias="except")
 
 
@@ -317,6 +322,8 @@ def _channel(given: ChannelIn) -> ChannelRule:
         needs_ticket=given.tickets == "existing",
         outside_hours=outside,
         never=frozenset(given.never),
+        plans=frozenset(given.plans),
+        tiers=frozenset(given.tiers),
         refusal=given.refusal,
         note=given.note,
         queues=dict(given.queues),
@@ -331,6 +338,9 @@ def _case(given: CaseIn) -> Case:
         inquiry_types=frozenset(plain(word) for word in given.inquiry_types),
         mentions={name: tuple(w.casefold() for w in words) for name, words in given.mentions.items()},
         existing_ticket=given.existing_ticket,
+        hours=given.hours,
+        plans=frozenset(given.plans),
+        tiers=frozenset(given.tiers),
         exempt=_case(given.exempt) if given.exempt else None,
     )
 

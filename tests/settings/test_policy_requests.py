@@ -47,6 +47,11 @@ BROKEN = {
     "a year in days": ("every: 1 year", "every: 365d", "requests.prepaid.every: must be a number of months or years such as 1 year or 6 months"),
     "a rollover of less than nothing": ("rollover: 15", "rollover: -1", "requests.prepaid.rollover: must be at least 0"),
     "an unknown standing": ("standing: subscription", "standing: subscribtion", "requests.entitlement[0].standing: unknown standing 'subscribtion': known are nda, subscription; did you mean 'subscription'?"),
+    "an unknown plan": ("classes: [red]", "plans: [gold]", "requests.required[1].plans[0]: unknown plan 'gold': known are basic"),
+    "an unknown plan of a channel": ("never: [red]", "plans: [gold]", "requests.channels.email.plans[0]: unknown plan 'gold': known are basic"),
+    "an unknown class of an exception": ("classes: [red]", "except: {classes: [gren]}", "requests.required[1].except.classes[0]: unknown class 'gren': known are green, red; did you mean 'green'?"),
+    "an unknown class of the rest": ("  priorities:", "  class_otherwise: gren\n  priorities:", "requests.class_otherwise: unknown class 'gren': known are green, red; did you mean 'green'?"),
+    "an unknown field of consent": ("  priorities:", "  languages: {accepted: [en], clause: x, refusal: y, consent: english}\n  priorities:", "requests.languages.consent: unknown field 'english'"),
     "an unknown key": ("before: 2", "befor: 2", "requests.versions[0].befor: there is no such key; did you mean 'before'?"),
 }  # fmt: skip
 
