@@ -24,7 +24,7 @@ LONGEST_BODY = 8000
 
 _CHARACTERS_PER_SECOND = 15.0
 _SECONDS_PER_LETTER = 0.4
-_TIGHTER = (60, 40, 24, 12)
+TIGHTER = (60, 40, 24, 12)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +61,7 @@ def call_text(matter: Matter, language: str, *, library: Library | None = None) 
     """Say what is wrong, where, since when and under which ticket, in at most ``LONGEST_TEXT`` seconds."""
     texts = pick(library or shipped(), language)
     said = ""
-    for limit in _TIGHTER:
+    for limit in TIGHTER:
         said = clean(texts.templates["call"].render(_facts(matter, texts, limit)), LONGEST_BODY)
         if spoken_seconds(said) <= LONGEST_TEXT:
             return said

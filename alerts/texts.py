@@ -21,6 +21,7 @@ FALLBACK = "en"
 """The language for whoever speaks none of ours."""
 
 TEMPLATES = ("call", "ticket_subject", "ticket_body", "resolved", "mail_subject", "mail_body")
+PAGES = ("request_call", "request_subject", "request_body")
 TABLES = ("symptoms", "classes", "keys", "phrases", "words")
 PHRASES = frozenset(
     {"confirmed", "handed_on", "settled", "goodbye", "not_understood", "one_moment", "not_recorded"}
@@ -30,6 +31,11 @@ FACTS = (
     "clause since since_spoken respond_by ticket ticket_spoken incident reference nothing unknown until"
 )
 """What a template may name; ``until`` is for ``resolved`` only."""
+PAGE_FACTS = (
+    "service partner serial serial_spoken name class_name sure subject received_at reference reference_spoken "
+    "nothing unknown"
+)
+"""What a template of a page about a request may name; ``sure`` is empty where the class is yet to be confirmed."""
 
 _MONTHS = 12
 
@@ -81,7 +87,7 @@ def load_texts(folder: Path | None) -> Library:
 
 def _problems(data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Say everything that is wrong with a language's data, each with the key it is about."""
-    known = {"tag", "months", *TEMPLATES, *TABLES}
+    known = {"tag", "months", *TEMPLATES, *PAGES, *TABLES}
     yield from ((key, f"unknown key {key!r}") for key in data if key not in known)
     yield from ((key, f"{key!r} is missing") for key in sorted(known - set(data)))
     for key in ("tag", *TEMPLATES):
@@ -97,12 +103,13 @@ def _problems(data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if isinstance(phrases, dict):
         yield from (("phrases", f"'phrases.{name}' is missing") for name in sorted(PHRASES - set(phrases)))
     yield from _date_problems(data)
-    for key in TEMPLATES:
+    for key in (*TEMPLATES, *PAGES):
         yield from _template_problems(key, data.get(key))
 
 
 def _template_problems(key: str, source: object) -> Iterator[tuple[str, str]]:
-    names = [name for name in FACTS.split() if name != "until" or key == "resolved"]
+    known = PAGE_FACTS if key in PAGES else FACTS
+    names = [name for name in known.split() if name != "until" or key == "resolved"]
     yield from languages.template_problems(key, source, names)
 
 
@@ -120,6 +127,6 @@ def _texts(language: str, data: Mapping[str, Any]) -> Texts:
         language=language,
         tag=data["tag"],
         months=tuple(data["months"]),
-        templates={key: languages.template(data[key]) for key in TEMPLATES},
+        templates={key: languages.template(data[key]) for key in (*TEMPLATES, *PAGES)},
         tables={key: data[key] for key in TABLES},
     )

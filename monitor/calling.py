@@ -18,13 +18,13 @@ from alerts.base import CallEvent, CallScript, CallState, PhoneDriver
 from alerts.dialling import COUNTRIES, may_dial
 from monitor.bell import Bell
 from monitor.domain.contacts import PRIORITY_PAGE, RETRIES, Obligation, RetryPolicy
-from monitor.domain.decisions import NOC, contacts_in_order, page_entry
+from monitor.domain.decisions import NOC, ContactEntry, contacts_in_order, page_entries, page_entry
 from monitor.domain.incidents import Status
 from monitor.domain.inventory import Contact
 from monitor.errors import DeliveryError, NotFoundError
 from monitor.metrics import Metrics
-from monitor.storage import calls, contacts, incidents, outbox
-from monitor.storage.calls import Follow
+from monitor.storage import calls, contacts, incidents, outbox, request_contacts
+from monitor.storage.calls import Ended, Follow
 from monitor.storage.engine import Store
 from monitor.storage.outbox import Due, InDoubt
 from monitor.world import World
@@ -81,7 +81,7 @@ class Calling:
         self.failpoint("call.after_place")
         watch = timedelta(seconds=self.ring_seconds) + IN_THE_AIR
         await self.store.write(outbox.placed, due, provider_id=provider_id, now=self.clock(), watch=watch)
-        log.info("call.placed", incident=due.incident, attempt=due.attempt)
+        log.info("call.placed", incident=due.incident, request=due.request, attempt=due.attempt)
         return None
 
     def _refusal(self, due: Due) -> str | None:
@@ -101,8 +101,14 @@ class Calling:
         due = await self.store.read(outbox.due_of_attempt, attempt)
         if due is None:
             raise NotFoundError(f"there is no attempt {attempt}")
+        return None if await self._settled(due) else await self.compose(due, self.ring_seconds)
+
+    async def _settled(self, due: Due) -> bool:
+        """Whether what a call is about needs nobody any more."""
+        if due.request:
+            return bool(await self.store.read(request_contacts.settled, due.request))
         incident = await self.store.read(incidents.get, due.incident)
-        return await self.compose(due, self.ring_seconds) if incident.status is Status.OPEN else None
+        return incident.status is not Status.OPEN
 
     async def event(self, event: CallEvent) -> None:
         """Put what a provider says of a call on record, with everything that follows from it."""
@@ -120,8 +126,14 @@ class Calling:
         self.failpoint("call.after_event")
         if ended:
             self.metrics.attempts.labels(ended.channel, ended.result).inc()
-            log.info("call.ended", incident=ended.incident, attempt=event.attempt, result=ended.result)
-            self.bell.ring("incident", ended.incident)
+            log.info(
+                "call.ended",
+                incident=ended.incident,
+                request=ended.request,
+                attempt=event.attempt,
+                result=ended.result,
+            )
+            self.bell.ring(*about(ended))
             self.bell.ring("outbox")
 
     # what follows --------------------------------------------------------------------------------------
@@ -131,22 +143,30 @@ class Calling:
         now, policy = self.clock(), self.retries[due.channel]
         if due.attempts >= policy.attempts:
             return Follow(at=None, page=self.page_about(due) if due.kind == "call" else None)
-        contact, number = self._next_person(due, now)
+        contact, number, language = self._next_person(due, now)
         handed_on = result == "refused" and contact != due.contact
         delay = 0.0 if handed_on else policy.delay(due.attempts)
-        return Follow(at=now + timedelta(seconds=delay), contact=contact, recipient=number)
+        at = now + timedelta(seconds=delay)
+        return Follow(at=at, contact=contact, recipient=number, language=language)
 
-    def _next_person(self, due: Due, now: datetime) -> tuple[str | None, str | None]:
+    def _next_person(self, due: Due, now: datetime) -> tuple[str | None, str | None, str | None]:
+        """Return whom to call next: id, number, and their language where that is not the row's."""
         in_force = self.world.in_force
         if due.kind == "page":
-            entry = page_entry(in_force.inventory, now, "")
-            return entry.contact, entry.to
+            entry = self._next_engineer(due, now)
+            return entry.contact, entry.to, entry.language
         partner = in_force.inventory.partners.get(due.partner or "")
         if partner is None:
-            return due.contact, due.recipient
+            return due.contact, due.recipient, None
         policy = in_force.policies[partner.policy]
         people = contacts_in_order(policy, partner, "phone", due.language, now)
-        return _after(people, due.contact) or (due.contact, due.recipient)
+        return *(_after(people, due.contact) or (due.contact, due.recipient)), None
+
+    def _next_engineer(self, due: Due, now: datetime) -> ContactEntry:
+        """Return which engineer to page next: the fallback after whoever is on call, then again from the beginning."""
+        entries = page_entries(self.world.in_force.inventory, now, "")
+        ids = [entry.contact for entry in entries]
+        return entries[(ids.index(due.contact) + 1) % len(ids) if due.contact in ids else 0]
 
     def page_about(self, due: Due) -> Obligation:
         """Return the page to our own people about a contact that could not be made."""
@@ -215,9 +235,15 @@ class Calling:
             now=self.clock(),
             page=self.page_about(due) if due.kind == "call" else None,
             result="ambiguous",
+            flag="nobody knows whether an engineer was called about it",
         )
         self.metrics.attempts.labels(due.channel, "ambiguous").inc()
         self.bell.ring("outbox")
+
+
+def about(matter: Due | Ended) -> tuple[str, str]:
+    """Return what to ring for: the topic and the id of what a contact is about."""
+    return ("request", matter.request) if matter.request else ("incident", matter.incident)
 
 
 def _after(people: tuple[Contact, ...], current: str | None) -> tuple[str, str | None] | None:

@@ -15,19 +15,20 @@ from typing import Any
 
 import structlog
 
-from alerts import script
+from alerts import pages, script
 from alerts.base import CallScript, MailDriver, MailText, TicketDriver, TicketText
 from monitor import mailing
 from monitor.bell import Bell
-from monitor.calling import Calling
+from monitor.calling import Calling, about
 from monitor.domain.contacts import RETRIES, Obligation, RetryPolicy
 from monitor.domain.incidents import Incident
 from monitor.errors import DeliveryError
 from monitor.metrics import Metrics
-from monitor.storage import contacts, incidents, outbox, owing
+from monitor.storage import contacts, incidents, outbox, owing, request_contacts
 from monitor.storage import tickets as book
 from monitor.storage.engine import Store
 from monitor.storage.outbox import Due
+from monitor.storage.request_contacts import Paged
 from monitor.world import World
 
 log = structlog.stdlib.get_logger()
@@ -120,8 +121,8 @@ class Delivery:
         try:
             await self._send_and_record(due)
         except Exception:
-            log.exception("contact.not_recorded", outbox=due.id, incident=due.incident)
-        self.bell.ring("incident", due.incident)
+            log.exception("contact.not_recorded", outbox=due.id, incident=due.incident, request=due.request)
+        self.bell.ring(*about(due))
 
     async def _send_and_record(self, due: Due) -> None:
         if due.attempts == 1:
@@ -135,7 +136,7 @@ class Delivery:
         except TimeoutError:
             await self._failed(due, DeliveryError(f"no answer within {SEND_TIMEOUT:.0f} s", ambiguous=True))
         except Exception as error:  # a poison row must not stop the others
-            log.exception("contact.broke", outbox=due.id, incident=due.incident)
+            log.exception("contact.broke", outbox=due.id, incident=due.incident, request=due.request)
             await self._gave_up(due, f"{type(error).__name__}: {error}", "set_aside")
 
     async def _send(self, due: Due) -> None:
@@ -220,8 +221,7 @@ class Delivery:
 
     async def compose_call(self, due: Due, ring_seconds: int) -> CallScript:
         """Compose what is said on a call."""
-        _, matter = await self._matter(due)
-        text = script.call_text(matter, due.language)
+        text = await self._spoken(due)
         return CallScript(
             attempt=due.attempt,
             to=due.recipient or "",
@@ -230,9 +230,22 @@ class Delivery:
             ring_seconds=ring_seconds,
         )
 
-    async def _mail(self, due: Due) -> None:
+    async def _spoken(self, due: Due) -> str:
+        if due.request:
+            return pages.call_text(await self._asked(due.request), due.language)
         _, matter = await self._matter(due)
-        await self._post(due, mailing.letter(due, script.mail_text(matter, due.language)))
+        return script.call_text(matter, due.language)
+
+    async def _mail(self, due: Due) -> None:
+        if due.request:
+            written = pages.mail_text(await self._asked(due.request), due.language)
+        else:
+            _, matter = await self._matter(due)
+            written = script.mail_text(matter, due.language)
+        await self._post(due, mailing.letter(due, written))
+
+    async def _asked(self, request: str) -> pages.Asked:
+        return asked(await self.store.read(request_contacts.paged, request), self.world)
 
     async def _post(self, due: Due, mail: MailText) -> None:
         """Send a mail that is written; without an address or a server it will not be."""
@@ -258,7 +271,9 @@ class Delivery:
 
     async def _failed(self, due: Due, error: DeliveryError) -> None:
         now, policy = self.clock(), self.retries[due.channel]
-        log.warning("contact.failed", incident=due.incident, kind=due.kind, error=str(error))
+        log.warning(
+            "contact.failed", incident=due.incident, request=due.request, kind=due.kind, error=str(error)
+        )
         if error.ambiguous and due.kind in owing.CALLS:
             await self.store.write(outbox.doubt, due, now=now, detail=str(error))
             return
@@ -299,6 +314,25 @@ class Delivery:
                     outbox.retry_later, due, now=at, at=at, reason="interrupted", result="ambiguous"
                 )
                 self.bell.ring("outbox")
+
+
+def asked(paged: Paged, world: World) -> pages.Asked:
+    """Return what an engineer is to be told about a request, in our own zone."""
+    in_force = world.in_force
+    partner = in_force.inventory.partners.get(paged.partner or "")
+    system = in_force.inventory.systems.get(paged.system or "")
+    return pages.Asked(
+        service=in_force.service_name,
+        reference=paged.reference,
+        cls=paged.cls,
+        needs_triage=paged.needs_triage,
+        partner=partner.name if partner else paged.partner or "",
+        serial=paged.system,
+        system=system.name if system else "",
+        subject=paged.subject,
+        received_at=paged.received_at,
+        zone=in_force.zone,
+    )
 
 
 def _matter(

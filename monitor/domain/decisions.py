@@ -145,18 +145,27 @@ def decide_for_component(policy: Policy, finding: Finding, inventory: Inventory,
 
 def page_entry(inventory: Inventory, now: datetime, reason: str) -> ContactEntry:
     """Return the entry that pages whoever is on call."""
-    engineer = inventory.on_call.at(now)
-    if engineer is None:
-        return ContactEntry(
+    return page_entries(inventory, now, reason)[0]
+
+
+def page_entries(inventory: Inventory, now: datetime, reason: str) -> tuple[ContactEntry, ...]:
+    """Return whom to page, in order: whoever is on call, then the fallback; at least one entry, perhaps without anybody."""
+    engineers = inventory.on_call.in_order(now)
+    if not engineers:
+        nobody = ContactEntry(
             channel="page", partner=NOC, to=None, language="en", reason=f"{reason}; nobody is on call"
         )
-    return ContactEntry(
-        channel="page",
-        partner=NOC,
-        to=engineer.phone or engineer.email,
-        language=engineer.language,
-        reason=f"{reason}; {engineer.name} is on call",
-        contact=engineer.id,
+        return (nobody,)
+    return tuple(
+        ContactEntry(
+            channel="page",
+            partner=NOC,
+            to=engineer.phone or engineer.email,
+            language=engineer.language,
+            reason=f"{reason}; {engineer.name} is on call",
+            contact=engineer.id,
+        )
+        for engineer in engineers
     )
 
 

@@ -138,10 +138,16 @@ class OnCall:
 
     def at(self, now: datetime) -> Engineer | None:
         """Return who is on call at an instant, or None when nobody is configured."""
-        for shift in (*reversed(self.overrides), *self.shifts):
-            if shift.start <= now < shift.end:
-                return self.engineers[shift.engineer]
-        return self.engineers[self.fallback] if self.fallback else None
+        return next(iter(self.in_order(now)), None)
+
+    def in_order(self, now: datetime) -> tuple[Engineer, ...]:
+        """Return whom to page at an instant: who is on call, then the fallback."""
+        shifts = (
+            shift for shift in (*reversed(self.overrides), *self.shifts) if shift.start <= now < shift.end
+        )
+        on_call = next((shift.engineer for shift in shifts), None)
+        ids = dict.fromkeys(id_ for id_ in (on_call, self.fallback) if id_)
+        return tuple(self.engineers[id_] for id_ in ids)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -203,7 +203,7 @@ class OnCallIn(Strict):
     overrides: Annotated[
         tuple[OverrideIn, ...], BeforeValidator(nothing_is_empty), Field(description="Exceptions to them.")
     ] = ()
-    fallback: Annotated[Ident | None, Field(description="Who is paged when nobody's turn it is.")] = None
+    fallback: Annotated[Ident | None, Field(description="Who is paged when nobody's turn it is, and after whoever is on call does not take it.")] = None
 
 
 class FactsIn(BaseModel):

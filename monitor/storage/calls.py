@@ -1,4 +1,4 @@
-"""What becomes of a call, in one transaction: its attempt, its row, and the incident it was about.
+"""What becomes of a call, in one transaction: its attempt, its row, and the incident or request it was about.
 
 Only a key pressed counts as contact (a signed link will, too); "completed" does not. Everything else leads
 to the next attempt, at the next contact, until the channel's attempts are used up; then a person is told.
@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from monitor.domain.contacts import Obligation
 from monitor.domain.incidents import Status
-from monitor.storage import events, incidents, outbox, owing
+from monitor.storage import events, incidents, outbox, owing, request_contacts
 from monitor.storage.outbox import Called, Due
 
 UNSETTLED = ("claimed", "sent")
@@ -25,14 +25,16 @@ class Follow:
     at: datetime | None
     contact: str | None = None
     recipient: str | None = None
+    language: str | None = None
     page: Obligation | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
-    """A call that came to its end with this result."""
+    """A call that came to its end with this result; ``request`` is set where it was about one."""
 
     incident: str
+    request: str | None
     channel: str
     result: str
 
@@ -87,13 +89,16 @@ def end(
         _acknowledged(c, due, now)
     else:
         _not_reached(c, due, now, result, detail, follow(due, result))
-    return Ended(incident=due.incident, channel=due.channel, result=result)
+    return Ended(incident=due.incident, request=due.request, channel=due.channel, result=result)
 
 
 def _acknowledged(c: sa.Connection, due: Due, now: datetime) -> None:
-    row = incidents.get(c, due.incident)
     who = due.contact or due.recipient or "the person called"
-    events.record(c, due.incident, now, "call.acknowledged", actor=who, text=f"{due.recipient} pressed 1")
+    _tell(c, due, now, "call.acknowledged", actor=who, text=f"{due.recipient} pressed 1")
+    if due.request:
+        request_contacts.take(c, due.request, now=now, actor=who, how="by phone: 1 was pressed")
+        return
+    row = incidents.get(c, due.incident)
     if row.status is not Status.OPEN:
         return
     if due.kind == "page" and row.needs_triage:
@@ -105,7 +110,7 @@ def _acknowledged(c: sa.Connection, due: Due, now: datetime) -> None:
 
 def _not_reached(c: sa.Connection, due: Due, now: datetime, result: str, detail: str, follow: Follow) -> None:
     said = f"{due.recipient}: {result.replace('_', ' ')}" + (f" ({detail})" if detail else "")
-    events.record(c, due.incident, now, "call.not_acknowledged", text=said)
+    _tell(c, due, now, "call.not_acknowledged", text=said)
     if follow.at is not None:
         outbox.retry_later(
             c,
@@ -115,12 +120,22 @@ def _not_reached(c: sa.Connection, due: Due, now: datetime, result: str, detail:
             reason=said,
             result=result,
             recipient=(follow.contact, follow.recipient),
+            language=follow.language,
         )
         return
     outbox.give_up(c, due, now=now, reason=f"nobody was reached: {said}", result=result)
-    events.record(c, due.incident, now, "contact.failed", text="nobody could be reached by phone")
+    if due.request:
+        text, flag = "nobody could be reached by phone", "no engineer was reached about it by phone"
+        request_contacts.not_made(c, due.request, due.kind, now=now, text=text, flag=flag)
+    else:
+        _tell(c, due, now, "contact.failed", text="nobody could be reached by phone")
     if follow.page:
         owing.owe(c, [follow.page], now)
+
+
+def _tell(c: sa.Connection, due: Due, now: datetime, kind: str, *, text: str, actor: str = "tocsin") -> None:
+    """Append to the timeline of what the call was about."""
+    events.record(c, due.incident or None, now, kind, actor=actor, text=text, request=due.request)
 
 
 __all__ = ["Called", "Ended", "Follow", "apply", "end"]

@@ -105,8 +105,8 @@ def plan(
 
 def retry(c: sa.Connection, outbox_id: str, *, now: datetime, actor: str) -> None:
     """Let a row go out again, on the record of who asked."""
-    incident = outbox.retry_by_hand(c, outbox_id, now=now)
-    events.record(c, incident, now, "contact.retried", actor=actor, text=outbox_id)
+    incident, request = outbox.retry_by_hand(c, outbox_id, now=now)
+    events.record(c, incident, now, "contact.retried", actor=actor, text=outbox_id, request=request)
 
 
 def digested(

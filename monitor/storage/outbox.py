@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from monitor.domain.incidents import Status
 from monitor.errors import ConflictError, NotFoundError
-from monitor.storage import announcements, events, schema
+from monitor.storage import announcements, events, request_contacts, schema
 from monitor.storage.owing import CALLS
 
 outbox, attempts, incidents, tickets = schema.outbox, schema.attempts, schema.incidents, schema.tickets
@@ -78,7 +78,7 @@ def claim(
 ) -> list[Due]:
     """Claim due rows, most urgent first, and commit the intent of an attempt with each.
 
-    Rows whose incident has moved on are cancelled, rows under a maintenance or global problem wait on.
+    Rows whose incident or request has moved on are cancelled, rows under a maintenance or global problem wait on.
     """
     ready = (
         sa.select(outbox)
@@ -98,7 +98,12 @@ def claim(
 
 
 def _moved_on(c: sa.Connection, row: Mapping[Any, Any], now: datetime) -> bool:
-    """Check the incident again before each send; say whether the row is not to be sent now."""
+    """Check what it is about again before each send; say whether the row is not to be sent now."""
+    if row["request"] is not None and row["kind"] in CALLS:
+        why = request_contacts.settled(c, row["request"])
+        if why:
+            _set(c, row["id"], state="cancelled", reason=why, done_at=now)
+        return bool(why)
     incident = c.execute(
         sa.select(
             incidents.c.status,
@@ -230,12 +235,15 @@ def retry_later(
     reason: str,
     result: str = "failed",
     recipient: tuple[str | None, str | None] | None = None,
+    language: str | None = None,
 ) -> bool:
-    """End the attempt and let the row wait for the next one, perhaps at another contact (id, number)."""
+    """End the attempt and let the row wait for the next one, perhaps at another contact (id, number), in their language."""
     if not _still_ours(c, due):
         return False
     end_attempt(c, due.attempt, now=now, result=result, detail=reason)
     values: dict[str, Any] = {} if recipient is None else {"contact": recipient[0], "recipient": recipient[1]}
+    if language:
+        values["language"] = language
     _set(
         c,
         due.id,
@@ -416,15 +424,17 @@ def adopt(c: sa.Connection, doubt: InDoubt, *, now: datetime, token: str, watch:
     return _due({**row, "attempts": row["attempts"] - 1}, doubt.attempt, token)
 
 
-def retry_by_hand(c: sa.Connection, id_: str, *, now: datetime) -> str | None:
-    """Let a failed, cancelled or set-aside row go out again; returns its incident."""
-    row = c.execute(sa.select(outbox.c.state, outbox.c.incident).where(outbox.c.id == id_)).one_or_none()
+def retry_by_hand(c: sa.Connection, id_: str, *, now: datetime) -> tuple[str | None, str | None]:
+    """Let a failed, cancelled or set-aside row go out again; returns its incident and its request."""
+    row = c.execute(
+        sa.select(outbox.c.state, outbox.c.incident, outbox.c.request).where(outbox.c.id == id_)
+    ).one_or_none()
     if row is None:
         raise NotFoundError(f"there is no outbox row {id_}")
     if row.state in ("waiting", "claimed", "sent", "done"):
         raise ConflictError(f"the row is {row.state}: there is nothing to retry")
     _set(c, id_, state="waiting", not_before=now, attempts=0, reason="retried by hand", done_at=None)
-    return str(row.incident) if row.incident else None
+    return row.incident, row.request
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

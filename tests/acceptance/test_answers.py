@@ -55,6 +55,7 @@ async def test_an_answer_reaches_the_requester_once_and_in_its_thread(world, mai
     world.only_called()
 
 
+@pytest.mark.parametrize("dialect", ["sqlite"], indirect=True)
 async def test_an_engineers_reply_does_not_say_that_a_machine_wrote_it(world, mailbox):
     written = {"subject": "[R-00001] Risposta", "body": "Riavvii il gateway.", "automatic": False}
     await a_request(world, an_answer(world, payload=written))
@@ -111,6 +112,7 @@ async def test_what_cannot_be_passed_on_for_want_of_an_address_is_set_aside_and_
     assert mailbox.mails == []
 
 
+@pytest.mark.parametrize("dialect", ["sqlite"], indirect=True)
 async def test_what_is_passed_on_arrives(world, mailbox):
     await a_request(world, an_answer(world, kind="forward", recipient="vendor@maker.example"))
     await world.deliver()
@@ -118,6 +120,7 @@ async def test_what_is_passed_on_arrives(world, mailbox):
     assert await world.owed() == [("forward", "done")]
 
 
+@pytest.mark.parametrize("dialect", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(
     "payload",
     [
@@ -136,6 +139,7 @@ async def test_an_answer_that_makes_no_mail_is_set_aside_and_its_neighbours_go_o
     assert ("answer.failed", "tocsin") in await timeline(world)
 
 
+@pytest.mark.parametrize("dialect", ["sqlite"], indirect=True)
 async def test_without_a_mail_server_the_answer_is_on_the_request_as_not_sent(tmp_path, database_url):
     async with a_world(tmp_path, database_url) as world:
         await a_request(world, an_answer(world))

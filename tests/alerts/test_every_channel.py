@@ -37,6 +37,7 @@ SUPPORT = {
     "dialling",
     "languages",
     "outcomes",
+    "pages",
     "registry",
     "script",
     "texts",

@@ -178,6 +178,7 @@ def wrong(folder: Path, tracker: FakeTracker, provider: Provider) -> list[str]:
             *_tickets(tracker, rows("SELECT * FROM incidents"), rows("SELECT * FROM tickets")),
             *_calls(provider, rows("SELECT * FROM attempts WHERE channel IN ('phone', 'page')")),
             *_outbox(rows("SELECT * FROM outbox"), rows("SELECT * FROM attempts WHERE result = 'ambiguous'")),
+            *_asked(rows("SELECT * FROM requests"), rows("SELECT * FROM attempts WHERE request IS NOT NULL")),
         ]
 
 
@@ -243,6 +244,21 @@ def _calls(provider: Provider, attempts: list[sqlite3.Row]) -> list[str]:
     )
     found += [f"incident {i} was acknowledged {n} times by phone" for i, n in answered.items() if n > 1]
     return found
+
+
+def _asked(requests: list[sqlite3.Row], attempts: list[sqlite3.Row]) -> list[str]:
+    """Judge the request that pages the engineer: taken by who pressed 1, or said to be nobody's."""
+    if len(requests) != 1:
+        return [f"there are {len(requests)} requests, and should be one"]
+    (request,) = requests
+    taken = [row for row in attempts if row["result"] == "acknowledged"]
+    if len(taken) > 1:
+        return [f"the request was taken {len(taken)} times by phone"]
+    if taken and request["assignee"] != "nadia":
+        return [f"key 1 was pressed, and the request is {request['assignee']}'s"]
+    if not taken and not request["flagged"]:
+        return ["nobody took the request, and nobody is told"]
+    return []
 
 
 def _outbox(rows: list[sqlite3.Row], ambiguous: list[sqlite3.Row]) -> list[str]:

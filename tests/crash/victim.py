@@ -4,7 +4,7 @@
 
 A life assembles the service over a SQLite file and plays on the story from where the last life left off:
 
-    an outage is seen -> a crash report comes in -> everybody is contacted -> it recovers -> all is quiet
+    an outage is seen -> a crash report comes in -> a customer asks -> everybody is contacted -> it recovers -> all is quiet
 
 What a life promised to others (a report was accepted) is appended to the ledger, and so is every act it begins.
 """
@@ -26,12 +26,14 @@ from aiohttp import web
 
 from checks.registry import load_check_types
 from monitor import configured, wiring
+from monitor.domain.contacts import PRIORITY_PAGE, Obligation
 from monitor.domain.findings import Verdict
-from monitor.storage import schema
+from monitor.storage import owing, schema, schema_requests
+from monitor.storage.upsert import insert_ignoring
 from monitor.wiring import Service
 from tests.factories import MONDAY_AT_TEN, a_crash, a_look
 
-ACTS = ("outage", "crash", "contact", "recovery", "quiet")
+ACTS = ("outage", "crash", "request", "contact", "recovery", "quiet")
 CRASHES = 3
 IN_THE_AIR = 0.5  # how long, in real time, a call's events are waited for before the clock is moved
 
@@ -105,6 +107,11 @@ class Life:
                 await self.service.digest.accept(report, token="tok")
                 self.write("accepted", key)
 
+    async def request(self) -> None:
+        """Put a request on record that pages the engineer on call; sent again, it is there once."""
+        await self._still(Verdict.DOWN)
+        await self.service.store.write(_ask, self.clock())
+
     async def contact(self) -> None:
         await self._still(Verdict.DOWN)
         await self._until_quiet()
@@ -150,6 +157,31 @@ class Life:
             if not await self.service.store.read(_in_the_air):
                 return
             await asyncio.sleep(0.01)
+
+
+def _ask(c: sa.Connection, now: datetime) -> None:
+    asked = {
+        "id": "req_1", "policy": "wildix", "policy_version": "2020-07", "policy_digest": "0" * 64,
+        "channel": "portal", "partner": "aurora", "status": "open", "subject": "No audio", "reply_key": "k3y",
+        "received_at": now,
+    }  # fmt: skip
+    if not insert_ignoring(c, schema_requests.requests, {**asked, "dedup": "asked once"}):
+        return
+    page = Obligation(
+        id=f"out_{wiring.new_id()}",
+        incident=None,
+        request="req_1",
+        kind="page",
+        channel="page",
+        dedup="req_1|page|noc",
+        partner="noc",
+        contact="nadia",
+        recipient="+498998765432",
+        language="en",
+        priority=PRIORITY_PAGE,
+        not_before=now,
+    )
+    owing.owe(c, [page], now)
 
 
 def _in_the_air(c: sa.Connection) -> int:
