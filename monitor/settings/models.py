@@ -203,7 +203,9 @@ class OnCallIn(Strict):
     overrides: Annotated[
         tuple[OverrideIn, ...], BeforeValidator(nothing_is_empty), Field(description="Exceptions to them.")
     ] = ()
-    fallback: Annotated[Ident | None, Field(description="Who is paged when nobody's turn it is, and after whoever is on call does not take it.")] = None
+    fallback: Annotated[
+        Ident | None, Field(description="Who is paged when nobody's turn it is, or nobody else takes it.")
+    ] = None
 
 
 class FactsIn(BaseModel):
