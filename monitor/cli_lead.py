@@ -31,6 +31,7 @@ Until = Annotated[
 def add_to(app: typer.Typer, policy_app: typer.Typer) -> None:
     """Add these commands to those that are there."""
     policy_app.command("diff")(policy_diff)
+    policy_app.command("backtest")(policy_backtest)
     app.add_typer(report_app, name="report")
 
 
@@ -57,6 +58,32 @@ def policy_diff(
     else:
         print(lead.told_diff(answer))
     return 0 if answer["same"] else 1
+
+
+def policy_backtest(
+    new: Annotated[str, typer.Argument(help="The policy that is tried: a file, or a name.")],
+    *,
+    since: Since = None,
+    until: Until = None,
+    as_json: AsJson = False,
+    listed: Annotated[
+        Path | None,
+        typer.Option("--csv", help="List the differences in this file instead.", show_default=False),
+    ] = None,
+    config: ConfigPath = None,
+    data_dir: DataDir = DATA,
+) -> None:
+    """Decide what is on record again under another policy, and list every decision that would differ.
+
+    What was decided under a policy of the same name, each as of its own moment, with the inventory now in force.
+    The record is read only; the service may run.
+    """
+    from monitor import lead  # noqa: PLC0415
+
+    if as_json and listed:
+        raise typer.BadParameter("give either --json or --csv", param_hint="--json")
+    span = lead.interval(since, until)
+    lead.policy_backtest(new, span, config, data_dir, listed=listed, as_json=as_json)
 
 
 @report_app.command("sla")

@@ -2,16 +2,20 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from monitor import asked_differences
 from monitor.asked import QuestionError, instant, meant
 from monitor.asked_differences import told as told_diff
+from monitor.backtest import Backtest, Totals
+from monitor.backtest_told import Write, csv_writer, json_writer, text_writer
 from monitor.clock import system_clock
-from monitor.commands import configuration
+from monitor.commands import configuration, configuration_here
 from monitor.domain.inventory import Inventory
 from monitor.domain.policy import Policy
 from monitor.errors import TocsinError
@@ -19,9 +23,10 @@ from monitor.operating import database
 from monitor.settings import shipped
 from monitor.settings.policies import load_policies
 from monitor.sla_report import Report, as_csv, as_json, as_text, sla_report
-from monitor.storage import attainment
+from monitor.storage import attainment, replay
 from monitor.storage.attainment import Wanted
 from monitor.storage.reading import open_to_read
+from monitor.storage.replay import Span
 from monitor.web.reports import document
 
 __all__ = ["told_diff"]
@@ -103,3 +108,44 @@ def _rendered(report: Report, form: str, path: Path | None) -> str:
             return document(report, inventory, TITLE)
         case _:
             return as_text(report)
+
+
+def policy_backtest(
+    new: str,
+    interval: tuple[datetime | None, datetime],
+    path: Path | None,
+    data_dir: Path,
+    *,
+    listed: Path | None = None,
+    as_json: bool = False,
+) -> None:
+    """Decide what is on record again under another policy, and print every difference as it is found."""
+    where = configuration_here(path)
+    given = configuration(where).in_force
+    tried, _ = asked_differences.chosen(new, given.policies)
+    test = Backtest(tried=tried, in_force=given.policies.get(tried.name), inventory=given.inventory)
+    span = Span(policy=tried.name, since=interval[0], until=interval[1])
+    with ExitStack() as stack:
+        if listed is not None:
+            begin = partial(csv_writer, listed, stack)
+        else:
+            begin = partial(json_writer if as_json else text_writer, test, span)
+        asyncio.run(_backtest(database(where, data_dir), test, span, begin))
+
+
+async def _backtest(url: str, test: Backtest, span: Span, begin: Callable[[], Write]) -> None:
+    totals = Totals()
+    async with open_to_read(url) as store:
+        names = await store.read(replay.policies)
+        if span.policy not in names:
+            known = f"there are {', '.join(names)}" if names else "it is empty"
+            raise QuestionError(
+                f"policy: nothing on record was decided under a policy named {span.policy!r}; {known}"
+                f"{meant(span.policy, names)}"
+            )
+        write = begin()
+        async for outcome in test.outcomes(store, span):
+            totals.add(outcome)
+            if outcome.changes or outcome.unknowable:
+                write(outcome)
+        write(totals)

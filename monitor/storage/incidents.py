@@ -212,6 +212,8 @@ def _insert_finding(c: sa.Connection, opening: Opening, incident: str) -> None:
                 "facts": events.as_text(dict(finding.facts)),
                 "since": finding.since,
                 "at": finding.at,
+                "decided_at": opening.now,
+                "decision": events.as_text(as_json(opening.decision)),
             }
         )
     )

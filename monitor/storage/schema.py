@@ -89,6 +89,8 @@ findings = sa.Table(
     _at("since", nullable=False),
     _at("at", nullable=False),
     _at("recovered_at"),
+    _at("decided_at"),  # the moment the decision was taken for, and counts from
+    _text("decision"),  # as it was taken; None for those joined before it was kept
     sa.Index("ix_findings_origin_recovered_at", "origin", "recovered_at"),
 )
 

@@ -198,6 +198,31 @@ def test_a_record_of_the_first_version_is_upgraded_with_its_promises(blank_datab
     engine.dispose()
 
 
+def test_the_first_finding_of_an_incident_gets_its_decision_from_the_timeline(
+    blank_database_url: str,
+) -> None:
+    engine = engine_of(blank_database_url)
+    with engine.connect() as connection:
+        migrate.upgrade(connection, "0001")
+        connection.execute(sa.text(_AN_INCIDENT))
+        for statement in _ITS_FINDINGS:
+            connection.execute(sa.text(statement), {"said": '{"class": "critical"}'})
+        connection.commit()
+        migrate.upgrade(connection)
+        found = connection.execute(sa.text("SELECT decided_at, decision FROM findings ORDER BY seq"))
+        assert found.all() == [(5, '{"class": "critical"}'), (None, None)]
+    engine.dispose()
+
+
+_ITS_FINDINGS = (
+    """INSERT INTO events (seq, incident, at, kind, actor, text, data)
+    VALUES (1, 'inc_1', 5, 'incident.opened', 'tocsin', '', :said)""",
+    *(
+        f"""INSERT INTO findings (seq, id, incident, origin, source, symptom, summary, facts, since, at)
+        VALUES ({n}, 'fnd_{n}', 'inc_1', '', 'check', 'other', '', '{{}}', 1, 1)"""
+        for n in (1, 2)
+    ),
+)
 _AN_INCIDENT = """INSERT INTO incidents (seq, id, dedup_key, status, title, summary, symptom, source, needs_triage,
     is_global, public, components, facts, decision, dossier, opened_at, since, version)
     VALUES (1, 'inc_1', 'k', 'open', 't', '', 'other', 'check', false, false, false, '[]', '{}', '{}', '{}', 1, 1, 1)"""

@@ -335,6 +335,7 @@ def _references() -> None:
     for table in ("events", "outbox", "attempts"):
         _refer_to_requests(table)
         _indexed(table, "request")
+    _decisions_of_findings()
     op.add_column("incidents", _text("policy_digest"))
     op.add_column("maintenances", _text("partner"))
     op.add_column("maintenances", sa.Column("late", sa.Boolean))
@@ -342,6 +343,18 @@ def _references() -> None:
     op.add_column("users", _text("contact"))
     _indexed("users", "contact")
     op.add_column("tokens", _text("contact"))
+
+
+def _decisions_of_findings() -> None:
+    """Keep each finding's decision beside it; of those there are, the first of an incident has it in the timeline."""
+    op.add_column("findings", _at("decided_at"))
+    op.add_column("findings", _text("decision"))
+    opened = "SELECT {} FROM events WHERE events.incident = findings.incident AND kind = 'incident.opened'"
+    op.execute(
+        f"UPDATE findings SET decided_at = ({opened.format('MIN(events.at)')}), "  # noqa: S608 - no word of it is from outside
+        f"decision = ({opened.format('MIN(events.data)')}) "
+        "WHERE seq IN (SELECT MIN(seq) FROM findings GROUP BY incident)"
+    )
 
 
 def _refer_to_requests(table: str) -> None:
