@@ -266,6 +266,10 @@ def _clocks() -> None:
             sqlite_where=sa.text("superseded_at IS NULL"),
             postgresql_where=sa.text("superseded_at IS NULL"),
         )
+    running = sa.text("met_at IS NULL AND cancelled_at IS NULL AND superseded_at IS NULL")
+    op.create_index(
+        op.f("ix_clocks_running"), "clocks", ["due"], sqlite_where=running, postgresql_where=running
+    )
     op.create_table(
         "clock_pauses",
         _serial(),
@@ -316,7 +320,6 @@ def _copy_clocks() -> None:
     op.rename_table("clocks_anew", "clocks")
     _indexed("clocks", "incident")
     _indexed("clocks", "request")
-    _indexed("clocks", "met_at", "due")
 
 
 def _alter_clocks() -> None:
@@ -329,6 +332,7 @@ def _alter_clocks() -> None:
     op.add_column("clocks", _at("warn_at"))
     op.add_column("clocks", _at("superseded_at"))
     op.drop_constraint("uq_clocks_incident_name_started_at", "clocks")
+    op.drop_index("ix_clocks_met_at_due", "clocks")
 
 
 def _references() -> None:
