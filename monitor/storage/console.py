@@ -13,6 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from monitor.domain.calendars import Interval
 from monitor.domain.incidents import Incident, Status
 from monitor.domain.pauses import Pause
 from monitor.storage import clocks, lists, overdue, recounting
@@ -33,6 +34,14 @@ BOARD_LIMIT = 300  # more open incidents than anybody can read; the board says t
 EVENTS_LIMIT = 1000
 DUE_NEXT = 12
 SETTLED = ("done", "cancelled", "set_aside")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockFile:
+    """A clock with the intervals that explain its due."""
+
+    row: ClockRow
+    counted: tuple[Interval, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +147,7 @@ def incident_file(connection: sa.Connection, id: str) -> IncidentFile | None:  #
         decision=json.loads(row.decision),
         dossier=json.loads(row.dossier),
         findings=tuple(lists.finding_of(r) for r in _of(connection, t.findings, id)),
-        clocks=clocks_of(connection, id),
+        clocks=clocks.rows(connection, t.clocks.c.incident == id),
         waits=tuple(each for each in recounting.waits(connection, Subject(incident=id)) if each.end is None),
         outbox=tuple(lists.outbox_of(r) for r in _of(connection, t.outbox, id)),
         attempts=tuple(lists.attempt_of(r) for r in _of(connection, t.attempts, id)),
@@ -150,9 +159,17 @@ def incident_file(connection: sa.Connection, id: str) -> IncidentFile | None:  #
     )
 
 
-def clocks_of(connection: sa.Connection, id: str) -> tuple[ClockRow, ...]:  # noqa: A002
-    """Return every clock an incident had, in the order they were started."""
-    return clocks.rows(connection, t.clocks.c.incident == id)
+def clocks_of(connection: sa.Connection, id: str, now: datetime) -> tuple[ClockFile, ...]:  # noqa: A002
+    """Return every clock an incident had, in the order they were started, each with what was counted."""
+    rows = clocks.rows(connection, t.clocks.c.incident == id)
+    return tuple(
+        ClockFile(row=row, counted=recounting.counted(connection, row, min(now, _ended(row) or now)))
+        for row in rows
+    )
+
+
+def _ended(row: ClockRow) -> datetime | None:
+    return min(filter(None, (row.met_at, row.cancelled_at, row.superseded_at)), default=None)
 
 
 def ticket_notes(connection: sa.Connection, tickets: Iterable[str]) -> tuple[TicketNote, ...]:

@@ -12,7 +12,8 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from monitor.domain.calendars import Calendar
+from monitor.domain.calendars import Calendar, Interval
+from monitor.domain.clocks import Elapsed
 from monitor.domain.pauses import Pause
 from monitor.domain.policy import Policy
 from monitor.domain.timed import Edition, Party, Timed, recounted, timed
@@ -75,6 +76,14 @@ def _count_again(c: sa.Connection, clock: ClockRow, wait: str, now: datetime) ->
         kept.tell(
             c, clock.subject, now, "clock.resumed", text=text, clock=clock.name, due=_moment(again.due.due)
         )
+
+
+def counted(c: sa.Connection, clock: ClockRow, now: datetime) -> tuple[Interval, ...]:
+    """Return the intervals that explain a clock's due, by its own edition; nothing where that is not on record."""
+    if clock.timed is None or not (clock.timed.calendar or isinstance(clock.timed.promise.goal, Elapsed)):
+        return ()
+    stood = [each for each in clock.pauses if each.reason in clock.timed.waits]
+    return recounted(clock.timed, _calendar(c, clock.timed), pauses=stood, now=now).due.intervals
 
 
 def waits(c: sa.Connection, subject: Subject) -> tuple[Pause, ...]:
@@ -176,7 +185,9 @@ def _policy(c: sa.Connection, digests: tuple[str | None, str], cls: str, calenda
 
 
 def _calendar(c: sa.Connection, clock: Timed) -> Calendar | None:
-    return editions.policy(c, clock.edition.digest).calendars[clock.calendar] if clock.calendar else None
+    if isinstance(clock.promise.goal, Elapsed):
+        return None
+    return editions.policy(c, clock.edition.digest).calendars[clock.calendar]
 
 
 def _lock(c: sa.Connection, subject: Subject) -> tuple[datetime, str | None]:

@@ -251,8 +251,17 @@ async def _incident(request: web.Request, id: str) -> m.Incident:  # noqa: A002 
 
 async def _clocks(request: web.Request, id: str) -> m.Listing[m.Clock]:  # noqa: A002
     await _incident(request, id)
-    rows = await of(request).store.read(console.clocks_of, id)
-    return m.Listing(items=[m.Clock.model_validate(row) for row in rows])
+    files = await of(request).store.read(console.clocks_of, id, of(request).clock())
+    return m.Listing(items=[_clock(file) for file in files])
+
+
+def _clock(file: console.ClockFile) -> m.Clock:
+    row = file.row
+    return m.Clock(
+        counted=[m.Span.model_validate(one) for one in file.counted],
+        pauses=[m.Span.model_validate(one) for one in row.pauses],
+        **{name: getattr(row, name) for name in m.Clock.model_fields if name not in ("counted", "pauses")},
+    )
 
 
 async def _maintenance(request: web.Request, id: str) -> m.Maintenance:  # noqa: A002

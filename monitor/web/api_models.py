@@ -51,6 +51,13 @@ class Incident(Out):
     respond_by: datetime | None
 
 
+class Span(Out):
+    """A stretch of time; a pause that lasts has no end yet."""
+
+    start: datetime = Field(serialization_alias="from")
+    end: datetime | None = Field(serialization_alias="to")
+
+
 class Clock(Out):
     """A promise of ours or a duty of the customer's, being timed or as it ended."""
 
@@ -67,6 +74,9 @@ class Clock(Out):
     cancelled_at: datetime | None
     superseded_at: datetime | None
     paused_since: datetime | None
+    counted: list[Span]
+    """What explains the due."""
+    pauses: list[Span]
 
 
 class Event(Out):

@@ -460,6 +460,16 @@ async def test_what_is_due_next_is_told_in_order_and_without_what_is_over(store,
     assert [row.name for row in await store.read(lambda c: overdue.due_next(c, limit=1))] == ["resolution"]
 
 
+async def test_a_due_explains_itself_by_what_was_counted_with_the_waits_left_out(store, subject, begin):
+    await begin()
+    await store.write(recounting.pause, subject, ONE, now=at(2), actor="nadia")
+    await store.write(recounting.resume, subject, ONE, now=at(24), actor="nadia")
+    row = (await rows(store, subject))["resolution"]
+    counted = await store.read(recounting.counted, row, at(30))
+    assert [(one.start, one.end) for one in counted] == [(MONDAY, at(2)), (at(24), at(26))]
+    assert counted[-1].end == row.due
+
+
 async def test_the_record_says_in_words_and_figures_what_a_clock_is_counted_by(store, subject, begin):
     await begin()
     column = sa.select(clocks.clocks.c.promise).where(clocks.clocks.c.name == "resolution")

@@ -141,8 +141,11 @@ async def test_a_program_reads_the_clocks_and_says_who_is_waited_for(world, api)
         ("resolution", "critical", "us"),
         ("call_back", "critical", "customer"),
     ]
+    duty_counted = body["items"][2]["counted"]
+    assert duty_counted == [{"from": "2026-11-24T09:00:00Z", "to": "2026-11-24T09:15:00Z"}]
     status, body = await api("POST", "inc-1/waits", json={"wait": "waiting_for_customer"})
     assert status == 200
+    assert body["items"][1]["pauses"] == [{"from": "2026-11-24T09:00:00Z", "to": None}]
     assert [c["paused_since"] for c in body["items"]] == [None, "2026-11-24T09:00:00Z", None]
     status, body = await api("POST", "inc-1/waits", json={"wait": "waiting_for_customer"})
     assert status == 409
