@@ -64,10 +64,10 @@ def standing_still(c: sa.Connection) -> dict[tuple[str, str], int]:
 
 
 def due_next(c: sa.Connection, *, limit: int = 20) -> tuple[ClockRow, ...]:
-    """Return the promises and duties that run, the one due first at the top."""
+    """Return the promises and duties that run, the one due first at the top; what stands still is not due."""
     query = (
         sa.select(clocks.c.seq)
-        .where(kept.running(), clocks.c.breached_at.is_(None), clocks.c.due.is_not(None))
+        .where(kept.running(), clocks.c.breached_at.is_(None), sa.not_(kept.paused()))
         .order_by(kept.last(), clocks.c.seq)
         .limit(limit)
     )

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from monitor.domain.clocks import RESPONSE
 from monitor.domain.incidents import Incident, Status
 from monitor.domain.inventory import Engineer, Inventory
 from monitor.domain.policy import Policy
@@ -118,7 +119,8 @@ def _row(line: BoardLine, inventory: Inventory, policies: Mapping[str, Policy], 
     tone, urgency = tone_of(incident.cls, policies.get(incident.policy or ""))
     system = inventory.systems.get(incident.system or "")
     partner = inventory.partners.get(incident.partner or "")
-    answered = incident.status is not Status.OPEN
+    met = any(clock.name == RESPONSE and clock.met_at for clock in line.clocks)
+    answered = met or incident.status is not Status.OPEN
     late = not answered and incident.respond_by is not None and incident.respond_by <= now
     clocks = tuple(clock_state(clock, now) for clock in line.clocks if clock.cancelled_at is None)
     return BoardRow(
@@ -128,17 +130,11 @@ def _row(line: BoardLine, inventory: Inventory, policies: Mapping[str, Policy], 
         urgency=urgency,
         system_name=system.name if system else "",
         partner_name=partner.name if partner else incident.partner or "",
-        due=_due(incident, now),
+        due="answered" if answered else left(incident.respond_by, now),
         late=late,
         clocks=clocks,
         contacts=_contacts(line, inventory, now),
     )
-
-
-def _due(incident: Incident, now: datetime) -> str:
-    if incident.status is not Status.OPEN:
-        return "answered"
-    return left(incident.respond_by, now)
 
 
 def _contacts(line: BoardLine, inventory: Inventory, now: datetime) -> tuple[ContactState, ...]:

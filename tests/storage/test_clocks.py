@@ -458,6 +458,8 @@ async def test_what_is_due_next_is_told_in_order_and_without_what_is_over(store,
     found = await store.read(overdue.due_next)
     assert [(row.name, row.subject) for row in found] == [("resolution", subject), ("parts", subject)]
     assert [row.name for row in await store.read(lambda c: overdue.due_next(c, limit=1))] == ["resolution"]
+    await store.write(recounting.pause, subject, TWO, now=at(1), actor="nadia")
+    assert [row.name for row in await store.read(overdue.due_next)] == ["resolution"], "parts stand still"
 
 
 async def test_a_due_explains_itself_by_what_was_counted_with_the_waits_left_out(store, subject, begin):

@@ -96,6 +96,19 @@ async def test_the_board_says_how_each_clock_stands_and_what_is_due_next(world):
     assert all('class="mark"' in row for row in table), "a shape, and not colour alone"
 
 
+async def test_an_answer_that_was_given_by_ticket_is_not_late_though_nobody_has_taken_it(world):
+    def night(c):
+        an_incident(c, respond_by=NOW - HOUR)
+        a_clock(c, "inc-1", due=NOW - HOUR, met_at=NOW - 2 * HOUR)
+
+    await world.seed(night)
+    await world.log_in()
+    text = plain(await page(world, "/noc/"))
+    assert "0 Answer is late" in text
+    assert "answered response: met" in text
+    assert "1 Nobody has it" in text
+
+
 async def test_a_wait_is_begun_and_ended_from_the_incident(world):
     await world.seed(a_night)
     csrf = await world.log_in()
