@@ -1,7 +1,8 @@
 """What is asked about requests without filing them: ``tocsin request check``, as functions."""
 
 from collections.abc import Collection, Mapping
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime
 from difflib import get_close_matches
 from typing import Annotated, Any, Literal
 
@@ -14,6 +15,7 @@ from monitor.domain.inventory import Inventory, Partner
 from monitor.domain.policy import Policy
 from monitor.domain.request_matter import Request, calendar_of, served_by
 from monitor.domain.requests import Judgement, judge
+from monitor.domain.standing import standing_of
 from monitor.settings.policy_requests import Channel
 from monitor.world import InForce
 
@@ -80,7 +82,15 @@ def _judged(policy: Policy, given: RequestIn, inventory: Inventory, now: datetim
     if given.planned_start is not None:
         start = _moment("planned_start", given.planned_start, calendar.zone)
         request = _request(given, start)
+    request = replace(
+        request, standing={**_standing(request, calendar.local_date(at), inventory), **given.standing}
+    )
     return {**as_json(judge(policy, request, inventory, at)), **_heading(policy, at)}
+
+
+def _standing(request: Request, on: date, inventory: Inventory) -> Mapping[str, bool | None]:
+    """Return what the licences on record stand for, where the request does not say."""
+    return standing_of(inventory, on, partner=request.partner, contact=request.contact, system=request.system)
 
 
 def _request(given: RequestIn, planned_start: datetime | None = None) -> Request:

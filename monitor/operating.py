@@ -16,8 +16,10 @@ from monitor.clock import new_id, system_clock
 from monitor.commands import configuration, configuration_here
 from monitor.configured import Configured
 from monitor.domain.findings import Observation, Verdict
+from monitor.domain.inventory import Inventory
+from monitor.domain.registered import Registered, overlaid
 from monitor.errors import ConflictError, NotFoundError, TocsinError
-from monitor.storage import backup, people, public
+from monitor.storage import backup, people, public, registry
 from monitor.storage.engine import Store, open_store
 from monitor.storage.people import Role
 from monitor.web.accounts import hash_password
@@ -152,7 +154,7 @@ def user_add(
 ) -> str:
     """Add a user of the console, or of the portal (``contact``); a password that is made is shown once."""
     if contact is not None:
-        _known_contact(contact, path)
+        _known_contact(contact, path, data_dir)
         role = Role.CUSTOMER
     made = password or people.new_secret()
     try:
@@ -175,11 +177,25 @@ def user_add(
     return f"user {name} ({role}) added" + ("" if password else f", password {made}")
 
 
-def _known_contact(contact: str, path: Path | None) -> None:
-    """Refuse a contact that the configuration does not know; without one, whoever is registered may be named."""
+def inventory_in_force(given: Configured, path: Path | None, data_dir: Path) -> Inventory:
+    """Return what the configuration says with what is registered laid over it; no record is made for it."""
+    url = database(path, data_dir)
+    if url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).exists():
+        return given.in_force.inventory
+
+    async def read() -> Registered:
+        async with open_store(url, beside=True) as store:
+            return await store.read(registry.registered)
+
+    return overlaid(given.in_force.inventory, asyncio.run(read()))
+
+
+def _known_contact(contact: str, path: Path | None, data_dir: Path) -> None:
+    """Refuse a contact that nobody knows; without a configuration, any may be named."""
     if path is None:
         return
-    partners = configuration(path).settings.inventory.partners.values()
+    found = inventory_in_force(configuration(path), path, data_dir)
+    partners = found.partners.values()
     known = [each.id for partner in partners for each in partner.contacts]
     if contact not in known:
         raise NotFoundError(f"--contact: unknown contact {contact!r}{meant(contact, known)}")
@@ -200,7 +216,7 @@ def token_create(
     One that speaks for a customer's ``contact`` may what that person may, and has no scopes.
     """
     if contact is not None:
-        _known_contact(contact, path)
+        _known_contact(contact, path, data_dir)
         scopes = ()
     if system is not None and path is not None:
         known = configuration(path).settings.inventory.systems

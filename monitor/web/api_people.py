@@ -21,6 +21,7 @@ from monitor.web import people_inputs as p
 from monitor.web.api import of
 from monitor.web.api_inventory import a_contact, paged, sees
 from monitor.web.auth import viewer
+from monitor.web.contracts import local_day
 from monitor.web.openapi import Api
 from monitor.web.parts import Parts
 from monitor.web.problems import ProblemError
@@ -135,16 +136,6 @@ def _add_systems(api: Api) -> None:
         with refusals():
             await parts.registering.rework(who, params.serial, body.about(), body.technical)
         return m.System.model_validate(parts.inventory().systems[params.serial])
-
-
-def local_day(parts: Parts, partner: Partner) -> date:
-    """Return the date where a partner is served: contracts end with their day there."""
-    policy = parts.policies()[partner.policy]
-    try:
-        calendar = policy.calendar_for(partner.country)
-    except KeyError:
-        calendar = policy.house_calendar()
-    return calendar.local_date(parts.clock())
 
 
 def _partner_for(who: Viewer, named: str | None) -> str:

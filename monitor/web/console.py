@@ -20,6 +20,7 @@ from monitor.web import api_inputs as i
 from monitor.web.board import BoardView, Caution, board_view, tone_of
 from monitor.web.checks_now import CheckNow, checks_now
 from monitor.web.clock_states import clock_state
+from monitor.web.contracts import contracts_of
 from monitor.web.health import reasons_not_ready
 from monitor.web.parts import PARTS, Parts
 from monitor.web.problems import ProblemError
@@ -164,6 +165,7 @@ async def system(request: web.Request) -> web.Response:
         "system.html",
         system=found,
         chain=partner_chain(inventory, found.partner),
+        contracts=contracts_of(parts, found),
         checks=[each for each in await _checks(parts) if each.system == found.serial],
         incidents=(await read(console.list_incidents, of_system)).items,
         crashes=(await read(lists.list_crash_reports, of_system)).items,

@@ -8,6 +8,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from monitor.storage import people, registry
 from monitor.storage.engine import open_store
+from monitor.web.accounts import hash_password
 from tests.acceptance.world import MovableClock, a_world
 from tests.factories import MONDAY_AT_TEN, an_id
 
@@ -360,3 +361,27 @@ async def test_e6_what_a_customer_told_us_by_phone_is_entered_for_them(town):
     status, made = await town.us("POST", "maintenance", work(town, ahead=timedelta(hours=1), partner="acme"))
     assert (status, made["partner"], made["late"], made["announced_by"]) == (201, "acme", True, "token:us")
     assert await town.bob.ids("maintenance") == [made["id"]]
+
+
+async def test_h6_e6_the_noc_sees_contracts_technical_information_and_late_notices(town):
+    await town.service.store.write(
+        people.create_user,
+        id="u",
+        name="nora",
+        password_hash=hash_password("correct horse battery"),
+        role=people.Role.NOC,
+        now=town.world.clock(),
+    )
+    await town.client.post("/noc/login", data={"user": "nora", "password": "correct horse battery"})
+    await town.ann("PATCH", "contacts/bob", {"always_reachable": True})
+    await town.ann("POST", "maintenance", work(town, ahead=timedelta(hours=1), title="<b>disks</b>"))
+    page = await (await town.client.get("/noc/systems/S-1")).text()
+    assert "subscription: valid, from 2026-01-01 until 2026-11-23" in page
+    assert "2 registered on 3 seats" in page
+    assert "always reachable" in page
+    assert "Linux" in page
+    page = await (await town.client.get("/noc/maintenance")).text()
+    assert "announced late" in page
+    assert "acme's own work, announced" in page
+    assert "us and acme" in page
+    assert "<b>disks" not in page
