@@ -14,7 +14,8 @@ from monitor.domain.findings import Symptom
 from monitor.domain.inventory import Inventory, Partner
 from monitor.domain.policy import Policy
 from monitor.domain.request_matter import Request, calendar_of, served_by
-from monitor.domain.requests import Judgement, judge
+from monitor.domain.request_record import judgement_as_json
+from monitor.domain.requests import judge
 from monitor.domain.standing import standing_of
 from monitor.settings.policy_requests import Channel
 from monitor.world import InForce
@@ -85,7 +86,7 @@ def _judged(policy: Policy, given: RequestIn, inventory: Inventory, now: datetim
     request = replace(
         request, standing={**_standing(request, calendar.local_date(at), inventory), **given.standing}
     )
-    return {**as_json(judge(policy, request, inventory, at)), **_heading(policy, at)}
+    return {**judgement_as_json(judge(policy, request, inventory, at)), **_heading(policy, at)}
 
 
 def _standing(request: Request, on: date, inventory: Inventory) -> Mapping[str, bool | None]:
@@ -141,26 +142,6 @@ def _misplaced(given: RequestIn, contacts: Mapping[str, Partner]) -> list[str]:
     if found and given.partner and found.id != given.partner:
         return [f"contact: {given.contact!r} is a contact of partner {found.id!r}, not of {given.partner!r}"]
     return []
-
-
-def as_json(judgement: Judgement) -> dict[str, Any]:
-    """Return the judgement in the contract's form, every key present, times RFC 3339 UTC."""
-    return {
-        "accepted": judgement.accepted,
-        "missing": list(judgement.missing),
-        "channel_allowed": judgement.channel_allowed,
-        "class": judgement.cls,
-        "clause": judgement.clause,
-        "duties": [{"duty": d.duty, "due": rfc3339(d.due)} for d in judgement.duties],
-        "charge": {"incidents": judgement.charge.incidents, "because": judgement.charge.because},
-        "reasons": list(judgement.reasons),
-        "needs_triage": judgement.needs_triage,
-        "in_support_hours": judgement.in_support_hours,
-        "calendar": judgement.calendar,
-        "referral": list(judgement.referral),
-        "visibility": judgement.visibility,
-        "forward_to": list(judgement.forward_to),
-    }
 
 
 def _heading(policy: Policy, at: datetime) -> dict[str, Any]:

@@ -53,6 +53,9 @@ class Metrics:
             "Attempts whose outcome the provider had to be asked for.",
             registry=r,
         )
+        self.requests = Counter(
+            "tocsin_requests", "Requests on record as they came.", ["channel", "status"], registry=r
+        )
         self.outbox_pending = Gauge(
             "tocsin_outbox_pending", "Outbox rows not yet done.", ["channel"], registry=r
         )

@@ -28,12 +28,14 @@ from alerts.twilio import TwilioPhone
 from checks.base import LastPing, Tools
 from checks.curl import CurlEngine
 from checks.registry import load_check_types
-from monitor import configured, drivers
+from monitor import configured, desks, drivers
 from monitor.bell import Bell
 from monitor.calling import Calling
+from monitor.casework import Casework
 from monitor.clock import Clock, NewId, new_id, system_clock
 from monitor.configured import Configured
 from monitor.delivery import Delivery
+from monitor.desk import Desk
 from monitor.digest import Digest
 from monitor.domain.access import Token
 from monitor.domain.contacts import RETRIES, RetryPolicy
@@ -80,6 +82,8 @@ class Service:
     scheduler: Scheduler
     publisher: Publisher
     pages: PublicPages
+    desk: Desk
+    casework: Casework
     phone: PhoneDriver | None
     reload: Callable[[], Awaitable[tuple[str, ...]]]
     jobs: dict[str, Callable[[], Awaitable[None]]]
@@ -194,6 +198,21 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
         )
         late.calling, late.delivery, late.pipeline = calling, delivery, pipeline
 
+        # requests: who takes them in, who works on them
+        at_desk = desks.Parts(
+            world=world,
+            store=store,
+            clock=clock,
+            new_id=ids,
+            bell=bell,
+            metrics=metrics,
+            public_url=public_url,
+            planned=pipeline.planned_on,
+            failpoint=failpoint,
+        )
+        desk = desks.desk(at_desk)
+        casework = desks.casework(desk, at_desk)
+
         # observe: checks and their scheduler
         types = load_check_types()
         curl = CurlEngine()
@@ -263,6 +282,8 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
             service_name=settings.service.name,
             health=_health(store, rounds, clock),
             checks=lambda: late.settings.checks,
+            desk=desk,
+            casework=casework,
         )
         app.add_routes(
             intake_routes.routes(
@@ -296,6 +317,8 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
             scheduler=scheduler,
             publisher=publisher,
             pages=pages,
+            desk=desk,
+            casework=casework,
             phone=phone,
             reload=reload,
             jobs={

@@ -94,6 +94,7 @@ class DutyRule:
 
     Where nobody says when the work begins, a ``notice`` runs from the request on: the earliest start it allows.
     With neither it has no due. ``when_missed`` says whether the case is flagged for an engineer to decide.
+    A message on the request by one of the channels ``done_by`` fulfils it.
     """
 
     duty: str
@@ -103,6 +104,7 @@ class DutyRule:
     elapsed: float | None = None
     notice: float | None = None
     when_missed: str = "flag"
+    done_by: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,12 +194,22 @@ class Ask:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forwarding:
-    """What is passed on: to whom, and the standing that forbids it."""
+    """What is passed on: to whom, the standing that forbids it, and whether without anybody deciding it."""
 
     name: str
     to: str
     clause: str
     unless: str | None = None
+    at_once: bool = False
+    case: Case = field(default_factory=Case)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnCallRule:
+    """Which requests go to our engineer on call; ``hours`` is inside, outside or any."""
+
+    clause: str
+    hours: str = "outside"
     case: Case = field(default_factory=Case)
 
 
@@ -249,6 +261,7 @@ class RequestRules:
     versions: tuple[VersionRule, ...] = ()
     asks: tuple[Ask, ...] = ()
     forwarding: tuple[Forwarding, ...] = ()
+    on_call: tuple[OnCallRule, ...] = ()
     visibility: Visibility = field(default_factory=Visibility)
     languages: RequestLanguages | None = None
     credentials: Rebuff | None = None

@@ -55,6 +55,8 @@ class Judgement:
     referral: tuple[str, ...] = ()
     visibility: str = "partner"
     forward_to: tuple[str, ...] = ()
+    objections: tuple[str, ...] = ()
+    asks: tuple[str, ...] = ()
 
 
 def judge(policy: Policy, request: Request, inventory: Inventory, now: datetime) -> Judgement:
@@ -86,6 +88,8 @@ def judge(policy: Policy, request: Request, inventory: Inventory, now: datetime)
         referral=matter.served.referral if matter.served else (),
         visibility=matter.rules.visibility.rule,
         forward_to=_forward_to(matter),
+        objections=tuple(f"{each.text} (section {each.clause})" for each in objections),
+        asks=tuple(each.question for each in matter.rules.asks if matter.is_case(each.case)),
     )
 
 

@@ -101,7 +101,17 @@ def _twice(given: RequestsIn) -> Iterator[tuple[Where, str]]:
 
 def _cases(given: RequestsIn) -> Iterator[tuple[Where, Any]]:
     """Yield whatever says which requests it is about, and where it stands; exceptions too."""
-    for part in ("required", "wanted", "duties", "scope", "versions", "entitlement", "asks", "forwarding"):
+    for part in (
+        "required",
+        "wanted",
+        "duties",
+        "scope",
+        "versions",
+        "entitlement",
+        "asks",
+        "forwarding",
+        "on_call",
+    ):
         rules: Sequence[CaseIn] = getattr(given, part)
         for i, rule in enumerate(rules):
             at: Where = (part, i)

@@ -21,6 +21,7 @@ from monitor.domain.request_rules import (
     DutyRule,
     EntitlementRule,
     Forwarding,
+    OnCallRule,
     Prepaid,
     Rebuff,
     RequestLanguages,
@@ -109,6 +110,7 @@ class DutyIn(CaseIn):
     elapsed: Seconds | None = None
     notice: Seconds | None = None
     when_missed: Literal["flag", "remind"] = "flag"
+    done_by: list[Channel] = []
 
     @model_validator(mode="after")
     def _one(self) -> "DutyIn":
@@ -206,6 +208,14 @@ class ForwardingIn(CaseIn):
     to: str
     clause: str
     unless: str | None = None
+    at_once: bool = False
+
+
+class OnCallIn(CaseIn):
+    """Which requests go to the engineer on call."""
+
+    clause: str
+    hours: Literal["inside", "outside", "any"] = "outside"
 
 
 class VisibilityIn(_Strict):
@@ -251,6 +261,7 @@ class RequestsIn(_Strict):
     versions: list[VersionsIn] = []
     asks: list[AskIn] = []
     forwarding: list[ForwardingIn] = []
+    on_call: list[OnCallIn] = []
     visibility: VisibilityIn | None = None
     credentials: RebuffIn | None = None
 
@@ -286,9 +297,12 @@ def build_requests(given: RequestsIn | None) -> RequestRules:
         versions=tuple(_versions(v) for v in given.versions),
         asks=tuple(Ask(question=a.question, clause=a.clause, case=_case(a)) for a in given.asks),
         forwarding=tuple(
-            Forwarding(name=f.name, to=f.to, clause=f.clause, unless=f.unless, case=_case(f))
+            Forwarding(
+                name=f.name, to=f.to, clause=f.clause, unless=f.unless, at_once=f.at_once, case=_case(f)
+            )
             for f in given.forwarding
         ),
+        on_call=tuple(OnCallRule(clause=o.clause, hours=o.hours, case=_case(o)) for o in given.on_call),
         visibility=Visibility(rule=visibility.rule, clause=visibility.clause) if visibility else Visibility(),
         languages=RequestLanguages(
             accepted=frozenset(languages.accepted),
@@ -363,6 +377,7 @@ def _duty(given: DutyIn) -> DutyRule:
         elapsed=given.elapsed,
         notice=given.notice,
         when_missed=given.when_missed,
+        done_by=frozenset(given.done_by),
     )
 
 

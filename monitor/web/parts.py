@@ -12,6 +12,8 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 from aiohttp import web
 
 from monitor.bell import Bell
+from monitor.casework import Casework
+from monitor.desk import Desk
 from monitor.domain.announcements import GlobalProblem, Maintenance
 from monitor.domain.incidents import PublicState
 from monitor.domain.inventory import Inventory
@@ -143,6 +145,8 @@ class Parts:
     health: Callable[[], Awaitable[Sequence[str]]]
     metrics_token: str | None
     service_name: str
+    desk: Desk
+    casework: Casework
 
 
 PARTS = web.AppKey("console_parts", Parts)

@@ -18,12 +18,23 @@ class Own(StrEnum):
     is no such thing.
     """
 
-    KNOWN = "own:known"  # ours too: everybody of ours, or the scope read
-    READ = "own:read"  # ours too: from NOC on, or the scope operate
+    KNOWN = "own:known"
+    READ = "own:read"
     WRITE = "own:write"
+    STAFF = "own:staff"  # what our own people do with it, and no customer
+    LEAD = "own:lead"
     PORTAL = "portal"  # pages for customers' people alone
 
 
+FOR_CUSTOMERS = frozenset({Own.KNOWN, Own.READ, Own.WRITE, Own.PORTAL})
+OURS: Mapping[Own, tuple[Role, Scope]] = {
+    Own.KNOWN: (Role.VIEWER, Scope.READ),
+    Own.READ: (Role.NOC, Scope.OPERATE),
+    Own.WRITE: (Role.NOC, Scope.OPERATE),
+    Own.STAFF: (Role.NOC, Scope.OPERATE),
+    Own.LEAD: (Role.LEAD, Scope.ADMIN),
+}
+"""From which role, and with which scope, our own people and programs get at what belongs to customers."""
 Need = Role | Scope | Own | None
 RANK: Mapping[Role, int] = {role: rank for rank, role in enumerate(Role)}
 SCOPES_OF_ROLE: Mapping[Role, frozenset[Scope]] = {
@@ -97,6 +108,27 @@ RULES: Mapping[tuple[str, str], Need] = {
     ("POST", "/api/v1/ledger/{id}/purchases"): Scope.OPERATE,
     ("POST", "/api/v1/ledger/{id}/refunds"): Scope.OPERATE,
     ("POST", "/api/v1/config/reload"): Scope.ADMIN,
+    ("GET", "/api/v1/requests"): Own.READ,
+    ("POST", "/api/v1/requests"): Own.WRITE,
+    ("GET", "/api/v1/requests/{id}"): Own.READ,
+    ("GET", "/api/v1/requests/{id}/messages"): Own.READ,
+    ("POST", "/api/v1/requests/{id}/messages"): Own.WRITE,
+    ("GET", "/api/v1/requests/{id}/attachments"): Own.READ,
+    ("GET", "/api/v1/requests/{id}/attachments/{attachment}"): Own.READ,
+    ("POST", "/api/v1/requests/{id}/attachments"): Own.WRITE,
+    ("GET", "/api/v1/requests/{id}/events"): Own.STAFF,
+    ("GET", "/api/v1/requests/{id}/judgement"): Own.READ,
+    ("GET", "/api/v1/requests/{id}/clocks"): Own.READ,
+    ("POST", "/api/v1/requests/{id}/take"): Own.STAFF,
+    ("POST", "/api/v1/requests/{id}/triage"): Own.STAFF,
+    ("POST", "/api/v1/requests/{id}/class"): Own.STAFF,
+    ("POST", "/api/v1/requests/{id}/resume"): Own.STAFF,
+    ("POST", "/api/v1/requests/{id}/close"): Own.STAFF,
+    ("POST", "/api/v1/requests/{id}/pass-on"): Own.STAFF,
+    ("POST", "/api/v1/requests/{id}/duties/{duty}/done"): Own.STAFF,
+    ("POST", "/api/v1/requests/{id}/flag"): Own.STAFF,
+    ("GET", "/api/v1/requests/{id}/credentials"): Own.STAFF,
+    ("POST", "/api/v1/requests/{id}/credentials/{credential}/read"): Own.LEAD,
     # the console
     ("GET", "/noc/login"): None,
     ("POST", "/noc/login"): None,
@@ -141,7 +173,7 @@ def scope_of(method: str, path: str) -> str | None:
     """Return the scope an API route needs; KeyError for a route that nobody thought about."""
     need = RULES[method, path]
     if isinstance(need, Own):
-        return Scope.READ if need is Own.KNOWN else Scope.OPERATE
+        return OURS[need][1] if need in OURS else None
     return need if isinstance(need, Scope) else None
 
 
@@ -153,8 +185,9 @@ def is_hidden(method: str, path: str) -> bool:
 def role_suffices(role: Role, need: Need) -> bool:
     """Whether a person with this role may."""
     if isinstance(need, Own):
-        ours = need is not Own.PORTAL and RANK[role] >= RANK[Role.VIEWER if need is Own.KNOWN else Role.NOC]
-        return role is Role.CUSTOMER or ours
+        if role is Role.CUSTOMER:
+            return need in FOR_CUSTOMERS
+        return need in OURS and RANK[role] >= RANK[OURS[need][0]]
     if isinstance(need, Role):
         return RANK[role] >= RANK[need]
     return need is None or need in SCOPES_OF_ROLE[role]
@@ -165,7 +198,6 @@ def scopes_suffice(scopes: frozenset[str], need: Need) -> bool:
     if need is None:
         return True
     if isinstance(need, Own):
-        enough = {Scope.READ if need is Own.KNOWN else Scope.OPERATE, Scope.ADMIN}
-        return need is not Own.PORTAL and bool(scopes & enough)
+        return need in OURS and bool(scopes & {OURS[need][1], Scope.ADMIN})
     admin_covers = need in (Scope.READ, Scope.OPERATE) and Scope.ADMIN in scopes
     return isinstance(need, Scope) and (need in scopes or admin_covers)

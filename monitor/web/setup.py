@@ -12,6 +12,8 @@ from datetime import datetime
 from aiohttp import web
 
 from monitor.bell import Bell
+from monitor.casework import Casework
+from monitor.desk import Desk
 from monitor.domain.incidents import IllegalMoveError
 from monitor.domain.inventory import Inventory
 from monitor.domain.policy import Policy
@@ -24,6 +26,7 @@ from monitor.web.accounts import Pace, Passwords
 from monitor.web.api_inventory import add_inventory
 from monitor.web.api_ledger import add_ledger
 from monitor.web.api_people import add_people
+from monitor.web.api_requests import add_casework, add_filing, add_requests
 from monitor.web.auth import guard
 from monitor.web.headers import protect
 from monitor.web.live import LIVE, Live
@@ -54,6 +57,8 @@ def setup(
     metrics_token: str | None,
     service_name: str,
     health: Callable[[], Awaitable[Sequence[str]]],
+    desk: Desk,
+    casework: Casework,
     checks: Callable[[], Sequence[ConfiguredCheck]] = tuple,
     passwords: Passwords | None = None,
     live_pace: LivePace | None = None,
@@ -78,6 +83,8 @@ def setup(
         health=health,
         metrics_token=metrics_token,
         service_name=service_name,
+        desk=desk,
+        casework=casework,
     )
     app[ENVIRONMENT] = environment()
     app[LIVE] = Live(live_pace or LivePace())
@@ -103,6 +110,9 @@ def rest() -> Api:
     add_people(made)
     reports.add_reports(made)
     add_ledger(made)
+    add_requests(made)
+    add_filing(made)
+    add_casework(made)
     return made
 
 

@@ -9,6 +9,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
+from monitor import desks
 from monitor.bell import Bell
 from monitor.domain.inventory import Inventory
 from monitor.domain.registered import overlaid
@@ -20,6 +21,8 @@ from monitor.storage.people import Role
 from monitor.web.accounts import Passwords
 from monitor.web.live import Pace
 from monitor.web.setup import setup
+from monitor.world import InForce
+from monitor.world import World as InForceWorld
 from tests.web.seeds import NOW, ACheck, APipeline, a_policy, an_inventory
 
 STATUSPAGE = Path(__file__).parents[2] / "statuspage" / "static"  # the shared design system
@@ -117,6 +120,15 @@ async def world(tmp_path):
             made.inventory = overlaid(made.configured, registered)
             return made.inventory
 
+        at_desk = desks.Parts(
+            world=InForceWorld(in_force=InForce(inventory=made.inventory, policies={"wildix": a_policy()})),
+            store=store,
+            clock=lambda: made.now,
+            new_id=new_id,
+            bell=bell,
+            metrics=metrics,
+        )
+        desk = desks.desk(at_desk)
         setup(
             app,
             store=store,
@@ -140,6 +152,8 @@ async def world(tmp_path):
             metrics_token=None,
             service_name="Tocsin",
             health=health,
+            desk=desk,
+            casework=desks.casework(desk, at_desk),
             passwords=Passwords(QUICK),
             live_pace=Pace(heartbeat=0.2, recheck=0.3, gather=0.01, slow=1.0, clients=3),
         )

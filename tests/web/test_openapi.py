@@ -94,7 +94,7 @@ async def test_what_is_answered_fits_what_is_described(world):
     await world.seed(an_incident)
     await world.seed(a_finding, "inc-1")
     await world.seed(a_ticket, "inc-1")
-    headers = await world.token("read")
+    headers = await world.token("read", "operate")
     for path, method, op in OPERATIONS:
         if method != "get" or "{" in path:
             continue

@@ -42,7 +42,9 @@ def no_of(route, otherwise):
 async def test_nobody_gets_into_a_closed_route(world):
     for route in CLOSED:
         answer = await ask(world, route)
-        to_the_login = answer.status == 303 and answer.headers["Location"].startswith("/noc/login?next=")
+        to_the_login = answer.status == 303 and answer.headers["Location"].startswith(
+            ("/noc/login?next=", "/portal/login?next=")
+        )
         assert answer.status == no_of(route, 401) or to_the_login, (route, answer.status)
 
 

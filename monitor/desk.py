@@ -1,0 +1,528 @@
+"""The desk: requests that customers send in, from whatever channel to the record, and what follows at once.
+
+    set apart credentials -> find out what is known -> judge -> a message on the ticket it belongs to
+                                                             -> or filed: request, clocks, answers, engineer on call
+
+Everything that leaves (answers, pages, what is passed on) is an outbox row of the transaction that decided it. A
+request is worked on (``monitor.casework``) under the edition of the policy it came in under. Nothing here decides who
+may see what: that is ``monitor.storage.visibility``.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Protocol
+
+import structlog
+
+from monitor.bell import Bell
+from monitor.desk_answers import Answers, Told, passed_on, told_of
+from monitor.domain import filing as domain
+from monitor.domain.apart import cleaned, without_credentials
+from monitor.domain.contacts import PRIORITY_PAGE, Obligation
+from monitor.domain.decisions import NOC, page_entry
+from monitor.domain.filing import Filed, Filing, in_words
+from monitor.domain.findings import FactValue
+from monitor.domain.inventory import Inventory
+from monitor.domain.overflow import Route, route
+from monitor.domain.policy import Policy
+from monitor.domain.request_life import ENDED, Case, RequestStatus
+from monitor.domain.request_matter import Matter, Request, look_at, requester
+from monitor.domain.request_record import as_record, from_record, judgement_as_json
+from monitor.domain.requests import Judgement, judge
+from monitor.domain.sealing import Attached, Kept
+from monitor.domain.standing import standing_of
+from monitor.domain.timed import Party
+from monitor.errors import RefusedError
+from monitor.metrics import Metrics
+from monitor.storage import request_moves as moves
+from monitor.storage import requests as book
+from monitor.storage.engine import Store
+from monitor.storage.requests import Message, NewRequest, Person, Sealed
+from monitor.world import World
+
+log = structlog.stdlib.get_logger()
+
+Seal = Callable[[str, str, str], bytes | None]
+"""Seals a credential: (request, kind, value) -> ciphertext, or None where no key is configured."""
+
+
+class Planned(Protocol):
+    """Tells which planned work covers a system now, if any: the words of the reason."""
+
+    async def __call__(self, system: str, now: datetime) -> str | None: ...  # noqa: D102
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FollowUp:
+    """A message on a request that is on record; ``fields`` complete what was missing."""
+
+    text: str = ""
+    fields: Mapping[str, object] = field(default_factory=dict[str, object])
+    attachments: tuple[Attached, ...] = ()
+    author: str = ""
+    channel: str = ""
+    contact: str | None = None
+    email: str | None = None
+    dedup: str | None = None
+    message_id: str | None = None
+    at: datetime | None = None
+    answers: bool = True
+
+
+@dataclass(slots=True, kw_only=True)
+class Desk:
+    """Takes requests in."""
+
+    world: World
+    store: Store
+    clock: Callable[[], datetime]
+    new_id: Callable[[], str]
+    new_key: Callable[[], str]
+    bell: Bell
+    metrics: Metrics
+    answers: Answers
+    edition_of: Callable[[Case], Awaitable[Policy]]
+    seal: Seal = lambda _request, _kind, _value: None
+    planned: Planned | None = None
+    forward_to: Callable[[str], str | None] = lambda _name: None
+    failpoint: Callable[[str], None] = lambda _name: None
+
+    # filing -----------------------------------------------------------------------------------------------
+
+    async def file(self, filing: Filing) -> Filed:
+        """Take a request in; when this returns it is durable, or (``strict``) was not accepted and not kept."""
+        now = filing.received_at or self.clock()
+        filing, kept = without_credentials(filing)
+        policy = self._policy(filing)
+        existing, filing = await self._existing(filing)
+        related = existing or await self._named(filing)
+        request = await self._known(filing.request, policy, now)
+        filing = replace(filing, request=request)
+        judgement = judge(policy, request, self._inventory, now)
+        if judgement.accepted and existing and not policy.requests.follow_up_complete:
+            return await self._follows_up(existing, filing, judgement, kept)
+        if filing.strict and not judgement.accepted:
+            return Filed(judgement=judgement)
+        return await self._record(filing, policy, judgement, related, kept, now)
+
+    def _policy(self, filing: Filing) -> Policy:
+        """Return the policy to judge by: the one named, else that of whoever asks."""
+        policies = self.world.in_force.policies
+        asks = requester(filing.request, self._inventory)
+        system = self._inventory.systems.get(filing.request.system or "")
+        owner = self._inventory.partners.get(system.partner) if system else None
+        name = filing.policy or (asks.policy if asks else None) or (owner.policy if owner else None)
+        if name not in policies:
+            raise RefusedError(
+                422, "unknown-policy", "Say who asks: a partner or contact we know, or a policy."
+            )
+        return policies[name or ""]
+
+    async def _existing(self, filing: Filing) -> tuple[Case | None, Filing]:
+        """Find the request that a ticket number names, if the requester takes part in it; its state is the record's."""
+        quoted = filing.request.existing_ticket
+        if not quoted:
+            return None, filing
+        case = await self.store.read(book.by_number, quoted)
+        if case is None or not await self._takes_part(case, filing):
+            known = await self.store.read(moves.ticket_state, quoted, filing.request.partner)
+            request = replace(
+                filing.request,
+                existing_ticket=quoted if known else None,
+                ticket_state=known,
+            )
+            return None, replace(filing, request=request)
+        state = "closed" if case.status in ENDED else "open"
+        return case, replace(filing, request=replace(filing.request, ticket_state=state))
+
+    async def _named(self, filing: Filing) -> Case | None:
+        """Find the earlier request that this one says it goes on from, if the requester takes part in it."""
+        case = await self.store.read(book.by_number, in_words(filing.request.given(RELATED)))
+        return case if case and await self._takes_part(case, filing) else None
+
+    async def _takes_part(self, case: Case, filing: Filing) -> bool:
+        """Whether the requester is one of a request's people, or of its partner where all of them may see it."""
+        people = await self.store.read(book.people_of, case.id)
+        asks = requester(filing.request, self._inventory)
+        by_contact = filing.request.contact is not None and any(
+            each.contact == filing.request.contact for each in people
+        )
+        of_partner = case.visibility == "partner" and asks is not None and asks.id == case.partner
+        return by_contact or of_partner
+
+    async def _known(self, request: Request, policy: Policy, now: datetime) -> Request:
+        """Add what we know ourselves: whose it is, the contract's standing, planned work on the system."""
+        asks = requester(request, self._inventory)
+        standing = {**self.standing_of(policy, request, now), **request.standing}
+        facts: dict[str, FactValue] = dict(request.facts)
+        if self.planned and request.system and "planned" in policy.facts and facts.get("planned") is None:
+            work = await self.planned(request.system, now)
+            facts["planned"] = work is not None
+        return replace(
+            request,
+            partner=request.partner or (asks.id if asks else None),
+            standing=standing,
+            facts=facts,
+        )
+
+    async def _record(
+        self,
+        filing: Filing,
+        policy: Policy,
+        judgement: Judgement,
+        related: Case | None,
+        kept: Sequence[Kept],
+        now: datetime,
+    ) -> Filed:
+        matter = look_at(policy, filing.request, self._inventory, now)
+        routed = await self._route(filing, policy)
+        case = self._case(filing, policy, judgement, related, routed.queue, now)
+        clocks = domain.clocks_of(policy, matter, judgement, now) if case.status not in ENDED else ()
+        reply_key = self.new_key()
+        people = self._people(filing)
+        new = NewRequest(
+            case=case,
+            dedup=filing.dedup,
+            request=as_record(filing.request),
+            judgement=judgement_as_json(judgement),
+            reply_key=reply_key,
+            people=people,
+            message=self._message(case, filing),
+            sealed=self._sealed(case.id, kept),
+            clocks=clocks,
+            duties_done=domain.done_at_once(policy, judgement),
+            event=f"request.{_EVENT[case.status]}",
+            actor=filing.entered_by or filing.name or filing.email or filing.request.contact or "customer",
+            said="; ".join(
+                (
+                    *judgement.objections,
+                    *(f"missing: {name}" for name in judgement.missing),
+                    *filter(None, (routed.reason,)),
+                )
+            ),
+        )
+
+        def owed(numbered: Case) -> Sequence[Obligation]:
+            respond_by = next((c.due.due for c in clocks if c.party is Party.US), None)
+            told = told_of(judgement, respond_by, filing.message_id)
+            answers = self._answers(numbered, policy, people, told, reply_key, now) if filing.answers else ()
+            return (*answers, *self._owed(numbered, filing, matter, now))
+
+        self.failpoint("request.before_record")
+        recorded = await self.store.write(book.file, new, owed, now)
+        self.failpoint("request.after_record")
+        self.metrics.requests.labels(filing.request.channel, str(case.status)).inc(int(recorded.new))
+        log.info("request.filed", request=recorded.id, status=case.status, channel=case.channel, cls=case.cls)
+        self.ring(recorded.id)
+        return Filed(
+            judgement=judgement,
+            id=recorded.id,
+            reference=recorded.reference,
+            status=recorded.status,
+            new=recorded.new,
+        )
+
+    def _case(
+        self,
+        filing: Filing,
+        policy: Policy,
+        judgement: Judgement,
+        related: Case | None,
+        queue: str | None,
+        now: datetime,
+    ) -> Case:
+        request = filing.request
+        asks = requester(request, self._inventory)
+        contact = domain.contact_of(self._inventory, request)
+        late = domain.late_duties(judgement)
+        related_to = request.existing_ticket or in_words(request.given(RELATED))
+        return Case(
+            id=f"req_{self.new_id()}",
+            reference="",
+            policy=policy.name,
+            policy_version=policy.version,
+            policy_digest=policy.digest,
+            channel=request.channel,
+            status=domain.status_of(judgement),
+            subject=domain.title_of(filing),
+            received_at=now,
+            partner=request.partner,
+            contact=contact.id if contact else None,
+            email=filing.email,
+            system=request.system if request.system in self._inventory.systems else None,
+            cls=judgement.cls,
+            clause=judgement.clause,
+            flagged=f"late: {', '.join(late)}" if late else None,
+            language=domain.language_of(policy, contact, asks, request.language),
+            visibility=judgement.visibility,
+            queue=queue,
+            entered_by=filing.entered_by,
+            related=related.id if related else None,
+            related_to=related_to,
+            charge=judgement.charge.incidents,
+            needs_triage=judgement.needs_triage or judgement.cls is None,
+            closed_at=now if domain.status_of(judgement) is RequestStatus.REFUSED else None,
+        )
+
+    async def _route(self, filing: Filing, policy: Policy) -> Route:
+        """Find the queue a request goes to: that of the requester's country, or the wider one if it is long."""
+        asks = requester(filing.request, self._inventory)
+        contact = domain.contact_of(self._inventory, filing.request)
+        country = filing.country or (asks.country if asks else None)
+        queue = domain.queue_of(policy, filing.request.channel, country)
+        overflow = policy.overflow
+        if overflow is None or queue is None:
+            return Route(queue=queue)
+        backlog = await self.store.read(book.in_queue, queue)
+        said = filing.request.given(overflow.agreed_in)
+        return route(
+            overflow, queue, backlog=backlog, said=said, always=contact.english_ok if contact else None
+        )
+
+    def standing_of(self, policy: Policy, request: Request, now: datetime) -> Mapping[str, bool | None]:
+        """Return what is known of a requester's contract today, where their support hours are kept."""
+        zone = look_at(policy, request, self._inventory, now).calendar.zone
+        return standing_of(
+            self._inventory,
+            now.astimezone(zone).date(),
+            partner=request.partner,
+            contact=request.contact,
+            system=request.system,
+            names=policy.requests.standings,
+        )
+
+    def _answers(
+        self,
+        case: Case,
+        policy: Policy,
+        people: Sequence[Person],
+        told: Told,
+        reply_key: str,
+        now: datetime,
+    ) -> Sequence[Obligation]:
+        """Return the answer to whoever asked, in what it came to."""
+        return self.answers.rows(
+            _ANSWER[case.status],
+            case,
+            policy,
+            people,
+            told,
+            inventory=self._inventory,
+            reply_key=reply_key,
+            key="filed",
+            now=now,
+        )
+
+    def _owed(self, case: Case, filing: Filing, matter: Matter, now: datetime) -> Sequence[Obligation]:
+        """Return what else a request makes us owe as it is filed: the engineer on call, what is passed on."""
+        if case.status in ENDED:
+            return ()
+        rows: list[Obligation] = []
+        clause = domain.on_call_clause(matter.policy, matter)
+        if clause is not None:
+            rows.append(self._page(case, clause, now))
+        rows.extend(
+            passed_on(case, rule.to, rule.name, self.forward_to(rule.to), filing, self.new_id, now)
+            for rule in domain.passed_on_at_once(matter.policy, matter)
+        )
+        return rows
+
+    def _page(self, case: Case, clause: str, now: datetime) -> Obligation:
+        entry = page_entry(self._inventory, now, f"a request outside support hours (section {clause})")
+        return Obligation(
+            id=f"out_{self.new_id()}",
+            incident=None,
+            request=case.id,
+            kind="page",
+            channel="page",
+            dedup=f"{case.id}|page|{NOC}",
+            partner=NOC,
+            contact=entry.contact,
+            recipient=entry.to,
+            language=entry.language,
+            priority=PRIORITY_PAGE,
+            not_before=now,
+            reason=entry.reason,
+        )
+
+    # what belongs to a request that is on record ---------------------------------------------------------
+
+    async def _follows_up(
+        self, existing: Case, filing: Filing, judgement: Judgement, kept: Sequence[Kept]
+    ) -> Filed:
+        said = filing.text or "\n\n".join(
+            f"{name}: {in_words(value)}" for name, value in filing.request.fields.items() if in_words(value)
+        )
+        follow = FollowUp(
+            text=said,
+            fields=filing.request.fields,
+            attachments=filing.attachments,
+            author=filing.entered_by or filing.name or filing.email or filing.request.contact or "customer",
+            channel=filing.request.channel,
+            contact=filing.request.contact,
+            email=filing.email,
+            dedup=filing.dedup,
+            at=filing.received_at,
+        )
+        new = await self._add(existing, follow, kept)
+        return Filed(
+            judgement=judgement,
+            id=existing.id,
+            reference=existing.reference,
+            status=(await self.store.read(book.get, existing.id)).status,
+            new=new,
+            follows_up=True,
+        )
+
+    async def follow_up(self, request: str, follow: FollowUp) -> bool:
+        """Add a message to a request; what was missing and is said now completes it. False for a repeated one.
+
+        A request that is closed or refused takes none (IllegalRequestMoveError): a new one names it.
+        """
+        case = await self.store.read(book.get, request)
+        text, fields, attachments, kept = cleaned(follow.text, follow.fields, follow.attachments)
+        clean = replace(follow, text=text, fields=fields, attachments=attachments)
+        return await self._add(case, clean, kept)
+
+    async def _add(self, case: Case, follow: FollowUp, kept: Sequence[Kept]) -> bool:
+        now = follow.at or self.clock()
+        policy = await self.edition_of(case)
+        kept_request, _, reply_key = await self.store.read(book.record_of, case.id)
+        request = from_record(kept_request)
+        completed = replace(request, fields={**request.fields, **_said_now(follow.fields)})
+        judgement = judge(policy, completed, self._inventory, case.received_at)
+        matter = look_at(policy, completed, self._inventory, case.received_at)
+        done = [rule.duty for rule in policy.requests.duties if follow.channel in rule.done_by]
+        people = await self.store.read(book.people_of, case.id)
+
+        def owed(complete: Case, respond_by: datetime | None) -> Sequence[Obligation]:
+            if not follow.answers:
+                return ()
+            return self.answers.rows(
+                "taken",
+                complete,
+                policy,
+                people,
+                told_of(judgement, respond_by, follow.message_id),
+                inventory=self._inventory,
+                reply_key=reply_key,
+                key="completed",
+                now=now,
+            )
+
+        added = await self.store.write(
+            moves.add_from_customer,
+            case.id,
+            Message(
+                id=f"msg_{self.new_id()}",
+                author=follow.author,
+                side="customer",
+                text=follow.text,
+                channel=follow.channel,
+                dedup=follow.dedup,
+                attachments=[(f"att_{self.new_id()}", each) for each in follow.attachments],
+            ),
+            now=now,
+            sealed=self._sealed(case.id, kept),
+            completed=moves.Completed(
+                request=as_record(completed),
+                judgement=judgement_as_json(judgement),
+                cls=judgement.cls,
+                clause=judgement.clause,
+                charge=judgement.charge.incidents,
+                clocks=domain.clocks_of(policy, matter, judgement, case.received_at),
+            )
+            if judgement.accepted
+            else None,
+            duties_done=done,
+            owed=owed,
+        )
+        self.ring(case.id)
+        return added.new
+
+    async def complete(self, request: str, fields: Mapping[str, object], *, actor: str) -> bool:
+        """Fill in what was missing (an engineer on the phone); True if nothing is missing any more."""
+        await self.follow_up(
+            request, FollowUp(fields=fields, author=actor, channel="phone", text="", answers=True)
+        )
+        return (await self.store.read(book.get, request)).status is not RequestStatus.INCOMPLETE
+
+    # parts ------------------------------------------------------------------------------------------------
+
+    @property
+    def _inventory(self) -> Inventory:
+        return self.world.in_force.inventory
+
+    def _people(self, filing: Filing) -> tuple[Person, ...]:
+        """Return who takes part: the requester, and whom they copied; an address we know is its contact."""
+        contact = domain.contact_of(self._inventory, filing.request)
+        first = Person(
+            role="requester",
+            contact=contact.id if contact else None,
+            email=_folded(filing.email) or _folded(contact.email if contact else None),
+        )
+        people = [first] if first.contact or first.email else []
+        for address in dict.fromkeys(map(_folded, filing.copied)):
+            if address and all(address != each.email for each in people):
+                people.append(Person(role="copied", contact=self._owner_of(address), email=address))
+        return tuple(people)
+
+    def _owner_of(self, address: str) -> str | None:
+        owners = [
+            contact.id
+            for partner in self._inventory.partners.values()
+            for contact in partner.contacts
+            if _folded(contact.email) == address
+        ]
+        return owners[0] if len(owners) == 1 else None
+
+    def _message(self, case: Case, filing: Filing) -> Message | None:
+        if not filing.text.strip() and not filing.attachments:
+            return None
+        return Message(
+            id=f"msg_{self.new_id()}",
+            author=filing.name or filing.email or filing.request.contact or "customer",
+            side="customer",
+            text=filing.text,
+            channel=case.channel,
+            attachments=[(f"att_{self.new_id()}", each) for each in filing.attachments],
+        )
+
+    def _sealed(self, request: str, kept: Sequence[Kept]) -> tuple[Sealed, ...]:
+        return tuple(
+            Sealed(
+                id=f"sec_{self.new_id()}",
+                kind=each.kind,
+                found_in=each.found_in,
+                sealed=self.seal(request, each.kind, each.value),
+            )
+            for each in kept
+        )
+
+    def ring(self, request: str) -> None:
+        """Tell who waits that something happened to a request."""
+        self.bell.ring("request", request)
+        self.bell.ring("outbox")
+
+
+RELATED = "related_case"
+"""The field in which a request names an earlier one."""
+_EVENT = {
+    RequestStatus.OPEN: "filed",
+    RequestStatus.INCOMPLETE: "incomplete",
+    RequestStatus.REFUSED: "refused",
+}
+_ANSWER = {
+    RequestStatus.OPEN: "taken",
+    RequestStatus.INCOMPLETE: "incomplete",
+    RequestStatus.REFUSED: "refused",
+}
+
+
+def _said_now(fields: Mapping[str, object]) -> dict[str, object]:
+    return {name: value for name, value in fields.items() if in_words(value)}
+
+
+def _folded(address: str | None) -> str | None:
+    return address.strip().casefold() if address and address.strip() else None

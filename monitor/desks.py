@@ -1,0 +1,94 @@
+"""From settings to the desk: who takes requests in, who works on them, and where their answers come from."""
+
+import secrets
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from monitor.bell import Bell
+from monitor.casework import Casework
+from monitor.clock import Clock, NewId
+from monitor.desk import Desk, Planned, Seal
+from monitor.desk_answers import Answers
+from monitor.domain.policy import Policy
+from monitor.domain.request_life import Case
+from monitor.metrics import Metrics
+from monitor.storage import editions
+from monitor.storage.engine import Store
+from monitor.world import World
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What the desk is made with. ``reply_address`` is where mail is taken in; ``forward_to`` names addresses."""
+
+    world: World
+    store: Store
+    clock: Clock
+    new_id: NewId
+    bell: Bell
+    metrics: Metrics
+    public_url: str | None = None
+    reply_address: str | None = None
+    forward_to: Mapping[str, str] | None = None
+    seal: Seal = lambda _request, _kind, _value: None
+    unseal: Callable[[str, str, bytes], str] | None = None
+    planned: Planned | None = None
+    failpoint: Callable[[str], None] = lambda _name: None
+
+
+def desk(parts: Parts) -> Desk:
+    """Return the desk."""
+    world, known = parts.world, parts.forward_to or {}
+    answers = Answers(
+        new_id=parts.new_id,
+        service=lambda: world.in_force.service_name,
+        reply_to=lambda reference, key: reply_to(parts.reply_address, reference, key),
+        portal=lambda reference: (
+            f"{parts.public_url}/portal/requests/{reference}" if parts.public_url else None
+        ),
+        urgent=lambda case: _is_urgent(world, case),
+    )
+    return Desk(
+        world=world,
+        store=parts.store,
+        clock=parts.clock,
+        new_id=parts.new_id,
+        new_key=lambda: secrets.token_hex(12),
+        bell=parts.bell,
+        metrics=parts.metrics,
+        answers=answers,
+        edition_of=_edition_of(parts),
+        seal=parts.seal,
+        planned=parts.planned,
+        forward_to=known.get,
+        failpoint=parts.failpoint,
+    )
+
+
+def casework(desk: Desk, parts: Parts) -> Casework:
+    """Return who works on what the desk took in."""
+    return Casework(desk=desk, unseal=parts.unseal)
+
+
+def reply_to(address: str | None, reference: str, key: str) -> str | None:
+    """Return the address that replies to a request go to: ours, with its number and key after a plus."""
+    if address is None:
+        return None
+    local, _, domain = address.rpartition("@")
+    return f"{local}+{reference}.{key}@{domain}"
+
+
+def _is_urgent(world: World, case: Case) -> bool:
+    policy = world.in_force.policies.get(case.policy)
+    cls = policy.classes.get(case.cls or "") if policy else None
+    return bool(cls and cls.analyse_now)
+
+
+def _edition_of(parts: Parts) -> Callable[[Case], Awaitable[Policy]]:
+    async def edition_of(case: Case) -> Policy:
+        in_force = parts.world.in_force.policies.get(case.policy)
+        if in_force is not None and in_force.digest == case.policy_digest:
+            return in_force
+        return await parts.store.read(editions.policy, case.policy_digest)
+
+    return edition_of

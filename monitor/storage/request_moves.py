@@ -1,0 +1,264 @@
+"""Whole moves of requests, each one transaction: message, status, clocks, credentials and what is owed change together."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from monitor.domain.clocks import RESPONSE
+from monitor.domain.contacts import Obligation
+from monitor.domain.ledger import Stamp, turned_over
+from monitor.domain.policy import WAITING_FOR_CUSTOMER
+from monitor.domain.request_life import ENDED, Case, Outcome, RequestMove, RequestStatus, moved
+from monitor.domain.timed import Edition, Timed
+from monitor.storage import clocks, ledger, owing, recounting, schema
+from monitor.storage import requests as book
+from monitor.storage.clocks import Subject
+from monitor.storage.events import as_text
+from monitor.storage.requests import Message, Sealed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completed:
+    """What a request became when nothing was missing any more."""
+
+    request: Mapping[str, Any]
+    judgement: Mapping[str, Any]
+    cls: str | None
+    clause: str
+    charge: int
+    clocks: Sequence[Timed]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Added:
+    """What a message did: whether it is new, and whether it completed the request."""
+
+    case: Case
+    new: bool
+    completed: bool = False
+
+
+def add_from_customer(
+    c: sa.Connection,
+    id_: str,
+    message: Message,
+    *,
+    now: datetime,
+    sealed: Sequence[Sealed],
+    completed: Completed | None,
+    duties_done: Sequence[str],
+    owed: Callable[[Case, datetime | None], Sequence[Obligation]],
+) -> Added:
+    """Add a customer's message: what waited for them goes on, what was missing is completed, duties are done."""
+    case = book.locked(c, id_)
+    if case.status in ENDED:
+        moved(case.status, RequestMove.RESUME)  # says that it cannot
+    if not book.write(c, id_, message, now=now, sealed=sealed):
+        return Added(case=case, new=False)
+    for duty in duties_done:
+        clocks.meet(c, Subject(request=id_), now, name=duty, actor=message.author)
+    if case.status is RequestStatus.WAITING:
+        resume(c, id_, now=now, actor=message.author)
+    if case.status is not RequestStatus.INCOMPLETE or completed is None:
+        return Added(case=book.get(c, id_), new=True)
+    if completed.cls is not None and completed.cls != case.cls:
+        clocks.start(c, Subject(request=id_), completed.clocks)
+    complete = book.move(
+        c,
+        id_,
+        RequestMove.COMPLETE,
+        now=now,
+        actor=message.author,
+        request=as_text(completed.request),
+        judgement=as_text(completed.judgement),
+        cls=completed.cls,
+        clause=completed.clause,
+        charge=completed.charge,
+    )
+    owing.owe(c, owed(complete, respond_by(c, id_)), now)
+    return Added(case=complete, new=True, completed=True)
+
+
+def answer(
+    c: sa.Connection,
+    id_: str,
+    message: Message,
+    *,
+    now: datetime,
+    wait: bool,
+    obligations: Sequence[Obligation],
+) -> Case:
+    """Answer a request: the response is given; with ``wait`` the customer is asked, and what may pause does."""
+    case = book.locked(c, id_)
+    if case.status in ENDED:
+        moved(case.status, RequestMove.WAIT)  # says that it cannot
+    if not book.write(c, id_, message, now=now, obligations=obligations, event="request.answered"):
+        return case
+    if not message.internal:
+        book.change(c, id_, responded_at=case.responded_at or now)
+        clocks.meet(c, Subject(request=id_), now, name=RESPONSE, actor=message.author)
+    if wait and case.status is RequestStatus.OPEN:
+        book.move(c, id_, RequestMove.WAIT, now=now, actor=message.author, waiting_since=now)
+        recounting.pause(c, Subject(request=id_), WAITING_FOR_CUSTOMER, now=now, actor=message.author)
+    return book.get(c, id_)
+
+
+def resume(c: sa.Connection, id_: str, *, now: datetime, actor: str) -> Case:
+    """Go on with a request that waited for its customer."""
+    case = book.move(c, id_, RequestMove.RESUME, now=now, actor=actor, waiting_since=None)
+    recounting.resume(c, Subject(request=id_), WAITING_FOR_CUSTOMER, now=now, actor=actor)
+    return case
+
+
+def close(
+    c: sa.Connection,
+    id_: str,
+    *,
+    now: datetime,
+    actor: str,
+    text: str,
+    outcome: Outcome | None,
+    message: Message | None,
+    obligations: Sequence[Obligation],
+) -> Case:
+    """Close a request for good: its clocks stop, credentials are forgotten, who took part is told."""
+    values: dict[str, Any] = {"closed_at": now, "closed_by": actor, "flagged": None}
+    if outcome is not None:
+        values["outcome"] = outcome
+    before = book.locked(c, id_)
+    case = book.move(c, id_, RequestMove.CLOSE, now=now, actor=actor, text=text, **values)
+    if message is not None:
+        book.write(c, id_, message, now=now, event="request.answered")
+        clocks.meet(c, Subject(request=id_), now, name=RESPONSE, actor=actor)
+        book.change(c, id_, responded_at=before.responded_at or now)
+    clocks.finish(c, Subject(request=id_), now, actor=actor)
+    owing.owe(c, obligations, now)
+    owing.cancel_of_request(c, id_, now, kinds=("page",), reason="the request is closed")
+    book.wipe(c, id_, now)
+    return book.get(c, case.id)
+
+
+def reclass(
+    c: sa.Connection,
+    id_: str,
+    *,
+    cls: str,
+    clause: str,
+    edition: Edition,
+    calendar: str,
+    now: datetime,
+    actor: str,
+    why: str,
+) -> Case:
+    """Give a request another class: its promises are counted again from its receipt, nothing is forgotten."""
+    before = book.locked(c, id_)
+    if before.status in ENDED:
+        moved(before.status, RequestMove.WAIT)  # says that it cannot
+    book.change(c, id_, cls=cls, clause=clause, needs_triage=False, flagged=None)
+    book.tell(
+        c, id_, now, "request.reclassed", actor=actor, text=f"{before.cls or 'no class'} -> {cls}: {why}"
+    )
+    recounting.reclass(c, Subject(request=id_), cls, edition=edition, calendar=calendar, now=now, actor=actor)
+    return book.get(c, id_)
+
+
+def take(c: sa.Connection, id_: str, *, now: datetime, actor: str) -> Case:
+    """Take a request: it is somebody's, and nobody else is paged about it."""
+    book.locked(c, id_)
+    book.change(c, id_, assignee=actor)
+    book.tell(c, id_, now, "request.taken", actor=actor)
+    owing.cancel_of_request(c, id_, now, kinds=("page",), reason=f"taken by {actor}")
+    return book.get(c, id_)
+
+
+def settle_flag(c: sa.Connection, id_: str, *, now: datetime, actor: str, text: str) -> Case:
+    """Put on record what an engineer decided about what was flagged."""
+    book.locked(c, id_)
+    book.change(c, id_, flagged=None)
+    book.tell(c, id_, now, "flag.settled", actor=actor, text=text)
+    return book.get(c, id_)
+
+
+def duty_done(c: sa.Connection, id_: str, duty: str, *, now: datetime, actor: str, text: str) -> Case:
+    """Put on record that the customer has done what they had to (the call came)."""
+    book.locked(c, id_)
+    clocks.meet(c, Subject(request=id_), now, name=duty, actor=actor)
+    book.tell(c, id_, now, "duty.done", actor=actor, text=text or duty)
+    return book.get(c, id_)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Charge:
+    """What turning a request over costs."""
+
+    id: str
+    partner: str
+    incidents: int
+    because: str
+
+
+def triaged(
+    c: sa.Connection,
+    id_: str,
+    outcome: Outcome,
+    *,
+    now: datetime,
+    actor: str,
+    text: str,
+    charge: Charge | None,
+) -> Case:
+    """Put the outcome of triage on record, and what it costs in the ledger: once for a request, whatever is repeated."""
+    case = book.locked(c, id_)
+    if case.status in ENDED:
+        moved(case.status, RequestMove.WAIT)  # says that it cannot
+    book.change(c, id_, outcome=outcome, needs_triage=False)
+    book.tell(c, id_, now, "request.triaged", actor=actor, text=f"{outcome}{': ' if text else ''}{text}")
+    if charge is not None:
+        stamp = Stamp(
+            id=charge.id, partner=charge.partner, at=now, actor=actor, text=charge.because, request=id_
+        )
+        posted = ledger.charge(c, stamp, charge.incidents, event=turned_over(id_))
+        if posted is not None and posted.new:
+            book.change(c, id_, charge=charge.incidents)
+            book.tell(
+                c, id_, now, "request.charged", actor=actor, text=f"{charge.incidents}: {charge.because}"
+            )
+    return book.get(c, id_)
+
+
+def passed_on(
+    c: sa.Connection, id_: str, rows: Sequence[Obligation], *, now: datetime, actor: str, text: str
+) -> None:
+    """Owe what is passed on, on the record of who decided it."""
+    owing.owe(c, rows, now)
+    book.tell(c, id_, now, "request.passed_on", actor=actor, text=text)
+
+
+def owe(c: sa.Connection, rows: Sequence[Obligation], now: datetime) -> None:
+    """Owe something more about a request."""
+    owing.owe(c, rows, now)
+
+
+def respond_by(c: sa.Connection, id_: str) -> datetime | None:
+    """Return by when a request is to be responded to, if anything is promised."""
+    k = schema.clocks
+    found: datetime | None = c.scalar(
+        sa.select(k.c.due).where(
+            k.c.request == id_, k.c.name == RESPONSE, k.c.party == "us", k.c.superseded_at.is_(None)
+        )
+    )
+    return found
+
+
+def ticket_state(c: sa.Connection, quoted: str, partner: str | None) -> str | None:
+    """Return the state of a ticket that we opened for a partner ourselves, by its number; None if it is not theirs."""
+    k = schema.tickets
+    status = c.scalar(
+        sa.select(k.c.status).where(k.c.reference == quoted.strip(), k.c.partner == partner).limit(1)
+    )
+    if status is None:
+        return None
+    return "open" if status == "open" else "closed"
