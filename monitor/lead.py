@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -18,12 +19,13 @@ from monitor.clock import system_clock
 from monitor.commands import configuration, configuration_here
 from monitor.domain.inventory import Inventory
 from monitor.domain.policy import Policy
+from monitor.domain.registered import overlaid
 from monitor.errors import TocsinError
 from monitor.operating import database
 from monitor.settings import shipped
 from monitor.settings.policies import load_policies
 from monitor.sla_report import Report, as_csv, as_json, as_text, sla_report
-from monitor.storage import attainment, replay
+from monitor.storage import attainment, registry, replay
 from monitor.storage.attainment import Wanted
 from monitor.storage.reading import open_to_read
 from monitor.storage.replay import Span
@@ -143,6 +145,8 @@ async def _backtest(url: str, test: Backtest, span: Span, begin: Callable[[], Wr
                 f"policy: nothing on record was decided under a policy named {span.policy!r}; {known}"
                 f"{meant(span.policy, names)}"
             )
+        registered = await store.read(registry.registered)
+        test = replace(test, inventory=overlaid(test.inventory, registered))
         write = begin()
         async for outcome in test.outcomes(store, span):
             totals.add(outcome)

@@ -13,8 +13,9 @@ import sqlalchemy as sa
 from monitor.backtest import Backtest, Totals
 from monitor.cli import main
 from monitor.domain.findings import Source, Symptom
+from monitor.domain.registered import RegisteredSystem
 from monitor.settings.policies import load_policies
-from monitor.storage import replay, schema
+from monitor.storage import registry_rows, replay, schema
 from monitor.storage.replay import Span
 from tests.acceptance.world import a_world
 from tests.factories import SATURDAY_NIGHT, a_finding
@@ -240,6 +241,15 @@ async def test_the_command_tells_it_as_text_json_and_csv_beside_the_running_serv
             ("respond_by", "2026-11-23T09:33:00Z"),
             ("respond_by", "2026-11-23T09:36:00Z"),
         ]
+        await world.service.store.write(
+            registry_rows.save_system,
+            RegisteredSystem(serial="PBX-1", partner="aurora", about={"cloud": None}),
+            world.clock(),
+            "giulia",
+        )  # what was registered since is in force, too: the system is on the customer's premises now
+        shipped = ["policy", "backtest", "wildix", "-c", str(config), "--until", "2026-11-24"]
+        assert await asyncio.to_thread(main, shipped) == 0
+        assert "of these, 2 differ under the policy in force, too" in capsys.readouterr().out
         status, said = await run("--json", "--csv", "x")
         assert (status, said.out) == (2, "")
         new.write_text(WILDIX.text.replace("policy: wildix", "policy: wildicks"))
