@@ -254,7 +254,9 @@ def told(answer: Mapping[str, Any]) -> str:
 
 def _title(name: str) -> str:
     part, _, below = name.partition(".")
-    return f"Requests: {label(below)}" if below else SECTIONS.get(part, label(part))
+    if below:
+        return f"{label(part).capitalize()}: {label(below)}"
+    return SECTIONS.get(part, label(part).capitalize())
 
 
 def _holidays_together(given: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -12,7 +12,7 @@ from monitor.domain.policy import ContactStep
 from monitor.domain.request_rules import Case
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-DURATIONS = frozenset({"triage_timeout", "elapsed", "notice", "covers", "each", "warn"})
+DURATIONS = frozenset({"triage_timeout", "elapsed", "notice", "covers", "each", "warn", "length", "step"})
 """Properties that are seconds."""
 
 
@@ -45,10 +45,11 @@ def _made_of(value: object, what: str) -> str:
     if isinstance(value, tuple):
         if what.startswith(("weekday", "date")):
             return hours(value)
-        joint = ", then " if value and isinstance(value[0], ContactStep) else ", "
-        return joint.join(words(v) for v in value) or "none"
+        steps = bool(value) and isinstance(value[0], ContactStep)
+        return (", then " if steps else ", ").join(words(v) for v in value) or "none"
     if is_dataclass(value):
-        return entry({each.name: getattr(value, each.name) for each in fields(value)})
+        said = entry({each.name: getattr(value, each.name) for each in fields(value)})
+        return f"{value.name} ({said})" if hasattr(value, "name") else said
     return str(value)
 
 
@@ -156,18 +157,39 @@ def _fact(value: bool | str) -> str:
 
 
 def case(of: Case) -> str:
-    """Say which requests a rule is about."""
-    said = []
-    if of.channels:
-        said.append(f"by {' or '.join(sorted(of.channels))}")
-    if of.classes:
-        said.append(f"of class {' or '.join(sorted(of.classes))}")
-    if of.symptoms:
-        said.append(f"about {' or '.join(sorted(of.symptoms))}")
-    if of.inquiry_types:
-        said.append(f"inquiring for {' or '.join(sorted(of.inquiry_types))}")
-    for name, asked in of.mentions.items():
-        said.append(f"whose {name} {'has ' + ' or '.join(asked) if asked else 'is given'}")
-    if of.existing_ticket is not None:
-        said.append(f"{'on' if of.existing_ticket else 'without'} an existing ticket")
+    """Say which requests a rule is about: everything that it asks, also what has no words of its own here."""
+    said = [_asked(each.name, getattr(of, each.name)) for each in fields(of)]
+    said = [each for each in said if each]
     return f"requests {', '.join(said)}" if said else "every request"
+
+
+_OF_CASE = {
+    "channels": "by",
+    "classes": "of class",
+    "symptoms": "about",
+    "inquiry_types": "inquiring for",
+    "plans": "under plan",
+    "tiers": "of tier",
+}
+
+
+def _asked(name: str, value: object) -> str:  # noqa: PLR0911 - one answer per kind of question
+    """Say one thing that a rule asks of requests; nothing where it does not ask."""
+    match name, value:
+        case (_, None) | ("hours", "any"):
+            return ""
+        case ("hours", _):
+            return f"{value} support hours"
+        case ("existing_ticket", _):
+            return f"{'on' if value else 'without'} an existing ticket"
+        case ("exempt", Case()):
+            return f"but not {case(value)}"
+        case ("mentions", Mapping()):
+            said = (
+                f"whose {n} {'has ' + ' or '.join(asked) if asked else 'is given'}"
+                for n, asked in value.items()
+            )
+            return ", ".join(said)
+        case (_, frozenset()) if value:
+            return f"{_OF_CASE.get(name, label(name))} {' or '.join(sorted(str(v) for v in value))}"
+    return "" if value == frozenset() else f"{label(name)} {words(value)}"

@@ -1,13 +1,17 @@
 """``tocsin policy diff``, as people and programs run it."""
 
 import json
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from monitor.asked_differences import says
+from monitor.asked_words import case
 from monitor.cli import main
+from monitor.domain.findings import Symptom
 from monitor.domain.policy_differences import differences
+from monitor.domain.request_rules import Case
 from monitor.settings.policies import load_policy
 from tests.domain.test_policy_differences import SITES, TODAY, WILDIX
 
@@ -107,6 +111,31 @@ def edited(tmp_path):
 def test_a_change_is_told_in_words(edited, old, new, line):
     said = [says(each) for each in differences(WILDIX, load_policy(edited(old, new)), TODAY)]
     assert line in said
+
+
+def test_everything_that_a_rule_asks_of_requests_is_said():
+    of = Case(
+        channels=frozenset({"phone", "email"}),
+        classes=frozenset({"critical"}),
+        symptoms=frozenset({Symptom.CRASH}),
+        inquiry_types=frozenset({"sales"}),
+        mentions={"product": ("cloud",), "traces": ()},
+        existing_ticket=False,
+        hours="outside",
+        plans=frozenset({"gold"}),
+        tiers=frozenset({"silver", "bronze"}),
+        exempt=Case(existing_ticket=True),
+    )
+    assert case(of) == (
+        "requests by email or phone, of class critical, about crash, inquiring for sales, whose product has cloud, "
+        "whose traces is given, without an existing ticket, outside support hours, under plan gold, "
+        "of tier bronze or silver, but not requests on an existing ticket"
+    )
+    assert case(Case()) == "every request"
+    asked = {f.name for f in fields(Case)} - {"clause"}
+    assert asked == {f.name for f in fields(Case) if getattr(of, f.name) != f.default}, (
+        "say the new one above, too"
+    )
 
 
 def test_words_are_found_for_everything_that_can_change():

@@ -25,6 +25,9 @@ ELSEWHERE = "elsewhere"
 WRITING = ("digest", "text")
 """How a file is written, comments and all; not what it says."""
 
+WITH_PARTS = ("requests", "registration")
+"""Sections with parts of their own."""
+
 IDENTITY = ("name", "duty", "cls", "standing", "question")
 """What an entry of a list is known by in both editions: the first of these that it has."""
 
@@ -67,11 +70,10 @@ def differences(old: Policy, new: Policy, since: date) -> tuple[Difference, ...]
         before, after = getattr(old, each.name), getattr(new, each.name)
         if each.name == "calendars":
             found += _calendars(before, after, since)
-        elif each.name == "requests":
+        elif each.name in WITH_PARTS:
             for part in fields(before):
-                found += _section(
-                    f"requests.{part.name}", part.name, getattr(before, part.name), getattr(after, part.name)
-                )
+                name = f"{each.name}.{part.name}"
+                found += _section(name, part.name, getattr(before, part.name), getattr(after, part.name))
         else:
             found += _section(each.name, each.name, before, after)
     return tuple(found)
@@ -155,7 +157,12 @@ def _entry(item: object) -> Entry:
     return {"": item}
 
 
-_OURS = ("monitor.domain.policy", "monitor.domain.request_rules", "monitor.domain.clocks")
+_OURS = (
+    "monitor.domain.policy",
+    "monitor.domain.request_rules",
+    "monitor.domain.registration",
+    "monitor.domain.clocks",
+)
 
 
 def _identity(item: object) -> str:
