@@ -21,6 +21,9 @@ from monitor.errors import ConfigError
 FALLBACK = "en"
 """The language for whoever writes in none of ours."""
 
+LONGEST_LABEL = 60
+"""What is read as a label before a field in a reply (``monitor.domain.correspondence``)."""
+
 KIN = {"no": "nb", "nn": "nb"}
 """Languages whose speakers read another one of ours."""
 
@@ -99,11 +102,20 @@ def _problems(data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         if not languages.is_table(data.get(table)):
             yield table, f"{table!r} must map names to texts"
         elif table == "fields":
-            yield from (
-                ("fields", f"'fields.{name}' is missing") for name in FIELDS if not data[table].get(name)
-            )
+            yield from _label_problems(data[table])
     for key in SENTENCES:
         yield from _sentence_problems(key, data.get(key))
+
+
+def _label_problems(labels: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """A label is quoted back in replies with a colon and the answer behind it, so it must be a plain one."""
+    yield from (("fields", f"'fields.{name}' is missing") for name in FIELDS if not labels.get(name))
+    for name, label in labels.items():
+        if len(label) > LONGEST_LABEL or any(sign in label for sign in ":=\n"):
+            yield (
+                "fields",
+                f"'fields.{name}' must be one line of at most {LONGEST_LABEL} characters, without : or =",
+            )
 
 
 def _sentence_problems(key: str, source: object) -> Iterator[tuple[str, str]]:

@@ -15,13 +15,23 @@ from alerts.answer_texts import FALLBACK, Library, Sentences, pick, shipped
 from alerts.cleaning import clean, clean_lines
 from alerts.script import Written
 
-__all__ = ["Answer", "AnswerMatter", "Appointment", "Move", "Written", "answer_text", "field_label"]
+__all__ = [
+    "Answer",
+    "AnswerMatter",
+    "Appointment",
+    "Move",
+    "Written",
+    "answer_text",
+    "field_label",
+    "known_labels",
+]
 
 LONGEST_SUBJECT = 150
 LONGEST_BODY = 32_000
 LONGEST_REPLY = 20_000
 LONGEST_ITEM = 400
 MOST_ITEMS = 60
+_OF_THE_MAIL = ("subject", "message")
 
 
 class Answer(StrEnum):
@@ -115,6 +125,20 @@ def field_label(
     return clean(own or ours or name.replace("_", " "), LONGEST_ITEM)
 
 
+def known_labels(*, library: Library | None = None) -> Mapping[str, str]:
+    """Return the field that each of our labels stands for, in every language, so that a reply that uses them is understood.
+
+    Labels are folded. What a mail says in a place of its own (``subject``, ``message``) is none of them.
+    """
+    spoken = (library or shipped()).values()
+    return {
+        " ".join(label.casefold().split()): name
+        for sentences in spoken
+        for name, label in sentences.fields.items()
+        if name not in _OF_THE_MAIL
+    }
+
+
 class _Says:
     """One language's sentences, filled in with what is known."""
 
@@ -176,7 +200,8 @@ def _taken(says: _Says, matter: AnswerMatter) -> Iterator[str]:
 
 
 def _incomplete(says: _Says, matter: AnswerMatter) -> Iterator[str]:
-    yield _list(says("incomplete"), matter.missing) or says("incomplete")
+    # With a colon, so that whoever replies inline can fill in the lines: they are read as labelled fields.
+    yield _list(says("incomplete"), (f"{label}:" for label in matter.missing)) or says("incomplete")
     yield _list(says("reasons"), matter.refusals)
     yield says.where("clause", "clause_is")
     yield _list(says("would_help"), matter.asks)

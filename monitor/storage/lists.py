@@ -77,6 +77,7 @@ class OutboxLine:
 
     id: str
     incident: str | None
+    request: str | None
     kind: str
     channel: str
     partner: str | None
@@ -111,6 +112,7 @@ class AttemptLine:
     id: str
     outbox: str
     incident: str | None
+    request: str | None
     channel: str
     driver: str
     contact: str | None

@@ -177,6 +177,7 @@ class CallQuery(Query):
 
     id: Id | None = None
     incident: Id | None = None
+    request: Id | None = None
     contact: Word | None = None
     number: (
         Annotated[Word, BeforeValidator(lambda v: "+" + v[1:] if str(v).startswith(" ") else v)] | None
@@ -226,6 +227,7 @@ class OutboxQuery(Query):
 
     id: Id | None = None
     incident: Id | None = None
+    request: Id | None = None
     kind: Word | None = None
     channel: Word | None = None
     partner: Word | None = None

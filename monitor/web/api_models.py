@@ -142,6 +142,7 @@ class Call(Out):
 
     id: str
     incident: str | None
+    request: str | None
     contact: str | None
     number: str | None = Field(validation_alias="recipient")
     status: str
@@ -160,6 +161,7 @@ class Owed(Out):
 
     id: str
     incident: str | None
+    request: str | None
     kind: str
     channel: str
     partner: str | None

@@ -86,7 +86,7 @@ def test_every_answer_can_be_written_with_everything_known_and_with_nothing(
     ("kind", "facts"),
     [
         ("taken", ("R-00012", AT, "confirm the request by phone", "verify the fix", "another carrier", "2 incidents", "https:")),
-        ("incomplete", ("R-00012", "- serial number\n- description", "https:")),
+        ("incomplete", ("R-00012", "- serial number:\n- description:", "https:")),
         ("refused", ("- open a ticket in the portal (section 3)", "3.1", "https:")),
         ("replied", ("We see it too.\n\nPlease restart the gateway.", "R-00012")),
         ("closed", ("R-00012", "We see it too.", "2 incidents")),
@@ -150,6 +150,16 @@ def test_a_field_is_called_by_the_policys_own_label_else_ours_else_its_name() ->
     assert field_label("system", "it", labels={"system": "matricola"}) == "matricola"
     assert field_label("contract_number", "it") == "contract number"
     assert field_label("system", "pt") == "serial number of the system"
+
+
+def test_every_label_of_every_language_means_one_field() -> None:
+    known = answers.known_labels()
+    for language, sentences in answer_texts.shipped().items():
+        for name, label in sentences.fields.items():
+            if name not in ("subject", "message"):
+                assert known[label.casefold()] == name, (language, label)
+    assert known["numero di serie del sistema"] == "system"
+    assert "oggetto" not in known  # a mail has a subject of its own, and quoted headers name it, too
 
 
 def test_an_unknown_kind_is_a_mistake_of_ours() -> None:
@@ -239,6 +249,8 @@ def test_an_operators_words_replace_ours_sentence_by_sentence(tmp_path: Path) ->
         ("cloused: x", "unknown key 'cloused'"),
         ("fields: [a]", "'fields' must map names to texts"),
         ("fields: {system: ''}", "'fields.system' is missing"),
+        ("fields: {system: 'serial: number'}", "'fields.system' must be one line"),
+        ("fields: {system: '" + "x" * 61 + "'}", "at most 60 characters"),
         ("[1]", "must be a mapping of names to texts"),
     ],
 )

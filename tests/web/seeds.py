@@ -277,3 +277,10 @@ class APipeline:
         self.told.append(("retry", outbox_id, actor))
         if outbox_id == "out-done":
             raise ConflictError("it is done already")
+
+
+def a_request(connection, id="req-1", **changes):
+    row = {"id": id, "policy": "wildix", "policy_version": "1", "policy_digest": "0" * 64, "channel": "portal", "partner": "aurora", "system": "PBX-1001",
+           "status": "open", "subject": "No audio", "reply_key": "k3y", "received_at": NOW} | changes  # fmt: skip
+    connection.execute(t.metadata.tables["requests"].insert().values(row))
+    return id

@@ -14,6 +14,7 @@ from tests.web.seeds import (
     a_crash,
     a_finding,
     a_maintenance,
+    a_request,
     a_ticket,
     an_attempt,
     an_incident,
@@ -176,6 +177,26 @@ async def test_calls_are_calls_and_pages_only(world, api):
     assert [(each["id"], each["number"], each["result"]) for each in body["items"]] == [
         ("att-1", "+390612345678", "acknowledged")
     ]
+
+
+async def test_what_is_owed_and_tried_about_a_request_names_it(world, api):
+    await world.seed(_about_a_request)
+    for path, id_ in (("calls", "att-1"), ("outbox", "out-1")):
+        _, body, _ = await api("GET", f"{V1}/{path}?request=req-1")
+        assert [(one["id"], one["incident"], one["request"]) for one in body["items"]] == [
+            (id_, None, "req-1")
+        ]
+    await world.log_in()
+    assert "req-1" in await (await world.client.get("/noc/outbox")).text()
+
+
+def _about_a_request(connection):
+    a_request(connection)
+    an_outbox_row(connection, None, request="req-1", kind="page", channel="page")
+    an_attempt(connection, None, "out-1", request="req-1", channel="page")
+    an_incident(connection, "inc-1")
+    an_outbox_row(connection, "inc-1", "out-2")
+    an_attempt(connection, "inc-1", "out-2", "att-2")
 
 
 async def test_the_outbox_says_why_it_waits(world, api):
