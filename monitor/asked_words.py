@@ -43,7 +43,7 @@ def _made_of(value: object, what: str) -> str:
     if isinstance(value, frozenset | set):
         return ", ".join(sorted(words(v) for v in value)) or "none"
     if isinstance(value, tuple):
-        if what.startswith(("weekday", "date")):
+        if what.startswith(("weekday", "date", "every")):
             return hours(value)
         steps = bool(value) and isinstance(value[0], ContactStep)
         return (", then " if steps else ", ").join(words(v) for v in value) or "none"

@@ -155,6 +155,10 @@ class Calendar:
         """Return the instant at which a local date begins."""
         return self._instant(day, 0, closing=False)
 
+    def at_wall_time(self, day: date, seconds: int) -> datetime:
+        """Return the instant of a wall time on a date, in seconds after midnight."""
+        return self._instant(day, seconds, closing=False)
+
     def wall_time_on(self, day: date, at: datetime) -> datetime:
         """Return the instant on ``day`` with the local wall time of ``at``."""
         local = at.astimezone(self.zone)

@@ -52,10 +52,14 @@ class Elapsed:
 
 @dataclass(frozen=True, slots=True)
 class WorkingDays:
-    """The Nth later working day: the same wall time (moved to the next open moment), its opening or its closing."""
+    """The Nth later working day: the same wall time (moved to the next open moment), its opening or its closing.
+
+    ``by`` is a wall time of that day instead, in seconds after midnight ("by noon of the next working day").
+    """
 
     days: int
     mode: DayMode = DayMode.SAME_TIME
+    by: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +67,12 @@ class EndOfWorkingDay:
     """The closing of the working day it was created in, else of the next one.
 
     ``before_opening_is_same_day`` decides what "outside support hours" means for the hours before the
-    opening of a working day: true, the stricter reading, takes that same day.
+    opening of a working day: true, the stricter reading, takes that same day. What is created at
+    ``received_by`` (a wall time, in seconds after midnight) or later counts for the next working day.
     """
 
     before_opening_is_same_day: bool = True
+    received_by: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,10 +208,12 @@ def describe(goal: Goal) -> str:
             return f"{amount(seconds)} of support time"
         case Elapsed(seconds):
             return f"{amount(seconds)} elapsed"
-        case WorkingDays(days, mode):
-            return f"{_ON_THE_DAY[mode]}{days} working day{'s' if days != 1 else ''}"
-        case EndOfWorkingDay():
-            return "by the close of the same working day, or of the next one when created outside hours"
+        case WorkingDays(days, mode, by):
+            where = _ON_THE_DAY[mode] if by is None else f"by {wall(by)} after "
+            return f"{where}{days} working day{'s' if days != 1 else ''}"
+        case EndOfWorkingDay(received_by=by):
+            late = "outside hours" if by is None else f"outside hours or from {wall(by)} on"
+            return f"by the close of the same working day, or of the next one when created {late}"
         case NoGoal(reason):
             return reason
 
@@ -216,6 +224,11 @@ _ON_THE_DAY = {
     DayMode.START_OF_DAY: "by the opening after ",
     DayMode.CLOSE_OF_DAY: "by the close after ",
 }
+
+
+def wall(seconds: int) -> str:
+    """Say a time of day."""
+    return f"{seconds // 3600:02}:{seconds // 60 % 60:02}" + (f":{seconds % 60:02}" if seconds % 60 else "")
 
 
 def amount(seconds: float) -> str:
@@ -254,7 +267,7 @@ def _count(goal: Goal, calendar: Calendar, at: datetime) -> tuple[datetime, tupl
         case WorkingDays():
             moment = _days_later(goal, calendar, at)
         case EndOfWorkingDay():
-            moment = _closing(calendar, at, before_opening=goal.before_opening_is_same_day)
+            moment = _closing(goal, calendar, at)
     return moment, calendar.open_between(at, moment)
 
 
@@ -264,21 +277,28 @@ def _days_later(goal: WorkingDays, calendar: Calendar, at: datetime) -> datetime
     for _ in range(goal.days):
         day = _next_working_day(calendar, day)
     windows = calendar.windows_on(day)
+    if goal.by is not None:
+        return _open_or_later(calendar, calendar.at_wall_time(day, goal.by))
     if goal.mode is DayMode.START_OF_DAY:
         return windows[0].start
     if goal.mode is DayMode.CLOSE_OF_DAY:
         return windows[-1].end
-    moment = calendar.wall_time_on(day, start)
+    return _open_or_later(calendar, calendar.wall_time_on(day, start))
+
+
+def _open_or_later(calendar: Calendar, moment: datetime) -> datetime:
+    """Return a moment that is open or a closing, else the next opening."""
     if calendar.is_open(moment) or calendar.closes_at(moment):
         return moment
     return calendar.next_open(moment)
 
 
-def _closing(calendar: Calendar, at: datetime, *, before_opening: bool) -> datetime:
+def _closing(goal: EndOfWorkingDay, calendar: Calendar, at: datetime) -> datetime:
     today = calendar.local_date(at)
     windows = calendar.windows_on(today)
-    begun = bool(windows) and (before_opening or at >= windows[0].start)
-    if begun and at < windows[-1].end:
+    begun = bool(windows) and (goal.before_opening_is_same_day or at >= windows[0].start)
+    in_time = goal.received_by is None or at < calendar.at_wall_time(today, goal.received_by)
+    if begun and in_time and at < windows[-1].end:
         return windows[-1].end
     return calendar.windows_on(_next_working_day(calendar, today))[-1].end
 

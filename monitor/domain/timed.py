@@ -195,10 +195,11 @@ def goal_as_json(goal: Goal) -> dict[str, Any]:
             return {"support_time": seconds}
         case Elapsed(seconds):
             return {"elapsed": seconds}
-        case WorkingDays(days, mode):
-            return {"working_days": {"days": days, "mode": str(mode)}}
-        case EndOfWorkingDay(same):
-            return {"end_of_working_day": {"before_opening": "same_day" if same else "next_day"}}
+        case WorkingDays(days, mode, by):
+            return {"working_days": {"days": days, "mode": str(mode), "by": by}}
+        case EndOfWorkingDay(same, by):
+            before = "same_day" if same else "next_day"
+            return {"end_of_working_day": {"before_opening": before, "received_by": by}}
         case NoGoal(reason):
             return {"none": reason}
 
@@ -212,8 +213,8 @@ def goal_from_json(said: Mapping[str, Any]) -> Goal:
         case "elapsed":
             return Elapsed(value)
         case "working_days":
-            return WorkingDays(value["days"], DayMode(value["mode"]))
+            return WorkingDays(value["days"], DayMode(value["mode"]), value.get("by"))
         case "end_of_working_day":
-            return EndOfWorkingDay(value["before_opening"] == "same_day")
+            return EndOfWorkingDay(value["before_opening"] == "same_day", value.get("received_by"))
         case _:
             return NoGoal(value)

@@ -214,10 +214,12 @@ def _goal(given: GoalIn) -> Goal:
     if given.elapsed is not None:
         return Elapsed(given.elapsed)
     if given.working_days is not None:
-        return WorkingDays(given.working_days.days, given.working_days.mode)
+        return WorkingDays(given.working_days.days, given.working_days.mode, given.working_days.by)
     if given.end_of_working_day is not None:
         same = given.end_of_working_day.before_opening == "same_day"
-        return EndOfWorkingDay(before_opening_is_same_day=same)
+        return EndOfWorkingDay(
+            before_opening_is_same_day=same, received_by=given.end_of_working_day.received_by
+        )
     return NoGoal(given.none or "")
 
 

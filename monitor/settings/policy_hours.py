@@ -90,7 +90,7 @@ def openings(windows: Sequence[str]) -> tuple[Opening, ...]:
 
 def _opening(text: str) -> Opening:
     begin, _, end = text.partition("-")
-    opens, closes = _time_of_day(begin), _time_of_day(end)
+    opens, closes = time_of_day(begin), time_of_day(end)
     if not opens < closes:
         raise ValueError(
             f"{text!r} ends before it begins; write a night as two windows, up to 24:00 and from 00:00"
@@ -98,7 +98,9 @@ def _opening(text: str) -> Opening:
     return opens, closes
 
 
-def _time_of_day(text: str) -> int:
+def time_of_day(given: object) -> int:
+    """Read a time of day as seconds after midnight."""
+    text = str(given)
     parts = text.strip().split(":")
     shape = len(parts) in (2, 3) and all(len(p) == 2 and p.isascii() and p.isdigit() for p in parts)  # noqa: PLR2004 - hh:mm or hh:mm:ss
     if shape:

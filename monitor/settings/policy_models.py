@@ -21,7 +21,14 @@ from monitor.domain.calendars import Calendar, Opening
 from monitor.domain.clocks import RESPONSE, DayMode
 from monitor.domain.findings import Symptom
 from monitor.settings import durations
-from monitor.settings.policy_hours import every_year, openings, public_holidays, weekly, zone
+from monitor.settings.policy_hours import (
+    every_year,
+    openings,
+    public_holidays,
+    time_of_day,
+    weekly,
+    zone,
+)
 from monitor.settings.policy_registration import OverflowIn, RegistrationIn
 from monitor.settings.policy_requests import RequestsIn
 from monitor.settings.values import Country
@@ -45,6 +52,8 @@ EveryYear = Annotated[
     AfterValidator(lambda text: f"{every_year(text)[0]:02}-{every_year(text)[1]:02}"),
     WithJsonSchema({"type": "string", "pattern": r"^\d\d-\d\d$"}),
 ]
+_TIME = {"type": "string", "pattern": r"^\d\d:\d\d(:\d\d)?$"}
+TimeOfDay = Annotated[int, BeforeValidator(time_of_day), WithJsonSchema(_TIME)]
 Zone = Annotated[Any, BeforeValidator(zone), WithJsonSchema({"type": "string"})]
 
 
@@ -135,9 +144,10 @@ class PresumeIn(_Strict):
 
 
 class EndOfDayIn(_Strict):
-    """How the hours before an opening count."""
+    """How the hours before an opening count, and until when what comes in counts for the day."""
 
     before_opening: Literal["same_day", "next_day"] = "same_day"
+    received_by: TimeOfDay | None = None
 
 
 class DaysIn(_Strict):
@@ -145,6 +155,13 @@ class DaysIn(_Strict):
 
     days: int = Field(ge=1)
     mode: DayMode = DayMode.SAME_TIME
+    by: TimeOfDay | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if self.by is not None and self.mode is not DayMode.SAME_TIME:
+            raise ValueError("give mode or by, not both")
+        return self
 
 
 def _days(given: object) -> object:
@@ -171,7 +188,7 @@ _DAYS = {
         _COUNT,
         {
             "type": "object",
-            "properties": {"days": _COUNT, "mode": {"enum": _MODES}},
+            "properties": {"days": _COUNT, "mode": {"enum": _MODES}, "by": _TIME},
             "required": ["days"],
             "additionalProperties": False,
         },
