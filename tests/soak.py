@@ -1,8 +1,9 @@
-"""The long runs: ``python -m tests.soak [kills|load|mutants] [--cycles N] [--reports N] [--seed N] [--jobs N]``.
+"""The long runs: ``python -m tests.soak [kills|load|mutants|ledger] [--cycles N] [--reports N] [--operations N] [--seed N] [--jobs N]``.
 
     kills    random points, passings and providers that fail; 2,000 cycles
     mutants  every known bug is put in and must be caught
     load     kill -9 under 10,000 reports from 64 connections
+    ledger   10,000 random operations of several processes, killed and told twice, on SQLite and on PostgreSQL
 
 A cycle that fails is printed with what makes it happen again; the exit status is 1 if anything was wrong.
 """
@@ -18,9 +19,11 @@ from collections import Counter
 from pathlib import Path
 
 from tests.crash.far_ends import Mode
+from tests.crash.fire import books
 from tests.crash.harness import POINTS, Cycle, Lives, lives, run
 from tests.crash.load import PLACES, kill_under_load
-from tests.crash.mutants import KILLED_BY, mutant
+from tests.crash.mutants import KILLED_BY, LEDGER, mutant
+from tests.databases import a_postgres
 
 DEEPEST = 40
 
@@ -74,6 +77,18 @@ async def mutants(folder: Path) -> int:
             problems, _ = await run(cycle, server, folder / f"{name}-cycle")
         print(f"mutant {name}: {'caught: ' + problems[0] if problems else 'NOT CAUGHT'}", flush=True)
         missed += not problems
+    return missed + await _mutants_of_the_ledger(folder)
+
+
+async def _mutants_of_the_ledger(folder: Path) -> int:
+    missed = 0
+    with a_postgres() as server:
+        for name, database in LEDGER.items():
+            url = server if database == "postgresql" else f"sqlite:///{folder / f'{name}.db'}"
+            found = await books(url, operations=1_500, seed=1, workers=4, tree=mutant(name, folder))
+            caught = found["problems"]
+            print(f"mutant {name}: {f'caught: {caught[0]}' if caught else 'NOT CAUGHT'}", flush=True)
+            missed += not caught
     return missed
 
 
@@ -85,17 +100,40 @@ async def load(folder: Path, *, reports: int) -> int:
     return int(not good or outcome.tickets != PLACES)
 
 
+async def ledger(folder: Path, *, operations: int, seed: int, jobs: int) -> int:
+    """Let several processes keep the books and kill them; return how much is wrong afterwards."""
+    wrong = await _books(f"sqlite:///{folder / 'books.db'}", operations=operations, seed=seed, jobs=jobs)
+    with a_postgres() as url:
+        wrong += await _books(url, operations=operations, seed=seed, jobs=2 * jobs)
+    return wrong
+
+
+async def _books(url: str, *, operations: int, seed: int, jobs: int) -> int:
+    found = await books(url, operations=operations, seed=seed, workers=jobs)
+    problems = found.pop("problems")
+    told = ", ".join(f"{name} {value}" for name, value in found.items() if name != "balances")
+    print(f"ledger on {url.partition(':')[0]}: {told}, problems {len(problems)}", flush=True)
+    print(f"balances, as the naive book has them: {found['balances']}", flush=True)
+    for problem in problems[:20]:
+        print(f"BAD {problem}", flush=True)
+    return len(problems)
+
+
 async def main(arguments: argparse.Namespace) -> int:
     """Run what was asked for; return how much was wrong."""
     wrong = 0
     folder = Path(tempfile.mkdtemp(prefix="tocsin-soak-"))  # bad cycles are kept in it
-    for part in arguments.parts or ("mutants", "load", "kills"):
+    for part in arguments.parts or ("mutants", "load", "kills", "ledger"):
         place = folder / part
         place.mkdir()
         if part == "mutants":
             wrong += await mutants(place)
         elif part == "load":
             wrong += await load(place, reports=arguments.reports)
+        elif part == "ledger":
+            wrong += await ledger(
+                place, operations=arguments.operations, seed=arguments.seed, jobs=arguments.jobs
+            )
         else:
             wrong += await kills(place, cycles=arguments.cycles, seed=arguments.seed, jobs=arguments.jobs)
     return wrong
@@ -105,9 +143,10 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("parts", nargs="*", choices=["kills", "load", "mutants", []])
+    parser.add_argument("parts", nargs="*", choices=["kills", "load", "mutants", "ledger", []])
     parser.add_argument("--cycles", type=int, default=2_000)
     parser.add_argument("--reports", type=int, default=10_000)
+    parser.add_argument("--operations", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=20_261_123)
     parser.add_argument("--jobs", type=int, default=2)
     sys.exit(1 if asyncio.run(main(parser.parse_args())) else 0)

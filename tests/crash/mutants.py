@@ -24,6 +24,14 @@ KILLED_BY = {
 }
 """The mutant and a cycle that catches it."""
 
+LEDGER = {
+    "ledger_charged_again": "sqlite",
+    "ledger_closed_by_todays_balance": "sqlite",
+    "ledger_late_into_a_closed_year": "sqlite",
+    "ledger_out_of_turn": "postgresql",
+}
+"""The mutants of the ledger, and the database on which random operations catch them."""
+
 
 def mutant(name: str, folder: Path) -> Path:
     """Copy the sources and put the bug in; a patch that no longer fits must be made anew."""
