@@ -223,12 +223,13 @@ class Visibility:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestLanguages:
-    """The languages in which requests are taken; ``consent`` is a field in which "no" declines them all."""
+    """The languages in which requests are taken; ``consent`` is a field in which a word of ``no`` declines them all."""
 
     accepted: frozenset[str]
     clause: str
     refusal: str
     consent: str | None = None
+    no: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

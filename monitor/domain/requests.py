@@ -26,7 +26,8 @@ from monitor.domain.request_rules import (
 
 __all__ = ["Charge", "Duty", "Judgement", "Request", "charge", "judge", "missing_fields"]
 
-NO = frozenset({"no", "false", "n"})
+DECLINED = "false"
+"""How a field says no that is not a word of a language."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,7 +205,7 @@ def _language(rule: RequestLanguages, request: Request) -> Iterator[Objection]:
     """Object to a language in which requests are not taken, said of the request or by the requester."""
     if request.language and request.language not in rule.accepted:
         yield Objection(rule.clause, f"language {request.language}: {rule.refusal}")
-    elif rule.consent and request.text(rule.consent) in NO:
+    elif rule.consent and request.text(rule.consent) in rule.no | {DECLINED}:
         yield Objection(rule.clause, f"{rule.consent} is no: {rule.refusal}")
 
 

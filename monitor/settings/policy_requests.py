@@ -232,6 +232,7 @@ class LanguagesIn(_Strict):
     clause: str
     refusal: str
     consent: str | None = None
+    no: list[str] = ["no"]
 
 
 class RequestsIn(_Strict):
@@ -309,6 +310,7 @@ def build_requests(given: RequestsIn | None) -> RequestRules:
             clause=languages.clause,
             refusal=languages.refusal,
             consent=languages.consent,
+            no=frozenset(word.casefold() for word in languages.no),
         )
         if languages
         else None,
