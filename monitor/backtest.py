@@ -15,15 +15,24 @@ from datetime import datetime
 from typing import Any
 
 from monitor.domain.calendars import NoOpenMomentError
-from monitor.domain.decisions import Decision, as_json, decide, decide_for_component
+from monitor.domain.decisions import Decision, as_json, decide, decide_for_component, rfc3339
 from monitor.domain.eligibility import BrokenChainError
+from monitor.domain.filing import clocks_of, status_of
 from monitor.domain.findings import Finding, Source, Symptom
 from monitor.domain.inventory import Inventory
 from monitor.domain.policy import Policy
-from monitor.domain.replay import CITED, DECIDED, Change, changes
+from monitor.domain.replay import CITED, DECIDED, JUDGED, Change, changes
+from monitor.domain.request_life import ENDED
+from monitor.domain.request_matter import Request, look_at
+from monitor.domain.request_record import from_record, judgement_as_json
+from monitor.domain.requests import judge
+from monitor.domain.timed import Party, Timed
+from monitor.errors import ConfigError
+from monitor.settings.policies import edition
 from monitor.storage import replay
+from monitor.storage.attainment import editions
 from monitor.storage.engine import Store
-from monitor.storage.replay import FindingOnRecord, Span
+from monitor.storage.replay import FindingOnRecord, RequestOnRecord, Span
 
 
 class UnknowableError(Exception):
@@ -80,11 +89,15 @@ class Backtest:
     tried: Policy
     in_force: Policy | None
     inventory: Inventory
+    editions: Mapping[str, str] = field(default_factory=dict[str, str])
 
     async def outcomes(self, store: Store, span: Span) -> AsyncIterator[Outcome]:
-        """Try every row of a span again, in the order of the record."""
+        """Try every row of a span again: findings, then requests, in the order of the record."""
+        equipped = replace(self, editions=await store.read(editions))
         async for row in _walked(store, replay.finding_page, span):
-            yield self.finding(row)
+            yield equipped.finding(row)
+        async for row in _walked(store, replay.request_page, span):
+            yield equipped.request(row)
 
     def finding(self, row: FindingOnRecord) -> Outcome:
         """Try a finding again."""
@@ -120,6 +133,70 @@ class Backtest:
             return False
         otherwise = {change.what for change in changes(was, now, DECIDED)}
         return {change.what for change in found} <= otherwise
+
+    def request(self, row: RequestOnRecord) -> Outcome:
+        """Try a request again; its deadlines beside those of the edition it is pinned to."""
+        outcome = Outcome(kind="request", id=row.id, of=row.partner, at=row.at)
+        try:
+            self._still_there(row)
+            request, was = _request(row), _judgement(row)
+            pinned = self._pinned(row.digest)
+            if pinned is not None:
+                was = {**was, "deadlines": self._judged(pinned, request, row.at)["deadlines"]}
+            found = changes(was, self._judged(self.tried, request, row.at), JUDGED)
+            already = bool(found) and self._judged_already(request, row.at, was, found)
+        except FAULTS as error:
+            return replace(outcome, unknowable=_why(error))
+        return replace(outcome, changes=found, already=already)
+
+    def _still_there(self, row: RequestOnRecord) -> None:
+        if row.system and row.system not in self.inventory.systems:
+            raise UnknowableError(f"system {row.system} is not in the inventory any more")
+        if row.partner and row.partner not in self.inventory.partners:
+            raise UnknowableError(f"partner {row.partner} is not in the inventory any more")
+
+    def _pinned(self, digest: str) -> Policy | None:
+        """Return the edition a request was filed under; None where it is not on record or can no longer be read."""
+        try:
+            return edition(self.editions[digest]) if digest in self.editions else None
+        except ConfigError:
+            return None
+
+    def _judged(self, policy: Policy, request: Request, at: datetime) -> dict[str, Any]:
+        judgement = judge(policy, request, self.inventory, at)
+        matter = look_at(policy, request, self.inventory, at)
+        timed = clocks_of(policy, matter, judgement, at) if status_of(judgement) not in ENDED else ()
+        return judgement_as_json(judgement) | {
+            "deadlines": [_deadline(clock) for clock in timed if clock.party is Party.US]
+        }
+
+    def _judged_already(
+        self, request: Request, at: datetime, was: Mapping[str, Any], found: Sequence[Change]
+    ) -> bool:
+        """Whether the policy in force answers otherwise than at the time in all of that, too."""
+        if self.in_force is None:
+            return False
+        otherwise = {each.what for each in changes(was, self._judged(self.in_force, request, at), JUDGED)}
+        return {change.what for change in found} <= otherwise
+
+
+def _deadline(clock: Timed) -> str:
+    limit = f", at the latest {rfc3339(clock.due.limit)}" if clock.due.limit else ""
+    return f"{clock.clock} by {rfc3339(clock.due.due)}{limit}"
+
+
+def _request(row: RequestOnRecord) -> Request:
+    kept = json.loads(row.request)
+    if not isinstance(kept, dict) or "channel" not in kept:
+        raise UnknowableError("what was asked cannot be read")
+    return from_record(kept)
+
+
+def _judgement(row: RequestOnRecord) -> Mapping[str, Any]:
+    was = json.loads(row.judgement)
+    if not isinstance(was, dict) or "accepted" not in was:
+        raise UnknowableError("its judgement cannot be read")
+    return was
 
 
 ONLY_CLASS = {"class": DECIDED["class"]}

@@ -49,12 +49,14 @@ JUDGED: Mapping[str, Callable[[Said], object]] = {
     "channel_allowed": lambda of: of.get("channel_allowed"),
     "duties": lambda of: [f"{d.get('duty')} by {d.get('due')}" for d in of.get("duties", ())],
     "charge": lambda of: of.get("charge", {}).get("incidents"),
-    "respond_by": lambda of: of.get("respond_by"),
-    "clocks": _clocks,
+    "deadlines": lambda of: list(of.get("deadlines", ())),
     "visibility": lambda of: of.get("visibility"),
     "forward_to": lambda of: list(of.get("forward_to", ())),
 }
 """What is compared of a request's judgement."""
+
+LATER = frozenset({"clocks", "deadlines"})
+"""What is not said of everything on record."""
 
 CITED = frozenset({"clause", "rule"})
 """What only people who look it up notice."""
@@ -64,7 +66,7 @@ def changes(was: Said, would_be: Said, of: Mapping[str, Callable[[Said], object]
     """Return everything in which two decisions differ; what the older one did not say is not held against it."""
     found = []
     for what, tell in of.items():
-        if what == "clocks" and "clocks" not in was:
+        if what in LATER and what not in was:
             continue
         before, after = tell(was), tell(would_be)
         if before != after:

@@ -49,6 +49,8 @@ class RequestOnRecord:
     seq: int
     id: str
     digest: str
+    partner: str | None
+    system: str | None
     at: datetime
     request: str
     judgement: str
@@ -88,6 +90,8 @@ def request_page(c: sa.Connection, span: Span) -> list[RequestOnRecord]:
             requests.c.seq,
             requests.c.id,
             requests.c.policy_digest.label("digest"),
+            requests.c.partner,
+            requests.c.system,
             requests.c.received_at.label("at"),
             requests.c.request,
             requests.c.judgement,
