@@ -11,6 +11,7 @@ from datetime import datetime
 
 import structlog
 
+from alerts.dialling import may_dial
 from monitor.bell import Bell
 from monitor.domain import people
 from monitor.domain.access import Viewer
@@ -29,7 +30,8 @@ log = structlog.stdlib.get_logger()
 class Registering:
     """Carries changes of the registry to the record and into force.
 
-    ``configured`` is what the configuration alone says; ``put`` lays what is registered over it.
+    ``configured`` is what the configuration alone says; ``put`` lays what is registered over it. ``regions`` are the
+    countries whose numbers may be called, None for any.
     """
 
     store: Store
@@ -38,6 +40,7 @@ class Registering:
     put: Callable[[Registered], Inventory]
     clock: Callable[[], datetime]
     bell: Bell
+    regions: Callable[[], frozenset[str] | None] = lambda: None
     revision: int = 0
 
     async def refresh(self) -> None:
@@ -48,6 +51,11 @@ class Registering:
         for licence, told in misfits(inventory, self.policies()):
             log.warning("registry.misfit", licence=licence, problem=told)
         self.bell.ring("config")
+
+    def number_refused(self, number: str) -> str | None:
+        """Say why a number is never dialled, if it is not: nobody registers a number to find that out at night."""
+        judged = may_dial(number, registered=(number,), countries=self.regions())
+        return None if judged.allowed else judged.reason
 
     async def enrol(self, viewer: Viewer, partner: str, licence: str | None, contact: Contact) -> str:
         """Register a contact."""

@@ -137,6 +137,7 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
             put=world.register,
             clock=clock,
             bell=bell,
+            regions=lambda: frozenset(late.settings.contact.regions) or None,
         )
         await registering.refresh()
         rounds = Rounds(

@@ -17,8 +17,8 @@ from monitor.domain.announcements import Impact
 from monitor.domain.incidents import IllegalMoveError, PublicState
 from monitor.errors import ConflictError, RefusedError
 from monitor.storage import console
+from monitor.web import announced_work, auth, commands
 from monitor.web import api_inputs as i
-from monitor.web import auth, commands
 from monitor.web.accounts import Pace, Passwords
 from monitor.web.console import incident_page
 from monitor.web.parts import PARTS, Parts
@@ -199,11 +199,16 @@ async def plan(request: web.Request) -> web.Response:
         "systems": str(form.get("systems", "")).split(),
         "components": form.getall("components", []),
         "public": "public" in form,
+        "partner": str(form.get("partner", "")).strip() or None,
+        "major": "major" in form,
     }
     try:
         times = _moment("starts_at", form, zone) | _moment("ends_at", form, zone)
         given = i.NewMaintenance.model_validate(fields | times)
-        await commands.plan_maintenance(request.app[PARTS], _actor(request), given)
+        if given.partner is None:
+            await commands.plan_maintenance(request.app[PARTS], _actor(request), given)
+        else:
+            await announced_work.announce(request.app[PARTS], auth.viewer(request), given)
     except (pydantic.ValidationError, ProblemError, ConflictError) as error:
         return _maintenance(request, {**form, "components": fields["components"]}, _faults(error))
     return go("/noc/maintenance", "planned")
@@ -218,6 +223,7 @@ def _maintenance(request: web.Request, values: Mapping[str, Any], faults: Mappin
         values=values,
         faults=faults,
         zones=_zones(parts),
+        partners=sorted(parts.inventory().partners),
         components=_component_choices(parts),
     )
 

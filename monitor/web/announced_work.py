@@ -24,9 +24,9 @@ async def announce(parts: Parts, who: Viewer, wanted: NewMaintenance) -> str:
     now = parts.clock()
     _is_complete(parts, partner, wanted)
     if wanted.major and policy.registration.work.major_needs_details and not wanted.body:
-        _wrong("body", f"Major work is told in full (section {policy.registration.work.clause})")
+        raise _wrong("body", f"Major work is told in full (section {policy.registration.work.clause})")
     if wanted.ends_at <= now:
-        _wrong("ends_at", "It is over already")
+        raise _wrong("ends_at", "It is over already")
     found = notice(policy, wanted.starts_at, now)
     work = Maintenance(
         id=parts.new_id(),
@@ -71,9 +71,11 @@ def may_announce(parts: Parts, who: Viewer) -> None:
 def _whose(parts: Parts, who: Viewer, wanted: NewMaintenance) -> Partner:
     named = wanted.partner or who.partner or ""
     partner = parts.inventory().partners.get(named)
-    if partner is None or not (who.staff or partner.id == who.partner):
-        raise NotFoundError("There is nothing of this name.")
-    return partner
+    if partner is not None and (who.staff or partner.id == who.partner):
+        return partner
+    if who.staff:
+        raise _wrong("partner", "There is nothing of this name")
+    raise NotFoundError("There is nothing of this name.")
 
 
 def _is_complete(parts: Parts, partner: Partner, wanted: NewMaintenance) -> None:
@@ -89,7 +91,6 @@ def _is_complete(parts: Parts, partner: Partner, wanted: NewMaintenance) -> None
         raise ProblemError(422, "The request is not valid.", errors=wrong)
 
 
-def _wrong(field: str, detail: str) -> None:
-    raise ProblemError(
-        422, "The request is not valid.", errors=[FieldError(pointer=f"/{field}", detail=detail)]
-    )
+def _wrong(field: str, detail: str) -> ProblemError:
+    fault = FieldError(pointer=f"/{field}", detail=detail)
+    return ProblemError(422, "The request is not valid.", errors=[fault])

@@ -24,7 +24,7 @@ from monitor.web.auth import viewer
 from monitor.web.contracts import local_day
 from monitor.web.openapi import Api
 from monitor.web.parts import Parts
-from monitor.web.problems import ProblemError
+from monitor.web.problems import FieldError, ProblemError
 from monitor.web.refusals import refusals
 
 OURS = ("country", "carrier", "cloud", "region", "component")
@@ -86,6 +86,7 @@ def _add_contacts(api: Api) -> None:
         parts, who = of(request), viewer(request)
         partner = _partner_for(who, body.partner)
         _by_this_channel(request, partner, "contacts")
+        _can_be_called(parts, body.phone)
         id_ = body.id or f"con_{parts.new_id()}"
         licence = body.licence or _own_licence_of(parts, who)
         with refusals():
@@ -97,6 +98,7 @@ def _add_contacts(api: Api) -> None:
         """Change what is said of a person."""
         partner, _ = _own_person(request, params.id)
         _by_this_channel(request, partner.id, "contacts")
+        _can_be_called(of(request), body.phone)
         with refusals():
             await of(request).registering.amend(viewer(request), params.id, body.given())
         return _shown_contact(request, params.id)
@@ -154,6 +156,13 @@ def _not_ours(who: Viewer, body: p.NewSystem | p.SystemChange) -> None:
     named = sorted(body.model_fields_set & set(OURS))
     if named and not who.staff:
         raise ProblemError(403, "You may not do that.", detail=f"{', '.join(named)}: ask us to change that.")
+
+
+def _can_be_called(parts: Parts, phone: str | None) -> None:
+    refused = parts.registering.number_refused(phone) if phone else None
+    if refused:
+        fault = FieldError(pointer="/phone", detail=f"Such a number is never called: {refused}")
+        raise ProblemError(422, "The request is not valid.", errors=[fault])
 
 
 def _by_this_channel(request: web.Request, partner: str, what: str) -> None:

@@ -1,5 +1,6 @@
 """Stories of licences, people and systems over HTTP: who may do what, and what comes of it when a system breaks."""
 
+import re
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 
@@ -155,6 +156,15 @@ async def test_e1_a_regular_contact_registers_nobody_and_nobody_on_a_strangers_l
     assert (await town.ann("POST", "contacts", {"name": "X", "licence": "L-9"}))[0] == 404
     assert (await town.ann("POST", "licences", {"id": "L-2", "partner": "acme"}))[0] == 403
     assert (await town.ann("PATCH", "licences/L-1", {"seats": 99}))[0] == 403
+
+
+@pytest.mark.parametrize(
+    "number", ["+19005550123", "+881612345678", "+1312555"], ids=["premium", "satellite", "short"]
+)
+async def test_nobody_registers_a_number_that_is_never_called(town, number):
+    status, body = await town.ann("PATCH", "contacts/ann", {"phone": number})
+    assert (status, [each["pointer"] for each in body["errors"]]) == (422, ["/phone"])
+    assert (await town.ann("POST", "contacts", {"name": "Cy", "phone": number}))[0] == 422
 
 
 async def test_e1_handing_over_and_leaving(town):
@@ -385,3 +395,22 @@ async def test_h6_e6_the_noc_sees_contracts_technical_information_and_late_notic
     assert "acme's own work, announced" in page
     assert "us and acme" in page
     assert "<b>disks" not in page
+    form = await (await town.client.get("/noc/maintenance/new")).text()
+    told = {
+        "csrf": re.search(r'name="csrf" value="([^"]+)"', form)[1],
+        "title": "Told by phone",
+        "zone": "UTC",
+        "starts_at": "2026-12-24T10:00",
+        "ends_at": "2026-12-24T12:00",
+        "systems": "S-1",
+    }
+    answer = await town.client.post("/noc/maintenance", data=told | {"partner": "acmee"})
+    assert (answer.status, "There is nothing of this name" in await answer.text()) == (422, True)
+    answer = await town.client.post("/noc/maintenance", data=told | {"partner": "acme", "major": "on"})
+    assert (answer.status, "Major work is told in full" in await answer.text()) == (422, True)
+    await town.client.post("/noc/maintenance", data=told | {"partner": "acme", "public": "on"})
+    _, listed = await town.bob("GET", "maintenance")
+    assert [(each["title"], each["late"], each["public"]) for each in listed["items"]] == [
+        ("Told by phone", False, False),
+        ("<b>disks</b>", True, False),
+    ]

@@ -52,6 +52,16 @@ def test_the_example_loads_without_a_word_against_it(site):
     assert "policies acme" in commands.config_check(site)
 
 
+def test_the_example_of_registration_fits_the_whole_one(site):
+    more = next(block for block in BLOCKS if block.startswith("registration:"))
+    file = site.parent / "acme.yaml"
+    file.write_text(file.read_text() + more)
+    assert "policies acme" in commands.config_check(site)
+    acme = load_policies([file])["acme"]
+    assert acme.registration.contacts.in_charge.name == "owner"
+    assert acme.overflow.to == "head office"
+
+
 def test_the_example_uses_every_part_of_a_policy(site):
     acme = load_policies([site.parent / "acme.yaml"])["acme"]
     assert acme.exclusions
