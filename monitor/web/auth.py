@@ -34,7 +34,7 @@ from monitor.storage.people import (
 )
 from monitor.web.parts import PARTS, Parts
 from monitor.web.problems import Handler, ProblemError
-from monitor.web.rules import RULES, Own, is_hidden, role_suffices, scopes_suffice
+from monitor.web.rules import FOR_CUSTOMERS, RULES, Own, is_hidden, role_suffices, scopes_suffice
 
 IDLE = timedelta(minutes=30)
 LASTS = timedelta(hours=12)
@@ -184,7 +184,7 @@ def guard(method: str, path: str, handler: Handler) -> Handler:
 def _may(principal: Principal, request: web.Request, path: str, method: str) -> bool:
     need = RULES[method, path]
     if principal.token is not None and principal.token.contact is not None:
-        return need in (Own.READ, Own.WRITE) and viewer_of(request, principal) is not None
+        return need in FOR_CUSTOMERS - {Own.PORTAL} and viewer_of(request, principal) is not None
     if principal.token is not None:
         return scopes_suffice(principal.token.scopes, need)
     assert principal.session is not None, "a principal is a person or a program"
