@@ -9,6 +9,7 @@ from monitor.casework import Casework
 from monitor.clock import Clock, NewId
 from monitor.desk import Desk, Planned, Seal
 from monitor.desk_answers import Answers
+from monitor.domain.letters import reply_address
 from monitor.domain.policy import Policy
 from monitor.domain.request_life import Case
 from monitor.metrics import Metrics
@@ -74,8 +75,7 @@ def reply_to(address: str | None, reference: str, key: str) -> str | None:
     """Return the address that replies to a request go to: ours, with its number and key after a plus."""
     if address is None:
         return None
-    local, _, domain = address.rpartition("@")
-    return f"{local}+{reference}.{key}@{domain}"
+    return reply_address(address, reference, key)
 
 
 def _is_urgent(world: World, case: Case) -> bool:

@@ -28,7 +28,7 @@ from alerts.twilio import TwilioPhone
 from checks.base import LastPing, Tools
 from checks.curl import CurlEngine
 from checks.registry import load_check_types
-from monitor import configured, desks, drivers
+from monitor import configured, desks, drivers, mail_parts
 from monitor.bell import Bell
 from monitor.calling import Calling
 from monitor.casework import Casework
@@ -45,12 +45,14 @@ from monitor.intake import calls as call_routes
 from monitor.intake import routes as intake_routes
 from monitor.intake.body import Bounds, Limits
 from monitor.intake.keys import FindToken
+from monitor.mail_parts import MailParts
 from monitor.metrics import Metrics
 from monitor.pipeline import Pipeline
 from monitor.publisher import Publisher
 from monitor.registering import Registering
 from monitor.rounds import Rounds
 from monitor.scheduler import Job, Scheduler
+from monitor.sealing import sealer
 from monitor.settings import Settings
 from monitor.storage import editions, incidents, looks, people, public
 from monitor.storage.engine import Store, open_store
@@ -84,6 +86,7 @@ class Service:
     pages: PublicPages
     desk: Desk
     casework: Casework
+    mail_in: MailParts
     phone: PhoneDriver | None
     reload: Callable[[], Awaitable[tuple[str, ...]]]
     jobs: dict[str, Callable[[], Awaitable[None]]]
@@ -200,6 +203,7 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
         late.calling, late.delivery, late.pipeline = calling, delivery, pipeline
 
         # requests: who takes them in, who works on them
+        sealing = sealer(settings.secrets)
         at_desk = desks.Parts(
             world=world,
             store=store,
@@ -209,10 +213,16 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
             metrics=metrics,
             public_url=public_url,
             planned=pipeline.planned_on,
+            reply_address=mail_parts.reply_address(settings.mail_in),
+            seal=mail_parts.seal_with(sealing),
+            unseal=mail_parts.unseal_with(sealing),
             failpoint=failpoint,
         )
         desk = desks.desk(at_desk)
         casework = desks.casework(desk, at_desk)
+        mail_in = mail_parts.mail_parts(
+            lambda: late.settings, desk=desk, world=world, store=store, metrics=metrics
+        )
 
         # observe: checks and their scheduler
         types = load_check_types()
@@ -320,6 +330,7 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
             pages=pages,
             desk=desk,
             casework=casework,
+            mail_in=mail_in,
             phone=phone,
             reload=reload,
             jobs={
@@ -511,6 +522,7 @@ async def serve(
             given, database=database, read_again=read_again, exchange_default=exchange_default
         ) as service,
         listening(service, host, port) as bound,
+        service.mail_in.listening(),
         asyncio.TaskGroup() as group,
     ):
         loop = asyncio.get_running_loop()

@@ -4,8 +4,8 @@ Only what our own mail server vouches for (``authenticated``) is believed of a s
 """
 
 import re
-import secrets
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from monitor.domain.sealing import Attached
 
@@ -13,8 +13,15 @@ _REFERENCE = re.compile(r"(?<![\w-])R-(\d{5,12})(?![\w-])", re.IGNORECASE)
 _REPLY_TAG = re.compile(
     r"(?P<local>[^+]{1,64})\+(?P<reference>R-\d{5,12})\.(?P<key>[a-z0-9]{8,64})", re.IGNORECASE
 )
-_KEY_LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"  # read aloud without mistakes, and in capitals too
-_KEY_LENGTH = 26
+
+
+class Outcome(StrEnum):
+    """What became of a mail for one recipient."""
+
+    FILED = "filed"
+    FOLLOWED_UP = "followed_up"
+    REPEATED = "repeated"
+    SET_ASIDE = "set_aside"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,11 +69,6 @@ class ReplyAddress:
 def folded(address: str) -> str:
     """Return an address for comparing."""
     return address.strip().casefold()
-
-
-def new_reply_key() -> str:
-    """Return a key that nobody guesses (130 bits), in letters that survive a mail server's capitals."""
-    return "".join(secrets.choice(_KEY_LETTERS) for _ in range(_KEY_LENGTH))
 
 
 def reply_address(base: str, reference: str, key: str) -> str:

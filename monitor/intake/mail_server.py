@@ -12,14 +12,13 @@ import socket
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from pathlib import Path
 from typing import Protocol
 
 import structlog
 
-from monitor.domain.letters import Letter
+from monitor.domain.letters import Letter, Outcome
 from monitor.errors import ConfigError, RefusedError, StorageError
 from monitor.intake.mail_parser import Trust, read_letter
 from monitor.intake.mail_protocol import (
@@ -44,15 +43,6 @@ def _quiet_event() -> asyncio.Event:
     event = asyncio.Event()
     event.set()
     return event
-
-
-class Outcome(StrEnum):
-    """What became of a mail for one recipient."""
-
-    FILED = "filed"
-    FOLLOWED_UP = "followed_up"
-    REPEATED = "repeated"
-    SET_ASIDE = "set_aside"
 
 
 class Take(Protocol):

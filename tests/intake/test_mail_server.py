@@ -15,10 +15,11 @@ import pytest
 import structlog
 
 from monitor import logs
+from monitor.domain.letters import Outcome
 from monitor.errors import RefusedError, StorageError
 from monitor.intake.mail_parser import Trust
 from monitor.intake.mail_protocol import MailLimits
-from monitor.intake.mail_server import MailServer, Outcome
+from monitor.intake.mail_server import MailServer
 from monitor.metrics import Metrics
 
 US, THEM = "support@tocsin.example", "ann@hill.example"
