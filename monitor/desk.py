@@ -8,6 +8,7 @@ request is worked on (``monitor.casework``) under the edition of the policy it c
 may see what: that is ``monitor.storage.visibility``.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -93,14 +94,14 @@ class Desk:
     async def file(self, filing: Filing) -> Filed:
         """Take a request in; when this returns it is durable, or (``strict``) was not accepted and not kept."""
         now = filing.received_at or self.clock()
-        filing, kept = without_credentials(filing)
+        filing, kept = await asyncio.to_thread(without_credentials, filing)  # large files take seconds
         policy = self._policy(filing)
         existing, filing = await self._existing(filing)
         related = existing or await self._named(filing)
         request = await self._known(filing.request, policy, now)
         filing = replace(filing, request=request)
         judgement = judge(policy, request, self._inventory, now)
-        if judgement.accepted and existing and not policy.requests.follow_up_complete:
+        if judgement.accepted and existing and request.follows_up and not policy.requests.follow_up_complete:
             return await self._follows_up(existing, filing, judgement, kept)
         if filing.strict and not judgement.accepted:
             return Filed(judgement=judgement)
@@ -143,6 +144,8 @@ class Desk:
 
     async def _takes_part(self, case: Case, filing: Filing) -> bool:
         """Whether the requester is one of a request's people, or of its partner where all of them may see it."""
+        if filing.vouched:
+            return True
         people = await self.store.read(book.people_of, case.id)
         asks = requester(filing.request, self._inventory)
         by_contact = filing.request.contact is not None and any(
@@ -236,6 +239,7 @@ class Desk:
         asks = requester(request, self._inventory)
         contact = domain.contact_of(self._inventory, request)
         late = domain.late_duties(judgement)
+        said_late = [f"late: {', '.join(late)}"] if late else []
         related_to = request.existing_ticket or in_words(request.given(RELATED))
         return Case(
             id=f"req_{self.new_id()}",
@@ -253,7 +257,7 @@ class Desk:
             system=request.system if request.system in self._inventory.systems else None,
             cls=judgement.cls,
             clause=judgement.clause,
-            flagged=f"late: {', '.join(late)}" if late else None,
+            flagged="; ".join((*([filing.flag] if filing.flag else []), *said_late)) or None,
             language=domain.language_of(policy, contact, asks, request.language),
             visibility=judgement.visibility,
             queue=queue,
@@ -381,8 +385,12 @@ class Desk:
         A request that is closed or refused takes none (IllegalRequestMoveError): a new one names it.
         """
         case = await self.store.read(book.get, request)
-        text, fields, attachments, kept = cleaned(follow.text, follow.fields, follow.attachments)
-        clean = replace(follow, text=text, fields=fields, attachments=attachments)
+        said = {**follow.fields, _AUTHOR: follow.author}
+        text, fields, attachments, kept = await asyncio.to_thread(
+            cleaned, follow.text, said, follow.attachments
+        )
+        author = str(fields.pop(_AUTHOR))
+        clean = replace(follow, text=text, fields=fields, attachments=attachments, author=author)
         return await self._add(case, clean, kept)
 
     async def _add(self, case: Case, follow: FollowUp, kept: Sequence[Kept]) -> bool:
@@ -506,6 +514,7 @@ class Desk:
         self.bell.ring("outbox")
 
 
+_AUTHOR = "of the author's name"
 RELATED = "related_case"
 """The field in which a request names an earlier one."""
 _EVENT = {

@@ -9,7 +9,7 @@ the request. Without proof nothing is said of the request that is named. A mail 
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hmac import compare_digest
 
 import structlog
@@ -41,6 +41,7 @@ from monitor.storage.engine import Store
 from monitor.world import World
 
 log = structlog.stdlib.get_logger()
+STRANGER = "the sender is not on record"
 OUR_IDS = "@tocsin.invalid>"
 """What the ids of our own mails end with (``monitor.mailing``)."""
 
@@ -132,11 +133,14 @@ class MailRoom:
         policy = self.world.in_force.policies.get(where.policy or "")
         if policy is None:
             raise RefusedError(422, "unknown-policy", "No policy is in force for this address.")
+        named = claim.reference if claim else None
+        request = request_of(letter, policy, writer, self._inventory, related=named)
+        believed = closed is not None or letter.authenticated
         filed = await self.desk.file(
             Filing(
-                request=request_of(
-                    letter, policy, writer, self._inventory, related=claim.reference if claim else None
-                ),
+                request=replace(request, existing_ticket=named if believed else None),
+                vouched=closed is not None,
+                flag="" if writer.partner else STRANGER,
                 policy=policy.name,
                 text=whole_text(letter),
                 title=subject_of(letter),

@@ -27,7 +27,8 @@ class Filing:
 
     ``strict``: whoever brings it is there and can be asked, so what is not accepted is not put on record either.
     ``answers``: the requester is written to (a machine's mail is not answered). ``text`` is what was written beside
-    the fields; ``message_id`` the mail it came in.
+    the fields; ``message_id`` the mail it came in. ``vouched``: it is proven that whoever brings it takes part in the
+    request it names (they wrote to its reply address). ``flag`` is what an engineer has to look at.
     """
 
     request: Request
@@ -45,6 +46,8 @@ class Filing:
     country: str | None = None
     answers: bool = True
     strict: bool = False
+    vouched: bool = False
+    flag: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
