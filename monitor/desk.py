@@ -385,12 +385,18 @@ class Desk:
         A request that is closed or refused takes none (IllegalRequestMoveError): a new one names it.
         """
         case = await self.store.read(book.get, request)
-        said = {**follow.fields, _AUTHOR: follow.author}
+        said = {**follow.fields, _AUTHOR: follow.author, _MAIL: follow.message_id or ""}
         text, fields, attachments, kept = await asyncio.to_thread(
             cleaned, follow.text, said, follow.attachments
         )
-        author = str(fields.pop(_AUTHOR))
-        clean = replace(follow, text=text, fields=fields, attachments=attachments, author=author)
+        clean = replace(
+            follow,
+            author=str(fields[_AUTHOR]),
+            message_id=follow.message_id if fields[_MAIL] == follow.message_id else None,
+            text=text,
+            fields={name: fields[name] for name in follow.fields},
+            attachments=attachments,
+        )
         return await self._add(case, clean, kept)
 
     async def _add(self, case: Case, follow: FollowUp, kept: Sequence[Kept]) -> bool:
@@ -514,7 +520,7 @@ class Desk:
         self.bell.ring("outbox")
 
 
-_AUTHOR = "of the author's name"
+_AUTHOR, _MAIL = "of the author's name", "of the mail's id"
 RELATED = "related_case"
 """The field in which a request names an earlier one."""
 _EVENT = {

@@ -17,6 +17,7 @@ def without_credentials(filing: Filing) -> tuple[Filing, tuple[Kept, ...]]:
         "name": filing.name,
         "ticket": request.existing_ticket or "",
         "priority": request.priority or "",
+        "message id": filing.message_id or "",
     }
     clean, attachments, kept = _apart(said, filing.attachments)
     fields = {name: clean[f"field {name}"] for name in request.fields}
@@ -33,6 +34,7 @@ def without_credentials(filing: Filing) -> tuple[Filing, tuple[Kept, ...]]:
             text=str(clean["text"]),
             title=str(clean["title"]),
             name=str(clean["name"]),
+            message_id=filing.message_id if clean["message id"] == filing.message_id else None,
             attachments=attachments,
         ),
         kept,

@@ -31,6 +31,13 @@ async def post(tmp_path, database_url):
         yield made
 
 
+@pytest.fixture
+async def post_here(tmp_path, sqlite_url):
+    """For stories in which the record does nothing that it does not do in the others."""
+    async with a_mailed_world(tmp_path, sqlite_url) as made:
+        yield made
+
+
 async def the_request(post):
     (one,) = await post.world.rows("requests")
     return one
@@ -85,10 +92,10 @@ async def test_e3_what_is_missing_is_listed_back_and_a_reply_completes_the_reque
     assert len(await post.written()) == 2
 
 
-async def test_w8_no_ticket_is_opened_by_mail_where_the_policy_says_so_and_the_way_in_is_told(post):
-    await post.mail(a_mail("No audio on PBX-1.", sender="dana@birch.example", Subject="No audio"))
-    assert (await the_request(post))["status"] == "refused"
-    (answer,) = await post.written()
+async def test_w8_no_ticket_is_opened_by_mail_where_the_policy_says_so_and_the_way_in_is_told(post_here):
+    await post_here.mail(a_mail("No audio on PBX-1.", sender="dana@birch.example", Subject="No audio"))
+    assert (await the_request(post_here))["status"] == "refused"
+    (answer,) = await post_here.written()
     assert answer["To"] == "dana@birch.example"
     assert "open it in the portal" in answer.get_content()
 
@@ -134,30 +141,30 @@ async def test_p5_a_request_that_is_only_named_by_somebody_else_is_told_nothing_
     ]  # the last says it is her, and answers go to her
 
 
-async def test_p5_a_wrong_key_proves_nothing(post):
-    await post.mail(a_mail(WHOLE), DANISH)
-    (answer,) = await post.written()
+async def test_p5_a_wrong_key_proves_nothing(post_here):
+    await post_here.mail(a_mail(WHOLE), DANISH)
+    (answer,) = await post_here.written()
     address = str(answer["Reply-To"])
     wrong = address.replace(address.partition(".")[2].partition("@")[0], "0" * 24)
-    await post.mail(a_mail("Let me in.", sender="eve@evil.example"), wrong)
-    first, other = await post.world.rows("requests")
-    assert len(await post.world.rows("request_messages", request=first["id"])) == 1
+    await post_here.mail(a_mail("Let me in.", sender="eve@evil.example"), wrong)
+    first, other = await post_here.world.rows("requests")
+    assert len(await post_here.world.rows("request_messages", request=first["id"])) == 1
     assert other["partner"] is None
 
 
-async def test_the_reply_address_lets_a_colleague_answer_and_they_see_nothing_more(post):
-    await post.mail(a_mail(WHOLE), DANISH)
-    (answer,) = await post.written()
-    await post.mail(
+async def test_the_reply_address_lets_a_colleague_answer_and_they_see_nothing_more(post_here):
+    await post_here.mail(a_mail(WHOLE), DANISH)
+    (answer,) = await post_here.written()
+    await post_here.mail(
         a_mail("I answer for Astrid.", sender="me@home.example", believed=False), str(answer["Reply-To"])
     )
-    assert len(await post.world.rows("requests")) == 1
-    assert [m["author"] for m in await post.world.rows("request_messages")] == [
+    assert len(await post_here.world.rows("requests")) == 1
+    assert [m["author"] for m in await post_here.world.rows("request_messages")] == [
         "astrid@fjord.example",
         "me@home.example",
     ]
-    assert [p["email"] for p in await post.world.rows("request_people")] == ["astrid@fjord.example"]
-    assert len(await post.written()) == 1
+    assert [p["email"] for p in await post_here.world.rows("request_people")] == ["astrid@fjord.example"]
+    assert len(await post_here.written()) == 1
 
 
 async def test_a_mail_that_is_delivered_twice_is_one_request_and_one_answer(post):
@@ -169,51 +176,51 @@ async def test_a_mail_that_is_delivered_twice_is_one_request_and_one_answer(post
     assert post.world.metric("tocsin_mails_total", result="repeated") == 2
 
 
-async def test_a_reply_that_is_delivered_twice_is_one_message(post):
-    await post.mail(a_mail(WHOLE), DANISH)
-    (answer,) = await post.written()
+async def test_a_reply_that_is_delivered_twice_is_one_message(post_here):
+    await post_here.mail(a_mail(WHOLE), DANISH)
+    (answer,) = await post_here.written()
     for _ in range(2):
-        await post.mail(a_mail("More."), str(answer["Reply-To"]))
-    assert [m["text"] for m in await post.world.rows("request_messages")][1:] == ["More."]
+        await post_here.mail(a_mail("More."), str(answer["Reply-To"]))
+    assert [m["text"] for m in await post_here.world.rows("request_messages")][1:] == ["More."]
 
 
-async def test_a_mail_to_two_of_our_addresses_is_a_request_in_each(post):
-    assert await post.mail(a_mail(WHOLE), DANISH, "support@plmgroup.se") == {}
-    assert [row["queue"] for row in await post.world.rows("requests")] == [DANISH, "support@plmgroup.se"]
+async def test_a_mail_to_two_of_our_addresses_is_a_request_in_each(post_here):
+    assert await post_here.mail(a_mail(WHOLE), DANISH, "support@plmgroup.se") == {}
+    assert [row["queue"] for row in await post_here.world.rows("requests")] == [DANISH, "support@plmgroup.se"]
 
 
-async def test_machines_are_filed_and_never_answered(post):
-    await post.mail(a_mail(WHOLE, Auto_Submitted="auto-generated"), DANISH)
-    await post.mail(a_mail("Out of office.", Precedence="bulk", sender="bo@fjord.example"), DANISH)
-    assert len(await post.world.rows("requests")) == 2
-    assert await post.written() == []
+async def test_machines_are_filed_and_never_answered(post_here):
+    await post_here.mail(a_mail(WHOLE, Auto_Submitted="auto-generated"), DANISH)
+    await post_here.mail(a_mail("Out of office.", Precedence="bulk", sender="bo@fjord.example"), DANISH)
+    assert len(await post_here.world.rows("requests")) == 2
+    assert await post_here.written() == []
 
 
-async def test_a_mail_loop_ends_with_the_first_answer(post):
-    await post.mail(a_mail(WHOLE, sender=SUPPORT), DANISH)
-    assert await post.written() == []
+async def test_a_mail_loop_ends_with_the_first_answer(post_here):
+    await post_here.mail(a_mail(WHOLE, sender=SUPPORT), DANISH)
+    assert await post_here.written() == []
 
 
-async def test_a_bounce_of_ours_opens_nothing(post):
+async def test_a_bounce_of_ours_opens_nothing(post_here):
     import asyncio
     import smtplib
 
     def bounce():
-        with smtplib.LMTP("127.0.0.1", post.port) as client:
+        with smtplib.LMTP("127.0.0.1", post_here.port) as client:
             return client.sendmail(
                 "", [SUPPORT], a_mail("Undelivered", sender="MAILER-DAEMON@x.example").as_bytes()
             )
 
     assert await asyncio.to_thread(bounce) == {}
-    assert await post.world.rows("requests") == []
-    assert post.world.metric("tocsin_mails_total", result="set_aside") == 1
+    assert await post_here.world.rows("requests") == []
+    assert post_here.world.metric("tocsin_mails_total", result="set_aside") == 1
 
 
-async def test_a_stranger_is_judged_by_the_policy_of_the_address_and_shown_as_one(post):
-    await post.mail(
+async def test_a_stranger_is_judged_by_the_policy_of_the_address_and_shown_as_one(post_here):
+    await post_here.mail(
         a_mail(WHOLE + "\nPhone: +45 1", sender="Nemo <nemo@sea.example>", Cc="friend@sea.example"), DANISH
     )
-    request = await the_request(post)
+    request = await the_request(post_here)
     assert (request["policy"], request["partner"], request["contact"], request["email"]) == (
         "plm",
         None,
@@ -221,7 +228,7 @@ async def test_a_stranger_is_judged_by_the_policy_of_the_address_and_shown_as_on
         "nemo@sea.example",
     )
     assert request["flagged"] == "the sender is not on record"
-    assert [mail["To"] for mail in await post.written()] == ["nemo@sea.example"]
+    assert [mail["To"] for mail in await post_here.written()] == ["nemo@sea.example"]
 
 
 async def test_w10_a_reply_on_a_closed_ticket_is_a_new_one_that_names_it(post):
@@ -235,8 +242,8 @@ async def test_w10_a_reply_on_a_closed_ticket_is_a_new_one_that_names_it(post):
     assert new["queue"] == DANISH
 
 
-async def test_e5_a_critical_request_by_mail_starts_the_customers_fifteen_minutes(tmp_path, database_url):
-    async with a_mailed_world(tmp_path, database_url, at=TUESDAY_IN_CHICAGO) as post:
+async def test_e5_a_critical_request_by_mail_starts_the_customers_fifteen_minutes(tmp_path, sqlite_url):
+    async with a_mailed_world(tmp_path, sqlite_url, at=TUESDAY_IN_CHICAGO) as post:
         await post.mail(a_mail(CRITICAL, sender="lee@lab.example"), "lab@tocsin.example")
         request = await the_request(post)
         assert (request["policy"], request["status"], request["class"]) == ("wolfram", "open", "critical")
@@ -265,6 +272,6 @@ async def test_while_the_record_is_away_mail_waits_at_its_server_and_is_taken_la
         assert (await the_request(post))["status"] == RequestStatus.OPEN
 
 
-async def test_an_address_that_is_not_ours_is_refused_for_good(post):
-    refused = await post.mail(a_mail(), "who@elsewhere.example")
+async def test_an_address_that_is_not_ours_is_refused_for_good(post_here):
+    refused = await post_here.mail(a_mail(), "who@elsewhere.example")
     assert refused["who@elsewhere.example"][0] == 550
