@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from monitor.domain.policy import Policy
-from monitor.domain.policy_grid import ASKS, Moment, World, worlds
+from monitor.domain.policy_grid import ASKS, Moment, World, calendar_in, worlds
 from monitor.domain.request_rules import CHANNELS
 from monitor.domain.requests import Judgement, Request, judge
 
@@ -46,7 +46,7 @@ def request_effect(old: Policy, new: Policy, now: datetime) -> RequestEffect:
     by_aspect = dict.fromkeys(ASPECTS, 0)
     found: dict[tuple[object, ...], list[RequestExample]] = {}
     for world in worlds(old, new, now, component=False):
-        for moment, request in itertools.product(world.moments, _requests(old, new)):
+        for moment, request in itertools.product(_hours(old, new, world), _requests(old, new)):
             before, after = (judge(policy, request, world.inventory, moment.at) for policy in (old, new))
             tried += 1
             differing = judged_otherwise(before, after)
@@ -65,6 +65,17 @@ def request_effect(old: Policy, new: Policy, now: datetime) -> RequestEffect:
         by_aspect={name: count for name, count in by_aspect.items() if count},
         examples=_examples(found),
     )
+
+
+def _hours(old: Policy, new: Policy, world: World) -> Iterator[Moment]:
+    """Yield one moment for each pair of inside and outside: requests are judged by nothing else of the hour."""
+    seen: set[tuple[bool, ...]] = set()
+    for moment in world.moments:
+        calendars = (calendar_in(policy, world.country) or policy.house_calendar() for policy in (old, new))
+        hours = tuple(calendar.is_open(moment.at) for calendar in calendars)
+        if hours not in seen:
+            seen.add(hours)
+            yield moment
 
 
 def _requests(old: Policy, new: Policy) -> Iterator[Request]:

@@ -137,7 +137,7 @@ def worlds(old: Policy, new: Policy, now: datetime, *, component: bool) -> list[
             tier=tier,
             plan=plan,
             country=country,
-            moments=_moments(_calendar(old, country), _calendar(new, country), now),
+            moments=_moments(calendar_in(old, country), calendar_in(new, country), now),
         )
         for country in _countries(old, new)
         for plan in dict.fromkeys((*old.plans, *new.plans)) or (None,)
@@ -157,13 +157,14 @@ def _countries(old: Policy, new: Policy) -> list[str | None]:
     named = sorted({country for p in (old, new) for choice in p.choices for country in choice.countries})
     found: dict[tuple[str, str], str | None] = {}
     for country in (None, *named):
-        pair = (_name(_calendar(old, country)), _name(_calendar(new, country)))
+        pair = (_name(calendar_in(old, country)), _name(calendar_in(new, country)))
         if pair != ("", ""):
             found.setdefault(pair, country)
     return list(found.values())
 
 
-def _calendar(policy: Policy, country: str | None) -> Calendar | None:
+def calendar_in(policy: Policy, country: str | None) -> Calendar | None:
+    """Return the calendar that serves a country, if any does."""
     try:
         return policy.calendar_for(country)
     except KeyError:
@@ -231,6 +232,6 @@ def inside(old: Policy, new: Policy, world: World, moment: Moment, place: Place)
     if place.system is None:
         calendars: Sequence[Calendar | None] = (old.house_calendar(), new.house_calendar())
     else:
-        calendars = (_calendar(old, world.country), _calendar(new, world.country))
+        calendars = (calendar_in(old, world.country), calendar_in(new, world.country))
     before, after = (bool(calendar and calendar.is_open(moment.at)) for calendar in calendars)
     return before, after

@@ -95,6 +95,14 @@ def _asked(wanted: Wanted) -> list[sa.ColumnElement[bool]]:
     return found
 
 
+def _not_settled_before(since: datetime | None) -> list[sa.ColumnElement[bool]]:
+    """Leave out what ended before the interval: however it ended, it was settled by then (and need not be read)."""
+    if since is None:
+        return []
+    ends = (clocks.c.met_at, clocks.c.cancelled_at, clocks.c.superseded_at)
+    return [sa.or_(end.is_(None), end >= since) for end in ends]
+
+
 def _kept(c: sa.Connection, wanted: Wanted) -> Iterator[Kept]:
     """Yield clocks by owner, name and beginning; a clock of two joined rows (its pauses) once."""
     query = (
@@ -107,7 +115,7 @@ def _kept(c: sa.Connection, wanted: Wanted) -> Iterator[Kept]:
             pauses.c.reason,
         )
         .select_from(_owned().outerjoin(pauses, pauses.c.clock == clocks.c.seq))
-        .where(*_asked(wanted))
+        .where(*_asked(wanted), *_not_settled_before(wanted.since))
         .order_by(
             sa.func.coalesce(clocks.c.incident, clocks.c.request),
             clocks.c.name,

@@ -11,8 +11,9 @@ from monitor.domain.conditions import All, FactIs, SymptomIs, SystemIs
 from monitor.domain.findings import Symptom
 from monitor.domain.policy import Policy, Rule
 from monitor.domain.policy_effect import _decided, aspects, effect
-from monitor.domain.policy_effect_requests import request_effect
+from monitor.domain.policy_effect_requests import _hours, _requests, request_effect
 from monitor.domain.policy_grid import combinations, places, worlds
+from monitor.domain.requests import judge
 from monitor.settings.policies import load_policies
 
 POLICIES = load_policies([Path(__file__).parents[2] / "config" / "policies"])
@@ -124,6 +125,24 @@ def test_of_too_many_combinations_some_are_tried_and_no_value_of_any_fact_is_lef
     assert len(asked) <= 4_000
     for name in names:
         assert {facts[name] for _, facts in asked} == {None, True, False}
+
+
+@pytest.mark.parametrize("name", ["helpdesk", "wildix"])
+def test_of_moments_that_are_inside_or_outside_alike_one_stands_for_all(name):
+    policy = POLICIES[name]
+    for world in worlds(policy, policy, NOW, component=False)[:2]:
+        for moment in world.moments:
+            alike = next(
+                m for m in _hours(policy, policy, world) if _open(policy, m) == _open(policy, moment)
+            )
+            for request in _requests(policy, policy):
+                one, other = (judge(policy, request, world.inventory, m.at) for m in (moment, alike))
+                same = replace(one, duties=(), reasons=()) == replace(other, duties=(), reasons=())
+                assert same, (moment, alike, request)
+
+
+def _open(policy, moment):
+    return policy.house_calendar().is_open(moment.at)
 
 
 def test_what_a_request_would_be_answered_otherwise_is_counted():

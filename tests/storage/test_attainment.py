@@ -1,17 +1,18 @@
 """What the attainment report reads: requests' clocks beside incidents', duties apart, hours by the pinned edition."""
 
 import json
+import random
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import sqlalchemy as sa
 
-from monitor.domain.attainment import Line
+from monitor.domain.attainment import Line, tally
 from monitor.domain.timed import as_pinned, duty, timed
 from monitor.settings.policies import load_policy
 from monitor.sla_report import as_json, sla_report
 from monitor.storage import schema as t
-from monitor.storage.attainment import Wanted, tallied
+from monitor.storage.attainment import Wanted, _kept, tallied
 from monitor.storage.schema_requests import requests
 
 POLICY = load_policy(Path(__file__).parents[2] / "config" / "policies" / "plm.yaml")
@@ -140,3 +141,52 @@ async def test_the_record_is_told_by_what_had_begun_and_the_last_event_before_th
     await store.write(fill)
     _, record = await store.read(tallied, Wanted(until=DECEMBER), lambda _: None)
     assert (record.clocks, record.last_event) == (1, 2)
+
+
+async def test_what_ended_before_the_interval_is_not_read_and_no_figure_is_other_for_it(store):
+    (clock,) = timed(POLICY, "high", "premium", DENMARK, THURSDAY)
+    chance = random.Random(7)
+
+    def at(hours):
+        return THURSDAY + timedelta(hours=hours)
+
+    def fill(c):
+        for n in range(300):
+            an_incident(c, f"inc-{n}")
+            begun = chance.randint(0, 200)
+            ends = dict.fromkeys(("met_at", "cancelled_at"))
+            if chance.random() < 0.7:
+                ends[chance.choice(list(ends))] = at(begun + chance.randint(0, 60))
+            changed = at(begun + chance.randint(0, 60)) if chance.random() < 0.3 else None
+            due = at(begun + chance.randint(-5, 40))
+            if changed is not None:
+                row = {"started_at": at(begun), "due": due, "superseded_at": changed, "class": "low"}
+                promised(c, clock, incident=f"inc-{n}", **row)
+                due = at(begun + chance.randint(0, 40))
+                ends = {name: end and max(end, changed) for name, end in ends.items()}
+            promised(c, clock, incident=f"inc-{n}", started_at=at(begun), due=due, **ends)
+
+    await store.write(fill)
+    for since, until in ((0, 50), (50, 100), (100, 101), (100, 250), (250, 400)):
+        wanted = Wanted(since=at(since), until=at(until), keep=True)
+        found, _ = await store.read(tallied, wanted, lambda _: 1.0)
+
+        def of_everything(c, wanted=wanted):
+            return tally(
+                _kept(c, Wanted(until=wanted.until)), wanted.since, wanted.until, lambda _: 1.0, keep=True
+            )
+
+        assert told(found) == told(await store.read(of_everything))
+
+
+def told(found):
+    """Return the figures, and which clocks they are made of; not what came before a clock."""
+    return {
+        line: (
+            of.counts,
+            of.open_from_before,
+            of.median,
+            [(each.clock.id, each.outcome, each.at) for each in of.clocks],
+        )
+        for line, of in found.items()
+    }
