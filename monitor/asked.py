@@ -217,6 +217,11 @@ def told(decision: Mapping[str, Any]) -> str:
         f"hours       {'inside' if decision['in_support_hours'] else 'outside'} support hours, calendar {decision['calendar']}",
         f"respond by  {decision['respond_by'] or 'no time is promised'}",
     ]
+    lines += [
+        f"{each['clock']:<12}{each['due']}   {each['promise']}"
+        for each in decision["clocks"]
+        if each["clock"] != RESPONSE
+    ]
     if decision["analyse_now"]:
         lines.append("analyse     at once")
     if decision["excluded_by"]:

@@ -1,6 +1,7 @@
 """``tocsin explain`` and ``tocsin due`` as functions: answers, and questions that cannot be answered."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 
 from monitor.asked import QuestionError, due, explain, instant, read_finding, told, told_due
 from monitor.domain.inventory import Component, Inventory, Partner, System
-from monitor.settings.policies import load_policies
+from monitor.settings.policies import edition, load_policies
 from monitor.world import InForce
 
 POLICIES = load_policies([Path(__file__).parents[1] / "config" / "policies"])
@@ -96,6 +97,66 @@ def test_what_is_no_finding_is_said_to_be_none(text):
 
 
 # -- due
+
+
+CLOCKS = """
+  - {class: ticket, clock: resolution, clause: Help Desk, support_time: 16h}
+pausing: {resolution: {while: [waiting_for_customer], clause: Help Desk}}
+
+eligibility:"""
+
+
+@pytest.fixture
+def two_clocks():
+    text = (Path(__file__).parents[1] / "config" / "policies" / "helpdesk.yaml").read_text()
+    policy = edition(text.replace("\n\neligibility:", CLOCKS, 1))
+    assert policy.clocks == ("response", "resolution")
+    return {"helpdesk": policy}
+
+
+def test_another_clock_than_the_response_is_answered_by_its_name(two_clocks):
+    answer = due(two_clocks, "helpdesk", "ticket", None, None, "2026-11-24T10:00", NOW, clock="resolution")
+    assert (answer["due"], answer["warn_at"]) == ("2026-11-25T22:00:00Z", "2026-11-25T21:00:00Z")
+    assert answer["clock_name"] == "resolution"
+    assert told_due(answer).splitlines()[1] == "warning  2026-11-25T21:00:00Z"
+
+
+def test_a_class_that_is_not_promised_a_clock_is_told_so(two_clocks):
+    answer = due(
+        two_clocks, "helpdesk", "appointment", None, None, "2026-11-24T10:00", NOW, clock="resolution"
+    )
+    assert (answer["due"], answer["warn_at"]) == (None, None)
+    said = "nothing is promised: the policy promises no resolution for class appointment"
+    assert told_due(answer) == said
+
+
+def test_a_clock_that_no_class_has_is_an_error_with_what_was_meant(two_clocks):
+    with pytest.raises(
+        QuestionError, match="clock: unknown 'resolutoin'; known are resolution, response; did you mean"
+    ):
+        due(two_clocks, "helpdesk", "ticket", None, None, None, NOW, clock="resolutoin")
+
+
+def test_a_decision_tells_every_clock(two_clocks):
+    partner = replace(AURORA, policy="helpdesk")
+    world = replace(
+        WORLD,
+        policies=two_clocks,
+        inventory=replace(WORLD.inventory, partners={"aurora": partner}),
+        house_policy="helpdesk",
+    )
+    decision = explain(world, read_finding(json.dumps({"system": "PBX-1001", "symptom": "other"})), NOW)
+    assert [(each["clock"], each["due"] is None) for each in decision["clocks"]] == [
+        ("response", False),
+        ("resolution", False),
+    ]
+    assert decision["clocks"][0]["due"] == decision["respond_by"]
+    assert decision["clocks"][0]["counted"] == decision["clock"]
+    assert "resolution: 16 hours of support time" in decision["reasons"]
+    assert (
+        f"resolution  {decision['clocks'][1]['due']}   16 hours of support time"
+        in told(decision).splitlines()
+    )
 
 
 def test_w5_a_deadline_is_answered_with_what_was_counted():

@@ -82,6 +82,7 @@ def decide(policy: Policy, finding: Finding, system: System, inventory: Inventor
     plan = plan_of(inventory, system.licence) or served.partner.plan or partner.plan
     promise = policy.promise(classification.cls, plan)
     promised = due(promise, policy.hours_of(promise, calendar), now)
+    clocks = timed(policy, classification.cls, plan, calendar, now)
     contact = _contacts(policy, classification, served, inventory, now, inside=circumstances.in_support_hours)
     return Decision(
         policy=policy.name,
@@ -89,7 +90,7 @@ def decide(policy: Policy, finding: Finding, system: System, inventory: Inventor
         cls=classification.cls,
         clause=classification.clause,
         rule=classification.rule,
-        reasons=_reasons(policy, classification, promised, served, calendar, circumstances),
+        reasons=_reasons(policy, classification, promised, clocks, served, calendar, circumstances),
         needs_triage=classification.needs_triage,
         excluded_by=classification.excluded_by,
         in_support_hours=circumstances.in_support_hours,
@@ -103,7 +104,7 @@ def decide(policy: Policy, finding: Finding, system: System, inventory: Inventor
         limit=promised.limit,
         policy_digest=policy.digest,
         edition=edition_of(policy, plan),
-        clocks=timed(policy, classification.cls, plan, calendar, now),
+        clocks=clocks,
     )
 
 
@@ -259,6 +260,7 @@ def _reasons(
     policy: Policy,
     classification: Classification,
     promised: Due,
+    clocks: tuple[Timed, ...],
     served: Served,
     calendar: Calendar,
     of: Circumstances,
@@ -267,6 +269,7 @@ def _reasons(
     hours = "inside" if of.in_support_hours else "outside"
     said.append(f"{hours} support hours of calendar {calendar.name} ({calendar.zone.key})")
     said.append(f"response: {promised.reason}")
+    said += [f"{each.clock}: {each.due.reason}" for each in clocks if each.clock != RESPONSE]
     if policy.classes[classification.cls].analyse_now:
         said.append(f"{classification.cls} is taken into analysis at once, at any hour")
     if served.referral:
