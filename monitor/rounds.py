@@ -24,7 +24,7 @@ from monitor.registering import Registering
 from monitor.storage import announcements, incidents, looks, outbox, overdue, rounds
 from monitor.storage.engine import Store
 from monitor.storage.looks import LookRow
-from monitor.storage.overdue import Marked
+from monitor.storage.overdue import Marked, Owe
 from monitor.world import InForce
 from monitor.year_ends import YearEnds
 
@@ -48,6 +48,8 @@ class Rounds:
     metrics: Metrics
     new_id: Callable[[], str]
     year_ends: YearEnds
+    reminds: Owe | None = None
+    tells_missed: Owe | None = None
     last: datetime | None = None
     count: int = 0
     conditions: dict[str, Condition] = field(default_factory=dict[str, Condition])
@@ -112,10 +114,10 @@ class Rounds:
 
     async def _clocks(self, now: datetime) -> None:
         """Give the warnings that are due, and mark what was not kept or done in time."""
-        for one in await self.store.write(overdue.warn, now):
+        for one in await self.store.write(overdue.warn, now, self.reminds):
             self.metrics.clock_warnings.labels(one.cls, one.name).inc()
             self._tell("clock.warned" if one.party is Party.US else "duty.warned", one)
-        for one in await self.store.write(overdue.breach, now):
+        for one in await self.store.write(overdue.breach, now, self.tells_missed):
             if one.party is Party.US:
                 self.metrics.clock_breaches.labels(one.cls, one.name).inc()
                 self._tell("clock.breached", one)

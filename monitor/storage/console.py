@@ -80,7 +80,7 @@ class IncidentFile:
     decision: Mapping[str, Any]
     dossier: Mapping[str, Any]
     findings: tuple[FindingLine, ...]
-    clocks: tuple[ClockRow, ...]
+    clocks: tuple[ClockFile, ...]
     waits: tuple[Pause, ...]
     outbox: tuple[OutboxLine, ...]
     attempts: tuple[AttemptLine, ...]
@@ -130,8 +130,8 @@ def decision_text(connection: sa.Connection, id: str) -> str | None:  # noqa: A0
     return connection.scalar(sa.select(t.incidents.c.decision).where(t.incidents.c.id == id))
 
 
-def incident_file(connection: sa.Connection, id: str) -> IncidentFile | None:  # noqa: A002
-    """Return everything there is to know of one incident."""
+def incident_file(connection: sa.Connection, id: str, now: datetime) -> IncidentFile | None:  # noqa: A002
+    """Return everything there is to know of one incident as of now."""
     row = connection.execute(sa.select(t.incidents).where(t.incidents.c.id == id)).one_or_none()
     if row is None:
         return None
@@ -147,7 +147,7 @@ def incident_file(connection: sa.Connection, id: str) -> IncidentFile | None:  #
         decision=json.loads(row.decision),
         dossier=json.loads(row.dossier),
         findings=tuple(lists.finding_of(r) for r in _of(connection, t.findings, id)),
-        clocks=clocks.rows(connection, t.clocks.c.incident == id),
+        clocks=clocks_of(connection, id, now),
         waits=tuple(each for each in recounting.waits(connection, Subject(incident=id)) if each.end is None),
         outbox=tuple(lists.outbox_of(r) for r in _of(connection, t.outbox, id)),
         attempts=tuple(lists.attempt_of(r) for r in _of(connection, t.attempts, id)),

@@ -4,6 +4,7 @@ Each mark is one conditional UPDATE, so that it is made once however many proces
 that stands still is neither warned of nor broken. A warning of what is broken already is none.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -27,14 +28,18 @@ class Marked:
     party: Party
 
 
+Owe = Callable[[sa.Connection, Marked, datetime], None]
+"""What a mark makes us owe, put on record in the transaction of the mark: a reminder, word that the time has passed."""
+
+
 def something_is_due(c: sa.Connection, now: datetime) -> bool:
     """Whether a warning is to be given or a promise was just broken (asked every second, without writing)."""
     either = sa.or_(_to_warn(now), _broken(now))
     return c.scalar(sa.select(clocks.c.seq).where(kept.running(), either).limit(1)) is not None
 
 
-def warn(c: sa.Connection, now: datetime) -> list[Marked]:
-    """Mark the clocks that are warned of as of now."""
+def warn(c: sa.Connection, now: datetime, owe: Owe | None = None) -> list[Marked]:
+    """Mark the clocks that are warned of as of now; ``owe`` puts on record what that makes us owe anybody."""
     marked = _mark(c, _to_warn(now), warned_at=now)
     for one in marked:
         if one.party is Party.CUSTOMER:
@@ -42,14 +47,18 @@ def warn(c: sa.Connection, now: datetime) -> list[Marked]:
         else:
             text = f"{one.name} goal of {one.cls} is due soon"
             kept.tell(c, one.subject, now, "clock.warned", text=text, clock=one.name)
+        if owe:
+            owe(c, one, now)
     return marked
 
 
-def breach(c: sa.Connection, now: datetime) -> list[Marked]:
+def breach(c: sa.Connection, now: datetime, owe: Owe | None = None) -> list[Marked]:
     """Mark promises not kept and duties not done in time; a missed duty asks for an engineer's decision."""
     marked = _mark(c, _broken(now), breached_at=now)
     for one in marked:
         kept.tell_broken(c, one.seq, now)
+        if owe:
+            owe(c, one, now)
     return marked
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from monitor.domain.calendars import Interval
 from monitor.domain.clocks import RESPONSE
 from monitor.domain.timed import Party
 from monitor.storage.clocks import ClockRow
@@ -25,12 +26,13 @@ class ClockState:
     tone: str
     text: str
     promise: str
+    counted: tuple[Interval, ...]
     by_hand: bool
     """Whether a person's word stops it: it runs, and no answer of ours does."""
 
 
-def clock_state(row: ClockRow, now: datetime) -> ClockState:
-    """Say how a clock stands."""
+def clock_state(row: ClockRow, now: datetime, counted: tuple[Interval, ...] = ()) -> ClockState:
+    """Say how a clock stands; ``counted`` are the intervals that explain its due."""
     tone, text = _stands(row, now)
     clause = row.timed.promise.clause if row.timed else None
     says = row.timed.due.reason if row.timed else ""
@@ -47,6 +49,7 @@ def clock_state(row: ClockRow, now: datetime) -> ClockState:
         tone=tone,
         text=text,
         promise=says + (f" (section {clause})" if clause and says else ""),
+        counted=counted,
         by_hand=row.runs and row.name != RESPONSE,
     )
 

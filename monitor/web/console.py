@@ -80,7 +80,7 @@ async def incident_page(
 ) -> web.Response:
     """Show an incident, after a failed command with what went wrong."""
     parts = request.app[PARTS]
-    file = await parts.store.read(console.incident_file, id)
+    file = await parts.store.read(console.incident_file, id, parts.clock())
     if file is None:
         raise NotFoundError("There is no such incident.")
     inventory = parts.inventory()
@@ -92,7 +92,7 @@ async def incident_page(
         status=status,
         file=file,
         waits=_waits(parts, file),
-        clocks=tuple(clock_state(row, parts.clock()) for row in file.clocks),
+        clocks=tuple(clock_state(each.row, parts.clock(), each.counted) for each in file.clocks),
         tone=tone,
         system=system,
         chain=partner_chain(inventory, system.partner) if system else (),

@@ -413,6 +413,28 @@ async def test_e5_a_duty_that_is_missed_is_flagged_for_an_engineer_and_lowers_no
     assert await told(store, REQUEST) == ["duty.warned", "duty.missed"]
 
 
+async def test_e5_what_a_reminder_makes_us_owe_is_put_on_record_with_it_once(store):
+    await a_duty(store, at(0.25))
+    owed: list[tuple[str, str]] = []
+
+    def owe(c: sa.Connection, marked: overdue.Marked, now: datetime) -> None:
+        assert c.in_transaction()
+        owed.append((marked.name, marked.subject.request))
+
+    for _ in range(3):
+        await store.write(overdue.warn, at(0.2), owe)
+    assert owed == [("call_back", "req_1")]
+
+    def fails(c: sa.Connection, marked: overdue.Marked, now: datetime) -> None:
+        raise LookupError(marked.name)
+
+    with pytest.raises(LookupError):
+        await store.write(overdue.breach, at(0.3), fails)
+    assert [m.name for m in await store.write(overdue.breach, at(0.3), owe)] == ["call_back"], (
+        "nothing half done"
+    )
+
+
 async def test_e5_a_call_in_time_does_the_duty(store):
     await a_duty(store, at(0.25))
     assert await store.write(clocks.meet, REQUEST, at(0.2), name="call_back", actor="nadia")

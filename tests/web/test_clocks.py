@@ -128,7 +128,9 @@ async def test_a_duty_is_done_by_a_persons_word(world):
     await world.seed(a_night)
     csrf = await world.log_in()
     path = "/noc/incidents/inc-1"
-    assert "Call back: done" in plain(await page(world, path))
+    text = plain(await page(world, path))
+    assert "Call back: done" in text
+    assert "counted 24 Nov 2026, 09:00:00 UTC to 24 Nov 2026, 09:15:00 UTC" in text
     answer = await world.client.post(f"{path}/clocks/call_back/meet", data={"csrf": csrf})
     assert answer.status == 200
     assert "Call back: done" not in plain(await answer.text())

@@ -56,12 +56,12 @@ async def test_the_board_holds_what_is_not_over_the_first_due_first(store):
 
 async def test_a_file_holds_everything_of_its_incident_and_nothing_of_another(store):
     await store.write(everything)
-    file = await store.read(console.incident_file, "inc-1")
+    file = await store.read(console.incident_file, "inc-1", NOW)
     assert file.decision["clause"] == "2.1"
     assert file.facts == {"operator_caused": False, "workaround": None}
     assert [len(part) for part in (file.findings, file.clocks, file.outbox, file.attempts, file.tickets, file.ticket_notes, file.children, file.events)] == [1, 1, 3, 1, 1, 1, 1, 1]  # fmt: skip
     assert file.attempts[0].history[1] == {"state": "acknowledged", "sequence": 2, "digit": "1"}
-    assert await store.read(console.incident_file, "nope") is None
+    assert await store.read(console.incident_file, "nope", NOW) is None
 
 
 async def test_lists_are_filtered_cut_and_go_on(store):
