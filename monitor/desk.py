@@ -208,7 +208,7 @@ class Desk:
 
         def owed(numbered: Case) -> Sequence[Obligation]:
             respond_by = next((c.due.due for c in clocks if c.party is Party.US), None)
-            told = told_of(judgement, respond_by, filing.message_id)
+            told = told_of(judgement, respond_by, filing.message_id, secret_found=bool(kept))
             answers = self._answers(numbered, policy, people, told, reply_key, now) if filing.answers else ()
             return (*answers, *self._owed(numbered, filing, matter, now))
 
@@ -418,7 +418,7 @@ class Desk:
                 complete,
                 policy,
                 people,
-                told_of(judgement, respond_by, follow.message_id),
+                told_of(judgement, respond_by, follow.message_id, secret_found=bool(kept)),
                 inventory=self._inventory,
                 reply_key=reply_key,
                 key="completed",

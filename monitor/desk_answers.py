@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from alerts.answers import AnswerMatter, answer_text, field_label
+from alerts.answers import Answer, AnswerMatter, Move, answer_text, field_label
+from alerts.answers import Appointment as Booked
 from alerts.script import written_time
+from monitor.domain.appointments import Appointment, AppointmentStatus
 from monitor.domain.contacts import PRIORITY_NORMAL, PRIORITY_URGENT, Obligation
 from monitor.domain.filing import Filing, in_words
 from monitor.domain.inventory import Inventory
@@ -19,7 +21,10 @@ from monitor.storage.requests import Person
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """What an answer says beside what the request itself does."""
+    """What an answer says beside what the request itself does.
+
+    ``missed`` makes a reminder one of a time that has passed; ``secret_found``: a credential was set apart.
+    """
 
     text: str = ""
     missing: Sequence[str] = ()
@@ -31,6 +36,9 @@ class Told:
     calendar: bytes | None = None
     method: str = "REQUEST"
     in_reply_to: str | None = None
+    appointment: Appointment | None = None
+    missed: bool = False
+    secret_found: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -59,8 +67,9 @@ class Answers:
         """Return one mail for everybody who takes part and has an address; ``key`` makes each exist once."""
         reached = [(person, address_of(person, inventory)) for person in people]
         return tuple(
-            self._row(kind, case, policy, address, told, person, reply_key=reply_key, key=key, now=now)
+            self._row(kind, case, matter, address, told, person, reply_key=reply_key, key=key, now=now)
             for person, address in reached
+            for matter in [self._matter(case, policy, told, person, inventory)]
             if address is not None
         )
 
@@ -68,7 +77,7 @@ class Answers:
         self,
         kind: str,
         case: Case,
-        policy: Policy,
+        matter: AnswerMatter,
         address: str,
         told: Told,
         person: Person,
@@ -77,7 +86,7 @@ class Answers:
         key: str,
         now: datetime,
     ) -> Obligation:
-        written = answer_text(kind, self._matter(case, policy, told, person), case.language)
+        written = answer_text(kind, matter, case.language)
         return Obligation(
             id=f"out_{self.new_id()}",
             incident=None,
@@ -91,13 +100,16 @@ class Answers:
             language=case.language,
             priority=PRIORITY_URGENT if self.urgent(case) else PRIORITY_NORMAL,
             not_before=now,
-            payload=self._payload(case, told, written.subject, written.body, reply_key),
+            payload={
+                **self._payload(case, told, reply_key),
+                "subject": written.subject,
+                "body": written.body,
+                "automatic": kind != Answer.REPLIED,
+            },
         )
 
-    def _payload(self, case: Case, told: Told, subject: str, body: str, reply_key: str) -> Mapping[str, Any]:
+    def _payload(self, case: Case, told: Told, reply_key: str) -> Mapping[str, Any]:
         payload: dict[str, Any] = {
-            "subject": subject,
-            "body": body,
             "reply_to": self.reply_to(case.reference, reply_key),
             "in_reply_to": told.in_reply_to,
             "references": told.in_reply_to,
@@ -107,13 +119,15 @@ class Answers:
             payload["method"] = told.method
         return payload
 
-    def _matter(self, case: Case, policy: Policy, told: Told, person: Person) -> AnswerMatter:
-        zone = policy.house_calendar().zone.key
+    def _matter(
+        self, case: Case, policy: Policy, told: Told, person: Person, inventory: Inventory
+    ) -> AnswerMatter:
+        zone = zone_of(case, policy, inventory)
         return AnswerMatter(
             service=self.service(),
             reference=case.reference,
             subject=case.subject,
-            name=person.name or "",
+            name=person.name or name_of(person, inventory),
             class_name=case.cls,
             respond_by=written_time(told.respond_by, zone) if told.respond_by else None,
             zone=zone,
@@ -125,7 +139,37 @@ class Answers:
             charge=told.charge,
             link=self.portal(case.reference),
             text=told.text,
+            appointment=booked(told.appointment, zone) if told.appointment else None,
+            missed=told.missed,
+            secret_found=told.secret_found,
         )
+
+
+def zone_of(case: Case, policy: Policy, inventory: Inventory) -> str:
+    """Return the zone of whoever asks: that of their country's calendar, else of the calendar for everywhere else."""
+    partner = inventory.partners.get(case.partner or "")
+    try:
+        calendar = policy.calendar_for(partner.country if partner else None)
+    except KeyError:  # another policy's partner, or one who has moved since
+        calendar = policy.house_calendar()
+    return calendar.zone.key
+
+
+def booked(appointment: Appointment, zone: str) -> Booked:
+    """Return an appointment as it is told."""
+    move = Move.MOVED if appointment.sequence else Move.BOOKED
+    return Booked(
+        move=Move.CANCELLED if appointment.status is AppointmentStatus.CANCELLED else move,
+        starts=written_time(appointment.starts_at, zone),
+        ends=written_time(appointment.ends_at, zone),
+        technician=appointment.technician or "",
+    )
+
+
+def name_of(person: Person, inventory: Inventory) -> str:
+    """Return how a registered contact is called; nothing for anybody else."""
+    contacts = (contact for partner in inventory.partners.values() for contact in partner.contacts)
+    return next((contact.name for contact in contacts if contact.id == person.contact), "")
 
 
 def address_of(person: Person, inventory: Inventory) -> str | None:
@@ -137,16 +181,24 @@ def address_of(person: Person, inventory: Inventory) -> str | None:
     return person.email
 
 
-def told_of(judgement: Judgement, respond_by: datetime | None, in_reply_to: str | None) -> Told:
+def told_of(
+    judgement: Judgement,
+    respond_by: datetime | None,
+    in_reply_to: str | None,
+    *,
+    secret_found: bool = False,
+) -> Told:
     """Return what an answer to a new request says of its judgement."""
+    charge = judgement.charge
     return Told(
         missing=judgement.missing,
         refusals=judgement.objections,
         asks=judgement.asks,
         duties=tuple((each.says or each.duty.replace("_", " "), each.due) for each in judgement.duties),
-        charge=judgement.charge.because if judgement.charge.incidents else "",
+        charge=f"{charge.incidents}: {charge.because}" if charge.incidents else "",
         respond_by=respond_by,
         in_reply_to=in_reply_to,
+        secret_found=secret_found,
     )
 
 
