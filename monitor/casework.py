@@ -29,7 +29,8 @@ from monitor.storage.requests import Message
 
 log = structlog.stdlib.get_logger()
 
-Charge = Callable[..., None]
+Unseal = Callable[[str, str, bytes], str]
+"""Opens what was sealed: (request, kind, ciphertext) -> the credential."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +48,7 @@ class Casework:
     """Works on requests; everything needs the id of one that whoever asks was allowed to see."""
 
     desk: Desk
-    unseal: Callable[[str, str, bytes], str] | None = None
+    unseal: Unseal | None = None
 
     async def take(self, request: str, *, actor: str) -> Case:
         """Make a request somebody's."""

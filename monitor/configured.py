@@ -116,6 +116,7 @@ def in_force(settings: Settings, policies: Mapping[str, Policy]) -> InForce:
         roles=settings.crash.presumed_impacts,
         triage_timeout=settings.triage.timeout,
         announce_to=settings.page.announce_to,
+        forward_to=settings.forward_to,
         service_name=settings.service.name,
         zone=settings.service.zone,
     )

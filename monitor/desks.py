@@ -1,11 +1,11 @@
 """From settings to the desk: who takes requests in, who works on them, and where their answers come from."""
 
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from monitor.bell import Bell
-from monitor.casework import Casework
+from monitor.casework import Casework, Unseal
 from monitor.clock import Clock, NewId
 from monitor.desk import Desk, Planned, Seal
 from monitor.desk_answers import Answers
@@ -20,7 +20,7 @@ from monitor.world import World
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """What the desk is made with. ``reply_address`` is where mail is taken in; ``forward_to`` names addresses."""
+    """What the desk is made with; ``seal`` and ``unseal`` keep credentials apart where a key is configured."""
 
     world: World
     store: Store
@@ -30,16 +30,15 @@ class Parts:
     metrics: Metrics
     public_url: str | None = None
     reply_address: str | None = None
-    forward_to: Mapping[str, str] | None = None
     seal: Seal = lambda _request, _kind, _value: None
-    unseal: Callable[[str, str, bytes], str] | None = None
+    unseal: Unseal | None = None
     planned: Planned | None = None
     failpoint: Callable[[str], None] = lambda _name: None
 
 
 def desk(parts: Parts) -> Desk:
     """Return the desk."""
-    world, known = parts.world, parts.forward_to or {}
+    world = parts.world
     answers = Answers(
         new_id=parts.new_id,
         service=lambda: world.in_force.service_name,
@@ -61,7 +60,7 @@ def desk(parts: Parts) -> Desk:
         edition_of=_edition_of(parts),
         seal=parts.seal,
         planned=parts.planned,
-        forward_to=known.get,
+        forward_to=lambda name: world.in_force.forward_to.get(name),  # noqa: PLW0108 - what is in force changes
         failpoint=parts.failpoint,
     )
 

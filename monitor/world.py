@@ -40,6 +40,7 @@ class InForce:
     roles: Mapping[str, str] = field(default_factory=dict[str, str])
     triage_timeout: float | None = None
     announce_to: tuple[str, ...] = ()
+    forward_to: Mapping[str, str] = field(default_factory=dict[str, str])
     service_name: str = "Tocsin"
     zone: str = "UTC"
 

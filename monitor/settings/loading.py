@@ -97,6 +97,7 @@ def _settings(
         crash=root.crash,
         page=root.page,
         mail_in=root.mail_in,
+        forward_to=dict(root.forward_to),
         secrets=root.secrets,
         policies=policies,
         sources=files,

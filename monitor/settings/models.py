@@ -286,6 +286,12 @@ class Root(Strict):
         Field(description="More policy files, or folders of them; paths as seen from this file."),
     ] = ()
     mail_in: Annotated[MailIn, Field(description="Mail that comes in.")] = MailIn()
+    forward_to: Annotated[
+        dict[Ident, Email],
+        Field(
+            description="Addresses of those whom policies pass requests on to, by the policies' name for them."
+        ),
+    ] = {}
     secrets: Annotated[Secrets, Field(description="Credentials that come with requests.")] = Secrets()
     imports: Annotated[sections.Imports, Field(alias="import", description="Tables.")] = sections.Imports()
 

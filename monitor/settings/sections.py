@@ -336,6 +336,7 @@ class Settings:
     crash: Crash = field(default_factory=Crash)
     page: Page = field(default_factory=Page)
     mail_in: MailIn = field(default_factory=MailIn)
+    forward_to: Mapping[str, str] = field(default_factory=dict[str, str])
     secrets: Secrets = field(default_factory=Secrets)
     policies: tuple[Path, ...] = ()
     sources: tuple[Path, ...] = field(default=(), repr=False)

@@ -22,13 +22,17 @@ _COLUMN = {"cls": "class"}  # where Python's keyword gave the field another name
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """Which part of a list: equality filters by column, a half-open span of time, the key to go on after."""
+    """Which part of a list: equality filters by column, a half-open span of time, the key to go on after.
+
+    ``requests``: what is about customers' requests, too (``monitor.storage.visibility``: only for who may see them).
+    """
 
     equal: Mapping[str, object] = field(default_factory=dict[str, object])
     since: datetime | None = None
     until: datetime | None = None
     after: int | None = None
     limit: int = 100
+    requests: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,7 @@ class EventLine:
 
     id: int
     incident: str | None
+    request: str | None
     at: datetime
     kind: str
     actor: str
@@ -263,6 +268,8 @@ def page(
     """Return one page of a table, newest first."""
     light = (column for column in table.c if column.name != "payload")  # megabytes nobody lists
     query = sa.select(*light).where(*also, *(table.c[k] == v for k, v in wanted.equal.items()))
+    if "request" in table.c and not wanted.requests:
+        query = query.where(table.c.request.is_(None))
     if wanted.since:
         query = query.where(moment >= wanted.since)
     if wanted.until:

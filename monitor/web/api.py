@@ -5,6 +5,7 @@ The inventory's lists are in ``api_inventory``.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TypeVar
 from urllib.parse import urlencode
 
@@ -17,7 +18,7 @@ from monitor.storage.lists import Page
 from monitor.web import announced_work, commands
 from monitor.web import api_inputs as i
 from monitor.web import api_models as m
-from monitor.web.auth import PRINCIPAL, viewer
+from monitor.web.auth import PRINCIPAL, may_see_requests, viewer
 from monitor.web.openapi import Api
 from monitor.web.parts import PARTS, Parts
 from monitor.web.problems import FieldError, ProblemError
@@ -43,6 +44,11 @@ def next_path(request: web.Request, after: object | None) -> str | None:
 def of(parts: web.Request) -> Parts:
     """Return the parts of the request's application."""
     return parts.app[PARTS]
+
+
+def with_requests(request: web.Request, wanted: lists.Wanted) -> lists.Wanted:
+    """Return a list with what is about customers' requests, for those who may see these."""
+    return replace(wanted, requests=may_see_requests(request))
 
 
 def actor(request: web.Request) -> str:
@@ -123,7 +129,7 @@ def add_commands(api: Api) -> None:
     async def retry_contact(request: web.Request, params: i.ById) -> m.Owed:
         """Try a failed contact again."""
         await commands.retry(of(request), actor(request), params.id)
-        wanted = lists.Wanted(equal={"id": params.id}, limit=1)
+        wanted = lists.Wanted(equal={"id": params.id}, limit=1, requests=True)
         page = await of(request).store.read(lists.list_outbox, wanted)
         if not page.items:
             raise NotFoundError("There is no such contact.")
@@ -179,7 +185,7 @@ def add_lists(api: Api) -> None:
     @api.route("GET", "/api/v1/calls")
     async def list_calls(request: web.Request, params: i.CallQuery) -> m.Listing[m.Call]:
         """List calls to contacts and pages to engineers, newest first."""
-        page = await of(request).store.read(lists.list_calls, params.wanted())
+        page = await of(request).store.read(lists.list_calls, with_requests(request, params.wanted()))
         return listing(request, page, m.Call.model_validate)
 
     @api.route("GET", "/api/v1/crashes")
@@ -191,13 +197,13 @@ def add_lists(api: Api) -> None:
     @api.route("GET", "/api/v1/events")
     async def list_events(request: web.Request, params: i.EventQuery) -> m.Listing[m.Event]:
         """List the events of all incidents, newest first."""
-        page = await of(request).store.read(lists.list_events, params.wanted())
+        page = await of(request).store.read(lists.list_events, with_requests(request, params.wanted()))
         return listing(request, page, m.Event.model_validate)
 
     @api.route("GET", "/api/v1/outbox")
     async def list_outbox(request: web.Request, params: i.OutboxQuery) -> m.Listing[m.Owed]:
         """List what is and was owed to the outside, and why it waits."""
-        page = await of(request).store.read(lists.list_outbox, params.wanted())
+        page = await of(request).store.read(lists.list_outbox, with_requests(request, params.wanted()))
         return listing(request, page, _owed(request))
 
 

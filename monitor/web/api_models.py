@@ -84,6 +84,7 @@ class Event(Out):
 
     id: int
     incident: str | None
+    request: str | None
     at: datetime
     kind: str
     actor: str

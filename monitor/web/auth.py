@@ -221,6 +221,16 @@ def viewer(request: web.Request) -> Viewer:
     return found
 
 
+def may_see_requests(request: web.Request) -> bool:
+    """Whether whoever asks is one of ours who looks after customers' requests."""
+    principal = request[PRINCIPAL]
+    if principal.contact is not None:
+        return False
+    if principal.token is not None:
+        return scopes_suffice(principal.token.scopes, Own.READ)
+    return principal.session is not None and role_suffices(principal.session.user.role, Own.READ)
+
+
 def nothing_there() -> ProblemError:
     """Say that there is no such thing, in the same words whether it is not there or not the asker's."""
     return ProblemError(404, "There is no such thing.")

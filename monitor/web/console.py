@@ -5,6 +5,7 @@ Every page works without JavaScript; the board is also swapped in place when ``l
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from importlib.resources import files
 from typing import Any, TypeVar
 
@@ -17,6 +18,7 @@ from monitor.errors import NotFoundError
 from monitor.storage import console, lists
 from monitor.storage.people import list_audit
 from monitor.web import api_inputs as i
+from monitor.web.auth import may_see_requests
 from monitor.web.board import BoardView, Caution, board_view, tone_of
 from monitor.web.checks_now import CheckNow, checks_now
 from monitor.web.clock_states import clock_state
@@ -256,7 +258,8 @@ async def _list(
     read: Callable[[Any, lists.Wanted], lists.Page[Any]],
 ) -> web.Response:
     query = _query(request, model)
-    found = await request.app[PARTS].store.read(read, query.wanted())
+    wanted = replace(query.wanted(), requests=may_see_requests(request))
+    found = await request.app[PARTS].store.read(read, wanted)
     return page(request, template, found=found, query=query, more=_more(request))
 
 
