@@ -71,7 +71,9 @@ def contact(given: models.ContactIn) -> Contact:
         role=given.role,
         hours=given.hours,
         licence=given.licence,
-        always_reachable=given.always_reachable,
+        # Whoever is said to be there always is the one to call at night; whoever says nothing is not.
+        always_reachable=given.always_reachable
+        or ("hours" in given.model_fields_set and given.hours == models.ALWAYS),
         english_ok=given.english_ok,
         account_id=given.account_id,
     )

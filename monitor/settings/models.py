@@ -35,6 +35,9 @@ def _listed(value: Any) -> Any:
     return [] if value is None else [value] if isinstance(value, str) else value
 
 
+ALWAYS = "always"
+
+
 class Strict(BaseModel):
     """Unknown keys are errors."""
 
@@ -53,7 +56,7 @@ class ContactIn(Strict):
         Line, Field(description="A role of the policy; said of nobody on a licence, the first is in charge.")
     ] = "regular"
     hours: Annotated[Line, Field(description="`always`, or the name of one of the policy's calendars.")] = (
-        "always"
+        ALWAYS
     )
     licence: Annotated[Ident | None, Field(description="The licence it is registered on.")] = None
     always_reachable: Annotated[
