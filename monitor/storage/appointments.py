@@ -31,11 +31,11 @@ def book(c: sa.Connection, wanted: Appointment) -> Appointment:
     ConflictError if the request has one already, or the technician another at that time.
     """
     _turns(c, wanted.request, wanted.technician)
-    known = _known(c, wanted.id)
-    if known is not None:
-        if (known.request, known.starts_at) != (wanted.request, wanted.starts_at):
+    there = known(c, wanted.id)
+    if there is not None:
+        if (there.request, there.starts_at) != (wanted.request, wanted.starts_at):
             raise ConflictError(f"appointment {wanted.id} is on record already, of another request or time")
-        return known
+        return there
     standing = next((a for a in of_request(c, wanted.request) if a.status is AppointmentStatus.BOOKED), None)
     if standing is not None:
         raise ConflictError(f"request {wanted.request} has appointment {standing.id} already: move that one")
@@ -125,10 +125,15 @@ def hold(
 
 def get(c: sa.Connection, id_: str) -> Appointment:
     """Return an appointment, or raise NotFoundError."""
-    found = _known(c, id_)
+    found = known(c, id_)
     if found is None:
         raise NotFoundError(f"there is no appointment {id_}")
     return found
+
+
+def known(c: sa.Connection, id_: str) -> Appointment | None:
+    """Return an appointment, if there is one of this id."""
+    return next(iter(_read(c, appointments.c.id == id_)), None)
 
 
 def of_request(c: sa.Connection, request: str) -> tuple[Appointment, ...]:
@@ -212,10 +217,6 @@ def _changed(c: sa.Connection, before: Appointment, now: datetime, **values: Any
         .values(**values, sequence=before.sequence + 1, updated_at=now)
     )
     return replace(before, **values, sequence=before.sequence + 1, updated_at=now)
-
-
-def _known(c: sa.Connection, id_: str) -> Appointment | None:
-    return next(iter(_read(c, appointments.c.id == id_)), None)
 
 
 def _read(c: sa.Connection, *which: sa.ColumnElement[bool]) -> tuple[Appointment, ...]:

@@ -23,6 +23,7 @@ from monitor.registering import Registering
 from monitor.web import actions, api, console, reports
 from monitor.web import health as watched
 from monitor.web.accounts import Pace, Passwords
+from monitor.web.api_appointments import add_appointments
 from monitor.web.api_inventory import add_inventory
 from monitor.web.api_ledger import add_ledger
 from monitor.web.api_people import add_people
@@ -113,6 +114,7 @@ def rest() -> Api:
     add_requests(made)
     add_filing(made)
     add_casework(made)
+    add_appointments(made)
     return made
 
 

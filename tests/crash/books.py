@@ -78,8 +78,8 @@ def a_plan(operations: int, dice: random.Random) -> list[Act]:
     for number in range(operations):
         partner = dice.choice(list(CUSTOMERS))
         at = START + number / operations * timedelta(days=366 * YEARS) + timedelta(days=dice.uniform(-20, 20))
-        if dice.random() < 0.1:
-            near = min(moments[partner], key=lambda moment: abs(moment - at))
+        near = min(moments[partner], key=lambda moment: abs(moment - at))
+        if abs(near - at) < timedelta(days=20) and dice.random() < 0.5:
             at = near + timedelta(microseconds=dice.choice((-1, 0, 0, 1)))
         kind = dice.choices(("purchase", "charge", "refund", "rollover"), (3, 10, 4, 3))[0]
         if kind == "refund" and not charged[partner]:
