@@ -8,7 +8,7 @@ Works for requests that whoever asks was allowed to see; by the edition of the p
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
 from monitor.desk import Desk
@@ -82,6 +82,7 @@ class Appointing:
     ) -> Appointment:
         """Book an appointment and invite whoever takes part; with an ``id_`` it is made once."""
         meeting, now = await self._meeting(request), self.desk.clock()
+        starts_at = starts_at.astimezone(UTC)
         if starts_at < now:
             raise ConflictError("an appointment is made for a time to come")
         wanted = Appointment(
@@ -110,6 +111,7 @@ class Appointing:
         """Move an appointment; it keeps its length unless another is given."""
         meeting, now = await self._meeting(request), self.desk.clock()
         before = await self._of(request, id_)
+        starts_at = starts_at.astimezone(UTC)
         if starts_at < now:
             raise ConflictError("an appointment is moved to a time to come")
         ends_at = starts_at + (length or before.ends_at - before.starts_at)
@@ -142,12 +144,14 @@ class Appointing:
         await self._of(request, id_)
         rule = meeting.policy.requests.charges.get(_rule(meeting.policy).cls)
         partner = meeting.case.partner
-        stamp = Stamp(id=f"led_{self.desk.new_id()}", partner=partner, at=now, actor=actor) if partner else None
+        stamp = (
+            Stamp(id=f"led_{self.desk.new_id()}", partner=partner, at=now, actor=actor) if partner else None
+        )
         held = await self.desk.store.write(
             moves.hold,
             id_,
-            held_from=held_from,
-            held_to=held_to,
+            held_from=held_from.astimezone(UTC),
+            held_to=held_to.astimezone(UTC),
             now=now,
             actor=actor,
             stamp=stamp,

@@ -85,9 +85,7 @@ def hold(
     return after
 
 
-def _tell(
-    c: sa.Connection, one: Appointment, now: datetime, kind: str, *, actor: str, owed: Owed
-) -> None:
+def _tell(c: sa.Connection, one: Appointment, now: datetime, kind: str, *, actor: str, owed: Owed) -> None:
     span = f"{one.starts_at:%Y-%m-%d %H:%M} to {one.ends_at:%H:%M} UTC"
     who = f" with {one.technician}" if one.technician else ""
     requests_.tell(c, one.request, now, kind, actor=actor, text=span + who)
