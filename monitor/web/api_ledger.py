@@ -12,12 +12,11 @@ from monitor.domain import ledger as book
 from monitor.domain.contract_years import contract_of
 from monitor.domain.inventory import Partner
 from monitor.domain.ledger import Account, Stamp
-from monitor.errors import NotFoundError
 from monitor.storage import ledger
 from monitor.web import api_inputs as i
 from monitor.web.api import actor, next_path, of
 from monitor.web.api_models import Out
-from monitor.web.auth import audit
+from monitor.web.auth import audit, may_see_requests, nothing_there, viewer
 from monitor.web.openapi import Api
 from monitor.web.parts import Parts
 from monitor.web.problems import ProblemError
@@ -36,31 +35,35 @@ class LedgerLine(Out):
 
 
 class LedgerEntry(Out):
-    """One event; ``incidents`` is by how much it changed the balance."""
+    """One event; ``incidents`` is by how much it changed the balance.
+
+    ``event``, ``request`` and ``actor`` are told to those of ours who look after requests: a colleague of the
+    requester may see that an incident was used, and not on what.
+    """
 
     id: str
     kind: str
-    event: str
+    event: str | None
     at: datetime
     incidents: int
     text: str
-    actor: str
+    actor: str | None
     request: str | None
     of: str | None
     lines: list[LedgerLine]
 
     @classmethod
-    def made_of(cls, entry: book.Entry) -> Self:
-        """Make one of an entry."""
+    def made_of(cls, entry: book.Entry, *, whole: bool = True) -> Self:
+        """Make one of an entry; ``whole`` for those who may know which request it is about."""
         return cls(
             id=entry.id,
             kind=entry.kind,
-            event=entry.dedup,
+            event=entry.dedup if whole else None,
             at=entry.at,
             incidents=entry.into(Account.BALANCE),
             text=entry.text,
-            actor=entry.actor,
-            request=entry.request,
+            actor=entry.actor if whole else None,
+            request=entry.request if whole else None,
             of=entry.of,
             lines=[LedgerLine.model_validate(line) for line in entry.lines],
         )
@@ -134,20 +137,24 @@ def add_ledger(api: Api) -> None:
     @api.route("GET", "/api/v1/ledger/{id}", errors=(404,))
     async def get_ledger(request: web.Request, params: LedgerQuery) -> Ledger:
         """Read a customer's balance, and its ledger's entries, newest first."""
-        partner, store = _partner(of(request), params.id), of(request).store
+        partner, store = _own(request, params.id), of(request).store
+        whole = may_see_requests(request)
+        if params.request is not None and not whole:
+            raise nothing_there()
         page = await store.read(ledger.listed, params.wanted())
         return Ledger(
             partner=partner.id,
             balance=await store.read(ledger.balance, partner.id),
-            items=[LedgerEntry.made_of(entry) for entry in page.items],
+            items=[LedgerEntry.made_of(entry, whole=whole) for entry in page.items],
             next=next_path(request, page.next),
         )
 
     @api.route("GET", "/api/v1/ledger/{id}/statements", errors=(404,))
     async def list_statements(request: web.Request, params: ByPartner) -> LedgerStatements:
         """Read a customer's statements, one for each contract year, oldest first."""
-        parts = of(request)
-        return statements_of(parts, _partner(parts, params.id), await _entries(parts, params.id))
+        parts, partner = of(request), _own(request, params.id)
+        entries = await parts.store.read(ledger.of_partner, partner.id)
+        return statements_of(parts, partner, entries, whole=may_see_requests(request))
 
     @api.route("POST", "/api/v1/ledger/{id}/purchases", status=201, errors=(404, 409))
     async def enter_purchase(request: web.Request, params: ByPartner, body: NewPurchase) -> LedgerEntry:
@@ -174,7 +181,9 @@ def add_ledger(api: Api) -> None:
         return LedgerEntry.made_of(posted.entry)
 
 
-def statements_of(parts: Parts, partner: Partner, entries: tuple[book.Entry, ...]) -> LedgerStatements:
+def statements_of(
+    parts: Parts, partner: Partner, entries: tuple[book.Entry, ...], *, whole: bool
+) -> LedgerStatements:
     """Make a customer's statements of everything in its ledger."""
     contract = contract_of(partner, parts.policies()[partner.policy])
     made = book.statements(partner.id, entries, contract, parts.clock())
@@ -187,7 +196,7 @@ def statements_of(parts: Parts, partner: Partner, entries: tuple[book.Entry, ...
                 begins=year.begins,
                 ends=year.ends,
                 opening=year.opening,
-                entries=[LedgerEntry.made_of(entry) for entry in year.entries],
+                entries=[LedgerEntry.made_of(entry, whole=whole) for entry in year.entries],
                 closing=year.closing,
                 totals={str(account): total for account, total in year.totals.items()},
             )
@@ -236,12 +245,16 @@ async def _audited(
         await audit(of(request), actor(request), action, partner, incidents=incidents, reference=reference)
 
 
-async def _entries(parts: Parts, partner: str) -> tuple[book.Entry, ...]:
-    return await parts.store.read(ledger.of_partner, partner)
+def _own(request: web.Request, id_: str) -> Partner:
+    """Return a customer whose ledger whoever asks may see: our people every one, a customer its own."""
+    who = viewer(request)
+    if not who.staff and who.partner != id_:
+        raise nothing_there()
+    return _partner(of(request), id_)
 
 
 def _partner(parts: Parts, id_: str) -> Partner:
     found = parts.inventory().partners.get(id_)
     if found is None:
-        raise NotFoundError("There is no such customer.")
+        raise nothing_there()
     return found

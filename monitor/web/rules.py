@@ -103,8 +103,8 @@ RULES: Mapping[tuple[str, str], Need] = {
         "GET",
         "/api/v1/reports/sla/clocks",
     ): Scope.OPERATE,  # names requests, also those only their requester may see
-    ("GET", "/api/v1/ledger/{id}"): Scope.READ,
-    ("GET", "/api/v1/ledger/{id}/statements"): Scope.READ,
+    ("GET", "/api/v1/ledger/{id}"): Own.KNOWN,
+    ("GET", "/api/v1/ledger/{id}/statements"): Own.KNOWN,
     ("POST", "/api/v1/ledger/{id}/purchases"): Scope.OPERATE,
     ("POST", "/api/v1/ledger/{id}/refunds"): Scope.OPERATE,
     ("POST", "/api/v1/config/reload"): Scope.ADMIN,

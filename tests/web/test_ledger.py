@@ -154,3 +154,44 @@ async def test_a_customer_that_is_not_there_has_no_ledger(api):
             }
         }
         assert (await api(method, f"/api/v1/ledger/nobody{path}", **body.get(method, {})))[0] == 404
+
+
+async def as_customer(world, path, contact="aurora-1"):
+    await world.store.write(
+        people.create_token, id="tok-c", name="their program", secret="secret-of-theirs", scopes=["read"],
+        now=world.now, contact=contact,
+    )  # fmt: skip
+    answer = await world.client.get(path, headers={"Authorization": "Bearer secret-of-theirs"})
+    return answer.status, await answer.json(content_type=None)
+
+
+async def test_h5_a_customer_sees_its_own_ledger_but_not_on_whose_request_an_incident_was_used(world, api):
+    await buys(api, incidents=9, reference="a")
+    await charges(world, 4)
+    status, book = await as_customer(world, IRIS)
+    assert (status, book["balance"], [e["incidents"] for e in book["items"]]) == (200, 5, [-4, 9])
+    assert {(e["event"], e["request"], e["actor"]) for e in book["items"]} == {(None, None, None)}
+
+
+@pytest.mark.parametrize("path", ["/api/v1/ledger/birch", "/api/v1/ledger/birch/statements", "/api/v1/ledger/nobody", f"{IRIS}?request=R-1"])  # fmt: skip
+async def test_p5_to_a_customer_another_ones_ledger_does_not_exist(world, path):
+    status, body = await as_customer(world, path)
+    assert (status, body["title"]) == (404, "There is no such thing.")
+
+
+async def test_h5_a_customer_enters_nothing(world):
+    await as_customer(world, IRIS)
+    headers = {"Authorization": "Bearer secret-of-theirs"}
+    for path, body in (
+        ("purchases", {"incidents": 1, "reference": "a"}),
+        ("refunds", {"charge": "x", "reference": "a"}),
+    ):
+        answer = await world.client.post(f"{IRIS}/{path}", json=body, headers=headers)
+        assert answer.status == 403
+
+
+async def test_p5_a_viewer_of_ours_is_not_told_either(world, api):
+    await charges(world)
+    headers = await world.token("read")
+    answer = await world.client.get(IRIS, headers=headers)
+    assert [(e["event"], e["actor"]) for e in (await answer.json())["items"]] == [(None, None)]
