@@ -72,8 +72,8 @@ class AnswerMatter:
 
     Times are written as the reader's clock in ``zone`` shows them (``alerts.script.written_time``). ``refusals``,
     ``asks``, the words of ``duties`` and ``charge`` are the policy's own sentences; ``missing`` are labels
-    (``field_label``); ``text`` is what an engineer wrote. ``missed`` makes a reminder one of a time that has passed;
-    ``secret_found`` says that something like a password was kept out of the request.
+    (``field_label``); ``text`` is what an engineer wrote. ``late`` are duties whose time had passed when the request came. ``missed`` makes a
+    reminder one of a time that has passed, ``engineer_decides`` says whether that has consequences; ``secret_found`` says that something like a password was kept out of the request.
     """
 
     reference: str
@@ -88,11 +88,13 @@ class AnswerMatter:
     refusals: tuple[str, ...] = ()
     asks: tuple[str, ...] = ()
     duties: tuple[tuple[str, str | None], ...] = ()
+    late: tuple[tuple[str, str], ...] = ()
     charge: str = ""
     link: str | None = None
     text: str = ""
     appointment: Appointment | None = None
     missed: bool = False
+    engineer_decides: bool = True
     secret_found: bool = False
 
 
@@ -252,7 +254,7 @@ def _reminder(says: _Says, matter: AnswerMatter) -> Iterator[str]:
     yield _list(says(which), _tasks(says, matter, item)) or says(which)
     yield says.where("clause", "clause_is")
     yield _text(matter)
-    if matter.missed:
+    if matter.missed and matter.engineer_decides:
         yield says("missed_next")
     yield from _ending(says, matter)
 
@@ -282,6 +284,8 @@ def _tasks(says: _Says, matter: AnswerMatter, item: str) -> Iterator[str]:
     for words, due in matter.duties:
         said = clean(words, LONGEST_ITEM)
         yield says(item, words=said, due=clean(due, 80)) if due else said
+    for words, due in matter.late:
+        yield says("item_missed", words=clean(words, LONGEST_ITEM), due=clean(due, 80))
 
 
 def _list(heading: str, items: Iterable[str]) -> str:

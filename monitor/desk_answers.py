@@ -16,14 +16,18 @@ from monitor.domain.inventory import Inventory
 from monitor.domain.policy import Policy
 from monitor.domain.request_life import Case
 from monitor.domain.requests import Judgement
+from monitor.storage.reminders import Reminded
 from monitor.storage.requests import Person
+
+Rows = tuple[Obligation, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
     """What an answer says beside what the request itself does.
 
-    ``missed`` makes a reminder one of a time that has passed; ``secret_found``: a credential was set apart.
+    ``missed`` makes a reminder one of a time that has passed (``engineer_decides`` what follows), ``clause`` is what it is
+    about where that is not the request's own; ``secret_found``: a credential was set apart.
     """
 
     text: str = ""
@@ -38,6 +42,8 @@ class Told:
     in_reply_to: str | None = None
     appointment: Appointment | None = None
     missed: bool = False
+    engineer_decides: bool = True
+    clause: str | None = None
     secret_found: bool = False
 
 
@@ -55,7 +61,7 @@ class Answers:
         self,
         kind: str,
         case: Case,
-        policy: Policy,
+        policy: Policy | None,
         people: Sequence[Person],
         told: Told,
         *,
@@ -69,7 +75,7 @@ class Answers:
         return tuple(
             self._row(kind, case, matter, address, told, person, reply_key=reply_key, key=key, now=now)
             for person, address in reached
-            for matter in [self._matter(case, policy, told, person, inventory)]
+            for matter in [self._matter(case, told, person, zone_of(case, policy, inventory), inventory, now)]
             if address is not None
         )
 
@@ -119,10 +125,34 @@ class Answers:
             payload["method"] = told.method
         return payload
 
+    def reminder(
+        self, reminded: Reminded, policy: Policy | None, inventory: Inventory, now: datetime
+    ) -> Rows:
+        """Return the mails about a duty of the customer's that is due soon, or was not done in time."""
+        clock, missed = reminded.clock, reminded.missed
+        said = clock.timed.due.reason if clock.timed else ""
+        told = Told(
+            duties=((said or clock.name.replace("_", " "), clock.limit or clock.due),),
+            missed=missed,
+            engineer_decides=bool(clock.timed and clock.timed.flags),
+            clause=clock.timed.promise.clause if clock.timed else None,
+        )
+        return self.rows(
+            Answer.REMINDER,
+            reminded.case,
+            policy,
+            reminded.people,
+            told,
+            inventory=inventory,
+            reply_key=reminded.reply_key,
+            key=f"{clock.seq}|{'missed' if missed else 'due'}",
+            now=now,
+        )
+
     def _matter(
-        self, case: Case, policy: Policy, told: Told, person: Person, inventory: Inventory
+        self, case: Case, told: Told, person: Person, zone: str, inventory: Inventory, now: datetime
     ) -> AnswerMatter:
-        zone = zone_of(case, policy, inventory)
+        late = () if told.missed else tuple((w, at) for w, at in told.duties if at and at < now)
         return AnswerMatter(
             service=self.service(),
             reference=case.reference,
@@ -131,22 +161,30 @@ class Answers:
             class_name=case.cls,
             respond_by=written_time(told.respond_by, zone) if told.respond_by else None,
             zone=zone,
-            clause=case.clause or None,
+            clause=told.clause or case.clause or None,
             missing=tuple(field_label(name, case.language) for name in told.missing),
             refusals=tuple(told.refusals),
             asks=tuple(told.asks),
-            duties=tuple((words, written_time(at, zone) if at else None) for words, at in told.duties),
+            duties=tuple(
+                (words, written_time(at, zone) if at else None)
+                for words, at in told.duties
+                if (words, at) not in late
+            ),
+            late=tuple((words, written_time(at, zone)) for words, at in late),
             charge=told.charge,
             link=self.portal(case.reference),
             text=told.text,
             appointment=booked(told.appointment, zone) if told.appointment else None,
             missed=told.missed,
+            engineer_decides=told.engineer_decides,
             secret_found=told.secret_found,
         )
 
 
-def zone_of(case: Case, policy: Policy, inventory: Inventory) -> str:
+def zone_of(case: Case, policy: Policy | None, inventory: Inventory) -> str:
     """Return the zone of whoever asks: that of their country's calendar, else of the calendar for everywhere else."""
+    if policy is None:  # configured away since
+        return "UTC"
     partner = inventory.partners.get(case.partner or "")
     try:
         calendar = policy.calendar_for(partner.country if partner else None)

@@ -3,18 +3,21 @@
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 from monitor.bell import Bell
 from monitor.casework import Casework, Unseal
 from monitor.clock import Clock, NewId
 from monitor.desk import Desk, Planned, Seal
 from monitor.desk_answers import Answers
+from monitor.domain.contacts import Obligation
 from monitor.domain.letters import reply_address
 from monitor.domain.policy import Policy
 from monitor.domain.request_life import Case
 from monitor.metrics import Metrics
 from monitor.storage import editions
 from monitor.storage.engine import Store
+from monitor.storage.reminders import Reminded, Write
 from monitor.world import World
 
 
@@ -68,6 +71,17 @@ def desk(parts: Parts) -> Desk:
 def casework(desk: Desk, parts: Parts) -> Casework:
     """Return who works on what the desk took in."""
     return Casework(desk=desk, unseal=parts.unseal)
+
+
+def reminders(desk: Desk) -> Write:
+    """Return who writes the reminders of what customers have to do."""
+
+    def write(reminded: Reminded, now: datetime) -> tuple[Obligation, ...]:
+        in_force = desk.world.in_force
+        policy = in_force.policies.get(reminded.case.policy)
+        return desk.answers.reminder(reminded, policy, in_force.inventory, now)
+
+    return write
 
 
 def reply_to(address: str | None, reference: str, key: str) -> str | None:

@@ -132,6 +132,7 @@ class Rounds:
             self.bell.ring("incident", subject.incident)
         else:
             self.bell.ring("request", subject.request or "")
+            self.bell.ring("outbox")  # a reminder may be owed
 
     async def _move_maintenances(self, moves: Sequence[tuple[str, MaintenanceStatus]], now: datetime) -> None:
         for id_, status in moves:

@@ -56,6 +56,7 @@ from monitor.sealing import sealer
 from monitor.settings import Settings
 from monitor.storage import editions, incidents, looks, people, public
 from monitor.storage.engine import Store, open_store
+from monitor.storage.reminders import reminding
 from monitor.web.setup import setup as set_up_web
 from monitor.world import World
 from monitor.year_ends import YearEnds
@@ -220,6 +221,8 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
         )
         desk = desks.desk(at_desk)
         casework = desks.casework(desk, at_desk)
+        rounds.reminds = reminding(desks.reminders(desk), missed=False)
+        rounds.tells_missed = reminding(desks.reminders(desk), missed=True)
         mail_in = mail_parts.mail_parts(
             lambda: late.settings, desk=desk, world=world, store=store, metrics=metrics
         )

@@ -144,3 +144,58 @@ async def test_what_was_missing_and_comes_later_completes_the_request_and_is_ans
             "[R-00001] Der mangler noget i din henvendelse",
             "[R-00001] Vi har modtaget din henvendelse",
         ]
+
+
+async def test_e5_the_customer_is_reminded_of_the_call_and_told_when_its_time_has_passed(desk):
+    async with desk(TUESDAY_IN_CHICAGO) as (world, mailbox):
+        filed = await world.service.desk.file(a_filing(channel="email", contact="lee", fields=CRITICAL_MAIL))
+        await world.passes_time(minutes=60)
+        _, reminder, missed = mailbox.mails
+        assert reminder["Subject"].startswith("[R-00001] A reminder about your request")
+        assert "- confirm the request by phone: by 2026-11-24 10:15 CST (UTC-06:00)" in text_of(reminder)
+        assert missed["Subject"].startswith("[R-00001] The time for your part has passed")
+        said = text_of(missed)
+        assert "- confirm the request by phone: was due by 2026-11-24 10:15 CST (UTC-06:00)" in said
+        assert "An engineer will now decide" in said
+        assert "Section of the service agreement: " in said
+        (request,) = await world.rows("requests")
+        assert (request["class"], "confirm" in request["flagged"]) == ("critical", True)  # nothing is lowered
+        kinds = [row["kind"] for row in await world.rows("events", request=filed.id)]
+        assert kinds.count("duty.missed") == kinds.count("duty.warned") == 1
+
+
+async def test_a_duty_that_was_done_in_time_is_not_reminded_of(desk):
+    async with desk(TUESDAY_IN_CHICAGO) as (world, mailbox):
+        filed = await world.service.desk.file(a_filing(channel="email", contact="lee", fields=CRITICAL_MAIL))
+        await world.service.casework.duty_done(
+            filed.id, "call_within_15_minutes", actor="nadia", text="they called"
+        )
+        await world.passes_time(minutes=60)
+        assert len(mailbox.mails) == 1
+
+
+async def test_a_closed_request_reminds_nobody(desk):
+    async with desk(TUESDAY_IN_CHICAGO) as (world, mailbox):
+        filed = await world.service.desk.file(a_filing(channel="email", contact="lee", fields=CRITICAL_MAIL))
+        await world.service.casework.close(filed.id, actor="nadia", text="Solved.")
+        await world.passes_time(minutes=60)
+        assert [mail["Subject"].split(":")[0] for mail in mailbox.mails] == [
+            "[R-00001] We have received your request",
+            "[R-00001] Your request is closed",
+        ]
+
+
+async def test_e6_a_notice_that_came_too_late_is_said_to_be_late(desk):
+    async with desk(TUESDAY_IN_CHICAGO) as (world, mailbox):
+        fields = {**CRITICAL_MAIL, "priority": "Advisory", "inquiry_type": "maintenance"}
+        await world.service.desk.file(
+            a_filing(
+                channel="email",
+                contact="lee",
+                fields=fields,
+                planned_start=world.clock() + timedelta(hours=24),
+            )
+        )
+        await world.deliver()
+        (mail,) = mailbox.mails
+        assert ": was due by 2026-11-22 10:00 CST (UTC-06:00)" in text_of(mail)
