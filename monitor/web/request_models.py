@@ -19,7 +19,6 @@ Value = Scalar | Annotated[list[Scalar], Field(max_length=200)] | dict[Word, Sca
 class RequestQuery(Query):
     """Filters of requests; ``q`` searches subjects and messages."""
 
-    COLUMNS: ClassVar[Mapping[str, str]] = Field(default_factory=dict)
     COMMON: ClassVar[frozenset[str]] = frozenset({"after", "limit", "since", "until", "q"})
 
     status: RequestStatus | None = None
