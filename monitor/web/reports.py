@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 
 import pydantic
 from aiohttp import web
+from jinja2 import ChoiceLoader, PackageLoader
 from pydantic import BeforeValidator, Field
 
 from monitor.domain.attainment import Line, Outcome, Tally
@@ -25,6 +26,9 @@ from monitor.web.problems import FieldError, ProblemError
 from monitor.web.render import environment, page
 
 PATH = "/noc/reports/sla"
+DOCUMENTS = "documents"
+"""Templates of files that stand for themselves, with their own style; nothing of them is served."""
+
 LISTED = 500
 """So many clocks are listed on a page; the CSV has them all."""
 
@@ -232,7 +236,8 @@ def _tone(of: Tally) -> str:
 
 def document(report: Report, inventory: Inventory, title: str) -> str:
     """Return the report as one HTML document that needs nothing besides."""
-    template = environment().get_template("sla_document.html")
+    both = ChoiceLoader([PackageLoader("monitor.web", DOCUMENTS), PackageLoader("monitor.web")])
+    template = environment().overlay(loader=both).get_template("sla.html")
     return template.render(title=title, no_link=_no_link, **_shown(report, inventory))
 
 

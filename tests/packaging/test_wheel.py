@@ -19,6 +19,7 @@ NEEDED = (
     "monitor/default_config/policies/wildix.yaml",
     "monitor/storage/migrations/env.py",
     "monitor/web/templates/board.html",
+    "monitor/web/documents/sla.html",
     "monitor/web/static/console.css",
     "statuspage/static/tocsin.css",
     "alerts/templates/en.yaml",

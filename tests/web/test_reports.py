@@ -4,7 +4,9 @@ import asyncio
 import csv
 import io
 import json
+import re
 from datetime import timedelta
+from importlib.resources import files
 
 import pytest
 
@@ -157,6 +159,15 @@ async def test_the_command_reads_beside_the_running_service(world, tmp_path, cap
     assert "50.00 %" in capsys.readouterr().out
     assert await run([*command, "--partner", "aurra"]) == 1
     assert "did you mean aurora?" in capsys.readouterr().err
+
+
+def test_no_document_marks_text_as_safe_runs_anything_or_fetches_anything():
+    for template in files("monitor.web").joinpath("documents").iterdir():
+        source = template.read_text()
+        assert not re.search(r"\|\s*safe\b|autoescape|Markup", source), template.name
+        assert not re.search(r"\s[a-z-]+=\{\{|<script|\son\w+=|<link|src=|url\(|@import", source), (
+            template.name
+        )
 
 
 def test_a_record_that_is_not_there_is_not_made(tmp_path, capsys):
