@@ -10,6 +10,7 @@ was written, in its own language.
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 
 from alerts.answer_texts import FALLBACK, Library, Sentences, pick, shipped
 from alerts.cleaning import clean, clean_lines
@@ -127,15 +128,15 @@ def field_label(
     return clean(own or ours or name.replace("_", " "), LONGEST_ITEM)
 
 
-def known_labels(*, library: Library | None = None) -> Mapping[str, str]:
+@cache
+def known_labels() -> Mapping[str, str]:
     """Return the field that each of our labels stands for, in every language, so that a reply that uses them is understood.
 
     Labels are folded. What a mail says in a place of its own (``subject``, ``message``) is none of them.
     """
-    spoken = (library or shipped()).values()
     return {
         " ".join(label.casefold().split()): name
-        for sentences in spoken
+        for sentences in shipped().values()
         for name, label in sentences.fields.items()
         if name not in _OF_THE_MAIL
     }

@@ -14,6 +14,7 @@ from hmac import compare_digest
 
 import structlog
 
+from alerts.answers import known_labels
 from monitor.desk import Desk, FollowUp
 from monitor.domain.correspondence import (
     CHANNEL,
@@ -134,7 +135,7 @@ class MailRoom:
         if policy is None:
             raise RefusedError(422, "unknown-policy", "No policy is in force for this address.")
         named = claim.reference if claim else None
-        request = request_of(letter, policy, writer, self._inventory, related=named)
+        request = request_of(letter, policy, writer, self._inventory, related=named, labels=known_labels())
         believed = closed is not None or letter.authenticated
         filed = await self.desk.file(
             Filing(
@@ -167,7 +168,7 @@ class MailRoom:
 
 
 def _said_in_lines(letter: Letter, policy: Policy | None) -> Mapping[str, object]:
-    return {} if policy is None else dict(fields_in(letter.text, policy.requests))
+    return {} if policy is None else dict(fields_in(letter.text, policy.requests, known_labels()))
 
 
 def _dedup(letter: Letter, recipient: str) -> str:

@@ -10,6 +10,7 @@ address on record. Nobody is shown anything for it.
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from monitor.domain.inventory import Contact, Inventory, Partner
 from monitor.domain.letters import Letter, base_of, folded, read_reply_address, references_in
@@ -26,6 +27,7 @@ _LINE = re.compile(
 _REPLY_MARK = re.compile(
     r"(?:\s{0,3}(?:re|aw|sv|vs|fwd?|wg|vl|rif|tr|rv)\s?(?:\[\d{1,3}\])?\s?:)+\s{0,3}", re.IGNORECASE
 )
+_NONE: Mapping[str, str] = MappingProxyType({})
 _OUR_MARK = re.compile(r"\[R-\d{5,12}\]\s{0,3}", re.IGNORECASE)
 
 
@@ -121,12 +123,18 @@ def claim_of(letter: Letter, recipient: str) -> Claim | None:
 
 
 def request_of(
-    letter: Letter, policy: Policy, writer: Writer, inventory: Inventory, *, related: str | None = None
+    letter: Letter,
+    policy: Policy,
+    writer: Writer,
+    inventory: Inventory,
+    *,
+    related: str | None = None,
+    labels: Mapping[str, str] = _NONE,
 ) -> Request:
-    """Return a letter as a request under a policy."""
+    """Return a letter as a request under a policy; ``labels`` are what we ourselves call fields when we ask for them."""
     rules = policy.requests
     text = whole_text(letter)
-    fields: dict[str, object] = {**_known(letter, writer, text), **fields_in(text, rules)}
+    fields: dict[str, object] = {**_known(letter, writer, text), **fields_in(text, rules, labels)}
     system = _system(inventory, writer, f"{letter.subject}\n{text}")
     if related is not None:
         fields.setdefault("related_case", related)
@@ -153,9 +161,12 @@ def subject_of(letter: Letter) -> str:
     return (_REPLY_MARK.sub("", bare, count=1) if _REPLY_MARK.match(bare) else bare).strip()
 
 
-def fields_in(text: str, rules: RequestRules) -> dict[str, str]:
-    """Return the fields that lines such as ``Priority: high`` fill in, each by its first line."""
-    labels = {_plain(name): name for name in rules.fields} | dict(rules.labels)
+def fields_in(text: str, rules: RequestRules, labels: Mapping[str, str] = _NONE) -> dict[str, str]:
+    """Return the fields that lines such as ``Priority: high`` fill in, each by its first line.
+
+    A line's label is the policy's, the field's name, or one of ours (``labels``), by which we ask for what is missing.
+    """
+    labels = {**labels, **{_plain(name): name for name in rules.fields}, **rules.labels}
     found: dict[str, str] = {}
     for line in text.splitlines():
         match = _LINE.fullmatch(line)

@@ -92,6 +92,17 @@ async def test_e3_what_is_missing_is_listed_back_and_a_reply_completes_the_reque
     assert len(await post.written()) == 2
 
 
+async def test_e3_the_lines_of_our_answer_filled_in_complete_the_request(post_here):
+    await post_here.mail(a_mail(sender="bo@fjord.example"), DANISH)
+    (answer,) = await post_here.written()
+    asked = [line for line in answer.get_content().splitlines() if line.startswith("- ")]
+    assert asked
+    filled = "\n".join(f"{line} det er {number}" for number, line in enumerate(asked))
+    reply = a_mail(f"Tak.\n\n{filled}", sender="bo@fjord.example", Message_ID="<second@fjord.example>")
+    assert await post_here.mail(reply, str(answer["Reply-To"])) == {}
+    assert (await the_request(post_here))["status"] == "open"
+
+
 async def test_w8_no_ticket_is_opened_by_mail_where_the_policy_says_so_and_the_way_in_is_told(post_here):
     await post_here.mail(a_mail("No audio on PBX-1.", sender="dana@birch.example", Subject="No audio"))
     assert (await the_request(post_here))["status"] == "refused"

@@ -137,6 +137,20 @@ def test_labelled_lines_fill_in_fields(line, found):
     assert fields_in(f"Hello,\n{line}\nthanks", PLM.requests) == found
 
 
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("- produktets version: 2026", {"product_version": "2026"}),
+        ("> - Produktets  Version : 2026", {"product_version": "2026"}),
+        ("- produktets version:", {}),
+        ("phone: +45 33 12 34 56", {"contact_phone": "+45 33 12 34 56"}),
+    ],
+)
+def test_what_we_ask_for_is_understood_as_we_called_it_and_the_policys_words_go_first(line, found):
+    ours = {"produktets version": "product_version", "phone": "product"}
+    assert fields_in(line, PLM.requests, ours) == found
+
+
 @given(st.text(st.characters(codec="utf-8"), max_size=300))
 def test_any_text_fills_in_only_fields_of_the_policy(text):
     assert set(fields_in(text, RequestRules())) <= RequestRules().fields
