@@ -87,11 +87,11 @@ def may_enrol(actor: Contact, licence: Licence, policy: Policy) -> Permission:
     rule = rules.role(actor.role)
     clause = (rule.clause if rule else None) or rules.clause
     allowed = rule is not None and rule.may_update == LICENCE and actor.licence == licence.id
-    said = "" if allowed else " not"
+    said = "say" if allowed else "do not say"
     return Permission(
         allowed=allowed,
         clause=clause,
-        reason=f"{actor.role} contacts of licence {actor.licence} may{said} register people on {licence.id}",
+        reason=f"{actor.role} contacts of licence {actor.licence} {said} who is registered on {licence.id}, or in charge",
     )
 
 

@@ -18,6 +18,7 @@ import sqlalchemy as sa
 
 from monitor.domain import people
 from monitor.domain.access import Viewer
+from monitor.domain.crash_systems import normal_serial
 from monitor.domain.inventory import Contact, Inventory, Licence, Partner, System
 from monitor.domain.people import Roll
 from monitor.domain.policy import Policy
@@ -167,8 +168,11 @@ def install(c: sa.Connection, ground: Ground, row: RegisteredSystem) -> str:
     """Register a production system."""
     world, actor = _begin(c, ground)
     whose = _partner(world, row.partner, ground.viewer)
-    if row.serial in world.systems or rows.system(c, row.serial):
-        raise ConflictError(f"there is already a system {row.serial!r}")
+    spelt = normal_serial(
+        row.serial
+    )  # crash reports are matched by it: two of one spelling would be nobody's
+    if rows.system(c, row.serial) or any(normal_serial(one) == spelt for one in world.systems):
+        raise ConflictError(f"there is already a system {row.serial!r}, or one that is spelt much like it")
     made = changed(System(serial=row.serial, partner=row.partner), row)
     _may_keep(world, made, ground.policies[whose.policy], actor)
     rows.save_system(c, row, ground.now, ground.viewer.name)

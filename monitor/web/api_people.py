@@ -87,6 +87,8 @@ def _add_contacts(api: Api) -> None:
         partner = _partner_for(who, body.partner)
         _by_this_channel(request, partner, "contacts")
         _can_be_called(parts, body.phone)
+        if body.id and not who.staff:  # whether an id is taken is nobody else's business
+            raise ProblemError(403, "You may not do that.", detail="id: ids are given by us.")
         id_ = body.id or f"con_{parts.new_id()}"
         licence = body.licence or _own_licence_of(parts, who)
         with refusals():

@@ -11,7 +11,7 @@ from monitor.storage import people, registry
 from monitor.storage.engine import open_store
 from monitor.web.accounts import hash_password
 from tests.acceptance.world import MovableClock, a_world
-from tests.factories import MONDAY_AT_TEN, an_id
+from tests.factories import MONDAY_AT_TEN, a_crash, an_id
 
 ANN, BOB, EVE = "+13125550100", "+13125550101", "+13125550199"
 NEW = "+13125550177"
@@ -154,6 +154,8 @@ async def test_e1_a_regular_contact_registers_nobody_and_nobody_on_a_strangers_l
     assert (await town.bob("POST", "contacts", {"name": "X"}))[0] == 403
     assert (await town.ann("POST", "contacts", {"name": "X", "partner": "evil", "licence": "L-9"}))[0] == 404
     assert (await town.ann("POST", "contacts", {"name": "X", "licence": "L-9"}))[0] == 404
+    for taken_or_not in ("eve", "nobody"):
+        assert (await town.ann("POST", "contacts", {"name": "X", "id": taken_or_not}))[0] == 403
     assert (await town.ann("POST", "licences", {"id": "L-2", "partner": "acme"}))[0] == 403
     assert (await town.ann("PATCH", "licences/L-1", {"seats": 99}))[0] == 403
 
@@ -206,7 +208,8 @@ async def test_e2_whose_systems_nobody_else_changes(town):
     assert (await town.bob("PATCH", "systems/S-1", change))[0] == 403
     assert (await town.eve("PATCH", "systems/S-1", change))[0] == 404
     assert (await town.ann("PATCH", "systems/S-9", change))[0] == 404
-    assert (await town.ann("POST", "systems", {"serial": "S-9", "technical": TECHNICAL}))[0] == 409
+    for taken in ("S-9", "s_9", "S 9"):  # a crash report that says one of these is still the other's
+        assert (await town.ann("POST", "systems", {"serial": taken, "technical": TECHNICAL}))[0] == 409
     status, body = await town.ann("PATCH", "systems/S-1", {"cloud": "eu-1"})
     assert (status, body["detail"]) == (403, "cloud: ask us to change that.")
     assert (await town.us("PATCH", "systems/S-1", {"cloud": "eu-1"}))[1]["cloud"] == "eu-1"
@@ -218,6 +221,13 @@ async def test_what_was_changed_is_what_counts_when_a_system_breaks(town):
     await town.world.fails("s-1")
     await town.world.deliver()
     town.world.only_called(NEW)
+
+
+async def test_e2_a_crash_of_a_system_that_was_registered_opens_an_incident(town):
+    await town.ann("POST", "systems", {"serial": "S-2", "technical": TECHNICAL})
+    await town.service.digest.accept(a_crash("S-2", at=town.world.clock()), token="tok")
+    await town.service.digest.digest()
+    assert (await town.world.incident(system="S-2"))["partner"] == "acme"
 
 
 async def test_e4_out_of_hours_who_is_always_reachable_is_called_first(town):
