@@ -5,7 +5,7 @@ the policy that the request came in under.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import structlog
@@ -21,7 +21,7 @@ from monitor.domain.request_life import Case, Outcome
 from monitor.domain.request_matter import look_at
 from monitor.domain.request_record import from_record
 from monitor.domain.sealing import Attached
-from monitor.domain.timed import Edition
+from monitor.domain.timed import edition_of
 from monitor.errors import ConflictError, NotFoundError
 from monitor.storage import request_moves as moves
 from monitor.storage import requests as book
@@ -129,8 +129,7 @@ class Casework:
             raise ConflictError(f"policy {policy.name} has no class {cls!r}: {', '.join(policy.classes)}")
         kept, _, _ = await self.desk.store.read(book.record_of, request)
         matter = look_at(policy, from_record(kept), self.desk.world.in_force.inventory, case.received_at)
-        plan = matter.served.partner.plan if matter.served else None
-        edition = Edition(policy=policy.name, version=policy.version, digest=policy.digest, plan=plan)
+        edition = edition_of(policy, matter.plan)
         return await self._moved(
             await self.desk.store.write(
                 moves.reclass,
@@ -139,6 +138,7 @@ class Casework:
                 clause=policy.classes[cls].clause or case.clause,
                 edition=edition,
                 calendar=matter.calendar.name,
+                duties=domain.still_owed(replace(matter, cls=cls)),
                 now=self._now,
                 actor=actor,
                 why=why,

@@ -106,8 +106,7 @@ def language_of(policy: Policy, contact: Contact | None, partner: Partner | None
 def clocks_of(policy: Policy, matter: Matter, judgement: Judgement, at: datetime) -> tuple[Timed, ...]:
     """Return what is timed of a request from its receipt on: our promises, and the customer's duties."""
     cls = judgement.cls
-    plan = matter.served.partner.plan if matter.served else None
-    ours = timed(policy, cls, plan, matter.calendar, at) if cls is not None else ()
+    ours = timed(policy, cls, matter.plan, matter.calendar, at) if cls is not None else ()
     theirs = tuple(
         duty(
             each.duty,
@@ -128,6 +127,11 @@ def done_at_once(policy: Policy, judgement: Judgement) -> tuple[str, ...]:
     """Return the duties that the request itself fulfils: a notice that it gives in time."""
     notices = {rule.duty for rule in policy.requests.duties if rule.notice is not None}
     return tuple(each.duty for each in judgement.duties if each.duty in notices and not each.late)
+
+
+def still_owed(matter: Matter) -> frozenset[str]:
+    """Return the duties that a request's customer has in the class it has."""
+    return frozenset(rule.duty for rule in matter.rules.duties if matter.is_case(rule.case))
 
 
 def late_duties(judgement: Judgement) -> tuple[str, ...]:

@@ -17,7 +17,6 @@ from typing import Any
 import sqlalchemy as sa
 
 from monitor.domain.clocks import RESPONSE
-from monitor.domain.duties import OwedByCustomer
 from monitor.domain.pauses import Pause
 from monitor.domain.timed import Party, Timed, as_pinned, from_pinned
 from monitor.errors import ConflictError
@@ -76,14 +75,6 @@ def start(c: sa.Connection, subject: Subject, timed: Iterable[Timed]) -> None:
     """Start timing what is promised; a clock that was started already runs on."""
     for clock in timed:
         insert_ignoring(c, clocks, row_of(subject, clock))
-
-
-def start_duties(c: sa.Connection, subject: Subject, owed: Iterable[OwedByCustomer]) -> None:
-    """Start timing what the customer has to do; what the request itself does is done, in time or late."""
-    for one in owed:
-        start(c, subject, [one.clock])
-        if one.done:
-            meet(c, subject, one.clock.started_at, name=one.clock.clock)
 
 
 def row_of(subject: Subject, clock: Timed) -> dict[str, Any]:

@@ -113,12 +113,14 @@ def reclass(
     now: datetime,
     actor: str = "tocsin",
     anew: Collection[str] = (),
+    duties: Collection[str] | None = None,
 ) -> tuple[Timed, ...]:
     """Count a class's promises from the creation, with every wait; the clocks until now are superseded and stay.
 
     They are counted by the edition that the incident or request was opened under, if it knows the class and the
     calendar, else by ``edition``, the one in force. What was met stays met, and is late if it was late for this
-    class; but the clocks named in ``anew`` are to be met once more.
+    class; but the clocks named in ``anew`` are to be met once more. Of the customer's duties only ``duties`` are
+    owed any more (None: all of them).
     """
     created_at, digest = _lock(c, subject)
     policy = _policy(c, (digest, edition.digest), cls, calendar)
@@ -126,6 +128,8 @@ def reclass(
     standing = (kept.of(subject), clocks.c.superseded_at.is_(None), clocks.c.party == Party.US)
     until_now = {row.name: row for row in kept.rows(c, *standing)}
     _supersede(c, list(until_now.values()), now)
+    if duties is not None:
+        _call_off_duties(c, subject, duties, now, actor)
     known = waits(c, subject)
     met = {name: row.met_at for name, row in until_now.items() if row.met_at and name not in anew}
     found: list[Timed] = []
@@ -162,6 +166,16 @@ def _start_again(
         c.execute(sa.insert(pauses).values(clock=seq, from_at=each.start, to_at=until, reason=each.reason))
     if late:
         kept.tell_broken(c, seq, now)
+
+
+def _call_off_duties(
+    c: sa.Connection, subject: Subject, still: Collection[str], now: datetime, actor: str
+) -> None:
+    which = (kept.of(subject), kept.running(), clocks.c.party == Party.CUSTOMER, clocks.c.name.not_in(still))
+    for row in kept.rows(c, *which):
+        c.execute(sa.update(clocks).where(clocks.c.seq == row.seq).values(cancelled_at=now))
+        text = f"{row.name} is not owed in the class it now has"
+        kept.tell(c, subject, now, "duty.called_off", text=text, actor=actor, clock=row.name)
 
 
 def _supersede(c: sa.Connection, before: Sequence[ClockRow], now: datetime) -> None:

@@ -1,6 +1,6 @@
 """Whole moves of requests, each one transaction: message, status, clocks, credentials and what is owed change together."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -149,6 +149,7 @@ def reclass(
     clause: str,
     edition: Edition,
     calendar: str,
+    duties: Collection[str],
     now: datetime,
     actor: str,
     why: str,
@@ -161,7 +162,16 @@ def reclass(
     book.tell(
         c, id_, now, "request.reclassed", actor=actor, text=f"{before.cls or 'no class'} -> {cls}: {why}"
     )
-    recounting.reclass(c, Subject(request=id_), cls, edition=edition, calendar=calendar, now=now, actor=actor)
+    recounting.reclass(
+        c,
+        Subject(request=id_),
+        cls,
+        edition=edition,
+        calendar=calendar,
+        duties=duties,
+        now=now,
+        actor=actor,
+    )
     return book.get(c, id_)
 
 

@@ -474,6 +474,17 @@ async def test_no_pause_moves_a_duty_and_no_class_supersedes_it(store):
     ]
 
 
+async def test_a_duty_that_the_new_class_does_not_have_is_called_off(store):
+    await a_duty(store, at(2))
+    await store.write(editions.keep, [POLICY], MONDAY)
+    await reclass(store, REQUEST, "red", at(1), duties={"call_back"})
+    assert await told(store, REQUEST, "duty.called_off") == []
+    await reclass(store, REQUEST, "green", at(1), duties=())
+    assert await told(store, REQUEST, "duty.called_off") == ["duty.called_off"]
+    await store.write(overdue.breach, at(3))
+    assert await told(store, REQUEST, "duty.missed") == []
+
+
 async def test_what_is_due_next_is_told_in_order_and_without_what_is_over(store, subject, begin):
     await begin()
     await store.write(clocks.meet, subject, at(0.1))
