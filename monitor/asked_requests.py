@@ -47,6 +47,7 @@ class RequestIn(BaseModel):
     planned_start: str | None = None
     appointment_minutes: float | None = Field(default=None, ge=0, le=1_000_000, allow_inf_nan=False)
     standing: Annotated[dict[str, bool | None], Nothing] = Field(default_factory=dict)
+    credit: int | None = None
 
 
 KEYS = [field.alias or name for name, field in RequestIn.model_fields.items()]
@@ -111,6 +112,7 @@ def _request(given: RequestIn, planned_start: datetime | None = None) -> Request
         planned_start=planned_start,
         takes=None if minutes is None else minutes * 60,
         standing=given.standing,
+        credit=given.credit,
     )
 
 

@@ -19,6 +19,7 @@ import structlog
 from monitor.bell import Bell
 from monitor.desk_answers import Answers, Told, passed_on, told_of
 from monitor.domain import filing as domain
+from monitor.domain.announcements import PLANNED
 from monitor.domain.apart import cleaned, without_credentials
 from monitor.domain.contacts import PRIORITY_PAGE, Obligation
 from monitor.domain.decisions import NOC, page_entry
@@ -36,6 +37,7 @@ from monitor.domain.standing import standing_of
 from monitor.domain.timed import Party
 from monitor.errors import RefusedError
 from monitor.metrics import Metrics
+from monitor.storage import ledger
 from monitor.storage import request_moves as moves
 from monitor.storage import requests as book
 from monitor.storage.engine import Store
@@ -159,15 +161,27 @@ class Desk:
         asks = requester(request, self._inventory)
         standing = {**self.standing_of(policy, request, now), **request.standing}
         facts: dict[str, FactValue] = dict(request.facts)
-        if self.planned and request.system and "planned" in policy.facts and facts.get("planned") is None:
+        work = None
+        if self.planned and request.system and policy.asks_for(PLANNED) and facts.get(PLANNED) is None:
             work = await self.planned(request.system, now)
-            facts["planned"] = work is not None
+        if work is not None:
+            facts[PLANNED] = True
+        partner = request.partner or (asks.id if asks else None)
         return replace(
             request,
-            partner=request.partner or (asks.id if asks else None),
+            partner=partner,
             standing=standing,
             facts=facts,
+            credit=await self._credit(policy, partner),
+            known=(work,) if work else (),
         )
+
+    async def _credit(self, policy: Policy, partner: str | None) -> int | None:
+        """Return how many prepaid incidents a customer has, where that decides anything."""
+        prepaid = policy.requests.prepaid
+        if partner is None or prepaid is None or prepaid.serves_without_credit:
+            return None
+        return await self.store.read(ledger.balance, partner)
 
     async def _record(
         self,

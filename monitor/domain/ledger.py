@@ -187,7 +187,7 @@ def shortfall(balance: int, incidents: int, prepaid: Prepaid | None) -> str:
     """Say why somebody without enough credit is not served, or nothing: the policy decides."""
     if prepaid is None or prepaid.serves_without_credit or incidents <= max(balance, 0):
         return ""
-    return f"{incidents} needed, {balance} left: incidents have to be bought first (section {prepaid.clause})"
+    return f"{incidents} needed, {max(balance, 0)} left: {prepaid.refusal or 'incidents have to be bought first'}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

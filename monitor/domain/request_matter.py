@@ -24,7 +24,8 @@ STANDS_FOR = {"system": "system", "priority": "priority"}
 class Request:
     """What somebody asks: ``partner`` and ``contact`` are ids, ``system`` a serial, ``priority`` their own word.
 
-    ``takes`` is how many seconds an appointment takes; ``standing`` what is known of the contract, by name.
+    ``takes`` is how many seconds an appointment takes; ``standing`` what is known of the contract, by name; ``credit``
+    how many prepaid incidents are left, where known; ``known`` what we found out ourselves, told with the reasons.
     """
 
     channel: str
@@ -41,6 +42,8 @@ class Request:
     planned_start: datetime | None = None
     takes: float | None = None
     standing: Mapping[str, bool | None] = field(default_factory=dict[str, "bool | None"])
+    credit: int | None = None
+    known: tuple[str, ...] = ()
 
     def given(self, name: str) -> object:
         """Return a field's value, or None where it is empty."""

@@ -30,6 +30,8 @@ def as_record(request: Request) -> dict[str, Any]:
         "planned_start": rfc3339(request.planned_start),
         "takes": request.takes,
         "standing": dict(request.standing),
+        "credit": request.credit,
+        "known": list(request.known),
     }
 
 
@@ -52,6 +54,8 @@ def from_record(kept: Mapping[str, Any]) -> Request:
         planned_start=datetime.fromisoformat(planned) if planned else None,
         takes=kept.get("takes"),
         standing=kept.get("standing", {}),
+        credit=kept.get("credit"),
+        known=tuple(kept.get("known", ())),
     )
 
 

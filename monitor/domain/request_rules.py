@@ -148,6 +148,7 @@ class Prepaid:
     rollover: int | None = None
     months: int = 0
     serves_without_credit: bool = True
+    refusal: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ from difflib import get_close_matches
 
 from monitor.domain.findings import Symptom
 from monitor.domain.inventory import Inventory
+from monitor.domain.ledger import shortfall
 from monitor.domain.policy import Policy
 from monitor.domain.request_matter import Matter, Request, look_at, requester, unmet
 from monitor.domain.request_reasons import Duty, Objection, reasons
@@ -80,6 +81,7 @@ def judge(policy: Policy, request: Request, inventory: Inventory, now: datetime)
         if accepted
         else Charge(incidents=0, because="not taken, so nothing is charged"),
         reasons=(
+            *request.known,
             *reasons(matter, objections, missing, asked_by, duties),
             *_strangers(matter, inventory),
         ),
@@ -144,6 +146,17 @@ def _who_may_not(matter: Matter, inventory: Inventory) -> Iterator[Objection]:
     for rule in matter.rules.entitlement:
         if matter.request.standing.get(rule.standing) is False and matter.is_case(rule.case):
             yield Objection(rule.clause, rule.refusal)
+    yield from _without_credit(matter)
+
+
+def _without_credit(matter: Matter) -> Iterator[Objection]:
+    """Object where the policy serves nobody whose prepaid incidents are used up."""
+    prepaid, credit = matter.rules.prepaid, matter.request.credit
+    if prepaid is None or credit is None:
+        return
+    short = shortfall(credit, charge(matter).incidents, prepaid)
+    if short:
+        yield Objection(prepaid.clause, short)
 
 
 def _channel_objections(matter: Matter) -> Iterator[Objection]:

@@ -159,6 +159,7 @@ class PrepaidIn(_Strict):
     rollover: int | None = Field(default=None, ge=0)
     every: Months | None = None
     without_credit: Literal["served", "refused"] = "served"
+    refusal: str = ""
 
     @model_validator(mode="after")
     def _both(self) -> "PrepaidIn":
@@ -409,6 +410,7 @@ def _prepaid(given: PrepaidIn | None) -> Prepaid | None:
         rollover=given.rollover,
         months=given.every or 0,
         serves_without_credit=given.without_credit == "served",
+        refusal=given.refusal,
     )
 
 

@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from monitor.domain.findings import Symptom
+from tests.acceptance.desks import a_filing
 from tests.acceptance.world import MovableClock, a_world
 from tests.factories import MONDAY_AT_TEN, a_maintenance
 
@@ -134,6 +136,21 @@ async def test_h3_a_policy_whose_classes_do_not_ask_is_left_alone(world):
     await works(world, -10, 60, systems=("PBX-1",))
     _, facts = await decided(world, "pbx", "PBX-1")
     assert "planned" not in facts
+
+
+@pytest.mark.parametrize("during", [True, False], ids=["during work", "without work on record"])
+async def test_h3_a_request_is_judged_by_the_calendar_of_works_too(world, during):
+    work = await works(world, -10, 60) if during else None
+    fields = {"subject": "Down", "message": "Nobody can log on."}
+    filed = await world.service.desk.file(
+        a_filing(contact="ann", fields=fields, system="SITE-1", symptom=Symptom.NOBODY_CAN_LOG_ON)
+    )
+    judged = filed.judgement
+    assert (judged.cls, judged.needs_triage) == (("ticket", False) if during else ("emergency", True))
+    said = [reason for reason in judged.reasons if "maintenance" in reason]
+    assert [work.id in reason for reason in said] == [True] if work else not said
+    (row,) = await world.rows("requests")
+    assert json.loads(row["request"])["facts"] == ({"planned": True} if during else {})
 
 
 async def test_h3_for_a_request_the_work_is_told_too(world):

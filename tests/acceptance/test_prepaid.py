@@ -2,8 +2,13 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from monitor.domain.ledger import Account, Stamp
+from monitor.domain.request_life import Outcome
+from monitor.settings import shipped
 from monitor.storage import ledger
+from tests.acceptance.desks import a_filing
 from tests.acceptance.world import MovableClock, a_world
 from tests.factories import an_id
 
@@ -80,3 +85,47 @@ async def test_h5_a_contract_that_is_configured_later_counts_from_then_on(tmp_pa
         assert await world.service.reload() == ()
         await world.service.rounds.once()
         assert await expired(world, "owl") == [(datetime(2026, 2, 1, 5, tzinfo=UTC), 25)]
+
+
+STRICT = "policies: [strict.yaml]" + SITE.replace(
+    "country: US}", "country: US, contacts: [{id: otto, name: Otto Reed, email: otto@owl.example}]}"
+)
+
+
+@pytest.fixture
+async def strict(tmp_path, sqlite_url):
+    """The help desk, if its document refused to serve on credit."""
+    text = shipped("policies", "helpdesk.yaml").read_text(encoding="utf-8")
+    words = "without_credit: refused\n    refusal: order incidents at shop.example"
+    (tmp_path / "strict.yaml").write_text(text.replace("without_credit: served", words))
+    clock = MovableClock(now=BOUGHT)
+    async with a_world(tmp_path, sqlite_url, clock=clock, configuration=STRICT) as world:
+        yield world
+
+
+def asks(priority="ticket"):
+    return a_filing(contact="otto", fields={"message": "It is slow.", "subject": "Slow"}, priority=priority)
+
+
+async def test_h5_where_the_policy_serves_nobody_on_credit_a_request_is_refused_until_incidents_are_bought(
+    strict,
+):
+    desk = strict.service.desk
+    refused = await desk.file(asks())
+    assert refused.id is None
+    assert refused.judgement.objections == (
+        "1 needed, 0 left: order incidents at shop.example (section Service & Support Incidents)",
+    )
+    await buys(strict, "owl", 1)
+    assert (await desk.file(asks())).id is not None
+    assert (await desk.file(asks("appointment"))).id is None  # needs two
+    assert (await desk.file(asks("emergency"))).id is not None  # costs nothing
+
+
+async def test_h5_as_the_document_is_read_nobody_is_refused_for_want_of_incidents(tmp_path, sqlite_url):
+    clock = MovableClock(now=BOUGHT)
+    site = STRICT.replace("policies: [strict.yaml]", "")
+    async with a_world(tmp_path, sqlite_url, clock=clock, configuration=site) as world:
+        filed = await world.service.desk.file(asks())
+        await world.service.casework.triage(filed.id, Outcome.TICKET, actor="nadia")
+        assert await has(world, "owl") == -1
