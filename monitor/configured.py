@@ -1,6 +1,6 @@
 """From settings to what is in force: pure building, so that a reload is made whole or not at all."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -74,6 +74,7 @@ def misfits(
         place = settings.places.get(("partners", partner), "partners")
         found.append(f"{place}: {problem}")
     found.extend(check_licences(policies, settings))
+    found.extend(_unknown_policies(settings, policies))
     facts = frozenset[str]().union(*(policy.facts for policy in policies.values()))
     for check in settings.checks:
         place = settings.places.get(("checks", check.name), "checks")
@@ -85,6 +86,15 @@ def misfits(
         except ValueError as error:
             found.append(f"{place}: checks.{check.name}: {error}")
     return found
+
+
+def _unknown_policies(settings: Settings, policies: Mapping[str, Policy]) -> Iterator[str]:
+    """Yield the policies that addresses for mail name and nobody knows."""
+    place = settings.places.get(("mail_in", "addresses"), "mail_in")
+    for one in settings.mail_in.addresses:
+        if one.policy is not None and one.policy not in policies:
+            known = f"known are {', '.join(sorted(policies))}{did_you_mean(one.policy, policies)}"
+            yield f"{place}: mail_in.addresses: {one.address}: unknown policy {one.policy!r}; {known}"
 
 
 def _with_roles(settings: Settings, policies: Mapping[str, Policy]) -> Inventory:

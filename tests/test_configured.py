@@ -34,3 +34,17 @@ def test_a_fact_that_no_policy_knows_is_refused_with_a_suggestion(tmp_path: Path
 def test_the_four_facts_are_known(tmp_path: Path) -> None:
     made = read(tmp_path, "operator_caused: false, workaround: false, impact: severe, planned: null")
     assert made.settings.checks[0].facts["impact"] == "severe"
+
+
+def test_an_address_for_mail_with_a_policy_that_nobody_knows_is_refused_with_a_suggestion(
+    tmp_path: Path,
+) -> None:
+    more = "mail_in: {addresses: [{address: help@example.org, policy: helpdek}, {address: a@example.org, policy: plm}]}\n"
+    (tmp_path / "tocsin.yaml").write_text(BASE.replace("{FACTS}", "{}") + more)
+    with pytest.raises(ConfigError) as refused:
+        configured.read(tmp_path, types=load_check_types(), now=NOW)
+    (problem,) = refused.value.problems
+    assert problem.startswith(
+        f"{tmp_path}/tocsin.yaml:6:11: mail_in.addresses: help@example.org: unknown policy 'helpdek'"
+    )
+    assert problem.endswith("did you mean 'helpdesk'?")

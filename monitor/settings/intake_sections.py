@@ -92,7 +92,7 @@ class MailIn:
     reply_to: Annotated[
         Email | None,
         Field(
-            description="The address that replies go to, with a key in it; by default the one that was written to."
+            description="The address that replies go to, with a key in it; by default the first of the addresses."
         ),
     ] = None
     authserv_id: Annotated[
