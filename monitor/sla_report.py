@@ -110,6 +110,7 @@ def as_json(report: Report) -> dict[str, Any]:
     """Return the report as one JSON document; with clocks where they were kept."""
     return {
         **_interval(report.wanted),
+        "only": only(report.wanted),
         "record": {"clocks": report.record.clocks, "last_event": report.record.last_event},
         "rule": RULE,
         "lines": [
@@ -133,7 +134,9 @@ def as_csv(report: Report) -> str:
 def as_text(report: Report) -> str:
     """Return the figures as a table for a terminal; where clocks were kept, each line's below it."""
     wanted = report.wanted
-    lines = [f"promises kept, {rfc3339(wanted.since) or 'from the beginning'} to {rfc3339(wanted.until)}"]
+    narrowed = "".join(f", {what} {name}" for what, name in only(wanted).items())
+    begin = rfc3339(wanted.since) or "from the beginning"
+    lines = [f"promises kept, {begin} to {rfc3339(wanted.until)}{narrowed}"]
     for party, title in zip(PARTIES, ("what we promised", "what customers had to do"), strict=True):
         if of := report.of(party):
             rows = [(line.partner or "-", line.cls or "-", line.clock, found) for line, found in of]
@@ -201,6 +204,12 @@ def _cell(value: object) -> object:
     if isinstance(value, str) and value.startswith(FORMULAS):
         return f"'{value}"
     return "" if value is None else value
+
+
+def only(wanted: Wanted) -> dict[str, str]:
+    """Return to what the report was narrowed down."""
+    asked = {"partner": wanted.partner, "class": wanted.cls, "clock": wanted.clock}
+    return {what: name for what, name in asked.items() if name is not None}
 
 
 def _interval(wanted: Wanted) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from pydantic import BeforeValidator, Field
 from monitor.domain.attainment import Line, Outcome, Tally
 from monitor.domain.decisions import rfc3339
 from monitor.domain.inventory import Inventory
-from monitor.sla_report import PARTIES, RULE, Report, as_csv, as_json, sla_report
+from monitor.sla_report import PARTIES, RULE, Report, as_csv, as_json, only, sla_report
 from monitor.storage.attainment import Wanted
 from monitor.web import api_inputs as i
 from monitor.web.openapi import Api
@@ -176,6 +176,7 @@ TONES = {
 def _shown(report: Report, inventory: Inventory) -> dict[str, Any]:
     return {
         "report": report,
+        "only": only(report.wanted),
         "rule": RULE,
         "outcomes": Outcome,
         "partner_name": _names(inventory),

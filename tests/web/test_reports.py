@@ -157,6 +157,8 @@ async def test_the_command_reads_beside_the_running_service(world, tmp_path, cap
     assert output.read_bytes() == first
     assert await run(command) == 0
     assert "50.00 %" in capsys.readouterr().out
+    assert await run([*command, "--partner", "aurora", "--class", "critical"]) == 0
+    assert ", partner aurora, class critical\n" in capsys.readouterr().out
     assert await run([*command, "--partner", "aurra"]) == 1
     assert "did you mean aurora?" in capsys.readouterr().err
 
