@@ -184,8 +184,11 @@ def updates_of(connection: sa.Connection, id: str) -> tuple[UpdateLine, ...]:  #
     return tuple(UpdateLine(**lists.columns(r, UpdateLine)) for r in _of(connection, t.updates, id))
 
 
-def board(connection: sa.Connection) -> BoardLines:
-    """Return the incidents that are not over, those whose answer is due first at the top."""
+def board(connection: sa.Connection, *, requests: bool = False) -> BoardLines:
+    """Return the incidents that are not over, those whose answer is due first at the top.
+
+    ``requests``: what is due next of customers' requests, too (only for who may see them).
+    """
     i = t.incidents.c
     query = (
         sa.select(t.incidents)
@@ -200,7 +203,7 @@ def board(connection: sa.Connection) -> BoardLines:
         counts=_counts(connection, i.status, t.incidents),
         owed=_count_outbox(connection, "waiting", "claimed", "sent"),
         failed=_count_outbox(connection, "failed"),
-        due_next=overdue.due_next(connection, limit=DUE_NEXT),
+        due_next=overdue.due_next(connection, requests=requests, limit=DUE_NEXT),
     )
 
 

@@ -72,11 +72,15 @@ def standing_still(c: sa.Connection) -> dict[tuple[str, str], int]:
     return _count(c, kept.paused())
 
 
-def due_next(c: sa.Connection, *, limit: int = 20) -> tuple[ClockRow, ...]:
-    """Return the promises and duties that run, the one due first at the top; what stands still is not due."""
+def due_next(c: sa.Connection, *, requests: bool, limit: int = 20) -> tuple[ClockRow, ...]:
+    """Return the promises and duties that run, the one due first at the top; what stands still is not due.
+
+    ``requests``: those about customers' requests, too (only for who may see them: ``monitor.storage.visibility``).
+    """
+    whose = sa.true() if requests else clocks.c.request.is_(None)
     query = (
         sa.select(clocks.c.seq)
-        .where(kept.running(), clocks.c.breached_at.is_(None), sa.not_(kept.paused()))
+        .where(kept.running(), clocks.c.breached_at.is_(None), sa.not_(kept.paused()), whose)
         .order_by(kept.last(), clocks.c.seq)
         .limit(limit)
     )

@@ -36,16 +36,17 @@ SHIFTS_SHOWN = 14
 
 async def board(request: web.Request) -> web.Response:
     """Show the board."""
-    return page(request, "board.html", board=await _board(request.app[PARTS]))
+    return page(request, "board.html", board=await _board(request))
 
 
 async def board_fragment(request: web.Request) -> web.Response:
     """Give the board's inside, to be swapped in place."""
-    return page(request, "_board.html", board=await _board(request.app[PARTS]))
+    return page(request, "_board.html", board=await _board(request))
 
 
-async def _board(parts: Parts) -> BoardView:
-    lines, cautions = await asyncio.gather(parts.store.read(console.board), _cautions(parts))
+async def _board(request: web.Request) -> BoardView:
+    parts, theirs = request.app[PARTS], may_see_requests(request)
+    lines, cautions = await asyncio.gather(parts.store.read(console.board, requests=theirs), _cautions(parts))
     return board_view(lines, parts.inventory(), parts.policies(), cautions, parts.clock())
 
 

@@ -488,11 +488,17 @@ async def test_a_duty_that_the_new_class_does_not_have_is_called_off(store):
 async def test_what_is_due_next_is_told_in_order_and_without_what_is_over(store, subject, begin):
     await begin()
     await store.write(clocks.meet, subject, at(0.1))
-    found = await store.read(overdue.due_next)
+    found = await store.read(overdue.due_next, requests=True)
     assert [(row.name, row.subject) for row in found] == [("resolution", subject), ("parts", subject)]
-    assert [row.name for row in await store.read(lambda c: overdue.due_next(c, limit=1))] == ["resolution"]
+    assert [row.name for row in await store.read(lambda c: overdue.due_next(c, requests=True, limit=1))] == [
+        "resolution"
+    ]
     await store.write(recounting.pause, subject, TWO, now=at(1), actor="nadia")
-    assert [row.name for row in await store.read(overdue.due_next)] == ["resolution"], "parts stand still"
+    assert [row.name for row in await store.read(overdue.due_next, requests=True)] == ["resolution"], (
+        "parts stand still"
+    )
+    theirs = [row.name for row in await store.read(overdue.due_next, requests=False)]
+    assert theirs == (["resolution"] if subject.incident else []), "a request is for who may see it"
 
 
 async def test_a_due_explains_itself_by_what_was_counted_with_the_waits_left_out(store, subject, begin):

@@ -11,6 +11,8 @@ from monitor.domain.pauses import Pause
 from monitor.domain.timed import Edition, Party, Timed, duty
 from monitor.storage import clocks
 from monitor.storage.clocks import ClockRow, Subject
+from monitor.storage.people import Role
+from monitor.storage.schema_requests import requests
 from monitor.web.clock_states import clock_state
 from tests.web.seeds import NOW, a_clock, an_incident
 
@@ -94,6 +96,28 @@ async def test_the_board_says_how_each_clock_stands_and_what_is_due_next(world):
     ]
     assert "the customer&#39;s duty" in table[0] or "the customer's duty" in table[0]
     assert all('class="mark"' in row for row in table), "a shape, and not colour alone"
+
+
+@pytest.mark.parametrize(("role", "sees"), [(Role.VIEWER, False), (Role.NOC, True)])
+async def test_p5_what_is_due_of_a_request_is_told_to_who_works_on_requests_only(world, role, sees):
+    def night(c):
+        given = {
+            "id": "req_1",
+            "policy": "wildix",
+            "policy_version": "1",
+            "policy_digest": "",
+            "channel": "portal",
+        }
+        more = {"status": "open", "reply_key": "r", "received_at": NOW}
+        c.execute(requests.insert().values(given | more))
+        clocks.start(c, Subject(request="req_1"), [duty("call_back", "critical", NOW, NOW + HOUR)])
+
+    await world.seed(night)
+    await world.log_in(role=role)
+    for path in ("/noc/", "/noc/board"):
+        html = await page(world, path)
+        assert ("req_1" in html) is sees
+        assert ("Call back" in html) is sees
 
 
 async def test_an_answer_that_was_given_by_ticket_is_not_late_though_nobody_has_taken_it(world):
