@@ -32,6 +32,7 @@ LONGEST_BODY = 32_000
 LONGEST_REPLY = 20_000
 LONGEST_ITEM = 400
 MOST_ITEMS = 60
+LONGEST_LINK = 500
 _OF_THE_MAIL = ("subject", "message")
 
 
@@ -73,7 +74,8 @@ class AnswerMatter:
 
     Times are written as the reader's clock in ``zone`` shows them (``alerts.script.written_time``). ``refusals``,
     ``asks``, the words of ``duties`` and ``charge`` are the policy's own sentences; ``missing`` are labels
-    (``field_label``); ``text`` is what an engineer wrote. ``late`` are duties whose time had passed when the request came. ``missed`` makes a
+    (``field_label``); ``text`` is what an engineer wrote. ``link`` shows the request, ``way_in`` is where a
+    new one is made. ``late`` are duties whose time had passed when the request came. ``missed`` makes a
     reminder one of a time that has passed, ``engineer_decides`` says whether that has consequences; ``secret_found`` says that something like a password was kept out of the request.
     """
 
@@ -92,6 +94,7 @@ class AnswerMatter:
     late: tuple[tuple[str, str], ...] = ()
     charge: str = ""
     link: str | None = None
+    way_in: str | None = None
     text: str = ""
     appointment: Appointment | None = None
     missed: bool = False
@@ -170,7 +173,7 @@ def _facts(matter: AnswerMatter, sentences: Sentences) -> dict[str, str]:
         "zone": clean(matter.zone, 60),
         "charge": clean(matter.charge, LONGEST_ITEM),
         "clause": clean(matter.clause or "", 80),
-        "link": clean(matter.link or "", 500),
+        "link": clean(matter.link or "", LONGEST_LINK),
         "starts": clean(booked.starts, 80) if booked else "",
         "ends": clean(booked.ends, 80) if booked else "",
         "technician": clean(booked.technician, 80) if booked else "",
@@ -217,9 +220,11 @@ def _incomplete(says: _Says, matter: AnswerMatter) -> Iterator[str]:
 def _refused(says: _Says, matter: AnswerMatter) -> Iterator[str]:
     yield says("refused")
     yield _list(says("reasons"), matter.refusals)
-    yield says.where("clause", "clause_is")
+    if not matter.refusals or any(f"section {matter.clause}" not in each for each in matter.refusals):
+        yield says.where("clause", "clause_is")
     yield _text(matter)
-    yield says.where("link", "way_in")
+    if matter.way_in:
+        yield says("way_in", link=clean(matter.way_in, LONGEST_LINK))
     yield from _cautions(says, matter)
 
 

@@ -36,18 +36,20 @@ _MOST_REFERENCES = 20
 
 
 class _Wire(EmailPolicy):
-    """How headers are written: as the library does, but ids whole; it would encode one that is longer than a line."""
+    """How headers are written: as the library does, but ids and plain subjects whole."""
 
     def fold(self, name: str, value: str) -> str:
+        end = str(self.linesep)
+        if name == "Subject" and value.isascii():  # folded, it would begin with an empty line
+            return f"{name}: {value}{end}"
         if name not in _THREADING:
             return str(super().fold(name, value))
-        end = str(self.linesep)
         return f"{name}: {f'{end} '.join(value.split())}{end}"
 
     def fold_binary(self, name: str, value: str) -> bytes:
-        return (
-            self.fold(name, value).encode("ascii") if name in _THREADING else super().fold_binary(name, value)
-        )
+        if name in _THREADING or (name == "Subject" and value.isascii()):
+            return self.fold(name, value).encode("ascii")
+        return super().fold_binary(name, value)
 
 
 WIRE = _Wire(linesep="\r\n")

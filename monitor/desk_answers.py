@@ -55,6 +55,7 @@ class Answers:
     service: Callable[[], str]
     reply_to: Callable[[str, str], str | None] = lambda _reference, _key: None
     portal: Callable[[str], str | None] = lambda _reference: None
+    way_in: Callable[[], str | None] = lambda: None
     urgent: Callable[[Case], bool] = field(default=lambda _case: False)
 
     def rows(
@@ -173,6 +174,7 @@ class Answers:
             late=tuple((words, written_time(at, zone)) for words, at in late),
             charge=told.charge,
             link=self.portal(case.reference),
+            way_in=self.way_in(),
             text=told.text,
             appointment=booked(told.appointment, zone) if told.appointment else None,
             missed=told.missed,

@@ -49,6 +49,7 @@ def desk(parts: Parts) -> Desk:
         portal=lambda reference: (
             f"{parts.public_url}/portal/requests/{reference}" if parts.public_url else None
         ),
+        way_in=lambda: f"{parts.public_url}/portal/requests/new" if parts.public_url else None,
         urgent=lambda case: _is_urgent(world, case),
     )
     return Desk(

@@ -36,7 +36,8 @@ def a_matter(**changes) -> AnswerMatter:
         "asks": ("can it be reproduced with another carrier?",),
         "duties": (("confirm the request by phone", AT), ("verify the fix", None)),
         "charge": "2 incidents: an appointment",
-        "link": "https://support.example/my/requests/R-00012",
+        "link": "https://support.example/portal/requests/R-00012",
+        "way_in": "https://support.example/portal/requests/new",
         "text": "We see it too.\n\nPlease restart the gateway.",
         "appointment": Appointment(starts=AT, ends="2026-11-23 11:30 CET (UTC+01:00)", technician="Bob"),
     }
@@ -87,7 +88,7 @@ def test_every_answer_can_be_written_with_everything_known_and_with_nothing(
     [
         ("taken", ("R-00012", AT, "confirm the request by phone", "verify the fix", "another carrier", "2 incidents", "https:")),
         ("incomplete", ("R-00012", "- serial number:\n- description:", "https:")),
-        ("refused", ("- open a ticket in the portal (section 3)", "3.1", "https:")),
+        ("refused", ("- open a ticket in the portal (section 3)", "3.1", "https://support.example/portal/requests/new")),
         ("replied", ("We see it too.\n\nPlease restart the gateway.", "R-00012")),
         ("closed", ("R-00012", "We see it too.", "2 incidents")),
         ("appointment", ("R-00012", AT, "2026-11-23 11:30 CET", "Bob")),
@@ -140,6 +141,15 @@ def test_a_class_is_called_as_in_the_language_and_a_policys_own_keeps_its_name()
     assert "Serviceklasse: outage" in answer_text("taken", a_matter(class_name="outage"), "de").body
 
 
+def test_a_clause_that_every_reason_cites_is_not_said_again() -> None:
+    def body(*refusals: str) -> str:
+        return answer_text("refused", a_matter(refusals=refusals), "en").body
+
+    assert "agreement: 3.1" not in body("no (section 3.1)")
+    assert "agreement: 3.1" in body("no (section 3.1)", "never")
+    assert "agreement: 3.1" in body()
+
+
 def test_a_found_password_is_told_of_and_not_shown() -> None:
     body = answer_text("taken", a_matter(secret_found=True), "en").body
     assert "looks like a password" in body
@@ -188,6 +198,7 @@ def test_whatever_is_written_to_us_comes_out_as_text(kind: Answer) -> None:
         duties=((HOSTILE, HOSTILE), (HOSTILE, None)),
         charge=HOSTILE,
         link=HOSTILE,
+        way_in=HOSTILE,
         text=HOSTILE,
         appointment=Appointment(starts=HOSTILE, ends=HOSTILE, technician=HOSTILE),
     )

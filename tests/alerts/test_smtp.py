@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts.base import CalendarEntry, MailText
+from alerts.cleaning import clean
 from alerts.smtp import MailServer, Security, SmtpMail, compose
 from monitor.errors import DeliveryError
 
@@ -220,6 +221,14 @@ async def test_a_thread_is_named_by_ids_as_long_as_mail_programs_make_them() -> 
     (mail,) = postmaster.taken
     assert mail["In-Reply-To"].strip() == long
     assert mail["References"].split() == ["<first@x>", "<second>", long]
+
+
+@pytest.mark.parametrize("subject", ["[R-00012] " + "plain words " * 10, "[R-00012] perché " + "così " * 25])
+async def test_a_long_subject_begins_where_it_is_named(subject: str) -> None:
+    wire = compose(a_mail(subject=subject), sender="tocsin@noc.example", now=NOW)
+    (line,) = [line for line in wire.split(b"\r\n") if line.startswith(b"Subject:")]
+    assert line.removeprefix(b"Subject: ").strip()
+    assert message_from_bytes(wire, policy=policy.SMTP)["Subject"].strip() == clean(subject, 150)
 
 
 async def test_a_long_thread_keeps_its_beginning_and_its_end() -> None:

@@ -39,7 +39,8 @@ def a_matter(**changes: object) -> AnswerMatter:
         "service": "Example Support",
         "subject": "No audio since noon",
         "name": "Giulia Ferrari",
-        "link": "https://support.example/my/requests/R-00012",
+        "link": "https://support.example/portal/requests/R-00012",
+        "way_in": "https://support.example/portal/requests/new",
     }
     return AnswerMatter(**{**known, **changes})
 

@@ -7,7 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from monitor.domain.decisions import as_json, contacts_in_order, decide, decide_for_component, rfc3339
+from monitor.domain.decisions import (
+    as_json,
+    contacts_in_order,
+    decide,
+    decide_for_component,
+    page_entries,
+    page_entry,
+    rfc3339,
+)
 from monitor.domain.findings import Finding, Source, Symptom
 from monitor.domain.inventory import Component, Contact, Engineer, Inventory, OnCall, Partner, Shift, System
 from monitor.domain.policy import Eligibility
@@ -258,6 +266,31 @@ def test_who_is_on_call_is_asked_for_the_moment_of_the_decision():
     )
     who = [decided(a_finding(), at=now + n * day / 2, on_call=rota).contact[0].contact for n in (-1, 0, 1, 2)]
     assert who == ["nadia", "tomas", "nadia", None]
+
+
+@pytest.mark.parametrize(
+    ("shifts", "fallback", "order"),
+    [
+        pytest.param(("tomas",), "nadia", ["tomas", "nadia"], id="a shift, then the fallback"),
+        pytest.param(("nadia",), "nadia", ["nadia"], id="the fallback is on shift"),
+        pytest.param(("tomas",), None, ["tomas"], id="no fallback"),
+        pytest.param((), "nadia", ["nadia"], id="nobody on shift"),
+        pytest.param((), None, [None], id="nobody at all"),
+    ],
+)
+def test_pages_go_to_who_is_on_call_and_then_to_the_fallback_each_in_their_language(shifts, fallback, order):
+    now, day = IN_HOURS.astimezone(UTC), timedelta(days=1)
+    tomas = Engineer(id="tomas", name="Tomas", email="tomas@noc.example", language="it")
+    rota = OnCall(
+        engineers={"nadia": NADIA, "tomas": tomas},
+        shifts=tuple(Shift(engineer=one, start=now - day, end=now + day) for one in shifts),
+        fallback=fallback,
+    )
+    entries = page_entries(Inventory(on_call=rota), now, "somebody asks")
+    assert [entry.contact for entry in entries] == order
+    assert page_entry(Inventory(on_call=rota), now, "somebody asks") == entries[0]
+    known = {"tomas": ("tomas@noc.example", "it"), "nadia": (NADIA.phone, NADIA.language), None: (None, "en")}
+    assert [(entry.to, entry.language) for entry in entries] == [known[one] for one in order]
 
 
 # -- what is written down
