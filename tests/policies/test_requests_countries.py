@@ -68,6 +68,16 @@ CASES = {
         {"channel": "email", "existing_ticket": "C-1", "ticket_state": "open"},
         YES,
     ),
+    "p10 4 what is collected is listed per product": (
+        NOW,
+        {**of(product="SOLIDWORKS Premium"), "priority": "medium"},
+        {**YES, "says": ["a capture by SOLIDWORKS RX, the files collected with Pack and Go"]},
+    ),
+    "p10 4 for the platform its own": (
+        NOW,
+        {**of(product="3DEXPERIENCE", apps=["3DPlay"]), "priority": "low"},
+        {**YES, "says": ["what the Cloud Eligibility tool says"]},
+    ),
     "p7 7 a call is registered": (
         NOW,
         {"channel": "phone", "fields": INFO},
