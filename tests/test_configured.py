@@ -45,6 +45,6 @@ def test_an_address_for_mail_with_a_policy_that_nobody_knows_is_refused_with_a_s
         configured.read(tmp_path, types=load_check_types(), now=NOW)
     (problem,) = refused.value.problems
     assert problem.startswith(
-        f"{tmp_path}/tocsin.yaml:6:11: mail_in.addresses: help@example.org: unknown policy 'helpdek'"
+        f"{tmp_path}/tocsin.yaml:6:22: mail_in.addresses: help@example.org: unknown policy 'helpdek'"
     )
     assert problem.endswith("did you mean 'helpdesk'?")
