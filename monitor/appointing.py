@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
 from monitor.desk import Desk
-from monitor.desk_answers import Told, address_of
+from monitor.desk_answers import Told, address_of, name_of
 from monitor.domain.appointments import Appointment, Slot, free_slots, promised
 from monitor.domain.calendars import Calendar
 from monitor.domain.clocks import Promise
@@ -197,7 +197,9 @@ class Appointing:
             summary=f"[{case.reference}] {case.subject}",
             domain=UID_DOMAIN,
             organizer=Guest(answers.service(), organizer),
-            attendee=Guest(requester.name or "", address) if requester and address else None,
+            attendee=Guest(requester.name or name_of(requester, inventory), address)
+            if requester and address
+            else None,
             url=link,
         )
 

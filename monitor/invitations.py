@@ -7,7 +7,7 @@ else: it cannot add a line, a property or another attendee.
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 import icalendar
@@ -64,7 +64,8 @@ def ics(invitation: Invitation) -> bytes:
     calendar.add("version", "2.0")
     calendar.add("method", method(invitation))
     calendar.add_component(_event(invitation))
-    calendar.add_missing_timezones()
+    year = invitation.appointment.starts_at.year  # its zone's rules around then are enough
+    calendar.add_missing_timezones(first_date=date(year - 1, 1, 1), last_date=date(year + 2, 1, 1))
     written: bytes = calendar.to_ical()
     return written
 

@@ -198,7 +198,8 @@ def _post(c: sa.Connection, entry: Entry) -> Posted:
     if not insert_ignoring(c, entries, row):
         known = find(c, entry.dedup)
         if known is None:
-            raise ConflictError(f"the key {entry.sent_as!r} came before with another entry")
+            key = (entry.sent_as or "").partition("|")[2]
+            raise ConflictError(f"the key {key!r} came before with another entry")
         if known.partner != entry.partner:
             raise ConflictError(f"{entry.dedup} is in the ledger of another partner")
         return Posted(known, new=False)

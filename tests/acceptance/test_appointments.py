@@ -82,7 +82,10 @@ async def test_h1_h2_h4_an_appointment_from_triage_to_its_charge(world):
     assert (booked["SEQUENCE"], again["SEQUENCE"]) == (0, 1)
     assert again.decoded("DTSTART") == NEXT_DAY + HOUR
     assert again["DTSTART"].params["TZID"] == "America/New_York"
-    assert str(again["ATTENDEE"]) == "mailto:mia@museum.example"
+    assert (str(again["ATTENDEE"]), again["ATTENDEE"].params["CN"]) == (
+        "mailto:mia@museum.example",
+        "Mia Stone",
+    )
     (row,) = await world.rows("requests")
     assert (row["charge"], row["outcome"]) == (4, "appointment")
     told = [row["kind"] for row in await world.rows("events", request=request)]
