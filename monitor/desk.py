@@ -129,7 +129,8 @@ class Desk:
             return None, filing
         case = await self.store.read(book.by_number, quoted)
         if case is None or not await self._takes_part(case, filing):
-            known = await self.store.read(moves.ticket_state, quoted, filing.request.partner)
+            asks = requester(filing.request, self._inventory)
+            known = await self.store.read(moves.ticket_state, quoted, asks.id) if asks else None
             request = replace(
                 filing.request,
                 existing_ticket=quoted if known else None,
@@ -209,6 +210,7 @@ class Desk:
             sealed=self._sealed(case.id, kept),
             clocks=clocks,
             duties_done=domain.done_at_once(policy, judgement),
+            ticket=filing.request.existing_ticket if related is None else None,
             event=f"request.{_EVENT[case.status]}",
             actor=filing.entered_by or filing.name or filing.email or filing.request.contact or "customer",
             said="; ".join(

@@ -26,7 +26,7 @@ from monitor.domain.request_life import (
 from monitor.domain.sealing import Attached
 from monitor.domain.timed import Timed
 from monitor.errors import ConflictError, NotFoundError
-from monitor.storage import clocks, events, owing, schema
+from monitor.storage import clocks, events, owing, schema, tickets
 from monitor.storage import schema_requests as t
 from monitor.storage.events import as_text
 from monitor.storage.lists import Page, Wanted
@@ -85,6 +85,7 @@ class NewRequest:
     sealed: Sequence[Sealed] = ()
     clocks: Sequence[Timed] = ()
     duties_done: Sequence[str] = ()
+    ticket: str | None = None  # a ticket that we opened ourselves, and this is a word on
     event: str = "request.filed"
     actor: str = "tocsin"
     said: str = ""
@@ -169,6 +170,8 @@ def file(c: sa.Connection, new: NewRequest, owed: Owed, now: datetime) -> Record
     for duty in new.duties_done:
         clocks.meet(c, clocks.Subject(request=case.id), now, name=duty)
     numbered = replace(case, reference=_reference(c, case.id))
+    if new.ticket:
+        _tell_ticket(c, new.ticket, numbered, new.actor, now)
     owing.owe(c, owed(numbered), now)
     tell(c, case.id, now, new.event, actor=new.actor, text=new.said, data=new.data)
     return Recorded(id=case.id, reference=numbered.reference, status=case.status, new=True)
@@ -185,6 +188,19 @@ def _reference(c: sa.Connection, id_: str) -> str:
     seq = c.scalar(sa.select(requests.c.seq).where(requests.c.id == id_))
     assert seq is not None, "it was inserted above"
     return reference(seq)
+
+
+def _tell_ticket(c: sa.Connection, quoted: str, case: Case, actor: str, now: datetime) -> None:
+    """Let whoever works on a ticket that we opened see that its partner has written on it."""
+    k = schema.tickets
+    row = c.execute(
+        sa.select(k.c.id, k.c.incident).where(k.c.reference == quoted.strip(), k.c.partner == case.partner)
+    ).first()
+    if row is None:
+        return
+    said = f"{case.reference}: {case.subject}"
+    tickets.note(c, row.id, now=now, author=actor, text=said, dedup=f"{case.id}|{row.id}")
+    events.record(c, row.incident, now, "ticket.answered", actor=actor, text=case.reference)
 
 
 def tell(

@@ -116,6 +116,30 @@ async def test_w8_a_mail_on_an_open_ticket_is_a_message_on_it(world):
     assert len(await world.rows("requests")) == 1
 
 
+async def test_w8_a_mail_on_a_ticket_that_we_opened_is_seen_where_it_is_worked_on(world):
+    await world.fails("pbx-1-sip")
+    await world.deliver()
+    (ticket,) = await world.rows("tickets")
+    mail = a_filing(
+        channel="email", fields={}, text="We have cut the power.", existing_ticket=ticket["reference"]
+    )
+    filed = await world.service.desk.file(mail)
+    assert filed.status is RequestStatus.OPEN
+    assert (await the_request(world))["related_to"] == ticket["reference"]
+    (note,) = await world.rows("ticket_notes", ticket=ticket["id"])
+    assert filed.reference in note["text"]
+    assert "ticket.answered" in await world.events(ticket["incident"])
+
+
+async def test_w8_a_ticket_of_another_partner_is_no_ticket(world):
+    await world.fails("pbx-4-sip")
+    await world.deliver()
+    (ticket,) = await world.rows("tickets")
+    mail = a_filing(channel="email", fields={}, text="What is it?", existing_ticket=ticket["reference"])
+    assert (await world.service.desk.file(mail)).status is RequestStatus.REFUSED
+    assert await world.rows("ticket_notes") == []
+
+
 async def test_a_mail_delivered_twice_is_one_message(world):
     await world.service.desk.file(a_filing())
     mail = a_filing(channel="email", fields={}, text="Still none.", existing_ticket="R-00001", dedup="mail-1")
