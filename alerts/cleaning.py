@@ -14,14 +14,16 @@ _SPACES = re.compile(r"\s+")
 
 def clean(text: str, limit: int) -> str:
     """Return one line of at most ``limit`` characters, cut at a word where one ends nearby."""
-    spaced = "".join(" " if _breaks(character) else _kept(character) for character in text[: limit * 4])
+    spaced = text[: limit * 4]
+    if not spaced.isprintable():
+        spaced = "".join(" " if _breaks(character) else _kept(character) for character in spaced)
     return shortened(_SPACES.sub(" ", spaced).strip(), limit)
 
 
 def clean_lines(text: str, limit: int) -> str:
     """Return several lines, each clean, of at most ``limit`` characters together."""
     lines = text[: limit * 4].replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    kept = "\n".join("".join(map(_kept, line.replace("\t", "    "))).rstrip() for line in lines)
+    kept = "\n".join(_kept_of(line.replace("\t", "    ")).rstrip() for line in lines)
     return kept.strip("\n") if len(kept) <= limit else kept[: limit - 1].rstrip() + "…"
 
 
@@ -34,6 +36,11 @@ def shortened(text: str, limit: int) -> str:
     if space >= limit * 3 // 4:
         cut = cut[:space]
     return cut.rstrip() + "…"
+
+
+def _kept_of(line: str) -> str:
+    """Return a line without what is gone; what can be printed whole, as most lines can, is not looked at twice."""
+    return line if line.isprintable() else "".join(map(_kept, line))
 
 
 def _breaks(character: str) -> bool:

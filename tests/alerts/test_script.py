@@ -1,5 +1,7 @@
 """What is said and written, in every language, from any customer's words."""
 
+import sys
+import unicodedata
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -167,6 +169,14 @@ def test_control_and_direction_characters_reach_nobody(words: str) -> None:
         assert not set(text) & set("\r\n\x00\x1b\u202e\u2066\u2028\u2029\x85")
     assert len(ticket.subject) <= script.LONGEST_SUBJECT
     assert script.spoken_seconds(said) <= script.LONGEST_TEXT
+
+
+def test_what_passes_for_printable_is_nothing_that_cleaning_takes_away() -> None:
+    printable = "".join(map(chr, range(sys.maxunicode + 1)))
+    printable = "".join(sign for sign in printable if sign.isprintable())
+    gone = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+    assert [sign for sign in printable if unicodedata.category(sign) in gone] == []
+    assert clean("a\u202eb\tc\u00a0d\x00", 40) == "ab c d"
 
 
 @given(text=st.text(max_size=200), limit=st.integers(1, 80))
