@@ -15,7 +15,6 @@ from prometheus_client import Gauge
 from monitor.bell import Bell
 from monitor.digest import Digest
 from monitor.domain.announcements import MaintenanceStatus
-from monitor.domain.clocks import RESPONSE
 from monitor.domain.components import GAUGE, Condition, condition
 from monitor.domain.timed import Party
 from monitor.metrics import Metrics
@@ -199,10 +198,14 @@ class Rounds:
         still = await self.store.read(overdue.standing_still)
         backlog = await self.store.read(outbox.backlog, now)
         classes = _classes(self.pipeline.world.in_force)
-        for cls in classes:  # a counter that begins at its first breach hides that one from increase()
-            self.metrics.clock_breaches.labels(cls, RESPONSE)
-            self.metrics.clock_warnings.labels(cls, RESPONSE)
-        timed = {(cls, RESPONSE): 0 for cls in classes} | running
+        promised = _promised(self.pipeline.world.in_force)
+        for (
+            cls,
+            clock,
+        ) in promised:  # a counter that begins at its first breach hides that one from increase()
+            self.metrics.clock_breaches.labels(cls, clock)
+            self.metrics.clock_warnings.labels(cls, clock)
+        timed = dict.fromkeys(promised, 0) | running
         _replace(self.metrics.findings_open, _singly({**dict.fromkeys(classes, 0), **standing}))
         _replace(self.metrics.clocks_running, timed.items())
         _replace(self.metrics.clocks_paused, (dict.fromkeys(timed, 0) | still).items())
@@ -218,6 +221,13 @@ def _classes(in_force: InForce) -> set[str]:
     """Return the classes of service that our partners' policies know."""
     used = {partner.policy for partner in in_force.inventory.partners.values()}
     return {cls for name in used & set(in_force.policies) for cls in in_force.policies[name].classes}
+
+
+def _promised(in_force: InForce) -> set[tuple[str, str]]:
+    """Return the clocks that our partners' policies know, by class."""
+    used = {partner.policy for partner in in_force.inventory.partners.values()}
+    policies = [in_force.policies[name] for name in used & set(in_force.policies)]
+    return {(cls, clock) for policy in policies for cls, _, clock in policy.promises}
 
 
 def _latest(rows: list[LookRow]) -> list[LookRow]:
