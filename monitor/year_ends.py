@@ -18,6 +18,7 @@ from monitor.world import InForce, World
 
 log = structlog.stdlib.get_logger()
 LOOK_EVERY = timedelta(minutes=10)
+RETRY_AFTER = timedelta(minutes=1)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -39,11 +40,19 @@ class YearEnds:
         if not self.terms or (self.next_look is not None and now < self.next_look):
             return
         due, upcoming = await self.store.read(ledger.years_due, self.terms, now)
-        for partner in due:
+        closed = [await self._closed(partner, now) for partner in due]
+        self.next_look = min((now + (LOOK_EVERY if all(closed) else RETRY_AFTER), *upcoming))
+
+    async def _closed(self, partner: str, now: datetime) -> bool:
+        """Close a partner's years; one that fails holds up nobody else's, and is tried again."""
+        try:
             made = await self.store.write(ledger.roll_over, partner, self.terms[partner], now, self.new_id)
-            for entry in made:
-                log.info("ledger.year_closed", partner=partner, at=entry.at.isoformat(), text=entry.text)
-        self.next_look = min((now + LOOK_EVERY, *upcoming))
+        except Exception:
+            log.exception("ledger.year_not_closed", partner=partner)
+            return False
+        for entry in made:
+            log.info("ledger.year_closed", partner=partner, at=entry.at.isoformat(), text=entry.text)
+        return True
 
 
 def terms(in_force: InForce) -> dict[str, Terms]:

@@ -8,6 +8,7 @@ from monitor.domain.ledger import Account, Stamp
 from monitor.domain.request_life import Outcome
 from monitor.settings import shipped
 from monitor.storage import ledger
+from monitor.storage.engine import StorageUnavailableError
 from tests.acceptance.desks import a_filing
 from tests.acceptance.world import MovableClock, a_world
 from tests.factories import an_id
@@ -85,6 +86,42 @@ async def test_h5_a_contract_that_is_configured_later_counts_from_then_on(tmp_pa
         assert await world.service.reload() == ()
         await world.service.rounds.once()
         assert await expired(world, "owl") == [(datetime(2026, 2, 1, 5, tzinfo=UTC), 25)]
+
+
+class Unlucky:
+    """A record that one partner's ledger cannot be written in, for a while."""
+
+    def __init__(self, store, partner):
+        self.store, self.partner = store, partner
+
+    async def read(self, fn, *args, **kw):
+        return await self.store.read(fn, *args, **kw)
+
+    async def write(self, fn, partner, *args, **kw):
+        if partner == self.partner:
+            raise StorageUnavailableError("the database is locked")
+        return await self.store.write(fn, partner, *args, **kw)
+
+
+async def test_h5_a_ledger_that_cannot_be_closed_now_holds_up_nobody_elses_and_is_tried_again(
+    tmp_path, sqlite_url
+):
+    clock = MovableClock(now=BOUGHT)
+    site = SITE.replace(
+        "policy: helpdesk, country: US}", "policy: helpdesk, country: US, contract_from: 2025-02-28}"
+    )
+    async with a_world(tmp_path, sqlite_url, clock=clock, configuration=site) as world:
+        await buys(world, "iris", 40)
+        await buys(world, "owl", 40)
+        ends, clock.now = world.service.rounds.year_ends, MIDNIGHT
+        ends.store = Unlucky(world.service.store, "iris")
+        await world.service.rounds.once()
+        assert (await has(world, "iris"), await has(world, "owl")) == (40, 15)
+        assert world.service.rounds.last == MIDNIGHT  # the other rounds went on
+        ends.store = world.service.store
+        clock.forward(60)
+        await world.service.rounds.once()
+        assert await expired(world, "iris") == [(MIDNIGHT, 25)]
 
 
 STRICT = "policies: [strict.yaml]" + SITE.replace(
