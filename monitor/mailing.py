@@ -57,7 +57,7 @@ def as_written(due: Due) -> MailText:
 
 def flag(due: Due) -> str:
     """Say what an engineer has to do about a mail that did not arrive, if anything."""
-    return f"our answer did not reach {due.recipient}: phone them" if due.kind == "answer" else ""
+    return "an answer did not reach who asked: phone them" if due.kind == "answer" else ""
 
 
 def message_id(due: Due) -> str:
