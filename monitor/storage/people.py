@@ -279,6 +279,20 @@ def _token(row: sa.Row[tuple[object, ...]]) -> Token:
     )
 
 
+def end_access(connection: sa.Connection, contact: str, now: datetime) -> None:
+    """Revoke the tokens and disable the users that speak for a contact: who comes under its id again starts anew."""
+    connection.execute(
+        t.tokens.update().where(t.tokens.c.contact == contact, t.tokens.c.revoked_at.is_(None)),
+        {"revoked_at": now},
+    )
+    connection.execute(
+        t.users.update().where(t.users.c.contact == contact, t.users.c.disabled_at.is_(None)),
+        {"disabled_at": now},
+    )
+    ids = sa.select(t.users.c.id).where(t.users.c.contact == contact)
+    connection.execute(t.sessions.delete().where(t.sessions.c.user.in_(ids)))
+
+
 def record_audit(connection: sa.Connection, row: AuditRow) -> None:
     """Add a line to the audit."""
     values = {"at": row.at, "actor": row.actor, "action": row.action, "object": row.about}

@@ -26,7 +26,7 @@ from monitor.domain.registered import Registered, RegisteredSystem, changed, ove
 from monitor.errors import ConflictError, NotFoundError
 from monitor.storage import registry_rows as rows
 from monitor.storage import schema as t
-from monitor.storage.people import AuditRow, record_audit
+from monitor.storage.people import AuditRow, end_access, record_audit
 from monitor.storage.upsert import upsert
 
 REVISION = "registry_revision"
@@ -102,7 +102,7 @@ def amend(c: sa.Connection, ground: Ground, id_: str, given: Mapping[str, object
 
 
 def strike(c: sa.Connection, ground: Ground, id_: str) -> None:
-    """Remove a contact."""
+    """Remove a contact: its data goes, its access ends, and its id stays its own for ever."""
     world, actor = _begin(c, ground)
     whose, before = _person(world, id_, ground.viewer)
     policy = ground.policies[whose.policy]
@@ -110,7 +110,9 @@ def strike(c: sa.Connection, ground: Ground, id_: str) -> None:
         people.remove(_roll(world, before.licence, whose), id_, policy, actor=actor.id if actor else None)
     elif actor is not None:
         people.update_alone(before, before, policy, actor=actor)
-    rows.save_contact(c, whose.id, before, ground.now, ground.viewer.name, removed=True)
+    nobody = Contact(id=id_, name=id_, role=before.role, licence=before.licence)
+    rows.save_contact(c, whose.id, nobody, ground.now, ground.viewer.name, removed=True)
+    end_access(c, id_, ground.now)
     _note(c, ground, "contact.remove", id_, partner=whose.id, licence=before.licence)
 
 

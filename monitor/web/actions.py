@@ -187,7 +187,9 @@ async def _global(request: web.Request, values: Mapping[str, Any], faults: Mappi
 
 async def maintenance_form(request: web.Request) -> web.Response:
     """Show the form that plans a maintenance."""
-    return _maintenance(request, {"systems": request.query.get("system", "")}, {})
+    asked = request.query
+    values = {"systems": asked.get("system", ""), "partner": asked.get("partner", "")}
+    return _maintenance(request, values, {})
 
 
 async def plan(request: web.Request) -> web.Response:

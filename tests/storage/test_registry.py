@@ -2,7 +2,8 @@
 
 import asyncio
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -13,7 +14,7 @@ from monitor.domain.registered import overlaid
 from monitor.errors import ConflictError, NotFoundError
 from monitor.settings import shipped
 from monitor.settings.policies import load_policies
-from monitor.storage import registry
+from monitor.storage import people, registry
 from monitor.storage.engine import open_store
 
 POLICIES = load_policies([shipped("policies")])
@@ -115,6 +116,33 @@ async def test_a_contact_of_the_configuration_is_changed_and_removed_all_the_sam
     await store.write(registry.hand_over, ground(), "L", "bob")
     await store.write(registry.strike, ground(Viewer(name="bob", contact="bob", partner="acme")), "ann")
     assert [one.id for one in (await in_force(store)).registered_on("L")] == ["bob"]
+
+
+async def test_with_a_contact_go_its_data_its_tokens_and_its_log_in(store):
+    await store.write(registry.enrol, ground(), "acme", "L", a_contact("bob"))
+    await store.write(registry.amend, ground(), "bob", {"phone": "+13125550100", "email": "bob@acme.example"})
+    await store.write(
+        people.create_token, id="t", name="bob", secret="s" * 40, scopes=(), now=NOW, contact="bob"
+    )
+    await store.write(people.create_user, id="u", name="bob", password_hash="x", role=people.Role.CUSTOMER, now=NOW, contact="bob")  # fmt: skip
+    await store.write(
+        people.open_session, user="u", secret="cookie", csrf="c", now=NOW, lasts=timedelta(hours=1)
+    )
+    await store.write(registry.strike, ground(), "bob")
+    await store.write(registry.enrol, ground(), "acme", "L", a_contact("bob"))  # another Bob
+    assert await store.read(people.find_token, "s" * 40, kind="api") is None
+    assert await store.read(people.find_user, "bob") is None
+    session = people.find_session
+    assert await store.read(session, people.digest_of("cookie"), now=NOW, idle=timedelta(hours=1)) is None
+    _, bob = (await in_force(store)).person("bob")
+    assert (bob.phone, bob.email) == (None, None)
+
+
+async def test_a_removed_contacts_data_is_in_no_row(store):
+    await store.write(registry.enrol, ground(), "acme", "L", replace(a_contact("bob"), phone="+13125550100"))
+    await store.write(registry.strike, ground(), "bob")
+    (row,) = (await store.read(registry.registered)).contacts
+    assert (row.removed, row.contact.name, row.contact.phone) == (True, "bob", None)
 
 
 async def test_who_was_removed_acts_no_more(store):
