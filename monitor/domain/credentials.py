@@ -24,8 +24,10 @@ class Span:
 
 _PASSWORD = (
     r"pass[ _-]?words?|passwd|pass[ _-]?code|pass[ _-]?phrase|passwort|pa(?:ss|ß)w(?:ö|oe)rter|kennwort|zugangscode|pwd?|psw"
-    r"|parola d['’]ordine|mot[ _]de[ _]passe|mdp|contrase(?:ñ|n)a|clave(?: de acceso)?|lozinka|has(?:ł|l)o|salasana"
-    r"|l(?:ö|o)senord|adgangskode|passord|wachtwoord|palavra[- ]passe|senha|parole|parool"
+    r"|parola d['’]ordine|mot[ _]de[ _]passe|mdp|contrase(?:ñ|n)a|clave(?: de acceso)?|lozinka|has(?:ł|l)o|salasana(?:ni|mme|nsa|si)?"
+    r"|l(?:ö|o)senord(?:et)?|adgangskoden?|kodeord(?:et)?|passord(?:et)?|lykilor(?:ð|d)(?:ið|id)?|wachtwoord|palavra[- ]passe|senha"
+    r"|parooli?|paroles?|parol(?:ă|a)|slapta(?:ž|z)od(?:is|į)|heslo|geslo|jelsz(?:ó|o)|(?:ş|s)ifre(?:si|niz)?|пароль|пароля|лозинка"
+    r"|密码|密碼|パスワード|비밀번호|p/w"
 )
 _SECRET = (
     r"(?:client|shared|sip|auth|account|digest)?[ _-]?secret(?:[ _-]?key)?|api[ _-]?(?:key|token|secret)|access[ _-]?(?:key|token)"
@@ -37,13 +39,19 @@ _LOGIN = (
     r"(?:log[ -]?in|credentials?|creds|zugangsdaten|anmeldedaten|credenziali|identifiants|credenciales"
     r"|user(?:name)?\s?(?:/|and|&|\+)\s?pass(?:word)?|benutzer(?:name)?\s?(?:/|und)\s?passwort)"
 )
-_ENV = r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*_(?:PASSWORD|PASSWD|PWD|SECRET|TOKEN|KEY|PASS)"
+_ENV = r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*_(?:password|passwd|pwd|secret|token|key|pass)"
 _QUOTED = r"[\"“„«'‘`](?P<quoted>[^\"”“«»'’`\r\n]{3,200})[\"”“»'’`]"
 _VALUE = rf"(?:{_QUOTED}|(?P<bare>[^\s\"“„«»<>]{{3,200}}))"
-_JOIN = r"(?:\s{0,3}(?:[:=]|=>|->|→|：)\s{0,3}|\s{1,3}(?:is|was|ist|lautet|war|è|est|es|on|är|er)\s{1,3}(?:now |still |jetzt |ora |set to |changed to )?(?::\s?)?|\s(?:is|ist|lautet|è|est|es):\s?)"
-_SET_TO = r"\s(?:(?:has been|was|is|wurde|auf)\s)?(?:set|changed|reset|updated)?\s?(?:to|auf|in)\s"
+_MARK = r"[*_]{0,2}"  # of bold text
+_JOIN = (
+    rf"(?:{_MARK}\s{{0,3}}(?:=>|->|[:=→：]){_MARK}\s{{0,3}}|\s{{1,3}}(?:is|are|was|ist|sind|lautet|war|è|est|es|on|är|er|je|ir|yra)\s{{1,3}}"
+    r"(?:now |still |jetzt |ora |set to |changed to |as follows|below)?(?::\s?)?|\s(?:is|ist|lautet|è|est|es):\s?"
+    r"|['’]s\s|\s(?:will|would|should) be\s|\s?[|;>]\s?|\s[–-]\s|\s{1,2}of\s)"
+)
+_SET_TO = r"\s(?:(?:has been|was|is|wurde|auf)\s)?(?:set|changed|reset|updated)?\s?(?:to|auf|in):?\s"
 _OWNER = r"(?:\s(?:for|of|von|für|per|di|pour|de|del|della|dello|dell|du|des|to|on)(?:[\s'’][\w.@/-]{1,60}){1,4}?)?"
-_FOR = r"(?:\s?\([^)\r\n]{1,40}\))?" + _OWNER
+_FOR = r"(?:\s?#?\d{1,2})?(?:\s?\([^)\r\n]{1,40}\))?" + _OWNER
+_MANY = r"(?:pass[ _-]?words|passcodes|passwörter|pwds|pins|logins)"
 
 _PLAIN_WORDS = frozenset(
     """
@@ -63,8 +71,20 @@ _PLAIN_WORDS = frozenset(
     bloccata cambiata vuota sconosciuta incorrect incorrecte expiré oublié perdu invalide inconnu vide pas correcta
     incorrecta caducada olvidada no bloqueada vacía desconocida väärä fel feil forkert dialog prompt screen box reset?
     management manager recovery rules server change changes verification check length? reuse rotation expiry expiration
+    mine yours theirs ours hers expire work fail history nice great public private personal identical similar visible
+    kaputt defekt neu alt gleich dasselbe derselbe sicher schwach giusta giusto quella quello questa nuova nuovo vecchia
+    vecchio stessa bon bonne mauvais nouveau nouvelle ancien même nueva nuevo vieja misma mismo correcto
+    glemt utløpt udløbet utgånget utgått feil riktig rätt rett ny nyt gammel gammal samme samma korrekt korrekte låst sperret
+    oikein väärin vanha uusi sama lukittu vale õige aegunud vana lukus nepareiza pareiza beigusies veca jauna bloķēta
+    rangt rétt útrunnið útrunnin gleymt gleymd nýtt gamalt læst neteisingas teisingas pasibaigęs
     n/a tbd na todo see asap please thanks later soon above attached separately phone mail email sms telephone
     """.split()  # noqa: SIM905 - a list of words reads as one
+)
+_EXPLICIT = frozenset({":", "=", "=>", "->", "→", "："})
+_STATES = re.compile(  # what is said of passwords, and is none: "is expired", "ist gesperrt", "è scaduta"
+    r".*(?:ed|ing|able|ible|ly|ive|ful|less|ous|ent|ant|sch|lich|bar|igt?|ert|elt|ren|nen|ten|ato|ata|ito|ita|uto|uta|ido|ida|ado|ada"
+    r"|ée?s?|ée|et|it|at|ut|tu|ud|ud|ttu|tty|nyt|nut|us)|[^a-zà-ÿ]*",
+    re.IGNORECASE,
 )
 _PLACEHOLDER = re.compile(
     r"[*•.x#_\-?]{2,}|<.*>|\[.*\]|\{.*\}|\$\{.*|%.*%|\(.*\)?|redacted\W*|hidden\W*|removed\W*|n/?a|https?://\S+",
@@ -95,9 +115,14 @@ def _told(value: str, join: str) -> bool:
     bare = value.strip(".,;:!?)('\"").casefold()
     if len(bare) < 3 or _PLACEHOLDER.fullmatch(value) or bare in _PLAIN_WORDS:  # noqa: PLR2004 - "x" is no password
         return False
-    if join.strip() in {":", "=", "=>", "->", "→", "："}:
+    if join.strip(" \t\r\n*_") in _EXPLICIT:
         return True
     return _odd(value)
+
+
+def _no_state(word: str) -> bool:
+    """Whether a word is none of those that are said of passwords."""
+    return word.casefold() not in _PLAIN_WORDS and not _STATES.fullmatch(word)
 
 
 def _odd(value: str) -> bool:
@@ -112,44 +137,71 @@ def _odd(value: str) -> bool:
 
 
 _LABELLED: tuple[tuple[str, re.Pattern[str]], ...] = (
-    ("a password", re.compile(rf"(?<![\w-])(?:{_PASSWORD})s?{_FOR}(?P<join>{_SET_TO}|{_JOIN}){_VALUE}", re.IGNORECASE)),
-    ("a secret", re.compile(rf"(?<![\w-])(?:{_SECRET}){_FOR}(?P<join>{_SET_TO}|{_JOIN}){_VALUE}", re.IGNORECASE)),
-    ("a secret", re.compile(rf"(?<![\w-])(?:{_SECRET})(?P<join>\s{{1,2}}){_VALUE}", re.IGNORECASE)),
-    ("a password", re.compile(rf"(?<![\w-])(?:{_PASSWORD}|pass)(?P<join>,?\s{{1,2}}){_VALUE}", re.IGNORECASE)),
-    ("a password", re.compile(r"(?<![\w-])pass(?P<join>\s?[:=]\s?)(?P<bare>[^\s\"<>]{4,200})", re.IGNORECASE)),
-    ("a password", re.compile(r"(?<![\w-])pass[ _-]?phrase(?P<join>\s?[:=]\s?)(?P<bare>[^\r\n,;]{3,100})", re.IGNORECASE)),
-    ("a PIN", re.compile(rf"(?<![\w-])(?:{_PIN}){_FOR}(?P<join>{_SET_TO}|{_JOIN})(?P<bare>\d{{3,12}})\b", re.IGNORECASE)),
-    ("a PIN", re.compile(rf"(?<![\w-])(?:{_PIN})[\"']?(?P<join>\s?:?\s?)[\"']?(?P<bare>\d{{4,12}})\b", re.IGNORECASE)),
-    ("a secret", re.compile(rf"(?<!\w)(?:{_ENV}|[\w.-]{{0,40}}(?:password|passwd|secret|api[_-]?key))[\"']?(?P<join>\s?[:=]\s?){_VALUE}", re.IGNORECASE)),
+    ("a password", re.compile(rf"(?<![\w-])(?:{_PASSWORD})s?{_FOR}(?P<join>{_SET_TO}|{_JOIN}){_VALUE}")),
+    ("a secret", re.compile(rf"(?<![\w-])(?:{_SECRET}){_FOR}(?P<join>{_SET_TO}|{_JOIN}){_VALUE}")),
+    ("a secret", re.compile(rf"(?<![\w-])(?:{_SECRET})(?P<join>\s{{1,2}}){_VALUE}")),
+    ("a password", re.compile(rf"(?<![\w-])(?:{_PASSWORD}|pass)(?P<join>,?\s{{1,2}}){_VALUE}")),
+    ("a password", re.compile(r"(?<![\w-])pass(?P<join>\s?[:=]\s?)(?P<bare>[^\s\"<>]{4,200})")),
+    ("a password", re.compile(r"(?<![\w-])pass[ _-]?phrase(?P<join>\s?[:=]\s?)(?P<bare>[^\r\n,;]{3,100})")),
+    ("a PIN", re.compile(rf"(?<![\w-])(?:{_PIN}){_FOR}(?P<join>{_SET_TO}|{_JOIN})(?P<bare>\d{{3,12}})\b")),
+    ("a PIN", re.compile(rf"(?<![\w-])(?:{_PIN})[\"']?(?P<join>\s?:?\s?)[\"']?(?P<bare>\d{{4,12}})\b")),
+    ("a secret", re.compile(rf"(?<!\w)(?:{_ENV}|[\w.-]{{0,40}}(?:password|passwd|secret|api[_-]?key))[\"']?(?P<join>\s?[:=]\s?){_VALUE}")),
 )  # fmt: skip
 _PAIR = re.compile(
     rf"(?<![\w-]){_LOGIN}{_FOR}\s{{0,3}}(?:[:=]|is|are|ist|sind|lauten|sono)\s{{0,3}}"
     r"(?P<user>[\w.@+\\-]{2,60})(?P<join>\s{0,2}(?:/|:|\||,|\s-\s|\s)\s{0,2})(?P<bare>[^\s,;]{3,100})",
-    re.IGNORECASE,
 )
+_SAID = re.compile(  # "the password is swordfish.": an ordinary word, but the last of its sentence
+    rf"(?<![\w-])(?:{_PASSWORD}){_FOR}(?P<join>{_SET_TO}|\s(?:is|was|ist|lautet|è|est|es|er|är|on|ir|je)(?: now| jetzt| ora)?:?\s)"
+    r"(?P<bare>[^\W\d_]{4,40})(?=[.!)\"']{0,2}(?:\s{0,5}(?:[\r\n]|\Z)|[.!;]\s|,\s))",
+)
+_SURELY: tuple[tuple[str, re.Pattern[str]], ...] = (  # what must look like a secret besides
+    ("a password", re.compile(rf"(?<![\w-])(?:{_PASSWORD})s?{_FOR}{_JOIN}[<\[(](?P<bare>[^\s<>\[\]()]{{4,60}})[>\])]")),
+    ("a password", re.compile(rf"(?<![\w-]){_MANY}(?:\s?[:=]|\s(?:are|sind|sono|sont|son))\s{{1,3}}[^\s,]{{3,60}}(?:,\s?|\s(?:and|or|und|oder|e|et|y|&|/)\s)(?P<bare>[^\s,]{{4,60}})")),
+    ("a password", re.compile(r"(?<![\w.@/:-])(?!(?:sips?|mailto|e?-?mail|from|to|cc|bcc|von|an|da|de|fra|til|från|contact|address|reply-to|sender|tel|xmpp|acct|at):)[\w.-]{2,40}:(?P<bare>[^\s@:/]{4,60})@(?:[\w-]{1,60}\.){1,6}[\w-]{1,60}")),
+    ("a password", re.compile(r"\blog(?:ged|ging)?[ -]?(?:in|on)(?:\sto\s\S{1,60})?\s(?:as|with|using)\s[\w.@+-]{2,40}\s?(?:with|using|and|/|,)\s(?P<bare>[^\s,;]{5,60})")),
+    ("a password", re.compile(r"(?<![\w/-])(?:admin|administrator|root|guest|operator|superuser)\s/\s(?P<bare>[^\s,;/]{4,60})")),
+    ("a password", re.compile(r"\bssh\s[\w.-]{1,40}@[\w.-]{1,100}\s(?:with|using|mit|con|avec)\s(?P<bare>[^\s,;]{4,60})")),
+    ("a password", re.compile(r"\b(?:any ?desk|team ?viewer|rust ?desk)\b[^\r\n]{0,40}?\b(?:code|pass|pw|pin|password|passwort)\b[: ]{1,3}(?P<bare>[^\s,;]{4,40})")),
+)  # fmt: skip
 _USER_AND = re.compile(
     r"(?<![\w-])(?:user(?:name)?|login|benutzer|utente|utilisateur|usuario|account)[:=]?\s{1,2}(?P<user>[\w.@+-]{2,60})"
     rf"[,;]?\s{{1,2}}(?:and |und |e |et |y |with |mit |con )?(?:the )?(?:{_PASSWORD})[:=]?\s{{1,2}}(?:is |ist )?{_VALUE}",
-    re.IGNORECASE,
 )
 
 
 def find_credentials(text: str) -> tuple[Span, ...]:
     """Return where secrets stand in a text, in order, none overlapping another."""
+    low = _lowered(text)
     found = [Span(*_place(match), kind) for kind, pattern in _LOOKS for match in pattern.finditer(text)]
     for kind, pattern in _LABELLED:
         found += [
             Span(*_place(match), kind)
-            for match in pattern.finditer(text)
-            if match.groupdict().get("quoted") or _told(match["bare"], match["join"])
+            for match in pattern.finditer(low)
+            if match.groupdict().get("quoted") or _told(_bare(text, match), match["join"])
         ]
-    for pattern in (_PAIR, _USER_AND):
+    for kind, pattern in _SURELY:
+        found += [Span(*_place(m), kind) for m in pattern.finditer(low) if _told(_bare(text, m), " ")]
+    found += [Span(*_place(m), "a password") for m in _SAID.finditer(low) if _no_state(m["bare"])]
+    for pattern, join in ((_PAIR, ""), (_USER_AND, ":")):
         found += [
             Span(*_place(match), "a password")
-            for match in pattern.finditer(text)
-            if _not_plain(match["user"]) and _pairs(match)
+            for match in pattern.finditer(low)
+            if _not_plain(match["user"]) and _pairs(text, match, join)
         ]
     return _apart(found)
+
+
+def _lowered(text: str) -> str:
+    """Return a text in small letters, each in its place: patterns without regard to case are several times slower."""
+    low = text.lower()
+    return low if len(low) == len(text) else "".join(c if len(c.lower()) > 1 else c.lower() for c in text)
+
+
+def _bare(text: str, match: re.Match[str]) -> str:
+    """Return what was found as it was written."""
+    start, end = match.span("bare")
+    return text[start:end]
 
 
 def without_credentials(text: str, note: str = "[kept apart]") -> str:
@@ -170,13 +222,13 @@ def _place(match: re.Match[str]) -> tuple[int, int]:
     return start, end
 
 
-def _pairs(match: re.Match[str]) -> bool:
+def _pairs(text: str, match: re.Match[str], join: str) -> bool:
     """Tell whether what stands beside a user's name is a secret; after a slash or colon it need not look odd."""
     groups = match.groupdict()
     if groups.get("quoted"):
         return True
-    explicit = (groups.get("join") or "").strip() in {"/", ":", "|"}
-    return _told(match["bare"], ":" if explicit else " ")
+    explicit = (groups.get("join") or join).strip() in {"/", ":", "|"}
+    return _told(_bare(text, match), ":" if explicit else " ")
 
 
 def _not_plain(word: str) -> bool:

@@ -37,12 +37,14 @@ _ENCODED = re.compile(
 )  # a line of base64, in which any word may seem to stand
 # One of these stands in every text in which ``find_credentials`` finds something: a cheap look before the dear one.
 _TELLTALES = (
-    "pass", "pwd", "pw", "psw", "kennwort", "zugang", "parola", "mdp", "mot de", "mot_de", "contrase", "clave",
-    "lozinka", "haslo", "hasł", "salasana", "losenord", "lösenord", "adgangskode", "wachtwoord", "palavra", "senha",
-    "parol", "parool", "secret", "token", "key", "psk", "community", "otp", "pin", "login", "log in", "log-in", "cred",
-    "anmeldedaten", "identifiant", "bearer", "basic", "eyj", "akia", "asia", "ghp_", "gho_", "ghu_", "ghs_", "ghr_",
-    "github_pat", "glpat", "xox", "sk_", "sk-", "aiza", "sg.", "pypi-", "npm_", "dop_", "://", "sip:", "sips:", "mysql",
-    "psql", "curl", "net use", "-----begin",
+    "pass", "pwd", "pw", "p/w", "psw", "kennwort", "zugang", "parola", "parolă", "mdp", "mot de", "mot_de", "contrase", "clave",
+    "lozinka", "haslo", "hasł", "salasana", "losenord", "lösenord", "adgangskode", "kodeord", "lykilor", "wachtwoord", "palavra",
+    "senha", "parol", "parool", "slapta", "heslo", "geslo", "jelsz", "ifre", "парол", "лозинка", "密码", "密碼", "パスワード", "비밀번호",
+    "secret", "token", "key", "psk", "community", "otp", "pin", "login", "log in", "log-in", "log on", "logon", "logged", "logging",
+    "cred", "anmeldedaten", "identifiant", "bearer", "basic", "eyj", "akia", "asia", "ghp_", "gho_", "ghu_", "ghs_", "ghr_",
+    "github_pat", "glpat", "xox", "sk_", "sk-", "aiza", "sg.", "pypi-", "npm_", "dop_", "://", "sip:", "sips:", "mysql", "psql",
+    "curl", "net use", "-----begin", "@", "admin", "root", "guest", "operator", "superuser", "ssh", "anydesk", "any desk",
+    "teamviewer", "team viewer", "rustdesk", "rust desk",
 )  # fmt: skip
 
 

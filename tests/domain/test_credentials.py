@@ -99,7 +99,8 @@ def test_spans_are_in_order_apart_and_within_the_text(text):
 @pytest.mark.parametrize(
     "piece",
     ["a", " ", "password ", "password for a a ", "user a ", "login: a / ", "://a:", "eyJ", "a_", "mysql ", 'password "',
-     "-----BEGIN PRIVATE KEY-----"],
+     "-----BEGIN PRIVATE KEY-----", "log in as a with ", "admin / ", "passwords: a, ", "a:bbbb@c.", "ssh a@b with ", "anydesk ", "password is ",
+     "password for a b ", "пароль ", "a_b_c_password"],
 )  # fmt: skip
 def test_hostile_text_is_read_in_time(piece):
     text = piece * (50_000 // len(piece))

@@ -18,10 +18,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from monitor.domain.credentials import find_credentials
 from monitor.domain.inside import MOST as MOST_BYTES
 from monitor.domain.inside import Allowance, codec_of, look_inside
 from monitor.domain.markup import plain_text
-from monitor.domain.sealing import CUT, MOST, NOTE, UNSEEN, WITHHELD, Attached, set_apart
+from monitor.domain.sealing import CUT, MOST, NOTE, UNSEEN, WITHHELD, Attached, _tells, set_apart
 from tests.domain.test_credentials import INNOCENT, PLANTED, unmarked
 
 SECRET = "hunter2x!"
@@ -83,6 +84,11 @@ def test_w9_of_the_planted_secrets_hardly_any_is_left_and_of_innocent_lines_noth
     print(f"\n{secrets - left} of {secrets} planted secrets set apart; {len(changed)} innocent lines changed")
     assert (secrets - left) / secrets >= 0.99
     assert changed == []
+
+
+def test_w9_every_line_in_which_a_secret_is_found_is_looked_at_in_long_texts_too():
+    lines = [unmarked(line)[0] for line in PLANTED]
+    assert [line for line in lines if find_credentials(line) and not _tells(line)] == []
 
 
 def test_w9_a_secret_found_in_one_text_is_cut_from_all_of_them():
