@@ -376,10 +376,14 @@ def files(c: sa.Connection, id_: str) -> tuple[File, ...]:
     return tuple(File(**row._mapping) for row in rows)  # noqa: SLF001 - the documented way to a row by name
 
 
-def content(c: sa.Connection, id_: str, attachment: str) -> tuple[File, bytes] | None:
-    """Return one attachment of a request with its content, if that is kept."""
-    a = t.attachments
-    row = c.execute(sa.select(a).where(a.c.request == id_, a.c.id == attachment)).one_or_none()
+def content(
+    c: sa.Connection, id_: str, attachment: str, *, internal: bool = False
+) -> tuple[File, bytes] | None:
+    """Return one attachment of a request with its content, if that is kept; that of an internal note if asked for."""
+    a, m = t.attachments, t.request_messages
+    of_note = sa.exists().where(m.c.id == a.c.message, m.c.internal.is_(True))
+    which = [a.c.request == id_, a.c.id == attachment, *([] if internal else [~of_note])]
+    row = c.execute(sa.select(a).where(*which)).one_or_none()
     if row is None or row.content is None:
         return None
     return File(**{f.name: getattr(row, f.name) for f in fields(File)}), bytes(row.content)

@@ -6,6 +6,7 @@ What is wrong with a form is shown in the form, with everything that was typed s
 """
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, TypeVar
 from zoneinfo import available_timezones
 
@@ -17,6 +18,7 @@ from monitor.domain.announcements import Impact
 from monitor.domain.incidents import IllegalMoveError, PublicState
 from monitor.errors import ConflictError, RefusedError
 from monitor.storage import console
+from monitor.storage.people import User
 from monitor.web import announced_work, auth, commands
 from monitor.web import api_inputs as i
 from monitor.web.accounts import Pace, Passwords
@@ -36,8 +38,9 @@ PACE_OF_NAME = web.AppKey("console_pace_of_name", Pace)
 
 async def login_page(request: web.Request) -> web.Response:
     """Show the log-in form, or go on for somebody who has logged in."""
-    if await auth.session_of(request):
-        return go(auth.local_path(request.query.get("next")))
+    session = await auth.session_of(request)
+    if session:
+        return go(home_of(session.user, request.query.get("next")))
     return _login(request)
 
 
@@ -48,8 +51,23 @@ def _login(
     return page(request, "login.html", status=status, error=error, next=wanted, name=name)
 
 
-async def login(request: web.Request) -> web.Response:
-    """Log in; wrong guesses are slowed down by address and by name, and audited."""
+def home_of(user: User, wanted: str | None = None) -> str:
+    """Return where somebody belongs: a customer's person to the portal, our own people to the console."""
+    return auth.local_path(wanted, "/portal/" if user.contact is not None else "/noc/")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tried:
+    """A log-in that was tried: who it is, or what is answered instead."""
+
+    name: str
+    user: User | None = None
+    status: int = 200
+    error: str = ""
+
+
+async def try_to_log_in(request: web.Request) -> Tried:
+    """Check a log-in form; wrong guesses are slowed down by address and by name, and audited."""
     if not auth.from_our_own_pages(request):
         raise ProblemError(403, "The log-in must come from our own page.")
     form = await request.post()
@@ -59,27 +77,39 @@ async def login(request: web.Request) -> web.Response:
     by_address = request.app[PACE_OF_ADDRESS].allows(address, now)
     if not (request.app[PACE_OF_NAME].allows(name, now) and by_address):
         log.warning("login.slowed", address=address)
-        return _login(request, status=429, error="Too many tries. Wait a minute.", name=name)
+        return Tried(name=name, status=429, error="Too many tries. Wait a minute.")
     try:
         user = await request.app[PASSWORDS].log_in(parts.store, name, password)
     except RefusedError as error:
-        return _login(request, status=error.status, error=str(error), name=name)
+        return Tried(name=name, status=error.status, error=str(error))
     if user is None:
         await auth.audit(parts, name or "nobody", "login.failed", address=address)
-        return _login(request, status=401, error="The name or the password is wrong.", name=name)
+        return Tried(name=name, status=401, error="The name or the password is wrong.")
     request.app[PACE_OF_NAME].forgive(name)
     await auth.audit(parts, user.name, "login", address=address)
-    response = go(auth.local_path(request.query.get("next")))
-    await auth.log_in(request, response, user.id)
+    return Tried(name=name, user=user)
+
+
+async def login(request: web.Request) -> web.Response:
+    """Log in, and go where whoever it is belongs."""
+    tried = await try_to_log_in(request)
+    if tried.user is None:
+        return _login(request, status=tried.status, error=tried.error, name=tried.name)
+    response = go(home_of(tried.user, request.query.get("next")))
+    await auth.log_in(request, response, tried.user.id)
     return response
 
 
 async def logout(request: web.Request) -> web.Response:
     """End this session."""
     await _form(request)
-    parts = request.app[PARTS]
-    response = go("/noc/login")
-    await auth.audit(parts, _actor(request), "logout")
+    return await logged_out(request, "/noc/login")
+
+
+async def logged_out(request: web.Request, to: str) -> web.Response:
+    """End the session of whoever asks, on the record."""
+    response = go(to)
+    await auth.audit(request.app[PARTS], _actor(request), "logout")
     await auth.log_out(request, response)
     return response
 

@@ -235,7 +235,8 @@ async def write(
 
 async def a_file(request: web.Request, case: Case, attachment: str) -> web.Response:
     """Return an attachment as something to be saved."""
-    found = await of(request).store.read(requests.content, case.id, attachment)
+    staff = viewer(request).staff
+    found = await of(request).store.read(requests.content, case.id, attachment, internal=staff)
     if found is None:
         raise nothing_there()
     file, content = found

@@ -13,6 +13,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from monitor.domain.incidents import IllegalMoveError
+from monitor.domain.request_life import IllegalRequestMoveError
 from monitor.errors import ConflictError, NotFoundError, RefusedError, TocsinError
 
 PROBLEM = "application/problem+json"
@@ -91,12 +92,12 @@ def invalid(error: pydantic.ValidationError, prefix: str = "") -> Problem:
     return problem(422, "The request is not valid.", errors=found)
 
 
-def of_ours(error: TocsinError | IllegalMoveError) -> Problem:
+def of_ours(error: TocsinError | IllegalMoveError | IllegalRequestMoveError) -> Problem:
     """Say one of our own errors in HTTP."""
     match error:
         case NotFoundError():
             return problem(404, "There is no such thing.", detail=str(error))
-        case ConflictError() | IllegalMoveError():
+        case ConflictError() | IllegalMoveError() | IllegalRequestMoveError():
             return problem(409, "Its state does not allow that.", detail=str(error))
         case RefusedError():
             return problem(error.status, str(error))
@@ -134,7 +135,7 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
         return response
     except ProblemError as error:
         return answer(error.problem)
-    except (TocsinError, IllegalMoveError) as error:
+    except (TocsinError, IllegalMoveError, IllegalRequestMoveError) as error:
         return answer(of_ours(error))
     except (web.RequestPayloadError, HttpProcessingError):
         return answer(problem(400, "The body cannot be read."))

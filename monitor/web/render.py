@@ -33,6 +33,10 @@ FLASHES: Mapping[str, str] = {
     "cancelled": "The maintenance is called off.",
     "completed": "The maintenance is completed.",
     "reloaded": "The newest configuration is in force.",
+    "filed": "Your request is filed. Everybody who takes part is told by mail.",
+    "known": "This request was filed already: here it is.",
+    "written": "Your message is added.",
+    "completed_fields": "Thank you: nothing is missing any more, and the work begins.",
 }
 _UNITS = ((86_400, "d"), (3600, "h"), (60, "min"))
 
@@ -91,6 +95,11 @@ def words(name: object) -> str:
     return str(name).replace("_", " ").replace(".", " ")
 
 
+def capitalize_first(text: str) -> str:
+    """Begin a sentence with a capital and leave the rest as it was written."""
+    return text[:1].upper() + text[1:]
+
+
 @cache
 def static_version(name: str) -> str:
     """Return a short digest of a static file, so that browsers fetch it anew when it changed."""
@@ -107,7 +116,15 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     env.filters.update(
-        span=span, seconds=seconds, left=left, ago=ago, when=when, iso=iso, safe_url=safe_url, words=words
+        span=span,
+        seconds=seconds,
+        left=left,
+        ago=ago,
+        when=when,
+        iso=iso,
+        safe_url=safe_url,
+        words=words,
+        capitalize_first=capitalize_first,
     )
     env.globals["static_version"] = static_version
     return env
@@ -121,7 +138,7 @@ def page(request: web.Request, template: str, *, status: int = 200, **context: A
     text = request.app[ENVIRONMENT].get_template(template).render(**_frame(request), **context)
     response = web.Response(text=text, status=status, content_type="text/html")
     if FLASH in request.cookies:
-        response.del_cookie(FLASH, path="/noc", httponly=True)
+        response.del_cookie(FLASH, path=_face(request.path), httponly=True)
     return response
 
 
@@ -130,8 +147,13 @@ def go(path: str, flash: str | None = None) -> web.Response:
     response = web.Response(status=303, headers={"Location": path})
     if flash is not None:
         assert flash in FLASHES, "only our own words are flashed"
-        response.set_cookie(FLASH, flash, path="/noc", httponly=True, samesite="Lax", max_age=60)
+        response.set_cookie(FLASH, flash, path=_face(path), httponly=True, samesite="Lax", max_age=60)
     return response
+
+
+def _face(path: str) -> str:
+    """Return which pages a path is one of: a word for the console's pages is not read in the portal."""
+    return "/portal" if path.startswith("/portal") else "/noc"
 
 
 def _frame(request: web.Request) -> dict[str, Any]:

@@ -173,6 +173,19 @@ RULES: Mapping[tuple[str, str], Need] = {
     ("GET", "/noc/reports/sla"): Role.LEAD,
     ("GET", "/noc/reports/sla/clocks"): Role.LEAD,
     ("POST", "/noc/config/reload"): Role.ADMIN,
+    # the portal
+    ("GET", "/portal/login"): None,
+    ("POST", "/portal/login"): None,
+    ("POST", "/portal/logout"): Own.PORTAL,
+    ("GET", "/portal"): Own.PORTAL,
+    ("GET", "/portal/"): Own.PORTAL,
+    ("GET", "/portal/requests"): Own.PORTAL,
+    ("GET", "/portal/requests/new"): Own.PORTAL,
+    ("POST", "/portal/requests"): Own.PORTAL,
+    ("GET", "/portal/requests/{id}"): Own.PORTAL,
+    ("POST", "/portal/requests/{id}/messages"): Own.PORTAL,
+    ("GET", "/portal/requests/{id}/attachments/{attachment}"): Own.PORTAL,
+    ("GET", "/portal/requests/{id}/appointments/{appointment}.ics"): Own.PORTAL,
 }
 
 

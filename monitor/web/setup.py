@@ -17,10 +17,11 @@ from monitor.desk import Desk
 from monitor.domain.incidents import IllegalMoveError
 from monitor.domain.inventory import Inventory
 from monitor.domain.policy import Policy
+from monitor.domain.request_life import IllegalRequestMoveError
 from monitor.errors import TocsinError
 from monitor.metrics import Metrics
 from monitor.registering import Registering
-from monitor.web import actions, api, console, reports
+from monitor.web import actions, api, console, portal, portal_forms, reports
 from monitor.web import health as watched
 from monitor.web.accounts import Pace, Passwords
 from monitor.web.api_appointments import add_appointments
@@ -28,12 +29,13 @@ from monitor.web.api_inventory import add_inventory
 from monitor.web.api_ledger import add_ledger
 from monitor.web.api_people import add_people
 from monitor.web.api_requests import add_casework, add_filing, add_requests
-from monitor.web.auth import guard
+from monitor.web.auth import PAGES, guard
 from monitor.web.headers import protect
 from monitor.web.live import LIVE, Live
 from monitor.web.live import Pace as LivePace
 from monitor.web.openapi import Api
 from monitor.web.parts import PARTS, ConfiguredCheck, Parts, Pipeline, Store
+from monitor.web.portal_frame import portal_page
 from monitor.web.problems import TYPES, Handler, Problem, ProblemError, of_http, of_ours, problems
 from monitor.web.render import ENVIRONMENT, environment, page
 from monitor.web.rules import RULES, scope_of
@@ -141,6 +143,8 @@ def handlers(app: web.Application) -> Mapping[tuple[str, str], Handler]:
         **console.PAGES,
         **reports.PAGES,
         **actions.ACTIONS,
+        **portal.PAGES,
+        **portal_forms.ACTIONS,
     }
 
 
@@ -161,8 +165,8 @@ async def _close_passwords(app: web.Application) -> AsyncIterator[None]:
 
 @web.middleware
 async def error_pages(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Show the console's people an error as a page."""
-    if not request.path.startswith("/noc") or request.path in FRAGMENTS:
+    """Show people an error as a page, in the console or in the portal."""
+    if not request.path.startswith(PAGES) or request.path in FRAGMENTS:
         return await handler(request)
     try:
         return await handler(request)
@@ -175,9 +179,11 @@ async def error_pages(request: web.Request, handler: Handler) -> web.StreamRespo
         return response
     except ProblemError as error:
         return _error_page(request, error.problem)
-    except (TocsinError, IllegalMoveError) as error:
+    except (TocsinError, IllegalMoveError, IllegalRequestMoveError) as error:
         return _error_page(request, of_ours(error))
 
 
 def _error_page(request: web.Request, about: Problem) -> web.Response:
+    if request.path.startswith("/portal"):
+        return portal_page(request, "error.html", status=about.status, problem=about)
     return page(request, "error.html", status=about.status, problem=about)

@@ -1,0 +1,133 @@
+"""What every page of the portal knows: who looks, whose person it is, under which policy, and what their watch shows.
+
+A page that goes wrong is a page, too: here nothing may be missing for whoever is not logged in.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from importlib.resources import files
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from aiohttp import web
+
+from alerts.answers import field_label
+from monitor.domain.access import Viewer
+from monitor.domain.filing import language_of
+from monitor.domain.inventory import Contact, Partner, System
+from monitor.domain.policy import Policy
+from monitor.domain.request_matter import Request, calendar_of, served_by
+from monitor.domain.request_rules import FIELDS, RequestRules
+from monitor.web.auth import PRINCIPAL, nothing_there, viewer
+from monitor.web.parts import PARTS, Parts
+from monitor.web.render import page
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Self:
+    """The customer's person who looks at a page."""
+
+    viewer: Viewer
+    contact: Contact
+    partner: Partner
+    policy: Policy
+    language: str
+    zone: ZoneInfo
+
+    def label(self, name: str) -> str:
+        """Return how a field is called in this person's language."""
+        return field_label(name, self.language, labels=labels_of(self.policy.requests))
+
+    def local(self, at: datetime) -> datetime:
+        """Return an instant as this person's clock shows it."""
+        return at.astimezone(self.zone)
+
+    def written(self, at: datetime | None) -> str:
+        """Say an instant for this person: the weekday, the day, and the time on their clock."""
+        if at is None:
+            return "\N{EN DASH}"
+        local = self.local(at)
+        return f"{local:%a} {local.day} {local:%b %Y, %H:%M}"
+
+
+def who_looks(request: web.Request) -> Self:
+    """Return who looks at a page that the guard let them see."""
+    parts, who = request.app[PARTS], viewer(request)
+    found = parts.inventory().person(who.contact or "")
+    if found is None:
+        raise nothing_there()
+    partner, contact = found
+    policy = parts.policies()[partner.policy]
+    return Self(
+        viewer=who,
+        contact=contact,
+        partner=partner,
+        policy=policy,
+        language=language_of(policy, contact, partner, None),
+        zone=zone_of(parts, policy, partner),
+    )
+
+
+def own_systems(parts: Parts, me: Self) -> tuple[System, ...]:
+    """Return the systems of whoever looks, by serial."""
+    systems = parts.inventory().systems.values()
+    return tuple(sorted((s for s in systems if s.partner == me.partner.id), key=lambda s: s.serial))
+
+
+def zone_of(parts: Parts, policy: Policy, partner: Partner) -> ZoneInfo:
+    """Return the zone on a partner's wall: its country's, if it has one only, else that of its support hours."""
+    served = served_by(policy, Request(channel="portal", partner=partner.id), parts.inventory())
+    hours = calendar_of(policy, served).zone
+    zones = zones_by_country().get(partner.country or "", ())
+    return ZoneInfo(zones[0]) if len(zones) == 1 and hours.key not in zones else hours
+
+
+@cache
+def zones_by_country() -> Mapping[str, tuple[str, ...]]:
+    """Return the time zones of every country, as the tz database lists them."""
+    found: dict[str, tuple[str, ...]] = {}
+    for line in files("tzdata").joinpath("zoneinfo", "zone.tab").read_text(encoding="utf-8").splitlines():
+        if not line.startswith("#"):
+            country, _, zone = line.split("\t")[:3]
+            found[country] = (*found.get(country, ()), zone)
+    return found
+
+
+def labels_of(rules: RequestRules) -> dict[str, str]:
+    """Return what the policy calls the fields that only it has: the first word it gives for each."""
+    own: dict[str, str] = {}
+    for word, name in rules.labels.items():
+        if name not in FIELDS:
+            own.setdefault(name, word[:1].upper() + word[1:])
+    return own
+
+
+def portal_page(request: web.Request, template: str, *, status: int = 200, **context: Any) -> web.Response:
+    """Render a page of the portal."""
+    me = _somebody(request)
+    written = me.written if me else _in_utc
+    zone = me.zone.key if me else "UTC"
+    return page(
+        request,
+        f"portal/{template}",
+        status=status,
+        me=me,
+        written=written,
+        zone=zone,
+        **context,
+    )
+
+
+def _somebody(request: web.Request) -> Self | None:
+    """Return who looks, if anybody known does; an error page is for everybody."""
+    principal = request.get(PRINCIPAL)
+    if principal is None or principal.contact is None:
+        return None
+    known = request.app[PARTS].inventory().person(principal.contact)
+    return who_looks(request) if known and known[0].policy in request.app[PARTS].policies() else None
+
+
+def _in_utc(at: datetime | None) -> str:
+    return "\N{EN DASH}" if at is None else f"{at.astimezone(UTC):%d %b %Y, %H:%M} UTC"
