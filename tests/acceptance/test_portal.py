@@ -375,7 +375,7 @@ async def test_the_overview_says_how_the_systems_are_and_what_is_open(world):
 
 
 async def test_the_list_is_searched_and_filtered_and_shows_only_what_is_theirs(either):
-    await either.service.desk.file(a_filing())
+    await either.service.desk.file(a_filing(system="PBX-1"))
     await either.service.desk.file(
         a_filing(contact="marco", fields=COMPLETE | {"subject": "Echo in the hall"})
     )
