@@ -74,13 +74,12 @@ def open_or_join(c: sa.Connection, opening: Opening) -> Recorded:
         now=opening.now,
         symptom=opening.finding.symptom,
     )
-    inserted = insert_ignoring(c, incidents, _incident_row(opening, hold))
+    said = as_json(opening.decision)
+    inserted = insert_ignoring(c, incidents, _incident_row(opening, hold, said))
     if not inserted:
-        return _join(c, opening)
-    _insert_finding(c, opening, opening.id)
-    events.record(
-        c, opening.id, opening.now, "incident.opened", text=opening.title, data=as_json(opening.decision)
-    )
+        return _join(c, opening, said)
+    _insert_finding(c, opening, opening.id, said)
+    events.record(c, opening.id, opening.now, "incident.opened", text=opening.title, data=said)
     if hold:
         events.record(c, opening.id, opening.now, "contact.held", text=hold.reason)
     clocks.start(c, Subject(incident=opening.id), opening.decision.clocks)
@@ -88,7 +87,9 @@ def open_or_join(c: sa.Connection, opening: Opening) -> Recorded:
     return Recorded(incident=opening.id, new=True, held_by=hold.by if hold else None)
 
 
-def _incident_row(opening: Opening, hold: announcements.Hold | None) -> dict[str, Any]:
+def _incident_row(
+    opening: Opening, hold: announcements.Hold | None, said: Mapping[str, Any]
+) -> dict[str, Any]:
     finding, decision = opening.finding, opening.decision
     return {
         "id": opening.id,
@@ -109,7 +110,7 @@ def _incident_row(opening: Opening, hold: announcements.Hold | None) -> dict[str
         "parent": hold.parent if hold else None,
         "held_by": hold.by if hold else None,
         "facts": events.as_text(dict(finding.facts)),
-        "decision": events.as_text(as_json(decision) | {"urgency": opening.urgency}),
+        "decision": events.as_text({**said, "urgency": opening.urgency}),
         "dossier": events.as_text(opening.dossier),
         "opened_at": opening.now,
         "since": finding.since,
@@ -117,7 +118,7 @@ def _incident_row(opening: Opening, hold: announcements.Hold | None) -> dict[str
     }
 
 
-def _join(c: sa.Connection, opening: Opening) -> Recorded:
+def _join(c: sa.Connection, opening: Opening, said: Mapping[str, Any]) -> Recorded:
     """Add a finding to the open incident with its key; a more urgent class raises the incident."""
     row = c.execute(
         sa.select(incidents.c.id, incidents.c.status, incidents.c.decision, incidents.c.needs_triage)
@@ -132,7 +133,7 @@ def _join(c: sa.Connection, opening: Opening) -> Recorded:
         )
     ).first()
     if known is None:
-        _insert_finding(c, opening, row.id)
+        _insert_finding(c, opening, row.id, said)
         events.record(c, row.id, opening.now, "finding.joined", text=opening.finding.summary)
     urgency = json.loads(row.decision).get("urgency")
     raised = urgency is not None and opening.urgency < urgency
@@ -195,7 +196,7 @@ def _from_creation(c: sa.Connection, opening: Opening, incident: str) -> Decisio
     return counted_again(decision, counted)
 
 
-def _insert_finding(c: sa.Connection, opening: Opening, incident: str) -> None:
+def _insert_finding(c: sa.Connection, opening: Opening, incident: str, said: Mapping[str, Any]) -> None:
     finding = opening.finding
     c.execute(
         sa.insert(findings).values(
@@ -213,7 +214,7 @@ def _insert_finding(c: sa.Connection, opening: Opening, incident: str) -> None:
                 "since": finding.since,
                 "at": finding.at,
                 "decided_at": opening.now,
-                "decision": events.as_text(as_json(opening.decision)),
+                "decision": events.as_text(said),
             }
         )
     )

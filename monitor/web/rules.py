@@ -99,10 +99,8 @@ RULES: Mapping[tuple[str, str], Need] = {
     ("POST", "/api/v1/maintenance/{id}/cancel"): Own.WRITE,
     ("POST", "/api/v1/maintenance/{id}/complete"): Own.WRITE,
     ("GET", "/api/v1/reports/sla"): Scope.READ,  # counts only
-    (
-        "GET",
-        "/api/v1/reports/sla/clocks",
-    ): Scope.OPERATE,  # names requests, also those only their requester may see
+    # names requests, also those that only their requester may see
+    ("GET", "/api/v1/reports/sla/clocks"): Scope.OPERATE,
     ("GET", "/api/v1/ledger/{id}"): Own.KNOWN,
     ("GET", "/api/v1/ledger/{id}/statements"): Own.KNOWN,
     ("POST", "/api/v1/ledger/{id}/purchases"): Scope.OPERATE,
