@@ -21,7 +21,7 @@ LONGEST_SUBJECT, LONGEST_NAME = 300, 150
 _LONGEST_HEADER = 16_384
 _MOST_ADDRESSES = 100
 _ADDRESS = re.compile(r"[^\s@<>,;:\"()\[\]\\]{1,64}@[A-Za-z0-9\u0080-\U0010ffff.-]{1,253}")
-_ID = re.compile(r"<[^<>\s]{1,250}>")
+_ID = re.compile(r"<[!-;=?-~]{1,250}>")
 _LANGUAGE = re.compile(r"([A-Za-z]{2,3})(?:-[A-Za-z0-9]{1,8})*")
 _TEXT_CODEC = re.compile(
     r"utf-?8|utf-?16(?:-?[lb]e)?|us-ascii|ascii|(?:iso-?8859|latin|windows|cp|ibm|mac|koi8|tis)[-_]?[0-9a-z_-]{1,12}|gb[0-9a-z]{3,6}"

@@ -90,7 +90,7 @@ def check_bounds(content: bytes) -> None:
 def _letter(mail: Mail, content: bytes, envelope_sender: str | None, trust: Trust) -> Letter:
     senders = headers.mailboxes(mail, "From")
     alone = len(senders) == 1 and len(headers.raw(mail, "From")) == 1
-    sender = senders[0] if senders else Mailbox(address=envelope_sender or "")
+    sender = senders[0] if senders else Mailbox(address=clean(envelope_sender or "", 320))
     body = _Body()
     body.add(mail, 0)
     text, quoted = split_reply(body.said())

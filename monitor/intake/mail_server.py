@@ -36,6 +36,7 @@ log = structlog.stdlib.get_logger()
 Networks = Sequence[IPv4Network | IPv6Network]
 _READERS = 2  # mails that are parsed at once: each takes several times its size in memory
 _GRACE_SECONDS = 10.0
+_LONGEST_ADDRESS = 320
 _LATER = "451 4.3.0 The record cannot be written just now; try again later."
 
 
@@ -84,7 +85,8 @@ class MailServer(Door):
 
     def knows(self, address: str) -> str:
         """Return why nothing is taken for an address."""
-        return "" if self.knows_address(address) else "This is not an address of ours."
+        sane = address.isprintable() and len(address) <= _LONGEST_ADDRESS
+        return "" if sane and self.knows_address(address) else "This is not an address of ours."
 
     # a mail -----------------------------------------------------------------------------------------------
 

@@ -1,5 +1,7 @@
 """Requests by mail, from a real client to the record and back by a real server: P5, P6, E3, E5, W8, W10."""
 
+import asyncio
+
 import pytest
 
 from monitor.domain.request_life import RequestStatus
@@ -213,7 +215,6 @@ async def test_a_mail_loop_ends_with_the_first_answer(post_here):
 
 
 async def test_a_bounce_of_ours_opens_nothing(post_here):
-    import asyncio
     import smtplib
 
     def bounce():
@@ -286,3 +287,35 @@ async def test_while_the_record_is_away_mail_waits_at_its_server_and_is_taken_la
 async def test_an_address_that_is_not_ours_is_refused_for_good(post_here):
     refused = await post_here.mail(a_mail(), "who@elsewhere.example")
     assert refused["who@elsewhere.example"][0] == 550
+
+
+ODD = [
+    b"From: \xff\xfe@fjord.example\r\nSubject: \xff\x00\xfe",
+    b'From: "\xff\x00" <astrid@fjord.example>\r\nMessage-ID: <\xff\x00@x>\r\nReferences: <\xfe@y>',
+    b"From: bo@fjord.example\r\nCc: \x00\xff@x.example, =?utf-8?B?AAAA?= <b@x.example>\r\nContent-Language: \xff",
+    b"Subject: =?utf-16?B?2AAA?= =?utf-8?Q?=ED=A0=80=00?=",
+    b"From: c@fjord.example\r\nContent-Type: text/plain; charset=utf-16",
+    b'From: d@fjord.example\r\nContent-Type: application/x-a; name="\xff\x00"\r\nContent-Disposition: attachment',
+]
+
+
+async def test_whatever_stands_in_a_header_is_put_on_record(post):
+    """Bytes that no text may hold would be refused by the database, and the mail come again for ever."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", post.port)
+
+    async def asks(said):
+        writer.write(said + b"\r\n")
+        while (answer := await reader.readline())[3:4] == b"-":
+            pass
+        return answer[:3]
+
+    await reader.readline()
+    await asks(b"LHLO x")
+    for number, odd in enumerate(ODD, 1):
+        assert await asks(b"MAIL FROM:<\xc3\xa6@fjord.example> SMTPUTF8") == b"250"
+        assert await asks(b"RCPT TO:<support@plmgroup.dk>") == b"250"
+        assert await asks(b"DATA") == b"354"
+        assert await asks(odd + b"\r\n\r\n\xd8\x00\x00body\xff\r\n.") == b"250", odd
+        assert len(await post.world.rows("requests")) == number
+    writer.close()
+    await post.written()
