@@ -8,6 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
+ORDINARY = "regular"
+"""The role of a contact where neither anybody nor the policy says another."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contact:
@@ -21,7 +24,7 @@ class Contact:
     phone: str | None = None
     email: str | None = None
     languages: tuple[str, ...] = ()
-    role: str = "regular"
+    role: str = ORDINARY
     hours: str = "always"
     licence: str | None = None
     always_reachable: bool = False

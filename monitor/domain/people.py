@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from monitor.domain.inventory import Contact, Licence, Partner, System
+from monitor.domain.inventory import ORDINARY, Contact, Licence, Partner, System
 from monitor.domain.policy import Policy
 from monitor.domain.registration import ITSELF, LICENCE, ContactRules, RoleRule
 
@@ -209,7 +209,7 @@ def update_alone(before: Contact, after: Contact, policy: Policy, *, actor: Cont
 def register_alone(contact: Contact, policy: Policy) -> Contact:
     """Register a person on no licence, which is ours to do; nobody is in charge of nothing."""
     rules = policy.registration.contacts
-    role = contact.role or (rules.ordinary.name if rules.ordinary else "")
+    role = contact.role or (rules.ordinary.name if rules.ordinary else ORDINARY)
     if rules.in_charge and role == rules.in_charge.name:
         raise RefusedError(Because.CONFLICT, f"a {role} contact is one of a licence", rules.clause)
     _known_role(role, rules)
@@ -303,8 +303,8 @@ def _role_for(roll: Roll, contact: Contact, rules: ContactRules) -> str:
     head, other = rules.in_charge, rules.ordinary
     if head and not roll.contacts:
         return head.name
-    if not contact.role and other:
-        return other.name
+    if not contact.role:
+        return other.name if other else ORDINARY
     if head and contact.role == head.name:
         told = f"licence {roll.licence.id} has its {head.name} contact: register as another, then hand over"
         raise RefusedError(Because.CONFLICT, told, head.clause or rules.clause)

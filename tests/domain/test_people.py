@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from monitor.domain import people
 from monitor.domain.inventory import Contact, Licence, Partner, System
 from monitor.domain.people import Because, RefusedError, Roll
+from monitor.domain.registration import ContactRules, Registration, RoleRule, WorkRules
 from monitor.settings import shipped
 from monitor.settings.policies import load_policies
 from tests.domain.worlds import unhurried
@@ -116,6 +117,16 @@ def test_e1_a_regular_contact_takes_no_office():
     assert error.because is Because.FORBIDDEN
 
 
+def test_where_nobody_and_no_policy_says_a_role_it_is_the_ordinary_one():
+    assert people.register_alone(a_contact("bob", ""), NO_ROLES).role == "regular"
+    assert people.register(a_roll(), a_contact("bob", ""), NO_ROLES).contacts[0].role == "regular"
+    assert people.register_alone(a_contact("bob", ""), ENTERPRISE).role == "regular"
+    assert (
+        refused(people.register_alone, a_contact("bob", "administrative"), ENTERPRISE).because
+        is Because.CONFLICT
+    )
+
+
 def test_a_policy_without_roles_registers_by_our_own_people_only():
     assert people.register(a_roll(seats=1), BOB, NO_ROLES).contacts
     assert people.register(a_roll(ANN, seats=1), BOB, NO_ROLES).contacts  # it counts no seats
@@ -198,3 +209,21 @@ def test_e1_no_sequence_of_changes_breaks_a_licence(seats, wanted, edition):
         touched = {id_ for id_ in before | after if before.get(id_) != after.get(id_)}
         if actor is not None and before[actor].role != "administrative":
             assert touched <= {actor}
+
+
+def test_a_fifth_policy_calls_its_roles_as_it_likes():
+    roles = (
+        RoleRule(name="owner", may_update="licence", one_each=True),
+        RoleRule(name="guest", may_update="nobody"),
+    )
+    rules = ContactRules(clause="7", needs=("phone",), roles=roles)
+    work = WorkRules(may_announce=frozenset({"owner"}))
+    policy = replace(NO_ROLES, registration=Registration(contacts=rules, work=work))
+    roll = people.register(a_roll(seats=1), a_contact("ann", "", phone="+1"), policy)
+    roll = people.register(roll, a_contact("bob", "", phone="+2"), policy, actor="ann")  # it counts no seats
+    ann, bob = roll.contacts
+    assert (ann.role, bob.role) == ("owner", "guest")
+    assert people.may_change(ann, bob, policy).allowed
+    assert not people.may_change(bob, bob, policy).allowed
+    assert [people.may_announce(one, policy).allowed for one in roll.contacts] == [True, False]
+    assert refused(people.register, roll, a_contact("cy", ""), policy).fields == ("phone",)
