@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
 from datetime import timedelta
 from enum import Enum
+from typing import get_args, get_type_hints
 from zoneinfo import ZoneInfo
 
 from monitor.domain.calendars import Calendar
@@ -27,9 +28,19 @@ def mutations(value):
 
 
 def _of_fields(value, names):
+    kinds = get_type_hints(type(value))
     for name in names:
+        if getattr(value, name) is None:
+            yield from ((name, replace(value, **{name: given})) for given in _instead_of_nothing(kinds[name]))
+            continue
         for where, mutated in mutations(getattr(value, name)):
             yield f"{name}.{where}", replace(value, **{name: mutated})
+
+
+def _instead_of_nothing(kind):
+    """Yield a value that may stand where there is none, if one of its kind is at hand."""
+    at_hand = {str: "something", int: 60, float: 60.0, bool: True, frozenset[str]: frozenset({"something"})}
+    yield from [at_hand[each] for each in get_args(kind) if each in at_hand][:1]
 
 
 def _of_mapping(value):
