@@ -48,9 +48,13 @@ class Registering:
         found = await self.store.read(registry.registered)
         inventory = self.put(found)
         self.revision = found.revision
+        self.complain(inventory)
+        self.bell.ring("config")
+
+    def complain(self, inventory: Inventory) -> None:
+        """Log where configuration and registry together do not fit a policy; it stays as it is."""
         for licence, told in misfits(inventory, self.policies()):
             log.warning("registry.misfit", licence=licence, problem=told)
-        self.bell.ring("config")
 
     def number_refused(self, number: str) -> str | None:
         """Say why a number is never dialled, if it is not: nobody registers a number to find that out at night."""

@@ -269,7 +269,7 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
             scheduler.replace(configured.jobs(fresh.settings, types, tools))
             world.configure(fresh.in_force)
             world.refused = ()
-            await registering.refresh()
+            registering.complain(world.in_force.inventory)
             late.settings = fresh.settings
             pages.site = replace(site(fresh.settings), url=pages.site.url)
             await _resume(store, pipeline, fresh.settings, clock)
