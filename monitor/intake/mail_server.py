@@ -34,7 +34,7 @@ from monitor.metrics import Metrics
 log = structlog.stdlib.get_logger()
 
 Networks = Sequence[IPv4Network | IPv6Network]
-_READERS = 2  # mails that are parsed at once: each takes several times its size in memory
+_READERS = 3  # mails that are worked on at once: each takes several times its size in memory, and a thread
 _GRACE_SECONDS = 10.0
 _LONGEST_ADDRESS = 320
 _LATER = "451 4.3.0 The record cannot be written just now; try again later."
@@ -102,13 +102,13 @@ class MailServer(Door):
                 self._quiet.set()
 
     async def _taken(self, content: bytes, sender: str | None, recipients: Sequence[str]) -> Sequence[str]:
-        try:
-            async with self._readers:
+        async with self._readers:
+            try:
                 letter = await asyncio.to_thread(read_letter, content, sender, self.trust)
-        except RefusedError as error:
-            self._tell("refused", size=len(content), code=error.code)
-            return [refusal(error)] * len(recipients)
-        return [await self._take_for(letter, recipient, len(content)) for recipient in recipients]
+            except RefusedError as error:
+                self._tell("refused", size=len(content), code=error.code)
+                return [refusal(error)] * len(recipients)
+            return [await self._take_for(letter, recipient, len(content)) for recipient in recipients]
 
     async def _take_for(self, letter: Letter, recipient: str, size: int) -> str:
         known = {"mail": letter.digest[:16], "size": size}

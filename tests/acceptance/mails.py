@@ -88,10 +88,12 @@ class MailedWorld:
 
 
 @asynccontextmanager
-async def a_mailed_world(folder, database, *, at=TUESDAY_AT_TEN, more=""):
+async def a_mailed_world(folder, database, *, at=TUESDAY_AT_TEN, more="", **other):
     async with (
         a_sink() as sink,
-        a_world(folder, database, clock=MovableClock(at), configuration=configuration(sink, more)) as world,
+        a_world(
+            folder, database, clock=MovableClock(at), configuration=configuration(sink, more), **other
+        ) as world,
         world.service.mail_in.listening() as port,
     ):
         yield MailedWorld(world, port, sink)

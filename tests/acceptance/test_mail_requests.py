@@ -284,6 +284,23 @@ async def test_while_the_record_is_away_mail_waits_at_its_server_and_is_taken_la
         assert (await the_request(post))["status"] == RequestStatus.OPEN
 
 
+@pytest.mark.parametrize("point", ["request.before_record", "request.after_record"])
+async def test_a_mail_whose_answer_was_lost_comes_again_and_is_one_request(tmp_path, sqlite_url, point):
+    fails = [point]
+
+    def failpoint(name):
+        if name in fails:
+            fails.remove(name)
+            raise RuntimeError("the power went")
+
+    async with a_mailed_world(tmp_path, sqlite_url, failpoint=failpoint) as post:
+        assert (await post.mail(a_mail(WHOLE), DANISH))[DANISH][0] == 451
+        assert await post.mail(a_mail(WHOLE), DANISH) == {}
+        assert len(await post.world.rows("requests")) == 1
+        assert len(await post.world.rows("request_messages")) == 1
+        assert len(await post.written()) == 1
+
+
 async def test_an_address_that_is_not_ours_is_refused_for_good(post_here):
     refused = await post_here.mail(a_mail(), "who@elsewhere.example")
     assert refused["who@elsewhere.example"][0] == 550
