@@ -13,6 +13,7 @@ from monitor.domain.ledger import Stamp, turned_over
 from monitor.domain.policy import WAITING_FOR_CUSTOMER
 from monitor.domain.request_life import ENDED, Case, Outcome, RequestMove, RequestStatus, moved
 from monitor.domain.timed import Edition, Timed
+from monitor.errors import NotFoundError
 from monitor.storage import clocks, ledger, owing, recounting, schema
 from monitor.storage import requests as book
 from monitor.storage.clocks import Subject
@@ -176,10 +177,13 @@ def reclass(
 
 
 def take(c: sa.Connection, id_: str, *, now: datetime, actor: str) -> Case:
-    """Take a request: it is somebody's, and nobody else is paged about it."""
-    book.locked(c, id_)
+    """Take a request: it is somebody's, and nobody else is paged about it; whose it was before is on record."""
+    before = book.locked(c, id_)
+    if before.status in ENDED:
+        moved(before.status, RequestMove.WAIT)  # says that it cannot
     book.change(c, id_, assignee=actor)
-    book.tell(c, id_, now, "request.taken", actor=actor)
+    over = f"from {before.assignee}" if before.assignee and before.assignee != actor else ""
+    book.tell(c, id_, now, "request.taken", actor=actor, text=over)
     owing.cancel_of_request(c, id_, now, kinds=("page",), reason=f"taken by {actor}")
     return book.get(c, id_)
 
@@ -193,8 +197,12 @@ def settle_flag(c: sa.Connection, id_: str, *, now: datetime, actor: str, text: 
 
 
 def duty_done(c: sa.Connection, id_: str, duty: str, *, now: datetime, actor: str, text: str) -> Case:
-    """Put on record that the customer has done what they had to (the call came)."""
+    """Put on record that the customer has done what they had to (the call came); NotFoundError if they had not to."""
     book.locked(c, id_)
+    _, judgement, _ = book.record_of(c, id_)
+    known = [str(each["duty"]) for each in judgement["duties"]]
+    if duty not in known:
+        raise NotFoundError(f"the request has no duty {duty!r}: {', '.join(known) or 'none'}")
     clocks.meet(c, Subject(request=id_), now, name=duty, actor=actor)
     book.tell(c, id_, now, "duty.done", actor=actor, text=text or duty)
     return book.get(c, id_)

@@ -9,7 +9,7 @@ import pytest
 from monitor.casework import Reply
 from monitor.desk import FollowUp
 from monitor.domain.request_life import IllegalRequestMoveError, Outcome, RequestStatus
-from monitor.errors import ConflictError
+from monitor.errors import ConflictError, NotFoundError
 from tests.acceptance.desks import (
     CRITICAL_MAIL,
     DESK,
@@ -251,6 +251,12 @@ async def test_e5_the_call_in_time_ends_the_duty(tmp_path, database_url):
         assert duty["met_at"] is not None
         assert duty["breached_at"] is None
         assert (await the_request(world))["flagged"] is None
+
+
+async def test_a_duty_that_nobody_has_cannot_be_done(world):
+    filed = await world.service.desk.file(a_filing())
+    with pytest.raises(NotFoundError, match="no duty"):
+        await world.service.casework.duty_done(filed.id, "call_within_15_minutes", actor="nadia")
 
 
 async def test_h4_turning_a_request_over_is_charged_once_and_answering_it_at_once_costs_nothing(world):
