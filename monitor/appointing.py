@@ -159,11 +159,12 @@ class Appointing:
         )
         return self._rung(held)
 
-    async def ics(self, request: str) -> bytes | None:
-        """Return a request's newest appointment as iCalendar; None if it never had one."""
+    async def ics(self, request: str, id_: str | None = None) -> bytes | None:
+        """Return an appointment of a request (the newest, if none is named) as iCalendar; None if there is none."""
         meeting = await self._meeting(request)
         made = await self.desk.store.read(appointments.of_request, request)
-        return written(self._invitation(meeting, made[-1])) if made else None
+        found = next((one for one in reversed(made) if id_ in (None, one.id)), None)
+        return written(self._invitation(meeting, found)) if found else None
 
     def _owed(self, meeting: Meeting) -> moves.Owed:
         def owed(one: Appointment) -> Sequence[Obligation]:

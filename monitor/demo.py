@@ -4,7 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -20,6 +20,8 @@ from monitor.web.accounts import hash_password
 from monitor.wiring import Service
 
 SECRETS = "demo.json"
+PARTNERS_PERSON = "aurora-1"
+"""The contact of the demo configuration who has a log-in to the portal."""
 PHONES = Behaviour(rings=1.5, presses="1", thinks=2.0)
 Clock = Callable[[], datetime]
 
@@ -32,6 +34,8 @@ class Keys:
     noc_password: str
     api_token: str
     dsn_key: str
+    portal_user: str = "giulia"
+    portal_password: str = ""
 
 
 async def run(data_dir: Path, *, host: str, port: int, as_json: bool) -> None:
@@ -73,30 +77,45 @@ def keys_of(data_dir: Path) -> Keys:
     data_dir.mkdir(parents=True, exist_ok=True)
     path = data_dir / SECRETS
     if path.exists():
-        return Keys(**json.loads(path.read_text(encoding="utf-8")))
+        kept = Keys(**json.loads(path.read_text(encoding="utf-8")))
+        if kept.portal_password:
+            return kept
+        made = replace(kept, portal_password=people.new_secret())  # the folder is older than the portal
+        _write(path, made, os.O_TRUNC)
+        return made
     made = Keys(
         noc_user="noc",
         noc_password=people.new_secret(),
         api_token=people.new_secret("tok_"),
         dsn_key=os.urandom(16).hex(),
+        portal_password=people.new_secret(),
     )
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        json.dump({name: getattr(made, name) for name in Keys.__dataclass_fields__}, file)
+    _write(path, made, os.O_CREAT | os.O_EXCL)
     return made
 
 
+def _write(path: Path, keys: Keys, how: int) -> None:
+    with os.fdopen(os.open(path, os.O_WRONLY | how, 0o600), "w", encoding="utf-8") as file:
+        json.dump({name: getattr(keys, name) for name in Keys.__dataclass_fields__}, file)
+
+
 async def admit(service: Service, keys: Keys) -> None:
-    """Let the demo's user, token and DSN in, once."""
+    """Let the demo's users, token and DSN in, once."""
     now = system_clock()
-    if await service.store.read(people.find_user, keys.noc_user) is None:
-        await service.store.write(
-            people.create_user,
-            id=new_id(),
-            name=keys.noc_user,
-            password_hash=hash_password(keys.noc_password),
-            role=Role.ADMIN,
-            now=now,
-        )
+    for name, password, role, contact in (
+        (keys.noc_user, keys.noc_password, Role.ADMIN, None),
+        (keys.portal_user, keys.portal_password, Role.CUSTOMER, PARTNERS_PERSON),
+    ):
+        if await service.store.read(people.find_user, name) is None:
+            await service.store.write(
+                people.create_user,
+                id=new_id(),
+                name=name,
+                password_hash=hash_password(password),
+                role=role,
+                now=now,
+                contact=contact,
+            )
     for name, secret, kind in (("demo", keys.api_token, "api"), ("demo DSN", keys.dsn_key, "dsn")):
         if await service.store.read(people.find_token, secret) is None:
             await service.store.write(
@@ -120,6 +139,9 @@ def said(base: str, dsn: str, keys: Keys, *, as_json: bool) -> str:
         "noc_password": keys.noc_password,
         "api_token": keys.api_token,
         "dsn": dsn,
+        "portal": f"{base}/portal/",
+        "portal_user": keys.portal_user,
+        "portal_password": keys.portal_password,
     }
     if as_json:
         return json.dumps(addresses)
@@ -129,6 +151,7 @@ def said(base: str, dsn: str, keys: Keys, *, as_json: bool) -> str:
 
   Status page   {addresses["status_page"]}
   NOC board     {addresses["noc"]}     user {keys.noc_user}   password {keys.noc_password}
+  Portal        {addresses["portal"]}  user {keys.portal_user}   password {keys.portal_password}
   Metrics       {addresses["metrics"]}
 
   API token     {keys.api_token}

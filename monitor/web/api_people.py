@@ -65,7 +65,7 @@ def add_people(api: Api) -> None:
     async def hand_over_licence(request: web.Request, params: i.ByName100, body: p.HandOver) -> m.Licence:
         """Put another of its contacts in charge of a licence."""
         whose = _own_licence(request, params.id)
-        _by_this_channel(request, whose.partner, "contacts")
+        by_this_channel(request, whose.partner, "contacts")
         with refusals():
             await of(request).registering.hand_over(viewer(request), params.id, body.to)
         return _shown_licence(request, params.id)
@@ -85,7 +85,7 @@ def _add_contacts(api: Api) -> None:
         """Register a person on a licence; without one is ours to do."""
         parts, who = of(request), viewer(request)
         partner = _partner_for(who, body.partner)
-        _by_this_channel(request, partner, "contacts")
+        by_this_channel(request, partner, "contacts")
         _can_be_called(parts, body.phone)
         if body.id and not who.staff:  # whether an id is taken is nobody else's business
             raise ProblemError(403, "You may not do that.", detail="id: ids are given by us.")
@@ -99,7 +99,7 @@ def _add_contacts(api: Api) -> None:
     async def change_contact(request: web.Request, params: i.ByName100, body: p.ContactChange) -> m.Contact:
         """Change what is said of a person."""
         partner, _ = _own_person(request, params.id)
-        _by_this_channel(request, partner.id, "contacts")
+        by_this_channel(request, partner.id, "contacts")
         _can_be_called(of(request), body.phone)
         with refusals():
             await of(request).registering.amend(viewer(request), params.id, body.given())
@@ -109,7 +109,7 @@ def _add_contacts(api: Api) -> None:
     async def remove_contact(request: web.Request, params: i.ByName100) -> m.Contact:
         """Remove a person, who is shown a last time."""
         partner, before = _own_person(request, params.id)
-        _by_this_channel(request, partner.id, "contacts")
+        by_this_channel(request, partner.id, "contacts")
         with refusals():
             await of(request).registering.strike(viewer(request), params.id)
         return a_contact(partner, before)
@@ -121,7 +121,7 @@ def _add_systems(api: Api) -> None:
         """Register a production system with its technical information."""
         parts, who = of(request), viewer(request)
         partner = _partner_for(who, body.partner)
-        _by_this_channel(request, partner, "systems")
+        by_this_channel(request, partner, "systems")
         _not_ours(who, body)
         licence = body.licence or _own_licence_of(parts, who)
         with refusals():
@@ -135,7 +135,7 @@ def _add_systems(api: Api) -> None:
         known = parts.inventory().systems.get(params.serial)
         if known is None or not sees(who, known.partner):
             raise NotFoundError("There is nothing of this name.")
-        _by_this_channel(request, known.partner, "systems")
+        by_this_channel(request, known.partner, "systems")
         _not_ours(who, body)
         with refusals():
             await parts.registering.rework(who, params.serial, body.about(), body.technical)
@@ -167,7 +167,7 @@ def _can_be_called(parts: Parts, phone: str | None) -> None:
         raise ProblemError(422, "The request is not valid.", errors=[fault])
 
 
-def _by_this_channel(request: web.Request, partner: str, what: str) -> None:
+def by_this_channel(request: web.Request, partner: str, what: str, by: str = BY) -> None:
     """Refuse a customer's change that the policy does not take this way, or not at this hour."""
     parts, who = of(request), viewer(request)
     known = parts.inventory().partners.get(partner)
@@ -175,10 +175,10 @@ def _by_this_channel(request: web.Request, partner: str, what: str) -> None:
         return
     policy = parts.policies()[known.policy]
     keeping: Keeping = getattr(policy.registration, what).updates
-    if keeping.channels and BY not in keeping.channels:
+    if keeping.channels and by not in keeping.channels:
         told = f"changes are taken by {', '.join(keeping.channels)} (section {keeping.clause})"
         raise ProblemError(403, "You may not do that.", detail=told)
-    if BY in keeping.in_hours and not policy.calendars[keeping.calendar].is_open(parts.clock()):
+    if by in keeping.in_hours and not policy.calendars[keeping.calendar].is_open(parts.clock()):
         told = f"changes are taken in the hours of {keeping.calendar} (section {keeping.clause})"
         raise ProblemError(403, "You may not do that.", detail=told)
 

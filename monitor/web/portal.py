@@ -12,6 +12,7 @@ from typing import Any
 import pydantic
 from aiohttp import web
 
+from monitor.appointing import Appointing
 from monitor.domain.appointments import Appointment, AppointmentStatus
 from monitor.domain.filing import in_words
 from monitor.domain.policy import Policy
@@ -19,7 +20,6 @@ from monitor.domain.request_life import ENDED, Case, RequestStatus
 from monitor.domain.request_matter import is_empty, look_at
 from monitor.domain.request_record import from_record
 from monitor.domain.requests import missing_fields
-from monitor.invitations import Invitation, Person, ics, media_type
 from monitor.storage import appointments, console, lists, requests
 from monitor.storage.clocks import ClockRow
 from monitor.storage.lists import Wanted
@@ -236,23 +236,14 @@ async def attachment(request: web.Request) -> web.Response:
 async def appointment(request: web.Request) -> web.Response:
     """Fetch an appointment for a calendar."""
     case = await visible_case(request, request.match_info["id"])
-    me, parts = who_looks(request), request.app[PARTS]
-    found = await parts.store.read(appointments.of_request, case.id)
-    one = next((each for each in found if each.id == request.match_info["appointment"]), None)
-    if one is None:
+    appointing = Appointing(desk=request.app[PARTS].desk)
+    content = await appointing.ics(case.id, request.match_info["appointment"])
+    if content is None:
         raise nothing_there()
-    invitation = Invitation(
-        appointment=one,
-        zone=me.zone,
-        summary=f"{parts.service_name}: {case.subject}",
-        domain="tocsin.invalid",
-        organizer=Person(parts.service_name, "no-reply@tocsin.invalid"),
-        description=case.reference,
-    )
     return web.Response(
-        body=ics(invitation),
+        body=content,
         headers={
-            "Content-Type": media_type(invitation),
+            "Content-Type": "text/calendar; charset=utf-8",
             "Content-Disposition": f'attachment; filename="{case.reference}.ics"',
         },
     )

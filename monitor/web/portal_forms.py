@@ -116,7 +116,7 @@ async def _new(
         faults=faults,
         objections=filed.judgement.objections if filed else before.objections,
         refused=filed is not None,
-        closed=BY not in rules.channels and rules.unlisted is not None,
+        closed=not me.may_ask_here,
         asks=filed.judgement.asks if filed else (),
         note=_note(me),
         credentials=rules.credentials,

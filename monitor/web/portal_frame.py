@@ -40,6 +40,17 @@ class Self:
         """Return how a field is called in this person's language."""
         return field_label(name, self.language, labels=labels_of(self.policy.requests))
 
+    @property
+    def may_ask_here(self) -> bool:
+        """Whether the policy takes requests in the portal at all."""
+        rules = self.policy.requests
+        return rules.unlisted is None or "portal" in rules.channels
+
+    def day(self, at: datetime) -> str:
+        """Say a day as this person's calendar shows it."""
+        local = self.local(at)
+        return f"{local.day} {local:%b %Y}"
+
     def local(self, at: datetime) -> datetime:
         """Return an instant as this person's clock shows it."""
         return at.astimezone(self.zone)

@@ -28,10 +28,15 @@ class Form:
     values: Mapping[str, str]
     files: tuple[Attached, ...] = ()
     faults: Mapping[str, str] = field(default_factory=dict[str, str])
+    several: tuple[tuple[str, str], ...] = ()
 
     def get(self, name: str) -> str:
         """Return what was typed into a field, without the blanks around it."""
         return self.values.get(name, "").strip()
+
+    def all(self, name: str) -> tuple[str, ...]:
+        """Return everything that was chosen under one name."""
+        return tuple(value for each, value in self.several if each == name)
 
 
 async def read_form(request: web.Request) -> Form:
@@ -43,7 +48,8 @@ async def read_form(request: web.Request) -> Form:
     sent = await request.post()
     values = {name: value for name, value in sent.items() if isinstance(value, str)}
     _is_ours(session, values)
-    return Form(values={name: _plain(value) for name, value in values.items()})
+    several = tuple((name, _plain(value)) for name, value in sent.items() if isinstance(value, str))
+    return Form(values=dict(several), several=several)
 
 
 def _is_ours(session: Session, values: Mapping[str, str]) -> None:
@@ -55,6 +61,7 @@ async def _parts(request: web.Request, session: Session) -> Form:
     """Read a form with files; the token stands before them."""
     values: dict[str, str] = {}
     files: list[Attached] = []
+    several: list[tuple[str, str]] = []
     faults: dict[str, str] = {}
     budget = LARGEST_FORM
     reader = await request.multipart()
@@ -69,6 +76,7 @@ async def _parts(request: web.Request, session: Session) -> Form:
         budget -= size
         if not is_file:
             values[part.name] = _plain(content.decode(errors="replace"))
+            several.append((part.name, values[part.name]))
             if size > limit or len(values[part.name]) > LONGEST_FIELD:
                 faults[part.name] = f"This is too long: at most {LONGEST_FIELD} characters."
                 values[part.name] = values[part.name][:LONGEST_FIELD]
@@ -80,7 +88,7 @@ async def _parts(request: web.Request, session: Session) -> Form:
         if len(values) > MOST_FIELDS:
             raise ProblemError(413, "The form has too many fields.")
     _is_ours(session, values)
-    return Form(values=values, files=tuple(files), faults=faults)
+    return Form(values=values, files=tuple(files), faults=faults, several=tuple(several))
 
 
 async def _bounded(part: BodyPartReader, limit: int, budget: int) -> tuple[bytes, int]:

@@ -36,6 +36,13 @@ FLASHES: Mapping[str, str] = {
     "filed": "Your request is filed. Everybody who takes part is told by mail.",
     "known": "This request was filed already: here it is.",
     "written": "Your message is added.",
+    "announced": "The work is announced. Findings on these systems wake nobody while it lasts.",
+    "announced_late": "The work is announced, later than the agreement asks for: it is taken all the same, and marked as late.",
+    "called_off": "The work is called off.",
+    "registered": "The person is registered.",
+    "changed": "The change is in force.",
+    "removed": "The person is removed.",
+    "handed_over": "Another person is in charge of the licence now.",
     "completed_fields": "Thank you: nothing is missing any more, and the work begins.",
 }
 _UNITS = ((86_400, "d"), (3600, "h"), (60, "min"))

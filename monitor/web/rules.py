@@ -184,6 +184,18 @@ RULES: Mapping[tuple[str, str], Need] = {
     ("POST", "/portal/requests/{id}/messages"): Own.PORTAL,
     ("GET", "/portal/requests/{id}/attachments/{attachment}"): Own.PORTAL,
     ("GET", "/portal/requests/{id}/appointments/{appointment}.ics"): Own.PORTAL,
+    ("GET", "/portal/contacts"): Own.PORTAL,
+    ("POST", "/portal/contacts"): Own.PORTAL,
+    ("GET", "/portal/contacts/new"): Own.PORTAL,
+    ("GET", "/portal/contacts/{id}"): Own.PORTAL,
+    ("POST", "/portal/contacts/{id}"): Own.PORTAL,
+    ("POST", "/portal/contacts/{id}/remove"): Own.PORTAL,
+    ("POST", "/portal/contacts/{id}/in-charge"): Own.PORTAL,
+    ("GET", "/portal/licences"): Own.PORTAL,
+    ("GET", "/portal/maintenance"): Own.PORTAL,
+    ("POST", "/portal/maintenance"): Own.PORTAL,
+    ("POST", "/portal/maintenance/{id}/cancel"): Own.PORTAL,
+    ("GET", "/portal/ledger"): Own.PORTAL,
 }
 
 

@@ -85,6 +85,7 @@ async def test_the_demo_shows_the_whole_chain_within_a_minute_and_doubles_nothin
         first = demo.said
         assert set(first) == {
             *("status_page", "noc", "metrics", "noc_user", "noc_password", "api_token", "dsn"),
+            *("portal", "portal_user", "portal_password"),
         }
 
         async def a_critical_incident():
@@ -126,7 +127,7 @@ async def test_the_demo_shows_the_whole_chain_within_a_minute_and_doubles_nothin
         assert await demo.stop() == 0
 
     async with a_demo(tmp_path) as demo:
-        kept = ("noc_user", "noc_password", "api_token")
+        kept = ("noc_user", "noc_password", "api_token", "portal_user", "portal_password")
         assert {name: demo.said[name] for name in kept} == {name: first[name] for name in kept}
         assert demo.said["dsn"].split("@")[0] == first["dsn"].split("@")[0]
         await asyncio.sleep(4)

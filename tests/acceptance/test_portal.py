@@ -14,9 +14,11 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from monitor.casework import Reply
 from monitor.domain.appointments import Appointment
+from monitor.domain.request_life import Outcome
 from monitor.storage import appointments, people, schema
 from monitor.storage.people import Role
 from tests.acceptance.desks import DESK, PLM_FIELDS, TUESDAY_AT_TEN, a_file, a_filing
+from tests.acceptance.test_people import CONFIGURATION as ACME
 from tests.acceptance.world import MovableClock, a_world
 from tests.factories import an_id
 
@@ -470,3 +472,109 @@ async def test_an_anonymous_visitor_is_sent_to_the_log_in_and_back(world):
     nobody = await (await world.visitor()).get("/portal/requests?status=open")
     assert nobody.path == "/portal/login"
     assert 'action="/portal/login?next=/portal/requests%3Fstatus%3Dopen"' in nobody.text
+
+
+# people, licences, work, incidents ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def acme(tmp_path):
+    async with a_portal(tmp_path, f"sqlite:///{tmp_path}/tocsin.db", configuration=ACME) as made:
+        yield made
+
+
+ANA = {"name": "Ana Aspen", "email": "ana@acme.example", "phone": "+13125550111", "languages": "en"}
+
+
+async def test_e1_who_is_in_charge_registers_changes_removes_and_hands_over_within_the_seats(acme):
+    ann = await (await acme.visitor("ann")).get("/portal/contacts")
+    assert "1 of 3 seats left" in ann.text
+    await ann.get("/portal/contacts/new?licence=L-1")
+    await ann.post("/portal/contacts", ANA | {"name": ""})
+    assert (ann.status, ann.typed("email")) == (422, "ana@acme.example")
+    await ann.post("/portal/contacts", ANA)
+    assert "The person is registered." in ann.text
+    assert "No seat left" in ann.text
+    assert "Register somebody" not in ann.text
+    hidden = ann.hidden()
+    await ann.post("/portal/contacts", ANA | {"name": "One Toomany", "licence": "L-1"}, **hidden)
+    assert ann.status == 422
+    assert "L-1 has 3 seats" in ann.text
+    await ann.get("/portal/contacts/bob")
+    assert ann.typed("name") == "Bob Birch"
+    await ann.post(
+        "/portal/contacts/bob", {"name": "Bob Beech", "email": "bob@acme.example", "languages": "en"}
+    )
+    assert "Bob Beech" in ann.text
+    await ann.post("/portal/contacts/ann/remove")
+    assert ann.status == 409
+    assert "hand over first" in ann.text
+    await ann.get("/portal/contacts")
+    await ann.post("/portal/contacts/bob/in-charge")
+    assert "Another person is in charge" in ann.text
+    await ann.post("/portal/contacts/bob/remove")
+    assert ann.status == 403
+
+
+async def test_e1_a_regular_contact_changes_only_themselves_and_is_told_the_clause(acme):
+    bob = await (await acme.visitor("bob")).get("/portal/contacts/ann")
+    assert "You cannot change this." in bob.text
+    assert "(section Contact Procedures)" in bob.text
+    hidden = (await bob.get("/portal/contacts")).hidden()
+    await bob.post("/portal/contacts/ann", ANA, **hidden)
+    assert (await bob.get("/portal/contacts")).text.count("Ann Ash") == 1
+    await bob.get("/portal/contacts/bob")
+    await bob.post("/portal/contacts/bob", ANA | {"name": "Bob Beech"})
+    assert "The change is in force." in bob.text
+    for path in ("eve", "nobody"):
+        assert (await bob.get(f"/portal/contacts/{path}")).status == 404
+    assert (await bob.get("/portal/contacts/new?licence=L-9")).status == 404
+    await bob.get("/portal/licences")
+    assert ("L-1" in bob.text, "L-9" in bob.text) == (True, False)
+
+
+async def test_e6_own_work_is_announced_and_a_late_notice_is_taken_and_said_to_be_late(acme):
+    ann = await (await acme.visitor("ann")).get("/portal/maintenance")
+    assert "at least 72 hours ahead" in re.sub(r"<[^>]+>", "", ann.text)
+    times = {"starts_at": "2026-11-30T20:00", "ends_at": "2026-11-30T22:00"}
+    await ann.post("/portal/maintenance", {"title": "New disks", **times})
+    assert ann.status == 422
+    assert ann.typed("title") == "New disks"
+    await announces(ann, {"title": "New disks", "systems": "S-9", **times})
+    assert ann.fault("systems") == "There is nothing of this name"
+    await announces(ann, {"title": "New disks", "systems": "S-1", **times})
+    assert "The work is announced. Findings" in ann.text
+    assert "announced late" not in ann.text
+    soon = {"starts_at": "2026-11-25T20:00", "ends_at": "2026-11-25T22:00"}
+    await announces(ann, {"title": "Soon", "systems": "S-1", **soon})
+    assert "later than the agreement asks for" in ann.text
+    assert "announced late" in ann.text
+    rows = {row["title"]: row for row in await acme.rows("maintenances")}
+    assert [(rows[t]["late"], rows[t]["public"], rows[t]["partner"]) for t in ("New disks", "Soon")] == [
+        (False, False, "acme"),
+        (True, False, "acme"),
+    ]
+    eve = await (await acme.visitor("eve")).get("/portal/maintenance")
+    assert "New disks" not in eve.text
+    path = f"/portal/maintenance/{rows['Soon']['id']}/cancel"
+    await eve.post(path)
+    assert eve.status == 404
+    await ann.post(path)
+    assert "The work is called off." in ann.text
+
+
+async def announces(visitor, fields):
+    """Send the form of announced work, as browsers do: it has no files."""
+    form = {**visitor.hidden(), **fields}
+    await visitor._took(await visitor.client.post("/portal/maintenance", data=form, headers=OURS))
+
+
+async def test_h5_the_statement_names_only_requests_that_are_theirs_to_see(world):
+    filed = await world.service.desk.file(a_filing(contact="mia", fields={"description": "A printer."}))
+    await world.service.casework.triage(filed.id, Outcome.TICKET, actor="nadia")
+    mia = await (await world.visitor("mia")).get("/portal/ledger")
+    assert "A ticket turned over to the support team" in mia.text
+    assert f"/portal/requests/{filed.reference}" in mia.text
+    assert "-1" in mia.text
+    giulia = await (await world.visitor("giulia")).get("/portal/ledger")
+    assert giulia.status == 404
