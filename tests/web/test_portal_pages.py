@@ -47,7 +47,7 @@ def poisoned(connection, bad):
     a_maintenance(connection, title=bad, body=bad, systems=json.dumps([bad]), partner="aurora", public=False, late=True)  # fmt: skip
 
 
-@pytest.mark.parametrize("bad", CORPUS)
+@pytest.mark.parametrize("bad", ["".join(CORPUS[n::5]) for n in range(5)], ids=range(5))
 async def test_hostile_text_makes_no_element_attribute_or_link_on_any_page_of_the_portal(world, bad):
     await world.seed(poisoned, bad)
     csrf = await world.log_in("anna", Role.CUSTOMER)
