@@ -58,7 +58,10 @@ class Planned(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FollowUp:
-    """A message on a request that is on record; ``fields`` complete what was missing."""
+    """A message on a request that is on record; ``fields`` complete what was missing.
+
+    ``aside`` is searched for credentials, and not kept.
+    """
 
     text: str = ""
     fields: Mapping[str, object] = field(default_factory=dict[str, object])
@@ -71,6 +74,7 @@ class FollowUp:
     message_id: str | None = None
     at: datetime | None = None
     answers: bool = True
+    aside: str = ""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -401,7 +405,7 @@ class Desk:
         A request that is closed or refused takes none (IllegalRequestMoveError): a new one names it.
         """
         case = await self.store.read(book.get, request)
-        said = {**follow.fields, _AUTHOR: follow.author, _MAIL: follow.message_id or ""}
+        said = {**follow.fields, _AUTHOR: follow.author, _MAIL: follow.message_id or "", _ASIDE: follow.aside}
         text, fields, attachments, kept = await asyncio.to_thread(
             cleaned, follow.text, said, follow.attachments
         )
@@ -412,6 +416,7 @@ class Desk:
             text=text,
             fields={name: fields[name] for name in follow.fields},
             attachments=attachments,
+            aside="",
         )
         return await self._add(case, clean, kept)
 
@@ -536,7 +541,7 @@ class Desk:
         self.bell.ring("outbox")
 
 
-_AUTHOR, _MAIL = "of the author's name", "of the mail's id"
+_AUTHOR, _MAIL, _ASIDE = "of the author's name", "of the mail's id", "beside the text"
 RELATED = "related_case"
 """The field in which a request names an earlier one."""
 _EVENT = {

@@ -117,6 +117,7 @@ class MailRoom:
                 dedup=dedup,
                 message_id=letter.message_id,
                 answers=self._is_answered(letter),
+                aside=f"{letter.aside}\n\n{letter.quoted}",
             ),
         )
         return Outcome.FOLLOWED_UP if new else Outcome.REPEATED
@@ -152,6 +153,7 @@ class MailRoom:
                 dedup=dedup,
                 message_id=letter.message_id,
                 country=where.country,
+                aside=letter.aside,
                 answers=self._is_answered(letter),
             )
         )

@@ -18,6 +18,7 @@ def without_credentials(filing: Filing) -> tuple[Filing, tuple[Kept, ...]]:
         "ticket": request.existing_ticket or "",
         "priority": request.priority or "",
         "message id": filing.message_id or "",
+        "text beside it": filing.aside,
     }
     clean, attachments, kept = _apart(said, filing.attachments)
     fields = {name: clean[f"field {name}"] for name in request.fields}
@@ -36,6 +37,7 @@ def without_credentials(filing: Filing) -> tuple[Filing, tuple[Kept, ...]]:
             name=str(clean["name"]),
             message_id=filing.message_id if clean["message id"] == filing.message_id else None,
             attachments=attachments,
+            aside="",
         ),
         kept,
     )

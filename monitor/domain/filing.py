@@ -29,6 +29,7 @@ class Filing:
     ``answers``: the requester is written to (a machine's mail is not answered). ``text`` is what was written beside
     the fields; ``message_id`` the mail it came in. ``vouched``: it is proven that whoever brings it takes part in the
     request it names (they wrote to its reply address). ``flag`` is what an engineer has to look at.
+    ``aside`` is searched for credentials, and not kept.
     """
 
     request: Request
@@ -46,6 +47,7 @@ class Filing:
     country: str | None = None
     answers: bool = True
     strict: bool = False
+    aside: str = ""
     vouched: bool = False
     flag: str = ""
 

@@ -34,7 +34,8 @@ class Mailbox:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Letter:
-    """A mail, read. ``text`` is what is new in it, ``quoted`` the trail of earlier mails below.
+    """A mail, read. ``text`` is what is new in it, ``quoted`` the trail of earlier mails below; ``aside`` says
+    the same again (a page beside the text), and is searched for credentials but not kept.
 
     ``auto`` says why it is never answered by a machine ("" if it may be). ``digest`` is the same for every delivery of
     the same mail. ``cut`` is True where something was left out because it was too much.
@@ -49,6 +50,7 @@ class Letter:
     subject: str = ""
     text: str = field(default="", repr=False)
     quoted: str = field(default="", repr=False)
+    aside: str = field(default="", repr=False)
     language: str | None = None
     in_reply_to: tuple[str, ...] = ()
     attachments: tuple[Attached, ...] = ()

@@ -105,6 +105,7 @@ def _letter(mail: Mail, content: bytes, envelope_sender: str | None, trust: Trus
         subject=headers.subject(mail),
         text=text,
         quoted=quoted,
+        aside="\n\n".join(body.aside)[:LONGEST_TEXT],
         language=headers.language(mail),
         in_reply_to=headers.ids(mail, "In-Reply-To", "References"),
         attachments=tuple(body.files),
@@ -131,6 +132,7 @@ class _Body:
     """What was found in a mail so far."""
 
     texts: list[str] = field(default_factory=list[str])
+    aside: list[str] = field(default_factory=list[str])
     files: list[Attached] = field(default_factory=list[Attached])
     cut: bool = False
 
@@ -168,6 +170,9 @@ class _Body:
         plain = [b for b, way in zip(told, ways, strict=True) if way.get_content_type() == "text/plain"]
         chosen = next((body for body in (*plain, *reversed(told)) if body.said().strip()), None)
         self.texts += chosen.texts if chosen else []
+        self.aside += [
+            text for body in told for text in (*body.aside, *(body.texts if body is not chosen else ()))
+        ]
 
     def _file(self, content: bytes, part: Mail, declared: str) -> None:
         if len(self.files) >= MOST_FILES:

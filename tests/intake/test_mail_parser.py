@@ -410,3 +410,10 @@ def test_other_addresses_are_no_reply_addresses(address):
 )
 def test_numbers_of_requests_are_found(text, found):
     assert references_in(text) == found
+
+
+def test_a_page_beside_the_text_is_put_aside():
+    both = a_message("hunter2 it is")
+    both.add_alternative("<p>password: <b>hunter2</b></p>", subtype="html")
+    letter = read(both)
+    assert (letter.text, letter.aside) == ("hunter2 it is", "password: hunter2")
