@@ -34,9 +34,10 @@ class Mailbox:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Letter:
-    """A mail, read. ``text`` is what is new in it, ``quoted`` the trail of earlier mails below; ``aside`` says
-    the same again (a page beside the text), and is searched for credentials but not kept.
+    """A mail, read.
 
+    ``text`` is what is new in it, ``quoted`` the trail of earlier mails below; ``aside`` says the same again (a page
+    beside the text), and is searched for credentials but not kept.
     ``auto`` says why it is never answered by a machine ("" if it may be). ``digest`` is the same for every delivery of
     the same mail. ``cut`` is True where something was left out because it was too much.
     """
