@@ -261,6 +261,7 @@ class Desk:
         late = domain.late_duties(judgement)
         said_late = [f"late: {', '.join(late)}"] if late else []
         related_to = request.existing_ticket or in_words(request.given(RELATED))
+        serial = in_words(request.given("system"))
         return Case(
             id=f"req_{self.new_id()}",
             reference="",
@@ -274,7 +275,7 @@ class Desk:
             partner=request.partner,
             contact=contact.id if contact else None,
             email=filing.email,
-            system=request.system if request.system in self._inventory.systems else None,
+            system=serial if serial in self._inventory.systems else None,
             cls=judgement.cls,
             clause=judgement.clause,
             flagged="; ".join((*([filing.flag] if filing.flag else []), *said_late)) or None,
@@ -467,19 +468,20 @@ class Desk:
                 clause=judgement.clause,
                 charge=judgement.charge.incidents,
                 clocks=domain.clocks_of(policy, matter, judgement, case.received_at),
-            )
-            if judgement.accepted
-            else None,
+                whole=judgement.accepted,
+            ),
             duties_done=done,
             owed=owed,
         )
         self.ring(case.id)
         return added.new
 
-    async def complete(self, request: str, fields: Mapping[str, object], *, actor: str) -> bool:
+    async def complete(
+        self, request: str, fields: Mapping[str, object], *, actor: str, text: str = ""
+    ) -> bool:
         """Fill in what was missing (an engineer on the phone); True if nothing is missing any more."""
         await self.follow_up(
-            request, FollowUp(fields=fields, author=actor, channel="phone", text="", answers=True)
+            request, FollowUp(fields=fields, author=actor, channel="phone", text=text, answers=True)
         )
         return (await self.store.read(book.get, request)).status is not RequestStatus.INCOMPLETE
 

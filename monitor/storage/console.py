@@ -7,7 +7,7 @@ all of them at once, then what is due next.
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from monitor.domain.calendars import Interval
 from monitor.domain.incidents import Incident, Status
 from monitor.domain.pauses import Pause
-from monitor.storage import clocks, lists, overdue, recounting
+from monitor.storage import clocks, lists, overdue, recounting, request_counts
 from monitor.storage import schema as t
 from monitor.storage.clocks import ClockRow, Subject
 from monitor.storage.lists import (
@@ -29,6 +29,7 @@ from monitor.storage.lists import (
     TicketLine,
     Wanted,
 )
+from monitor.storage.request_counts import RequestCounts
 
 BOARD_LIMIT = 300  # more open incidents than anybody can read; the board says that there are more
 EVENTS_LIMIT = 1000
@@ -112,6 +113,7 @@ class BoardLines:
     owed: int
     failed: int
     due_next: tuple[ClockRow, ...] = ()
+    requests: RequestCounts = field(default_factory=RequestCounts)
 
 
 def list_incidents(connection: sa.Connection, wanted: Wanted) -> Page[Incident]:
@@ -204,6 +206,7 @@ def board(connection: sa.Connection, *, requests: bool = False) -> BoardLines:
         owed=_count_outbox(connection, "waiting", "claimed", "sent"),
         failed=_count_outbox(connection, "failed"),
         due_next=overdue.due_next(connection, requests=requests, limit=DUE_NEXT),
+        requests=request_counts.counts(connection),
     )
 
 

@@ -23,7 +23,7 @@ from monitor.storage.requests import Message, Sealed
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Completed:
-    """What a request became when nothing was missing any more."""
+    """What a request became with what was said now; ``whole``: nothing is missing in it any more."""
 
     request: Mapping[str, Any]
     judgement: Mapping[str, Any]
@@ -31,6 +31,7 @@ class Completed:
     clause: str
     charge: int
     clocks: Sequence[Timed]
+    whole: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +50,7 @@ def add_from_customer(
     *,
     now: datetime,
     sealed: Sequence[Sealed],
-    completed: Completed | None,
+    completed: Completed,
     duties_done: Sequence[str],
     owed: Callable[[Case, datetime | None], Sequence[Obligation]],
 ) -> Added:
@@ -63,7 +64,11 @@ def add_from_customer(
         clocks.meet(c, Subject(request=id_), now, name=duty, actor=message.author)
     if case.status is RequestStatus.WAITING:
         resume(c, id_, now=now, actor=message.author)
-    if case.status is not RequestStatus.INCOMPLETE or completed is None:
+    if case.status is not RequestStatus.INCOMPLETE:
+        return Added(case=book.get(c, id_), new=True)
+    if not completed.whole:  # what was said now is not asked again
+        said, judged = as_text(completed.request), as_text(completed.judgement)
+        book.change(c, id_, request=said, judgement=judged)
         return Added(case=book.get(c, id_), new=True)
     if completed.cls is not None and completed.cls != case.cls:
         clocks.start(c, Subject(request=id_), completed.clocks)

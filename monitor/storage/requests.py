@@ -285,7 +285,7 @@ def listed(c: sa.Connection, viewer: Viewer, wanted: Wanted, *, words: str = "")
     """Return one page of the requests that exist for this viewer, newest first; ``words`` search their subjects."""
     also = [visible(viewer), *(requests.c[name] == value for name, value in wanted.equal.items())]
     if words:
-        also.append(_mentions(viewer, words))
+        also.append(mentions(viewer, words))
     if wanted.since:
         also.append(requests.c.received_at >= wanted.since)
     if wanted.until:
@@ -298,7 +298,7 @@ def listed(c: sa.Connection, viewer: Viewer, wanted: Wanted, *, words: str = "")
     return Page(tuple(map(_case, shown)), shown[-1].seq if len(rows) > wanted.limit else None)
 
 
-def _mentions(viewer: Viewer, words: str) -> sa.ColumnElement[bool]:
+def mentions(viewer: Viewer, words: str) -> sa.ColumnElement[bool]:
     """Search subjects and messages; an internal note is searched for our own people only."""
     seq = number(words)
     said = sa.exists().where(
@@ -363,16 +363,13 @@ def messages(c: sa.Connection, id_: str, *, internal: bool) -> tuple[Written, ..
     return tuple(Written(**{f.name: getattr(row, f.name) for f in fields(Written)}) for row in rows)
 
 
-def files(c: sa.Connection, id_: str) -> tuple[File, ...]:
-    """Return the attachments, without their contents."""
+def files(c: sa.Connection, id_: str, *, internal: bool = False) -> tuple[File, ...]:
+    """Return the attachments, without their contents; those of internal notes only where asked for."""
     a = t.attachments
     columns = [a.c[f.name] for f in fields(File)]
     hidden = sa.select(t.request_messages.c.id).where(t.request_messages.c.internal.is_(True))
-    rows = c.execute(
-        sa.select(*columns)
-        .where(a.c.request == id_, sa.or_(a.c.message.is_(None), a.c.message.not_in(hidden)))
-        .order_by(a.c.seq)
-    )
+    shown = sa.true() if internal else sa.or_(a.c.message.is_(None), a.c.message.not_in(hidden))
+    rows = c.execute(sa.select(*columns).where(a.c.request == id_, shown).order_by(a.c.seq))
     return tuple(File(**row._mapping) for row in rows)  # noqa: SLF001 - the documented way to a row by name
 
 
@@ -518,3 +515,6 @@ def _case(row: sa.Row[Any]) -> Case:
     mapping = row._mapping  # noqa: SLF001 - the documented way to a row by name
     plain = {f.name: mapping[f.name] for f in fields(Case) if f.name not in ("reference", "cls", "status")}
     return Case(**plain, cls=mapping["class"], reference=reference(row.seq), status=RequestStatus(row.status))
+
+
+case_of = _case

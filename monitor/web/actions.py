@@ -293,6 +293,9 @@ async def _form(request: web.Request) -> Any:
     return form
 
 
+our_form = _form
+
+
 def _actor(request: web.Request) -> str:
     return request[auth.PRINCIPAL].name
 

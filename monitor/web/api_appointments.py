@@ -1,6 +1,6 @@
 """The REST API of a request's appointments: seen by whom the request belongs to, made by our own people."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated
 
 from aiohttp import web
@@ -10,10 +10,11 @@ from monitor.appointing import Appointing
 from monitor.domain.appointments import AppointmentStatus
 from monitor.storage import appointments
 from monitor.web import api_models as m
+from monitor.web import request_commands as commands
 from monitor.web.api import actor, of
 from monitor.web.api_inputs import ById, Id, In, Moment, Word
 from monitor.web.api_requests import visible_case
-from monitor.web.auth import audit, nothing_there
+from monitor.web.auth import nothing_there
 from monitor.web.openapi import Api
 
 Minutes = Annotated[int, Field(ge=1, le=24 * 60)]
@@ -90,7 +91,7 @@ def add_appointments(api: Api) -> None:
         """List the moments that can be offered within what is promised."""
         case = await visible_case(request, params.id)
         found = await _appointing(request).slots(
-            case.id, technician=params.technician, length=_length(params.minutes)
+            case.id, technician=params.technician, length=commands.length(params.minutes)
         )
         return m.Listing(items=[Slot.model_validate(each) for each in found])
 
@@ -98,14 +99,14 @@ def add_appointments(api: Api) -> None:
     async def book_appointment(request: web.Request, params: ById, body: NewAppointment) -> Appointment:
         """Book an appointment; whoever takes part is invited by mail."""
         case = await visible_case(request, params.id)
-        made = await _appointing(request).book(
+        made = await commands.book(
+            of(request),
+            actor(request),
             case.id,
             body.starts_at,
-            actor=actor(request),
-            length=_length(body.minutes),
+            minutes=body.minutes,
             technician=body.technician,
         )
-        await audit(of(request), actor(request), "appointment.book", made.id, request=case.id)
         return Appointment.model_validate(made)
 
     @api.route("POST", "/api/v1/requests/{id}/appointments/{appointment}/move", errors=(404, 409))
@@ -114,33 +115,31 @@ def add_appointments(api: Api) -> None:
     ) -> Appointment:
         """Move an appointment, perhaps to another technician; the calendar entry moves with it."""
         case = await visible_case(request, params.id)
-        moved = await _appointing(request).move(
+        moved = await commands.move(
+            of(request),
+            actor(request),
             case.id,
             params.appointment,
             body.starts_at,
-            actor=actor(request),
-            length=_length(body.minutes),
+            minutes=body.minutes,
             technician=body.technician,
         )
-        await audit(of(request), actor(request), "appointment.move", moved.id, request=case.id)
         return Appointment.model_validate(moved)
 
     @api.route("POST", "/api/v1/requests/{id}/appointments/{appointment}/cancel", errors=(404, 409))
     async def cancel_appointment(request: web.Request, params: OneAppointment) -> Appointment:
         """Call an appointment off; the calendar entry is cancelled."""
         case = await visible_case(request, params.id)
-        off = await _appointing(request).cancel(case.id, params.appointment, actor=actor(request))
-        await audit(of(request), actor(request), "appointment.cancel", off.id, request=case.id)
+        off = await commands.cancel(of(request), actor(request), case.id, params.appointment)
         return Appointment.model_validate(off)
 
     @api.route("POST", "/api/v1/requests/{id}/appointments/{appointment}/held", errors=(404, 409))
     async def hold_appointment(request: web.Request, params: OneAppointment, body: Held) -> Appointment:
         """Say when an appointment was really held; what it cost is charged once."""
         case = await visible_case(request, params.id)
-        held = await _appointing(request).hold(
-            case.id, params.appointment, body.held_from, body.held_to, actor=actor(request)
+        held = await commands.held(
+            of(request), actor(request), case.id, params.appointment, body.held_from, body.held_to
         )
-        await audit(of(request), actor(request), "appointment.held", held.id, request=case.id)
         return Appointment.model_validate(held)
 
 
@@ -158,7 +157,3 @@ async def appointment_ics(request: web.Request, id_: str) -> web.Response:
 
 def _appointing(request: web.Request) -> Appointing:
     return Appointing(desk=of(request).desk)
-
-
-def _length(minutes: int | None) -> timedelta | None:
-    return None if minutes is None else timedelta(minutes=minutes)

@@ -19,6 +19,7 @@ from monitor.domain.request_record import judgement_as_json
 from monitor.domain.sealing import Attached
 from monitor.storage import requests
 from monitor.web import api_models as m
+from monitor.web import request_commands as commands
 from monitor.web import request_models as r
 from monitor.web.api import actor, listing, of
 from monitor.web.api_inputs import ById
@@ -136,19 +137,19 @@ def add_filing(api: Api) -> None:
 def add_casework(api: Api) -> None:
     """Declare what our own people do with requests."""
 
-    @api.route("POST", "/api/v1/requests/{id}/take", errors=(404,))
+    @api.route("POST", "/api/v1/requests/{id}/take", errors=(404, 409))
     async def take_request(request: web.Request, params: ById) -> r.Request:
         """Make a request yours; nobody else is paged about it."""
         case = await visible_case(request, params.id)
-        return _told(await of(request).casework.take(case.id, actor=actor(request)))
+        return _told(await commands.take(of(request), actor(request), case.id))
 
     @api.route("POST", "/api/v1/requests/{id}/triage", errors=(404, 409))
     async def triage_request(request: web.Request, params: ById, body: r.Triage) -> r.Request:
         """Say what triage made of it: answered (and closed), a ticket, or an appointment."""
         case = await visible_case(request, params.id)
         return _told(
-            await of(request).casework.triage(
-                case.id, body.outcome, actor=actor(request), text=body.text, cls=body.cls
+            await commands.triage(
+                of(request), actor(request), case.id, body.outcome, text=body.text, cls=body.cls
             ),
         )
 
@@ -156,48 +157,46 @@ def add_casework(api: Api) -> None:
     async def reclass_request(request: web.Request, params: ById, body: r.NewClass) -> r.Request:
         """Give a request another class, with a reason; its clocks are counted again from its receipt."""
         case = await visible_case(request, params.id)
-        moved = await of(request).casework.reclass(case.id, body.cls, actor=actor(request), why=body.why)
-        return _told(moved)
+        return _told(await commands.reclass(of(request), actor(request), case.id, body.cls, why=body.why))
 
     @api.route("POST", "/api/v1/requests/{id}/resume", errors=(404, 409))
     async def resume_request(request: web.Request, params: ById) -> r.Request:
         """Go on although the customer has not written."""
         case = await visible_case(request, params.id)
-        return _told(await of(request).casework.resume(case.id, actor=actor(request)))
+        return _told(await commands.resume(of(request), actor(request), case.id))
 
     @api.route("POST", "/api/v1/requests/{id}/close", errors=(404, 409))
     async def close_request(request: web.Request, params: ById, body: r.Said = NOTHING_SAID) -> r.Request:
         """Close a request for good, with a last word to the requester."""
         case = await visible_case(request, params.id)
-        return _told(await of(request).casework.close(case.id, actor=actor(request), text=body.text))
+        return _told(await commands.close(of(request), actor(request), case.id, text=body.text))
 
     @api.route("POST", "/api/v1/requests/{id}/pass-on", errors=(404, 409))
     async def pass_on_request(request: web.Request, params: ById, body: r.PassOn) -> r.Request:
         """Pass a request on to whom the policy names, unless the requester's contract forbids it."""
         case = await visible_case(request, params.id)
-        return _told(await of(request).casework.pass_on(case.id, body.name, actor=actor(request)))
+        return _told(await commands.pass_on(of(request), actor(request), case.id, body.name))
 
     @api.route("POST", "/api/v1/requests/{id}/duties/{duty}/done", errors=(404, 409))
     async def duty_done(request: web.Request, params: r.OneDuty, body: r.Said = NOTHING_SAID) -> r.Request:
         """Put on record that the customer did what they had to."""
         case = await visible_case(request, params.id)
         return _told(
-            await of(request).casework.duty_done(case.id, params.duty, actor=actor(request), text=body.text),
+            await commands.duty_done(of(request), actor(request), case.id, params.duty, text=body.text)
         )
 
     @api.route("POST", "/api/v1/requests/{id}/flag", errors=(404, 409))
     async def settle_flag(request: web.Request, params: ById, body: r.Why) -> r.Request:
         """Put on record what was decided about what is flagged."""
         case = await visible_case(request, params.id)
-        return _told(await of(request).casework.settle_flag(case.id, actor=actor(request), text=body.reason))
+        return _told(await commands.settle_flag(of(request), actor(request), case.id, text=body.reason))
 
     @api.route("POST", "/api/v1/requests/{id}/credentials/{credential}/read", errors=(404, 409))
     async def read_credential(request: web.Request, params: r.OneCredential, body: r.Why) -> r.Revealed:
         """Read a credential that was kept apart; who and why goes on record."""
         case = await visible_case(request, params.id)
-        await audit(of(request), actor(request), "credential.read", case.id, reason=body.reason)
-        value = await of(request).casework.reveal(
-            case.id, params.credential, actor=actor(request), reason=body.reason
+        value = await commands.reveal(
+            of(request), actor(request), case.id, params.credential, reason=body.reason
         )
         return r.Revealed(value=value)
 
@@ -218,7 +217,7 @@ async def write(
         raise ProblemError(422, "There is nothing in the message.")
     if who.staff:
         reply = Reply(text=text, wait=wait, internal=internal, attachments=tuple(files))
-        await of(request).casework.reply(case.id, reply, actor=actor(request))
+        await commands.reply(of(request), actor(request), case.id, reply)
     else:
         follow = FollowUp(
             text=text,
@@ -230,7 +229,7 @@ async def write(
             dedup=_key(request),
         )
         await of(request).desk.follow_up(case.id, follow)
-    await audit(of(request), actor(request), "request.write", case.id)
+        await audit(of(request), actor(request), "request.write", case.id)
 
 
 async def a_file(request: web.Request, case: Case, attachment: str) -> web.Response:

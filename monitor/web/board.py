@@ -5,7 +5,7 @@ and why they wait, so that nobody opens a page to learn that nothing can be done
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from monitor.domain.clocks import RESPONSE
@@ -14,6 +14,7 @@ from monitor.domain.inventory import Engineer, Inventory
 from monitor.domain.policy import Policy
 from monitor.storage.console import BOARD_LIMIT, BoardLine, BoardLines
 from monitor.storage.lists import AttemptLine, OutboxLine
+from monitor.storage.request_counts import RequestCounts
 from monitor.web.clock_states import ClockState, clock_state
 from monitor.web.render import left, words
 
@@ -79,6 +80,7 @@ class BoardView:
     on_call: Engineer | None
     more: bool
     due_next: tuple[ClockState, ...] = ()
+    requests: RequestCounts = field(default_factory=RequestCounts)
 
 
 def tone_of(cls: str | None, policy: Policy | None) -> tuple[str, int]:
@@ -111,6 +113,7 @@ def board_view(
         on_call=inventory.on_call.at(now),
         more=len(rows) >= BOARD_LIMIT,
         due_next=tuple(clock_state(row, now) for row in lines.due_next),
+        requests=lines.requests,
     )
 
 

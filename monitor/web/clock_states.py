@@ -29,6 +29,13 @@ class ClockState:
     counted: tuple[Interval, ...]
     by_hand: bool
     """Whether a person's word stops it: it runs, and no answer of ours does."""
+    runs: bool
+    paused: bool
+
+    @property
+    def is_response(self) -> bool:
+        """Whether an answer of ours is what it times."""
+        return self.key == RESPONSE
 
 
 def clock_state(row: ClockRow, now: datetime, counted: tuple[Interval, ...] = ()) -> ClockState:
@@ -51,6 +58,8 @@ def clock_state(row: ClockRow, now: datetime, counted: tuple[Interval, ...] = ()
         promise=says + (f" (section {clause})" if clause and says else ""),
         counted=counted,
         by_hand=row.runs and row.name != RESPONSE,
+        runs=row.runs,
+        paused=row.runs and row.paused_since is not None,
     )
 
 

@@ -44,6 +44,22 @@ FLASHES: Mapping[str, str] = {
     "removed": "The person is removed.",
     "handed_over": "Another person is in charge of the licence now.",
     "completed_fields": "Thank you: nothing is missing any more, and the work begins.",
+    "taken": "It is yours. Nobody else is phoned about it.",
+    "answered": "It is written.",
+    "resumed": "It goes on; the clocks run again.",
+    "triaged": "The outcome of triage is on record.",
+    "reclassed": "It has another class; its clocks are counted from when it came.",
+    "closed": "It is closed for good.",
+    "passed_on": "It is passed on.",
+    "settled": "Your decision is on record.",
+    "duty_done": "It is on record that the customer did it.",
+    "filled_in": "Nothing is missing any more: the work can begin.",
+    "still_missing": "That is kept. Something is still missing.",
+    "entered": "The call is on record.",
+    "booked": "The appointment is booked; who takes part is invited.",
+    "moved": "The appointment is moved; who takes part is told.",
+    "called_off": "The appointment is called off; who takes part is told.",
+    "held": "The appointment is on record as held.",
 }
 _UNITS = ((86_400, "d"), (3600, "h"), (60, "min"))
 

@@ -21,7 +21,19 @@ from monitor.domain.request_life import IllegalRequestMoveError
 from monitor.errors import TocsinError
 from monitor.metrics import Metrics
 from monitor.registering import Registering
-from monitor.web import actions, api, console, portal, portal_forms, portal_people, portal_work, reports
+from monitor.web import (
+    actions,
+    api,
+    console,
+    portal,
+    portal_forms,
+    portal_people,
+    portal_work,
+    reports,
+    requests_calls,
+    requests_forms,
+    requests_pages,
+)
 from monitor.web import health as watched
 from monitor.web.accounts import Pace, Passwords
 from monitor.web.api_appointments import add_appointments
@@ -147,6 +159,9 @@ def handlers(app: web.Application) -> Mapping[tuple[str, str], Handler]:
         **portal_forms.ACTIONS,
         **portal_people.ACTIONS,
         **portal_work.ACTIONS,
+        **requests_calls.CALLS,
+        **requests_pages.PAGES,
+        **requests_forms.ACTIONS,
     }
 
 

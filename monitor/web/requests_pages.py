@@ -1,0 +1,256 @@
+"""The console's pages on customers' requests: the queue, and everything about one. Commands are in ``requests_forms``.
+
+What is owed next stands at the top of both. Only for our own people from the role NOC on (``rules``); every read goes
+through ``storage.visibility``.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+import pydantic
+from aiohttp import web
+from pydantic import Field, StringConstraints
+
+from monitor.appointing import Appointing
+from monitor.domain import filing
+from monitor.domain.appointments import AppointmentStatus, Slot
+from monitor.domain.ledger import Account
+from monitor.domain.policy import Policy
+from monitor.domain.request_life import ENDED, Case
+from monitor.domain.request_record import from_record
+from monitor.errors import ConflictError
+from monitor.storage import request_counts, request_queue
+from monitor.storage.request_queue import Place, QueueWanted, RequestFile
+from monitor.web.api_inputs import In, Word
+from monitor.web.api_requests import a_file, visible_case
+from monitor.web.auth import nothing_there, viewer
+from monitor.web.board import tone_of
+from monitor.web.clock_states import ClockState, clock_state
+from monitor.web.console import partner_chain
+from monitor.web.parts import PARTS, Parts
+from monitor.web.problems import ProblemError
+from monitor.web.render import page
+from monitor.web.request_lines import (
+    MayPassOn,
+    duties_of,
+    fields_of,
+    labels_of,
+    line_of,
+    next_of,
+    promise_of,
+    state_of,
+    who_asks,
+)
+
+STATUSES = ("open", "incomplete", "waiting", "closed", "refused")
+SLOTS_SHOWN = 40
+_PLACE = re.compile(r"([01])-(\d{1,19})-(\d{1,18})")
+_MICROSECOND = 1_000_000
+
+
+class QueueQuery(In):
+    """Filters of the queue; ``status`` left out is what is not over, ``any`` is everything."""
+
+    status: Literal["", "open", "incomplete", "waiting", "closed", "refused", "any"] = ""
+    cls: Word | None = Field(default=None, alias="class")
+    partner: Word | None = None
+    queue: Word | None = None
+    assignee: Word | None = None
+    policy: Word | None = None
+    channel: Word | None = None
+    flagged: Literal["yes"] | None = None
+    untaken: Literal["yes"] | None = None
+    q: Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00]*$")] = ""
+    after: Annotated[str, StringConstraints(max_length=50)] | None = None
+
+    def wanted(self) -> QueueWanted:
+        """Return the part of the queue that is asked for."""
+        names = ("cls", "partner", "queue", "assignee", "policy", "channel")
+        equal = {"class" if name == "cls" else name: getattr(self, name) for name in names}
+        if self.status in STATUSES:
+            equal["status"] = self.status
+        return QueueWanted(
+            equal={name: value for name, value in equal.items() if value},
+            live=self.status not in ("closed", "refused", "any"),
+            flagged=self.flagged is not None,
+            unassigned=self.untaken is not None,
+            words=self.q.strip(),
+            after=place_of(self.after) if self.after else None,
+        )
+
+
+def place_of(text: str) -> Place:
+    """Read where a page of the queue ended; ValueError for what no page of ours has as its end."""
+    found = _PLACE.fullmatch(text)
+    if found is None:
+        raise ValueError("there is no such page")
+    rank, micros, seq = map(int, found.groups())
+    try:
+        due = datetime.fromtimestamp(micros // _MICROSECOND, UTC).replace(microsecond=micros % _MICROSECOND)
+    except (ValueError, OverflowError, OSError):
+        raise ValueError("there is no such page") from None
+    return Place(rank=rank, due=due, seq=seq)
+
+
+def written_place(place: Place) -> str:
+    """Write where a page of the queue ended, for the address of the next."""
+    micros = int(place.due.replace(microsecond=0).timestamp()) * _MICROSECOND + place.due.microsecond
+    return f"{place.rank}-{micros}-{place.seq}"
+
+
+async def queue(request: web.Request) -> web.Response:
+    """List what is to be worked on, what is owed next at the top."""
+    parts, who = request.app[PARTS], viewer(request)
+    try:
+        query = QueueQuery.model_validate({name: value for name, value in request.query.items() if value})
+        wanted = query.wanted()
+    except (pydantic.ValidationError, ValueError):
+        raise ProblemError(422, "This list has no such filter.") from None
+    found = await parts.store.read(request_queue.queue, who, wanted)
+    inventory, policies, now = parts.inventory(), parts.policies(), parts.clock()
+    return page(
+        request,
+        "requests.html",
+        lines=[line_of(each, inventory, policies, now) for each in found.items],
+        counts=await parts.store.read(request_counts.counts),
+        choices=await parts.store.read(request_queue.choices, who),
+        more=_next(request, found.next),
+        query=query,
+        statuses=STATUSES,
+        classes=sorted({name for policy in policies.values() for name in policy.classes}),
+        policies=sorted(policies),
+        partners=sorted(inventory.partners),
+    )
+
+
+def _next(request: web.Request, place: Place | None) -> str | None:
+    return str(request.rel_url.update_query(after=written_place(place))) if place else None
+
+
+async def one(request: web.Request) -> web.Response:
+    """Show everything about one request."""
+    return await request_page(request, request.match_info["id"])
+
+
+async def request_page(
+    request: web.Request,
+    id_: str,
+    *,
+    status: int = 200,
+    error: str | None = None,
+    values: Mapping[str, str] | None = None,
+    revealed: tuple[str, str] | None = None,
+) -> web.Response:
+    """Show a request; after a failed command with what went wrong, and what was typed still in its form."""
+    parts, now = request.app[PARTS], request.app[PARTS].clock()
+    file = await parts.store.read(request_queue.request_file, viewer(request), id_, now)
+    if file is None:
+        raise nothing_there()
+    case, inventory = file.case, parts.inventory()
+    policy = await parts.desk.edition_of(case)
+    clocks = [clock_state(each.row, now, each.counted) for each in file.clocks]
+    system = inventory.systems.get(case.system or "")
+    partner, contact = who_asks(case, inventory)
+    missing = labels_of(policy, (str(name) for name in file.judgement.get("missing", ())))
+    return page(
+        request,
+        "request.html",
+        status=status,
+        file=file,
+        case=case,
+        error=error,
+        values=values or {},
+        revealed=revealed,
+        over=case.status in ENDED,
+        tone=tone_of(case.cls, policy)[0],
+        state=state_of(case, tuple(missing.values()), now),
+        promise=promise_of(_counting(clocks), now),
+        due=next_of(_counting(clocks)),
+        missing=missing if case.status == "incomplete" else {},
+        fields=fields_of(file.request, policy),
+        clocks=clocks,
+        duties=duties_of(
+            clocks,
+            file.judgement,
+            policy,
+            (said for _, kind, _, said in file.timeline if kind == "duty.done"),
+        ),
+        facts=_facts(file.request),
+        files_of={each.id: [f for f in file.files if f.message == each.id] for each in file.messages},
+        loose_files=[each for each in file.files if each.message is None],
+        partner=partner,
+        contact=contact,
+        people=[(each, inventory.person(each.contact or "")) for each in file.people],
+        system=system,
+        chain=partner_chain(inventory, system.partner if system else case.partner or ""),
+        classes=tuple(policy.classes),
+        pass_on=_may_pass_on(parts, policy, file, now),
+        prepaid=policy.requests.prepaid,
+        charges=[(each, each.into(Account.BALANCE)) for each in file.charges],
+        **await _appointments(parts, policy, file, request.query.get("technician", "")[:200]),
+    )
+
+
+def _counting(clocks: Sequence[ClockState]) -> list[ClockState]:
+    """Return our promises that still say something."""
+    return [each for each in clocks if each.ours and (each.runs or each.text.startswith("met"))]
+
+
+def _facts(request: Mapping[str, object]) -> list[tuple[str, object]]:
+    """Return what was said for the policy's rules: the kind of problem, and its facts."""
+    facts = request.get("facts")
+    known = [(str(name), value) for name, value in facts.items()] if isinstance(facts, Mapping) else []
+    said = [("kind of problem", request.get("symptom")), ("class as stated", request.get("class"))]
+    said.append(("work begins", request.get("planned_start")))
+    return [(name, value) for name, value in said if value] + known
+
+
+def _may_pass_on(parts: Parts, policy: Policy, file: RequestFile, now: datetime) -> list[MayPassOn]:
+    """Return what may be passed on, and what the requester's contract forbids, as it is known today."""
+    asked = from_record(file.request)
+    standing = parts.desk.standing_of(policy, asked, now)
+    return [
+        MayPassOn(
+            rule=rule,
+            forbidden=(rule.unless or "")
+            if filing.forbidden_by(policy, asked, rule.name) or (rule.unless and standing.get(rule.unless))
+            else "",
+        )
+        for rule in policy.requests.forwarding
+    ]
+
+
+async def _appointments(
+    parts: Parts, policy: Policy, file: RequestFile, technician: str
+) -> Mapping[str, object]:
+    """Return a request's appointment that stands, and the moments that can be offered."""
+    booked = next((a for a in file.appointments if a.status is AppointmentStatus.BOOKED), None)
+    slots: tuple[Slot, ...] = ()
+    zone = UTC.tzname(None)
+    if policy.requests.appointments and file.case.status not in ENDED:
+        try:
+            slots = await Appointing(desk=parts.desk).slots(file.case.id, technician=technician or None)
+        except ConflictError:
+            slots = ()
+    return {
+        "by_appointment": policy.requests.appointments,
+        "booked": booked,
+        "slots": slots[:SLOTS_SHOWN],
+        "technician": technician,
+        "zone": zone,
+    }
+
+
+async def attachment(request: web.Request) -> web.Response:
+    """Give a file of a request, to be saved."""
+    case: Case = await visible_case(request, request.match_info["id"])
+    return await a_file(request, case, request.match_info["attachment"])
+
+
+PAGES = {
+    ("GET", "/noc/requests"): queue,
+    ("GET", "/noc/requests/{id}"): one,
+    ("GET", "/noc/requests/{id}/attachments/{attachment}"): attachment,
+}
