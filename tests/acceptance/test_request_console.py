@@ -225,6 +225,10 @@ async def test_h2_an_appointment_is_booked_moved_held_and_charged(either):
     await nora.post(f"{page}/appointments", starts_at=slot, technician="ted")
     (one,) = await either.rows("appointments")
     assert (one["status"], one["technician"]) == ("booked", "ted")
+    assert nora.status == 200
+    either.clock.forward(24 * 3600)
+    nora = await either.at_the_console("lena")
+    await nora.get(page)
     await nora.post(
         f"{page}/appointments/{one['id']}/held", held_from="2026-11-24T14:00", held_to="2026-11-24T15:30"
     )
