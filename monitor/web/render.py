@@ -58,7 +58,7 @@ FLASHES: Mapping[str, str] = {
     "entered": "The call is on record.",
     "booked": "The appointment is booked; who takes part is invited.",
     "moved": "The appointment is moved; who takes part is told.",
-    "called_off": "The appointment is called off; who takes part is told.",
+    "appointment_off": "The appointment is called off; who takes part is told.",
     "held": "The appointment is on record as held.",
 }
 _UNITS = ((86_400, "d"), (3600, "h"), (60, "min"))

@@ -336,7 +336,7 @@ async def cancel(request: web.Request) -> web.Response:
     async def do(parts: Parts, actor: str, case: Case, _: SaidForm) -> object:
         return await commands.cancel(parts, actor, case.id, appointment)
 
-    return await _on_request(request, "called_off", SaidForm, do)
+    return await _on_request(request, "appointment_off", SaidForm, do)
 
 
 async def held(request: web.Request) -> web.Response:
