@@ -97,13 +97,17 @@ def judge(policy: Policy, request: Request, inventory: Inventory, now: datetime)
 
 
 def _strangers(matter: Matter, inventory: Inventory) -> Iterator[str]:
-    """Say what does not fit the inventory: a serial that nobody has, a partner of another policy."""
+    """Say what does not fit the inventory: a serial that nobody has, a partner of another policy.
+
+    Requesters read their reasons: what is near is told of their own systems only.
+    """
     serial = matter.request.system
+    asks = requester(matter.request, inventory)
     if serial and serial not in inventory.systems:
-        near = get_close_matches(serial, list(inventory.systems), n=3, cutoff=0.6)
+        own = [one.serial for one in inventory.systems.values() if asks and one.partner == asks.id]
+        near = get_close_matches(serial, own, n=3, cutoff=0.6)
         meant = f"; near it are {', '.join(near)}" if near else ""
         yield f"system {serial[:80]!r} is not on record{meant}"
-    asks = requester(matter.request, inventory)
     if asks and asks.policy != matter.policy.name:
         yield f"partner {asks.id} belongs to policy {asks.policy}; judged by {matter.policy.name} as asked"
 

@@ -30,7 +30,7 @@ from monitor.web.auth import nothing_there
 from monitor.web.checks_now import checks_now
 from monitor.web.parts import PARTS, Parts
 from monitor.web.portal_fields import asked_of, field_of
-from monitor.web.portal_frame import Self, own_systems, portal_page, who_looks
+from monitor.web.portal_frame import Self, looked_after, portal_page, who_looks
 from monitor.web.portal_view import Line, ToDo, health_of, line_of, promises_of, state_of, to_do
 from monitor.web.problems import ProblemError
 
@@ -53,6 +53,7 @@ async def overview(request: web.Request) -> web.Response:
         request,
         "overview.html",
         health=await _health(parts, me),
+        partners=parts.inventory().partners,
         lines=[line for line, _ in live],
         duties=[duty for _, duties in live for duty in duties if duty.open],
         lines_in=me.policy.lines,
@@ -67,7 +68,7 @@ async def _line_and_duties(parts: Parts, case: Case, clocks: tuple[ClockRow, ...
 
 
 async def _health(parts: Parts, me: Self) -> list[Any]:
-    systems = own_systems(parts, me)
+    systems = looked_after(parts, me)
     serials = {system.serial for system in systems}
     seen = await parts.store.read(lists.check_lines)
     checks = [check for check in checks_now(parts, seen) if check.system in serials]
@@ -119,7 +120,7 @@ async def list_requests(request: web.Request) -> web.Response:
         query=query,
         filtered=bool(wanted.equal or query.q),
         classes=tuple(me.policy.classes),
-        systems=own_systems(parts, me),
+        systems=looked_after(parts, me),
         more=lambda after: str(request.rel_url.update_query(after=str(after))),
     )
 
@@ -202,8 +203,9 @@ async def request_page(
         files=by_message,
         alone=[each for each in asked.files if each.message is None],
         ended=ended,
+        analysed_now=_analysed_now(asked),
         missing=[
-            field_of(name, asked_of(asked.policy), me, own_systems(parts, me)) for name in asked.missing
+            field_of(name, asked_of(asked.policy), me, looked_after(parts, me)) for name in asked.missing
         ],
         values=values or {},
         faults=faults or {},
@@ -217,6 +219,12 @@ async def request_page(
 async def _earlier(parts: Parts, me: Self, case: Case) -> Case | None:
     """Return the request that this one goes on from, if it exists for whoever looks."""
     return await parts.store.read(requests.find, me.viewer, case.related) if case.related else None
+
+
+def _analysed_now(asked: Asked) -> bool:
+    """Whether the class of a request is one that is taken into analysis at any hour."""
+    cls = asked.policy.classes.get(asked.case.cls or "")
+    return cls is not None and cls.analyse_now
 
 
 def _sender(parts: Parts, case: Case, me: Self) -> str:

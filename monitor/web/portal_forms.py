@@ -27,7 +27,7 @@ from monitor.web.api_requests import visible_case
 from monitor.web.parts import PARTS
 from monitor.web.portal import everything_of, request_page
 from monitor.web.portal_fields import BY, OURS, RELATED, prefilled, questions
-from monitor.web.portal_frame import Self, own_systems, portal_page, who_looks
+from monitor.web.portal_frame import Self, looked_after, portal_page, who_looks
 from monitor.web.portal_input import FILES, Form, read_form
 from monitor.web.render import go
 
@@ -111,7 +111,7 @@ async def _new(
         request,
         "new.html",
         status=422 if faults or (filed and not filed.judgement.accepted) else 200,
-        ask=questions(me, inventory, own_systems(parts, me), now, asked),
+        ask=questions(me, inventory, looked_after(parts, me), now, asked),
         values=values,
         faults=faults,
         objections=filed.judgement.objections if filed else before.objections,
@@ -192,7 +192,8 @@ def _request(request: web.Request, me: Self, form: Form, faults: dict[str, str])
         name: form.get(name) for name in form.values if name in known and name not in OURS and form.get(name)
     }
     serial = form.get("system")
-    if serial and serial not in {system.serial for system in own_systems(parts, me)}:
+    own = {system.serial for system in looked_after(parts, me)}
+    if own and serial and serial not in own:
         faults["system"] = "You have no system of this name."
         fields.pop("system", None)
     symptom = form.get("symptom")
@@ -208,7 +209,7 @@ def _request(request: web.Request, me: Self, form: Form, faults: dict[str, str])
         channel=BY,
         partner=me.partner.id,
         contact=me.contact.id,
-        system=serial if "system" not in faults and serial else None,
+        system=serial if serial in own else None,
         priority=form.get("priority") or None,
         fields=fields,
         symptom=Symptom(symptom) if symptom else None,

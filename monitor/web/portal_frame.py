@@ -87,6 +87,20 @@ def own_systems(parts: Parts, me: Self) -> tuple[System, ...]:
     return tuple(sorted((s for s in systems if s.partner == me.partner.id), key=lambda s: s.serial))
 
 
+def looked_after(parts: Parts, me: Self) -> tuple[System, ...]:
+    """Return the systems that whoever looks may ask about: their own, and those of partners served through theirs."""
+    inventory = parts.inventory()
+    through = {me.partner.id}
+    for other in inventory.partners.values():
+        if other.policy == me.policy.name:
+            served = served_by(me.policy, Request(channel="portal", partner=other.id), inventory)
+            if served is not None and served.partner.id == me.partner.id:
+                through.add(other.id)
+    return tuple(
+        sorted((s for s in inventory.systems.values() if s.partner in through), key=lambda s: s.serial)
+    )
+
+
 def zone_of(parts: Parts, policy: Policy, partner: Partner) -> ZoneInfo:
     """Return the zone on a partner's wall: its country's, if it has one only, else that of its support hours."""
     served = served_by(policy, Request(channel="portal", partner=partner.id), parts.inventory())

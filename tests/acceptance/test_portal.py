@@ -376,6 +376,28 @@ async def test_the_overview_says_how_the_systems_are_and_what_is_open(world):
     assert "We answer by Tue 24 Nov 2026, 18:00" in seen
 
 
+BRONZE = """
+  - {id: dune, name: Dune Kommunikation, policy: wildix, tier: bronze, country: DE, language: de, assigned_to: aurora}
+systems:
+  - {serial: PBX-9, name: Hotel zum Löwen, partner: dune, country: DE}
+"""
+
+
+async def test_w1_a_partner_looks_after_the_systems_of_those_served_through_it(tmp_path):
+    configuration = DESK.replace("\nsystems:\n", BRONZE, 1)
+    async with a_portal(tmp_path, f"sqlite:///{tmp_path}/tocsin.db", configuration=configuration) as world:
+        giulia = await (await world.visitor("giulia")).get("/portal/")
+        assert "Hotel zum Löwen" in giulia.text
+        await giulia.get("/portal/requests/new")
+        await giulia.post("/portal/requests", COMPLETE | {"system": "PBX-9"})
+        assert (await the_request(world))["system"] == "PBX-9"
+        dana = await (await world.visitor("dana")).get("/portal/")
+        assert "Hotel zum Löwen" not in dana.text
+        await dana.get("/portal/requests/new")
+        await dana.post("/portal/requests", COMPLETE | {"system": "PBX-9"})
+        assert dana.fault("system") == "You have no system of this name."
+
+
 async def test_the_list_is_searched_and_filtered_and_shows_only_what_is_theirs(either):
     await either.service.desk.file(a_filing(system="PBX-1"))
     await either.service.desk.file(
