@@ -31,7 +31,7 @@ from monitor.web.checks_now import checks_now
 from monitor.web.parts import PARTS, Parts
 from monitor.web.portal_fields import asked_of, field_of
 from monitor.web.portal_frame import Self, looked_after, portal_page, who_looks
-from monitor.web.portal_view import Line, ToDo, health_of, line_of, promises_of, state_of, to_do
+from monitor.web.portal_view import Line, ToDo, first_of_all, health_of, line_of, promises_of, state_of, to_do
 from monitor.web.problems import ProblemError
 
 LIVE = (RequestStatus.WAITING, RequestStatus.INCOMPLETE, RequestStatus.OPEN)
@@ -64,7 +64,10 @@ async def _line_and_duties(parts: Parts, case: Case, clocks: tuple[ClockRow, ...
     now = parts.clock()
     policy = await parts.desk.edition_of(case)
     _, judgement, _ = await parts.store.read(requests.record_of, case.id)
-    return line_of(case, clocks, now), to_do(case, clocks, judgement, policy, now)
+    return line_of(case, clocks, now), [
+        *first_of_all(case),
+        *to_do(case, clocks, judgement, policy, now),
+    ]
 
 
 async def _health(parts: Parts, me: Self) -> list[Any]:

@@ -100,6 +100,19 @@ def _counts(row: ClockRow) -> bool:
     return row.superseded_at is None and not (row.cancelled_at is not None and row.met_at is None)
 
 
+ASKED_OF_THEM = {
+    RequestStatus.WAITING: "answer our question",
+    RequestStatus.INCOMPLETE: "fill in what is missing",
+}
+
+
+def first_of_all(case: Case) -> list[ToDo]:
+    """Return what stops a request until the customer has done it."""
+    says = ASKED_OF_THEM.get(case.status)
+    state = Standing(tone="warn", word="To do")
+    return [ToDo(case=case, says=says, clause="", due=None, state=state, open=True)] if says else []
+
+
 def to_do(
     case: Case, clocks: Sequence[ClockRow], judgement: Mapping[str, object], policy: Policy, now: datetime
 ) -> list[ToDo]:

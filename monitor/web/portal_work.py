@@ -69,6 +69,8 @@ async def announce(request: web.Request) -> web.Response:
     me, form = who_looks(request), await read_form(request)
     faults: dict[str, str] = {}
     times = {name: _moment(form, me, name, faults) for name in ("starts_at", "ends_at")}
+    if not form.all("systems"):
+        faults["systems"] = "Choose at least one system."
     fields = {
         "title": form.get("title"),
         "body": form.get("body"),

@@ -298,6 +298,8 @@ async def test_a_request_is_followed_to_its_end_and_goes_on_as_a_new_one(world):
     assert "be careful" not in giulia.text
     assert "note.txt" not in giulia.text
     assert "Waiting for you" in giulia.text
+    assert "Answer our question" in (await giulia.get("/portal/")).text
+    await giulia.get(f"/portal/requests/{id_}")
     await giulia.post(
         f"/portal/requests/{id_}/messages", {"text": "The one in the hall."}, [("hall.txt", b"100")]
     )
@@ -561,7 +563,7 @@ async def test_e6_own_work_is_announced_and_a_late_notice_is_taken_and_said_to_b
     times = {"starts_at": "2026-11-30T20:00", "ends_at": "2026-11-30T22:00"}
     await ann.post("/portal/maintenance", {"title": "New disks", **times})
     assert ann.status == 422
-    assert ann.typed("title") == "New disks"
+    assert (ann.typed("title"), ann.fault("systems")) == ("New disks", "Choose at least one system.")
     await announces(ann, {"title": "New disks", "systems": "S-9", **times})
     assert ann.fault("systems") == "There is nothing of this name"
     await announces(ann, {"title": "New disks", "systems": "S-1", **times})
