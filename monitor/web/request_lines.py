@@ -112,7 +112,7 @@ def state_of(case: Case, missing: Sequence[str], now: datetime) -> Stands:
             return Stands(tone="warn", word="incomplete", said=f"missing: {', '.join(missing)}")
         case RequestStatus.WAITING:
             since = f"asked {ago(case.waiting_since, now)}" if case.waiting_since else ""
-            return Stands(tone="info", word="waiting for the customer", said=since)
+            return Stands(tone="scheduled", word="waiting for the customer", said=since)
         case RequestStatus.CLOSED:
             by = f" by {case.closed_by}" if case.closed_by else ""
             return Stands(tone="resolved", word="closed", said=f"{ago(case.closed_at, now)}{by}")
@@ -127,8 +127,8 @@ def _open(case: Case) -> Stands:
     if case.needs_triage:
         return Stands(tone="warn", word="needs triage", said=who)
     if case.responded_at is None:
-        return Stands(tone="open", word="not answered", said=who)
-    return Stands(tone="acknowledged" if case.assignee else "open", word="being worked on", said=who)
+        return Stands(tone="neutral", word="not answered", said=who)
+    return Stands(tone="info", word="being worked on", said=who)
 
 
 def next_of(clocks: Sequence[ClockState]) -> ClockState | None:
@@ -200,8 +200,12 @@ def _tells_of(duty: str, said: str) -> bool:
 def fields_of(request: Mapping[str, object], policy: Policy | None) -> list[tuple[str, str]]:
     """Return what the form said, by label, in the policy's order where it has one."""
     given = request.get("fields")
-    said = {str(name): in_words(value) for name, value in given.items()} if isinstance(given, Mapping) else {}
+    said = {str(name): _said(value) for name, value in given.items()} if isinstance(given, Mapping) else {}
     order = [name for rule in (policy.requests.required if policy else ()) for name in rule.fields]
     names = [name for name in dict.fromkeys([*order, *said]) if said.get(name)]
     labels = labels_of(policy, names)
     return [(labels[name], said[name]) for name in names]
+
+
+def _said(value: object) -> str:
+    return ("yes" if value else "no") if isinstance(value, bool) else in_words(value)

@@ -228,7 +228,7 @@ async def _appointments(
     """Return a request's appointment that stands, and the moments that can be offered."""
     booked = next((a for a in file.appointments if a.status is AppointmentStatus.BOOKED), None)
     slots: tuple[Slot, ...] = ()
-    zone = UTC.tzname(None)
+    calendar = policy.calendars.get(str(file.judgement.get("calendar"))) or policy.house_calendar()
     if policy.requests.appointments and file.case.status not in ENDED:
         try:
             slots = await Appointing(desk=parts.desk).slots(file.case.id, technician=technician or None)
@@ -239,7 +239,8 @@ async def _appointments(
         "booked": booked,
         "slots": slots[:SLOTS_SHOWN],
         "technician": technician,
-        "zone": zone,
+        "zone": calendar.zone.key,
+        "local": lambda at: f"{at.astimezone(calendar.zone):%a {at.astimezone(calendar.zone).day} %b %H:%M}",
     }
 
 
