@@ -9,6 +9,7 @@ facts tell a class is the policy's.
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from aiohttp import web
 
@@ -304,7 +305,7 @@ def _filing(parts: Parts, who: Who, sent: Mapping[str, str], actor: str) -> Fili
         fields=dict(fields),
         symptom=Symptom(symptom) if symptom else None,
         facts=_facts(who.policy, sent),
-        planned_start=local_moment(starts, "UTC") if starts else None,
+        planned_start=_begins(starts),
     )
     key = sent.get("key", "").strip()[:60]
     return Filing(
@@ -316,6 +317,14 @@ def _filing(parts: Parts, who: Who, sent: Mapping[str, str], actor: str) -> Fili
         entered_by=actor,
         vouched=True,
     )
+
+
+def _begins(text: str) -> datetime | None:
+    """Read when announced work begins; ValueError, in a sentence, for what is no moment."""
+    try:
+        return local_moment(text, "UTC") if text else None
+    except ValueError:
+        raise ValueError("When the work begins cannot be read: give a day and a time.") from None
 
 
 def _facts(policy: Policy, sent: Mapping[str, str]) -> dict[str, FactValue]:

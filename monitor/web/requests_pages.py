@@ -20,7 +20,7 @@ from monitor.domain.ledger import Account
 from monitor.domain.policy import Policy
 from monitor.domain.request_life import ENDED, Case
 from monitor.domain.request_record import from_record
-from monitor.errors import ConflictError
+from monitor.errors import ConflictError, NotFoundError
 from monitor.storage import request_counts, request_queue
 from monitor.storage.request_queue import Place, QueueWanted, RequestFile
 from monitor.web.api_inputs import In, Word
@@ -149,7 +149,7 @@ async def request_page(
     if file is None:
         raise nothing_there()
     case, inventory = file.case, parts.inventory()
-    policy = await parts.desk.edition_of(case)
+    policy = await _edition(parts, case)
     clocks = [clock_state(each.row, now, each.counted) for each in file.clocks]
     system = inventory.systems.get(case.system or "")
     partner, contact = who_asks(case, inventory)
@@ -191,6 +191,17 @@ async def request_page(
         charges=[(each, each.into(Account.BALANCE)) for each in file.charges],
         **await _appointments(parts, policy, file, request.query.get("technician", "")[:200]),
     )
+
+
+async def _edition(parts: Parts, case: Case) -> Policy:
+    """Return the edition a request came in under; where that is not on record any more, the one in force."""
+    try:
+        return await parts.desk.edition_of(case)
+    except NotFoundError:
+        in_force = parts.policies().get(case.policy)
+        if in_force is None:
+            raise
+        return in_force
 
 
 def _counting(clocks: Sequence[ClockState]) -> list[ClockState]:

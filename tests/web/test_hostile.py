@@ -18,6 +18,8 @@ from tests.web.seeds import (
     a_crash,
     a_finding,
     a_maintenance,
+    a_policy,
+    a_request,
     a_ticket,
     an_attempt,
     an_incident,
@@ -71,6 +73,64 @@ def poisoned(connection, bad):
     a_check_state(connection, detail=bad)
 
 
+def a_poisoned_request(connection, bad):
+    """Put a request on record with hostile text in every column that takes text."""
+    word = {"symptom": None, "fields": {"subject": bad, "message": bad, bad: bad}, "facts": {bad: bad}, "class": bad, "channel": "portal", "planned_start": None}  # fmt: skip
+    judged = {"missing": ["subject", bad], "duties": [{"duty": bad, "due": None}], "reasons": [bad], "class": bad, "clause": bad, "calendar": bad, "referral": [bad], "charge": {"incidents": 1, "because": bad}, "in_support_hours": None}  # fmt: skip
+    of = {"channel": bad, "partner": bad, "contact": bad, "email": bad, "system": bad, "class": bad, "clause": bad, "outcome": bad, "flagged": bad, "subject": bad, "queue": bad, "assignee": bad, "entered_by": bad, "related_to": bad, "policy": "wildix", "policy_version": bad, "policy_digest": a_policy().digest, "language": bad, "charge": 2}  # fmt: skip
+    a_request(connection, request=json.dumps(word), judgement=json.dumps(judged), status="incomplete", **of)
+    a_request(
+        connection, "req-2", policy_digest=a_policy().digest, subject=bad, related="req-1", status="waiting"
+    )
+    tables = t.metadata.tables
+
+    def put(table, **values):
+        connection.execute(tables[table].insert().values(request="req-1", **values))
+
+    put("request_people", role=bad, contact=bad, email=bad)
+    put("request_messages", id="msg-1", at=NOW, author=bad, side=bad, channel=bad, text=bad, internal=True)
+    for number, message in enumerate(("msg-1", None)):
+        put("attachments", id=f"att-{number}", message=message, name=bad, media_type=bad, size=1, digest="", note=bad, at=NOW)  # fmt: skip
+    put("secrets", id="sec-1", kind=bad, found_in=bad, sealed=b"x", created_at=NOW)
+    put("events", at=NOW, kind=bad, actor=bad, text=bad, data="{}")
+    put("clocks", name=bad, party="customer", started_at=NOW, due=NOW, **{"class": bad})
+    owed = {"kind": bad, "channel": bad, "partner": bad, "contact": bad, "recipient": bad, "language": bad, "reason": bad}  # fmt: skip
+    put("outbox", id="out-9", dedup="d", state="failed", created_at=NOW, not_before=NOW, **owed)
+    put("attempts", id="att-9", outbox="out-9", channel=bad, driver=bad, started_at=NOW, status="ended", result=bad, detail=bad, history="[]")  # fmt: skip
+    put("appointments", id="apt-9", status="booked", technician=bad, starts_at=NOW, ends_at=NOW, created_at=NOW, updated_at=NOW)  # fmt: skip
+
+
+ASKED = ["/noc/requests", "/noc/requests?status=any", "/noc/requests/req-1", "/noc/requests/req-2", "/noc/"]
+
+
+@pytest.mark.parametrize("bad", [" ".join(CORPUS[first::5]) for first in range(5)])
+async def test_hostile_text_in_a_request_makes_no_element_attribute_or_link(world, bad):
+    await world.seed(a_poisoned_request, bad)
+    csrf = await world.log_in(role=Role.LEAD)
+    pages = [await (await world.client.get(path)).text() for path in ASKED]
+    for name in ("q", "partner", "queue", "assignee"):
+        pages.append(await (await world.client.get("/noc/requests", params={name: bad})).text())
+    pages.append(await (await world.client.get("/noc/requests/new", params={"q": bad})).text())
+    for path, fields in (
+        ("/noc/requests/req-1/reply", {"text": bad, "kind": bad}),
+        ("/noc/requests/req-1/class", {"cls": bad, "why": bad}),
+        ("/noc/requests/req-1/triage", {"outcome": bad, "cls": bad, "text": bad}),
+        ("/noc/requests/req-1/complete", {bad: bad}),
+        ("/noc/requests/req-1/appointments", {"starts_at": bad, "technician": bad}),
+        ("/noc/requests/req-1/pass-on", {"name": bad}),
+        (
+            "/noc/requests",
+            {"partner": "aurora", "system": bad, "notes": bad, "field-subject": bad, "key": bad},
+        ),
+    ):
+        answer = await world.client.post(path, data={"csrf": csrf, **fields})
+        assert answer.status in (404, 409, 422), (path, answer.status)
+        pages.append(await answer.text())
+    assert bad in html.unescape(pages[2])
+    for text in pages:
+        is_only_text(text)
+
+
 PAGES = ["/noc/", "/noc/board", "/noc/incidents", "/noc/incidents/inc-1", "/noc/incidents/glo-1", "/noc/systems/PBX-1001", "/noc/checks", "/noc/crashes", "/noc/outbox", "/noc/tickets", "/noc/tickets/tic-1", "/noc/maintenance", "/noc/global/new", "/noc/audit"]  # fmt: skip
 
 
@@ -86,15 +146,20 @@ async def test_hostile_text_makes_no_element_attribute_or_link_on_any_page(world
     pages += [await each.text() for each in (echoed, planned, search)]
     assert bad in html.unescape(pages[3])
     for text in pages:
-        seen = Elements()
-        seen.feed(text)
-        assert seen.tags <= OURS
-        assert all((src or "").startswith("/noc/static/console.js") for src in seen.scripts)
-        for tag, name, value in seen.attributes:
-            assert not name.startswith("on"), (tag, name)
-            assert name not in ("style", "srcdoc")
-            if name in ("href", "src", "action", "formaction"):
-                assert value.startswith(("/", "#", "?")), (tag, name, value)
+        is_only_text(text)
+
+
+def is_only_text(page):
+    """Nothing of a page is an element, attribute, script or link that is not ours."""
+    seen = Elements()
+    seen.feed(page)
+    assert seen.tags <= OURS
+    assert all((src or "").startswith("/noc/static/console.js") for src in seen.scripts)
+    for tag, name, value in seen.attributes:
+        assert not name.startswith("on"), (tag, name)
+        assert name not in ("style", "srcdoc")
+        if name in ("href", "src", "action", "formaction"):
+            assert value.startswith(("/", "#", "?")), (tag, name, value)
 
 
 @pytest.mark.parametrize(
