@@ -6,6 +6,7 @@
 What looks like a credential does not come back in a form that is shown again: it is kept out of pages, too.
 """
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
@@ -172,15 +173,16 @@ async def _again(
     filed: Filed | None = None,
 ) -> web.Response:
     """Show the form again with what was typed, without what looks like a credential."""
-    typed, left_out = without_secrets(form)
+    typed, left_out = await without_secrets(form)
     if form.files and FILES not in faults:
         faults = {**faults, FILES: "Please choose the files again: browsers do not keep them."}
     return await _new(request, me, typed, faults, filed=filed, asked=asked, left_out=left_out)
 
 
-def without_secrets(form: Form) -> tuple[dict[str, str], bool]:
+async def without_secrets(form: Form) -> tuple[dict[str, str], bool]:
     """Return what was typed, with credentials cut out, and whether there were any."""
-    _, values, _, kept = cleaned("", {**form.values, "csrf": ""}, ())
+    typed = {**form.values, "csrf": ""}
+    _, values, _, kept = await asyncio.to_thread(cleaned, "", typed, ())  # long texts take a moment
     return {name: str(value).replace(NOTE, "") for name, value in values.items()}, bool(kept)
 
 
@@ -267,7 +269,7 @@ async def write(request: web.Request) -> web.Response:
     if not asked.missing and not text and not form.files:
         faults["text"] = "There is nothing in the message."
     if faults:
-        typed, _ = without_secrets(form)
+        typed, _ = await without_secrets(form)
         return await request_page(request, case.id, status=422, values=typed, faults=faults)
     said = text or "\n".join(f"{me.label(name)}: {value}" for name, value in fields.items())
     follow = FollowUp(
@@ -282,7 +284,7 @@ async def write(request: web.Request) -> web.Response:
     try:
         await parts.desk.follow_up(case.id, follow)
     except IllegalRequestMoveError:  # closed while it was typed
-        typed, _ = without_secrets(form)
+        typed, _ = await without_secrets(form)
         return await request_page(request, case.id, status=409, values=typed)
     await auth.audit(parts, me.viewer.name, "request.write", case.id)
     return go(f"/portal/requests/{case.reference}", "completed_fields" if fields else "written")

@@ -18,6 +18,7 @@ LARGEST_FORM = 64 * 1024 * 1024
 MOST_FILES = 10
 MOST_FIELDS = 200
 LONGEST_FIELD = 100_000
+MOST_TEXT = 500_000
 FILES = "attachments"
 
 
@@ -85,8 +86,8 @@ async def _parts(request: web.Request, session: Session) -> Form:
             faults.update({FILES: fault} if fault else {})
             if not fault:
                 files.append(_attached(part, content))
-        if len(values) > MOST_FIELDS:
-            raise ProblemError(413, "The form has too many fields.")
+        if len(values) > MOST_FIELDS or sum(map(len, values.values())) > MOST_TEXT:
+            raise ProblemError(413, "The form is too large.", detail="Write less, or attach it as a file.")
     _is_ours(session, values)
     return Form(values=values, files=tuple(files), faults=faults, several=tuple(several))
 

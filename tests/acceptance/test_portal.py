@@ -17,13 +17,16 @@ from monitor.domain.appointments import Appointment
 from monitor.domain.request_life import Outcome
 from monitor.storage import appointments, people, schema
 from monitor.storage.people import Role
+from monitor.web import actions
+from monitor.web.accounts import Passwords
 from tests.acceptance.desks import DESK, PLM_FIELDS, TUESDAY_AT_TEN, a_file, a_filing
 from tests.acceptance.test_people import CONFIGURATION as ACME
 from tests.acceptance.world import MovableClock, a_world
 from tests.factories import an_id
 
 PASSWORD = "correct horse battery"
-QUICK = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
+QUICK_HASHER = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+QUICK = QUICK_HASHER.hash(PASSWORD)
 COMPLETE = {"subject": "No audio", "message": "Callers hear nothing.", "system": "PBX-1"}
 OURS = {"Sec-Fetch-Site": "same-origin"}
 
@@ -74,6 +77,10 @@ async def a_portal(folder, database, *, at=TUESDAY_AT_TEN, configuration=DESK):
         world = await stack.enter_async_context(
             a_world(folder, database, clock=MovableClock(at), configuration=configuration)
         )
+        stack.callback(world.service.web[actions.PASSWORDS].close)
+        world.service.web[actions.PASSWORDS] = Passwords(
+            QUICK_HASHER
+        )  # else each log-in hashes for a third of a second
         server = TestServer(world.service.web)
         await server.start_server()
         stack.push_async_callback(server.close)
@@ -248,6 +255,16 @@ async def test_a_file_that_is_too_large_is_told_at_its_field(world, monkeypatch)
     assert giulia.status == 422
     assert giulia.fault("attachments") == "big.bin is larger than 1 MiB."
     assert giulia.typed("subject") == "No audio"
+
+
+async def test_a_form_that_is_far_too_large_is_refused_before_it_is_looked_into(world):
+    giulia = await (await world.visitor("giulia")).get("/portal/requests/new")
+    await giulia.post("/portal/requests", {f"message{n}": "x" * 90_000 for n in range(6)})
+    assert giulia.status == 413
+    await giulia.get("/portal/requests/new")
+    await giulia.post("/portal/requests", COMPLETE | {"message": "x" * 100_001})
+    assert (giulia.status, giulia.fault("message")) == (422, "This is too long: at most 100000 characters.")
+    assert await world.rows("requests") == []
 
 
 async def test_a_form_of_another_session_or_site_files_nothing(world):
