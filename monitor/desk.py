@@ -12,7 +12,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 import structlog
 
@@ -34,7 +34,7 @@ from monitor.domain.request_record import as_record, from_record, judgement_as_j
 from monitor.domain.requests import Judgement, judge
 from monitor.domain.sealing import Attached, Kept
 from monitor.domain.standing import standing_of
-from monitor.domain.timed import Party
+from monitor.domain.timed import Party, edition_of
 from monitor.errors import RefusedError
 from monitor.metrics import Metrics
 from monitor.storage import ledger
@@ -100,6 +100,7 @@ class Desk:
     async def file(self, filing: Filing) -> Filed:
         """Take a request in; when this returns it is durable, or (``strict``) was not accepted and not kept."""
         now = filing.received_at or self.clock()
+        written_on = await self.store.read(book.written_on, filing.dedup)
         filing, kept = await asyncio.to_thread(without_credentials, filing)  # large files take seconds
         policy = self._policy(filing)
         existing, filing = await self._existing(filing)
@@ -107,6 +108,8 @@ class Desk:
         request = await self._known(filing.request, policy, now)
         filing = replace(filing, request=request)
         judgement = judge(policy, request, self._inventory, now)
+        if written_on is not None:
+            return await self._written_before(written_on, judgement)
         if judgement.accepted and existing and request.follows_up and not policy.requests.follow_up_complete:
             return await self._follows_up(existing, filing, judgement, kept)
         if filing.strict and not judgement.accepted:
@@ -229,7 +232,11 @@ class Desk:
         def owed(numbered: Case) -> Sequence[Obligation]:
             respond_by = next((c.due.due for c in clocks if c.party is Party.US), None)
             told = told_of(judgement, respond_by, filing.message_id, secret_found=bool(kept))
-            answers = self._answers(numbered, policy, people, told, reply_key, now) if filing.answers else ()
+            answers = (
+                self._answers(_ANSWER[numbered.status], numbered, policy, people, told, reply_key, now)
+                if filing.answers
+                else ()
+            )
             return (*answers, *self._owed(numbered, filing, matter, now))
 
         self.failpoint("request.before_record")
@@ -319,23 +326,26 @@ class Desk:
 
     def _answers(
         self,
+        kind: str,
         case: Case,
         policy: Policy,
         people: Sequence[Person],
         told: Told,
         reply_key: str,
         now: datetime,
+        *,
+        key: str = "filed",
     ) -> Sequence[Obligation]:
         """Return the answer to whoever asked, in what it came to."""
         return self.answers.rows(
-            _ANSWER[case.status],
+            kind,
             case,
             policy,
             people,
             told,
             inventory=self._inventory,
             reply_key=reply_key,
-            key="filed",
+            key=key,
             now=now,
         )
 
@@ -400,6 +410,18 @@ class Desk:
             follows_up=True,
         )
 
+    async def _written_before(self, request: str, judgement: Judgement) -> Filed:
+        """Return what became of a message that was taken before: it is on a request that may be closed by now."""
+        case = await self.store.read(book.get, request)
+        return Filed(
+            judgement=judgement,
+            id=case.id,
+            reference=case.reference,
+            status=case.status,
+            new=False,
+            follows_up=True,
+        )
+
     async def follow_up(self, request: str, follow: FollowUp) -> bool:
         """Add a message to a request; what was missing and is said now completes it. False for a repeated one.
 
@@ -424,34 +446,22 @@ class Desk:
     async def _add(self, case: Case, follow: FollowUp, kept: Sequence[Kept]) -> bool:
         now = follow.at or self.clock()
         policy = await self.edition_of(case)
-        kept_request, _, reply_key = await self.store.read(book.record_of, case.id)
-        request = from_record(kept_request)
-        completed = replace(request, fields={**request.fields, **_said_now(follow.fields)})
-        judgement = judge(policy, completed, self._inventory, case.received_at)
-        matter = look_at(policy, completed, self._inventory, case.received_at)
-        done = [rule.duty for rule in policy.requests.duties if follow.channel in rule.done_by]
         people = await self.store.read(book.people_of, case.id)
+        _, _, reply_key = await self.store.read(book.record_of, case.id)
+        id_ = f"msg_{self.new_id()}"
 
-        def owed(complete: Case, respond_by: datetime | None) -> Sequence[Obligation]:
-            if not follow.answers:
-                return ()
-            return self.answers.rows(
-                "taken",
-                complete,
-                policy,
-                people,
-                told_of(judgement, respond_by, follow.message_id, secret_found=bool(kept)),
-                inventory=self._inventory,
-                reply_key=reply_key,
-                key="completed",
-                now=now,
+        def complete(on_record: Mapping[str, Any]) -> moves.Completed:
+            request = from_record(on_record)
+            said = replace(request, fields={**request.fields, **_said_now(follow.fields)})
+            return self._completed(
+                case, policy, said, follow, people, reply_key, now, message=id_, secret_found=bool(kept)
             )
 
         added = await self.store.write(
             moves.add_from_customer,
             case.id,
             Message(
-                id=f"msg_{self.new_id()}",
+                id=id_,
                 author=follow.author,
                 side="customer",
                 text=follow.text,
@@ -461,20 +471,54 @@ class Desk:
             ),
             now=now,
             sealed=self._sealed(case.id, kept),
-            completed=moves.Completed(
-                request=as_record(completed),
-                judgement=judgement_as_json(judgement),
-                cls=judgement.cls,
-                clause=judgement.clause,
-                charge=judgement.charge.incidents,
-                clocks=domain.clocks_of(policy, matter, judgement, case.received_at),
-                whole=judgement.accepted,
-            ),
-            duties_done=done,
-            owed=owed,
+            complete=complete,
+            duties_done=[rule.duty for rule in policy.requests.duties if follow.channel in rule.done_by],
         )
         self.ring(case.id)
         return added.new
+
+    def _completed(
+        self,
+        case: Case,
+        policy: Policy,
+        said: Request,
+        follow: FollowUp,
+        people: Sequence[Person],
+        reply_key: str,
+        now: datetime,
+        *,
+        message: str,
+        secret_found: bool,
+    ) -> moves.Completed:
+        """Judge a request again, as of its receipt, with what was said of it now."""
+        judgement = judge(policy, said, self._inventory, case.received_at)
+        matter = look_at(policy, said, self._inventory, case.received_at)
+
+        def owed(standing: Case, respond_by: datetime | None) -> Sequence[Obligation]:
+            if not follow.answers:
+                return ()
+            kind, key = ("taken", "completed") if judgement.accepted else ("incomplete", message)
+            told = told_of(judgement, respond_by, follow.message_id, secret_found=secret_found)
+            return self._answers(kind, standing, policy, people, told, reply_key, now, key=key)
+
+        def urgent(standing: Case) -> Sequence[Obligation]:
+            clause = domain.on_call_clause(policy, look_at(policy, said, self._inventory, now))
+            return () if clause is None else (self._page(standing, clause, now),)
+
+        return moves.Completed(
+            accepted=judgement.accepted,
+            request=as_record(said),
+            judgement=judgement_as_json(judgement),
+            cls=judgement.cls,
+            clause=judgement.clause,
+            charge=judgement.charge.incidents,
+            clocks=domain.clocks_of(policy, matter, judgement, case.received_at),
+            edition=edition_of(policy, matter.plan),
+            calendar=matter.calendar.name,
+            duties=domain.still_owed(matter),
+            owed=owed,
+            urgent=urgent,
+        )
 
     async def complete(
         self, request: str, fields: Mapping[str, object], *, actor: str, text: str = ""

@@ -23,15 +23,25 @@ from monitor.storage.requests import Message, Sealed
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Completed:
-    """What a request became with what was said now; ``whole``: nothing is missing in it any more."""
+    """What a request is with what was said of it now: ``accepted`` once nothing is missing any more.
 
+    ``clocks`` are timed of it from its receipt on; promises of another class are counted by ``edition`` and ``calendar``,
+    and of the customer's duties ``duties`` are owed. ``owed`` is what it makes us owe, ``urgent`` that too where it
+    came to another class.
+    """
+
+    accepted: bool
     request: Mapping[str, Any]
     judgement: Mapping[str, Any]
     cls: str | None
     clause: str
     charge: int
     clocks: Sequence[Timed]
-    whole: bool = True
+    edition: Edition
+    calendar: str
+    duties: Collection[str]
+    owed: Callable[[Case, datetime | None], Sequence[Obligation]]
+    urgent: Callable[[Case], Sequence[Obligation]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,12 +60,16 @@ def add_from_customer(
     *,
     now: datetime,
     sealed: Sequence[Sealed],
-    completed: Completed,
+    complete: Callable[[Mapping[str, Any]], Completed],
     duties_done: Sequence[str],
-    owed: Callable[[Case, datetime | None], Sequence[Obligation]],
 ) -> Added:
-    """Add a customer's message: what waited for them goes on, what was missing is completed, duties are done."""
+    """Add a customer's message: what waited for them goes on, what was missing is completed, duties are done.
+
+    ``complete`` is asked what the request as it stands on record becomes: two who fill it in at once do not undo each other.
+    """
     case = book.locked(c, id_)
+    if book.written_on(c, message.dedup) is not None:
+        return Added(case=case, new=False)
     if case.status in ENDED:
         moved(case.status, RequestMove.RESUME)  # says that it cannot
     if not book.write(c, id_, message, now=now, sealed=sealed):
@@ -66,26 +80,56 @@ def add_from_customer(
         resume(c, id_, now=now, actor=message.author)
     if case.status is not RequestStatus.INCOMPLETE:
         return Added(case=book.get(c, id_), new=True)
-    if not completed.whole:  # what was said now is not asked again
-        said, judged = as_text(completed.request), as_text(completed.judgement)
-        book.change(c, id_, request=said, judgement=judged)
-        return Added(case=book.get(c, id_), new=True)
-    if completed.cls is not None and completed.cls != case.cls:
-        clocks.start(c, Subject(request=id_), completed.clocks)
-    complete = book.move(
-        c,
-        id_,
-        RequestMove.COMPLETE,
-        now=now,
-        actor=message.author,
-        request=as_text(completed.request),
-        judgement=as_text(completed.judgement),
-        cls=completed.cls,
-        clause=completed.clause,
-        charge=completed.charge,
-    )
-    owing.owe(c, owed(complete, respond_by(c, id_)), now)
-    return Added(case=complete, new=True, completed=True)
+    kept, judged, _ = book.record_of(c, id_)
+    completed = complete(kept)
+    if completed.request == kept:
+        return Added(case=case, new=True)
+    case = _filled_in(c, case, completed, judged, message.author, now)
+    return Added(case=case, new=True, completed=completed.accepted)
+
+
+def _filled_in(
+    c: sa.Connection, case: Case, completed: Completed, judged: Mapping[str, Any], actor: str, now: datetime
+) -> Case:
+    """Put on record what was filled in; a class that an engineer gave stays, another is timed from the receipt."""
+    values: dict[str, Any] = {
+        "request": as_text(completed.request),
+        "judgement": as_text(completed.judgement),
+    }
+    reclassed = False
+    if case.cls == judged["class"]:  # nobody has decided otherwise meanwhile
+        reclassed = completed.cls is not None and completed.cls != case.cls
+        values |= {"cls": completed.cls, "clause": completed.clause, "charge": completed.charge}
+    if completed.accepted:
+        book.move(c, case.id, RequestMove.COMPLETE, now=now, actor=actor, **values)
+    else:
+        book.change(c, case.id, **values)
+    after = book.get(c, case.id)
+    if reclassed:
+        text = f"{case.cls or 'no class'} -> {after.cls}: said by the requester"
+        book.tell(c, case.id, now, "request.reclassed", actor=actor, text=text)
+        _recount(c, after, completed, now, actor)
+        owing.owe(c, completed.urgent(after), now)
+    # what is still missing is told, and told once
+    if completed.accepted or completed.judgement["missing"] not in ([], judged["missing"]):
+        owing.owe(c, completed.owed(after, respond_by(c, case.id)), now)
+    return after
+
+
+def _recount(c: sa.Connection, case: Case, completed: Completed, now: datetime, actor: str) -> None:
+    subject = Subject(request=case.id)
+    if case.cls is not None and clocks.rows(c, clocks.of(subject)):
+        recounting.reclass(
+            c,
+            subject,
+            case.cls,
+            edition=completed.edition,
+            calendar=completed.calendar,
+            duties=completed.duties,
+            now=now,
+            actor=actor,
+        )
+    clocks.start(c, subject, completed.clocks)
 
 
 def answer(

@@ -349,6 +349,15 @@ def record_of(c: sa.Connection, id_: str) -> tuple[dict[str, Any], dict[str, Any
     return json.loads(row.request), json.loads(row.judgement), row.reply_key
 
 
+def written_on(c: sa.Connection, dedup: str | None) -> str | None:
+    """Return the request that a message was written on, by the key that makes it exist once."""
+    m = t.request_messages
+    found: str | None = None
+    if dedup is not None:
+        found = c.scalar(sa.select(m.c.request).where(m.c.dedup == dedup))
+    return found
+
+
 def people_of(c: sa.Connection, id_: str) -> tuple[Person, ...]:
     """Return who takes part, the requester first."""
     rows = c.execute(sa.select(people).where(people.c.request == id_).order_by(people.c.seq))
