@@ -102,7 +102,8 @@ def _handling(matter: Matter) -> Iterator[str]:
             kept = bool(rule.unless and request.standing.get(rule.unless))
             yield f"{rule.name}: {'kept here, ' + str(rule.unless) if kept else 'passed on to ' + rule.to} (section {rule.clause})"
     for name, value in request.fields.items():
-        kinds = dict.fromkeys(span.kind for text in texts(value) for span in find_credentials(text))
+        said = (*texts(value), *texts({name: value}))  # also what only its name says
+        kinds = dict.fromkeys(span.kind for text in said for span in find_credentials(text))
         for kind in kinds:
             clause = f" (section {rules.credentials.clause})" if rules.credentials else ""
             yield f"{kind} was found in field {name}: it would be kept apart{clause}"

@@ -12,6 +12,7 @@ from monitor.web.api_inputs import Body, ById, Id, In, Moment, Note, Query, Word
 from monitor.web.api_models import Out
 
 Address = Annotated[str, StringConstraints(max_length=254, pattern=r"^[^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+$")]
+MediaType = Annotated[str, StringConstraints(max_length=127, pattern=r"^[A-Za-z0-9.+-]+/[A-Za-z0-9.+-]+$")]
 Scalar = Words | bool | int | float | None
 Value = Scalar | Annotated[list[Scalar], Field(max_length=200)] | dict[Word, Scalar]
 
@@ -38,7 +39,7 @@ class AttachmentIn(In):
     """A file, small enough for JSON; larger ones are posted by themselves."""
 
     name: Word
-    media_type: Word = "application/octet-stream"
+    media_type: MediaType = "application/octet-stream"
     content: Base64Bytes
 
 
