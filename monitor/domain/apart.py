@@ -11,7 +11,7 @@ from monitor.domain.credentials import find_credentials
 from monitor.domain.filing import Filing
 from monitor.domain.sealing import NOTE, Attached, Kept, set_apart
 
-_NAME = re.compile(r"[^\W\d][\w.-]{0,39}")
+_NAME = re.compile(r"[^\W\d][\w .'-]{0,39}")
 _WITH_ITS_NAME = "="
 """What ends the place of a text that is only looked at: a value after its name."""
 
@@ -74,9 +74,13 @@ class _Field:
 def _places(fields: Mapping[str, object]) -> dict[str, object]:
     """Return each field, with its name, by the place that is told of it: a name that is none may say a secret itself."""
     return {
-        f"field {name if _NAME.fullmatch(name) else number}": _Field(name, value)
+        f"field {name if _may_be_told(name) else number}": _Field(name, value)
         for number, (name, value) in enumerate(fields.items(), 1)
     }
+
+
+def _may_be_told(name: str) -> bool:
+    return _NAME.fullmatch(name) is not None and not find_credentials(name)
 
 
 def _fields(clean: Mapping[str, object]) -> dict[str, object]:
