@@ -48,8 +48,12 @@ def shoot(said: dict[str, str]) -> None:
         page.wait_for_selector("table")
         page.screenshot(path=FOLDER / "noc.png", full_page=True)
         portal(browser, said)
+        page.goto(f"{said['noc']}requests")
+        page.click("a.open")
+        page.wait_for_selector("#said")
+        page.screenshot(path=FOLDER / "noc-request.png", full_page=True)
         browser.close()
-    print(f"{FOLDER}: status.png, noc.png, portal.png")
+    print(f"{FOLDER}: status.png, noc.png, portal.png, noc-request.png")
 
 
 def portal(browser: Browser, said: dict[str, str]) -> None:

@@ -7,7 +7,7 @@ import pytest
 from tests.requirements import require
 from tests.web.conftest import PASSWORD
 from tests.web.seeds import an_incident
-from tests.web.test_hostile import CORPUS, poisoned
+from tests.web.test_hostile import CORPUS, a_poisoned_request, poisoned
 
 ARGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]  # fmt: skip
 
@@ -57,9 +57,40 @@ async def test_the_board_swaps_itself_and_is_worked_by_keys(world, browser_page)
     assert page.trouble == []
 
 
+async def test_p7_a_call_is_entered_taken_and_answered_in_a_browser(world, browser_page):
+    page = browser_page
+    await page.set_viewport_size({"width": 360, "height": 800})
+    await page.goto(str(world.client.make_url("/noc/requests")))
+    await page.click("text=Enter a phone call")
+    await page.fill("#q", "0612 345678")
+    await page.keyboard.press("Enter")
+    await page.click("text=Anna Rossi")
+    await page.fill("#field-subject", "No audio since noon")
+    await page.fill("#system", "PBX-1001")
+    await page.select_option("#priority", "critical")
+    await page.click("text=Enter the call")
+    await page.wait_for_url("**/noc/requests/R-00001")
+    assert await page.locator(".notice.is-ok").inner_text() == "The call is on record."
+    await page.keyboard.press("a")
+    await page.wait_for_selector("text=nora has it")
+    await page.fill("#reply", "We are on it.")
+    await page.click("text=internal note")
+    await page.click("form[action$='/reply'] button")
+    await page.wait_for_selector(".message.is-internal")
+    assert await page.evaluate("document.documentElement.scrollWidth") <= 360
+    await page.goto(str(world.client.make_url("/noc/requests")))
+    await page.keyboard.press("j")
+    await page.keyboard.press("Enter")
+    await page.wait_for_url("**/noc/requests/R-00001")
+    assert page.trouble == []
+
+
 async def test_hostile_text_runs_nothing_in_a_browser(world, browser_page):
     await world.seed(poisoned, " ".join(CORPUS))
+    await world.seed(a_poisoned_request, " ".join(CORPUS))
     for path in (
+        "/noc/requests",
+        "/noc/requests/req-1",
         "/noc/",
         "/noc/incidents/inc-1",
         "/noc/incidents/glo-1",
@@ -74,8 +105,9 @@ async def test_hostile_text_runs_nothing_in_a_browser(world, browser_page):
 @pytest.mark.parametrize("width", [360, 1440])
 async def test_no_page_is_wider_than_the_screen(world, browser_page, width):
     await world.seed(poisoned, "Donaudampfschifffahrtsgesellschaftskapitän" * 5)
+    await world.seed(a_poisoned_request, "Donaudampfschifffahrtsgesellschaftskapitän" * 5)
     await browser_page.set_viewport_size({"width": width, "height": 900})
-    for path in ("/noc/", "/noc/incidents", "/noc/incidents/inc-1", "/noc/incidents/glo-1", "/noc/checks", "/noc/outbox", "/noc/tickets", "/noc/tickets/tic-1", "/noc/crashes", "/noc/maintenance", "/noc/maintenance/new", "/noc/global/new", "/noc/systems", "/noc/systems/PBX-1001", "/noc/oncall", "/api/docs"):  # fmt: skip
+    for path in ("/noc/", "/noc/incidents", "/noc/incidents/inc-1", "/noc/incidents/glo-1", "/noc/checks", "/noc/outbox", "/noc/tickets", "/noc/tickets/tic-1", "/noc/crashes", "/noc/maintenance", "/noc/maintenance/new", "/noc/global/new", "/noc/requests", "/noc/requests?status=any", "/noc/requests/req-1", "/noc/requests/new?q=a", "/noc/requests/new?contact=aurora-1", "/noc/systems", "/noc/systems/PBX-1001", "/noc/oncall", "/api/docs"):  # fmt: skip
         await browser_page.goto(str(world.client.make_url(path)))
         assert await browser_page.evaluate("document.documentElement.scrollWidth") <= width, path
 
