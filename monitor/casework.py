@@ -35,12 +35,16 @@ Unseal = Callable[[str, str, bytes], str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """What an engineer writes: ``wait`` asks the customer for something, ``internal`` is for our own people."""
+    """What an engineer writes: ``wait`` asks the customer for something, ``internal`` is for our own people.
+
+    ``dedup`` makes it exist once, however often it is sent.
+    """
 
     text: str
     wait: bool = False
     internal: bool = False
     attachments: tuple[Attached, ...] = ()
+    dedup: str | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -69,6 +73,7 @@ class Casework:
             text=text,
             internal=reply.internal,
             channel="console",
+            dedup=reply.dedup,
             attachments=[(f"att_{self.desk.new_id()}", each) for each in files],
         )
         wait = reply.wait and not reply.internal

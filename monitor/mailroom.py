@@ -26,6 +26,7 @@ from monitor.domain.correspondence import (
     copied,
     destination,
     fields_in,
+    not_copied,
     request_of,
     subject_of,
     whole_text,
@@ -43,6 +44,7 @@ from monitor.world import World
 
 log = structlog.stdlib.get_logger()
 STRANGER = "the sender is not on record"
+NOT_COPIED = "not written to, because our mail server does not vouch for the sender who copied them"
 OUR_IDS = "@tocsin.invalid>"
 """What the ids of our own mails end with (``monitor.mailing``)."""
 
@@ -137,18 +139,23 @@ class MailRoom:
             raise RefusedError(422, "unknown-policy", "No policy is in force for this address.")
         named = claim.reference if claim else None
         request = request_of(letter, policy, writer, self._inventory, related=named, labels=known_labels())
+        others = (recipient, *self.ours())
+        left_out = not_copied(letter, writer, others)
+        flag = "" if writer.partner else STRANGER
+        if left_out:
+            flag = f"{NOT_COPIED}: {', '.join(left_out)}"
         believed = closed is not None or letter.authenticated
         filed = await self.desk.file(
             Filing(
                 request=replace(request, existing_ticket=named if believed else None),
                 vouched=closed is not None,
-                flag="" if writer.partner else STRANGER,
+                flag=flag,
                 policy=policy.name,
                 text=whole_text(letter),
                 title=subject_of(letter),
                 email=letter.sender.address,
                 name=letter.sender.name,
-                copied=copied(letter, writer, (recipient, *self.ours())),
+                copied=copied(letter, writer, others),
                 attachments=letter.attachments,
                 dedup=dedup,
                 message_id=letter.message_id,

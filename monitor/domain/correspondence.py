@@ -219,9 +219,23 @@ def _is_of(partner: str, writer: str, inventory: Inventory) -> bool:
 
 
 def copied(letter: Letter, writer: Writer, ours: Iterable[str]) -> tuple[str, ...]:
-    """Return whom the writer copied; a stranger copies nobody, so that we write to nobody on a stranger's word."""
+    """Return whom the writer copied; a stranger copies nobody, so that we write to nobody on a stranger's word.
+
+    Whoever only says that they are the writer copies the writer's own people: their answers would go to anybody else.
+    """
+    return _copied(letter, writer, ours)[0]
+
+
+def not_copied(letter: Letter, writer: Writer, ours: Iterable[str]) -> tuple[str, ...]:
+    """Return whom a writer that nobody vouches for would have copied."""
+    return _copied(letter, writer, ours)[1]
+
+
+def _copied(letter: Letter, writer: Writer, ours: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     if writer.partner is None:
-        return ()
+        return (), ()
     own = {base_of(address) for address in ours} | {base_of(letter.sender.address)}
-    found = [box.address for box in (*letter.to, *letter.cc) if base_of(box.address) not in own]
-    return tuple(dict.fromkeys(found))[:MOST_COPIED]
+    found = dict.fromkeys(box.address for box in (*letter.to, *letter.cc) if base_of(box.address) not in own)
+    theirs = {folded(contact.email) for contact in writer.partner.contacts if contact.email}
+    good = [address for address in found if letter.authenticated or folded(address) in theirs]
+    return tuple(good)[:MOST_COPIED], tuple(address for address in found if address not in good)[:MOST_COPIED]

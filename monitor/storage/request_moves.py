@@ -143,6 +143,8 @@ def answer(
 ) -> Case:
     """Answer a request: the response is given; with ``wait`` the customer is asked, and what may pause does."""
     case = book.locked(c, id_)
+    if book.written_on(c, message.dedup) is not None:
+        return case
     if case.status in ENDED:
         moved(case.status, RequestMove.WAIT)  # says that it cannot
     if not book.write(c, id_, message, now=now, obligations=obligations, event="request.answered"):

@@ -31,7 +31,7 @@ from monitor.storage import schema_requests as t
 from monitor.storage.events import as_text
 from monitor.storage.lists import Page, Wanted
 from monitor.storage.upsert import insert_ignoring
-from monitor.storage.visibility import visible
+from monitor.storage.visibility import PARTNER, visible
 
 requests, people = t.requests, t.request_people
 NONE = ("there is no such request",)
@@ -191,16 +191,21 @@ def _reference(c: sa.Connection, id_: str) -> str:
 
 
 def _tell_ticket(c: sa.Connection, quoted: str, case: Case, actor: str, now: datetime) -> None:
-    """Let whoever works on a ticket that we opened see that its partner has written on it."""
+    """Let whoever works on a ticket that we opened see that its partner has written on it.
+
+    More people see a ticket than a request that only its requester may see: of such a one nothing is told but that it came.
+    """
     k = schema.tickets
     row = c.execute(
         sa.select(k.c.id, k.c.incident).where(k.c.reference == quoted.strip(), k.c.partner == case.partner)
     ).first()
     if row is None:
         return
-    said = f"{case.reference}: {case.subject}"
-    tickets.note(c, row.id, now=now, author=actor, text=said, dedup=f"{case.id}|{row.id}")
-    events.record(c, row.incident, now, "ticket.answered", actor=actor, text=case.reference)
+    shown = case.visibility == PARTNER
+    said = f"{case.reference}: {case.subject}" if shown else "its partner has written: see the requests"
+    who = actor if shown else case.partner or ""
+    tickets.note(c, row.id, now=now, author=who, text=said, dedup=f"{case.id}|{row.id}")
+    events.record(c, row.incident, now, "ticket.answered", actor=who, text=case.reference if shown else "")
 
 
 def tell(

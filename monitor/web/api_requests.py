@@ -4,6 +4,7 @@ Every read goes through ``storage.visibility``; what does not exist for the aske
 exist at all. Commands take the id from a request that was found for the asker first.
 """
 
+import hashlib
 from collections.abc import Sequence
 from urllib.parse import quote
 
@@ -23,6 +24,7 @@ from monitor.web import request_commands as commands
 from monitor.web import request_models as r
 from monitor.web.api import actor, listing, of
 from monitor.web.api_inputs import ById
+from monitor.web.api_ledger import idempotency_key
 from monitor.web.auth import audit, nothing_there, viewer
 from monitor.web.openapi import Api
 from monitor.web.problems import FieldError, ProblemError
@@ -216,7 +218,7 @@ async def write(
     if not text.strip() and not fields and not files:
         raise ProblemError(422, "There is nothing in the message.")
     if who.staff:
-        reply = Reply(text=text, wait=wait, internal=internal, attachments=tuple(files))
+        reply = Reply(text=text, wait=wait, internal=internal, attachments=tuple(files), dedup=_key(request))
         await commands.reply(of(request), actor(request), case.id, reply)
     else:
         follow = FollowUp(
@@ -330,9 +332,12 @@ def _attached(given: r.AttachmentIn) -> Attached:
 
 
 def _key(request: web.Request) -> str | None:
-    """Return the sender's idempotency key, which is theirs alone."""
-    key = request.headers.get("Idempotency-Key", "").strip()[:200]
-    return f"api|{actor(request)}|{request.path}|{key}" if key else None
+    """Return the sender's idempotency key, which is theirs alone; only its hash is kept, whatever stands in it."""
+    key = idempotency_key(request)
+    if key is None:
+        return None
+    whole = f"{actor(request)}\0{request.path}\0{key}"
+    return "api:" + hashlib.sha256(whole.encode()).hexdigest()
 
 
 def _told(case: Case) -> r.Request:

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from monitor.casework import Reply
 from monitor.domain.request_life import RequestStatus
 from monitor.errors import StorageError
 from tests.acceptance.desks import TUESDAY_IN_CHICAGO
@@ -163,6 +164,15 @@ async def test_p5_a_wrong_key_proves_nothing(post_here):
     first, other = await post_here.world.rows("requests")
     assert len(await post_here.world.rows("request_messages", request=first["id"])) == 1
     assert other["partner"] is None
+
+
+async def test_p5_whoever_forges_a_from_does_not_get_the_answers(post_here):
+    forged = a_mail(WHOLE, believed=False, Cc="eve@evil.example, bo@fjord.example")
+    assert await post_here.mail(forged, DANISH) == {}
+    request = await the_request(post_here)
+    assert "eve@evil.example" in request["flagged"]
+    await post_here.world.service.casework.reply(request["id"], Reply(text="Try SP2."), actor="nadia")
+    assert {mail["To"] for mail in await post_here.written()} == {"astrid@fjord.example", "bo@fjord.example"}
 
 
 async def test_the_reply_address_lets_a_colleague_answer_and_they_see_nothing_more(post_here):

@@ -247,3 +247,19 @@ async def test_p5_a_colleague_who_takes_the_requesters_address_still_finds_nothi
         assert await world.service.reload() == ()
         carl = await by_session(world, "carl", contact="carl")
         assert (await ask(client, carl, "GET", f"/api/v1/requests/{filed.id}"))[0] == 404
+
+
+async def test_p5_a_ticket_of_ours_tells_nothing_of_a_case_that_was_written_on_it(tmp_path, database_url):
+    async with a_case(tmp_path, database_url) as (world, _, _):
+        await world.fails("pbx-1-sip")
+        await world.deliver()
+        (ticket,) = await world.rows("tickets")
+        mail = a_filing(
+            contact="giulia", text="We have cut the power.", existing_ticket=ticket["reference"], policy="plm",
+            fields=PLM_FIELDS | {"subject": MARKS[0]}, name=MARKS[1],
+        )  # fmt: skip
+        filed = await world.service.desk.file(mail)
+        assert filed.reference
+        told = [*await world.rows("ticket_notes"), *await world.rows("events", incident=ticket["incident"])]
+        assert "ticket.answered" in await world.events(ticket["incident"])
+        assert not [mark for mark in (filed.reference, MARKS[0], MARKS[1]) if mark in repr(told)]

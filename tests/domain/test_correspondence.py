@@ -16,6 +16,7 @@ from monitor.domain.correspondence import (
     copied,
     destination,
     fields_in,
+    not_copied,
     request_of,
     subject_of,
     writer_of,
@@ -240,9 +241,26 @@ def test_p5_whom_a_known_writer_copies_takes_part_and_a_stranger_copies_nobody()
         Mailbox(address=a)
         for a in ("bob@hill.example", "support@plmgroup.dk", "ANN@hill.example", "bob@hill.example")
     )
-    letter = a_letter(cc=boxes)
+    letter = a_letter(cc=boxes, authenticated=True)
     assert copied(letter, Writer(partner=HILL), ["support@plmgroup.dk"]) == ("bob@hill.example",)
     assert copied(letter, Writer(), []) == ()
+
+
+def test_p5_whoever_only_says_that_they_are_the_writer_copies_the_writers_own_people():
+    bob = Contact(id="bob", name="Bob", email="Bob@Hill.example")
+    writer = Writer(partner=replace(HILL, contacts=(ANN, bob)), contact=ANN)
+    boxes = tuple(Mailbox(address=a) for a in ("bob@hill.example", "eve@evil.example"))
+    vouched = a_letter(cc=boxes, authenticated=True)
+    forged = replace(vouched, authenticated=False)
+    assert (copied(forged, writer, []), not_copied(forged, writer, [])) == (
+        ("bob@hill.example",),
+        ("eve@evil.example",),
+    )
+    assert (copied(vouched, writer, []), not_copied(vouched, writer, [])) == (
+        ("bob@hill.example", "eve@evil.example"),
+        (),
+    )
+    assert not_copied(forged, Writer(), []) == ()
 
 
 def test_the_policies_labels_are_data():
