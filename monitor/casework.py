@@ -110,7 +110,7 @@ class Casework:
                 outcome,
                 now=self._now,
                 actor=actor,
-                text=text,
+                text=_clean(text),
                 charge=self._charge(policy, wanted, case),
             )
         )
@@ -146,7 +146,7 @@ class Casework:
                 duties=domain.still_owed(replace(matter, cls=cls)),
                 now=self._now,
                 actor=actor,
-                why=why,
+                why=_clean(why),
             )
         )
 
@@ -155,7 +155,7 @@ class Casework:
     ) -> Case:
         """Close a request for good, with a last word to the requester if there is one."""
         case, policy = await self._case(request)
-        said, _, _, _ = cleaned(text, {}, ())
+        said = _clean(text)
         rows = await self._answer("closed", case, policy, Told(text=said), key="closed")
         message = (
             Message(
@@ -204,11 +204,13 @@ class Casework:
 
     async def duty_done(self, request: str, duty: str, *, actor: str, text: str = "") -> Case:
         """Put on record that the customer did what they had to."""
-        return await self._moved(await self._write(moves.duty_done, request, duty, actor=actor, text=text))
+        said = _clean(text)
+        return await self._moved(await self._write(moves.duty_done, request, duty, actor=actor, text=said))
 
     async def settle_flag(self, request: str, *, actor: str, text: str) -> Case:
         """Put on record what an engineer decided about what was flagged."""
-        return await self._moved(await self._write(moves.settle_flag, request, actor=actor, text=text))
+        said = _clean(text)
+        return await self._moved(await self._write(moves.settle_flag, request, actor=actor, text=said))
 
     async def reveal(self, request: str, secret: str, *, actor: str, reason: str) -> str:
         """Return a credential that was kept apart, on the record of who wanted it and why."""
@@ -217,7 +219,7 @@ class Casework:
         if self.unseal is None:
             raise ConflictError("no key is configured: nothing was kept")
         kind, sealed = await self.desk.store.write(
-            book.reveal, request, secret, now=self._now, actor=actor, reason=reason
+            book.reveal, request, secret, now=self._now, actor=actor, reason=_clean(reason)
         )
         log.warning("credential.read", request=request, actor=actor)
         return self.unseal(request, kind, sealed)
@@ -253,3 +255,8 @@ class Casework:
             key=key,
             now=self._now,
         )
+
+
+def _clean(text: str) -> str:
+    """Return what one of ours says of a request, without a credential in it."""
+    return cleaned(text, {}, ())[0]

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from monitor.domain.inventory import ORDINARY, Contact, Licence, Partner, System
+from monitor.domain.inventory import ORDINARY, Contact, Inventory, Licence, Partner, System
 from monitor.domain.policy import Policy
 from monitor.domain.registration import ITSELF, LICENCE, ContactRules, RoleRule
 
@@ -204,6 +204,17 @@ def update_alone(before: Contact, after: Contact, policy: Policy, *, actor: Cont
             Because.CONFLICT, "a role is changed by handing it over", policy.registration.contacts.clause
         )
     return replace(after, licence=None)
+
+
+def has_its_own_address(contact: Contact, inventory: Inventory) -> None:
+    """Refuse an address that is somebody else's: their mails would be taken for this person's, or for nobody's."""
+    if not contact.email:
+        return
+    wanted = contact.email.strip().casefold()
+    for partner in inventory.partners.values():
+        for one in partner.contacts:
+            if one.id != contact.id and one.email and one.email.strip().casefold() == wanted:
+                raise RefusedError(Because.CONFLICT, "this address cannot be registered: ask us to do it")
 
 
 def register_alone(contact: Contact, policy: Policy) -> Contact:

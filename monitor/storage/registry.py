@@ -66,6 +66,8 @@ def enrol(c: sa.Connection, ground: Ground, partner: str, licence: str | None, c
     if world.person(contact.id) or rows.owner_of(c, contact.id) not in (None, partner):
         raise ConflictError(f"there is already a contact {contact.id!r}")
     _hours_are_known(contact, policy)
+    if actor is not None:
+        people.has_its_own_address(contact, world)
     if licence is not None:
         roll = people.register(
             _roll(world, licence, whose), contact, policy, actor=actor.id if actor else None
@@ -91,6 +93,8 @@ def amend(c: sa.Connection, ground: Ground, id_: str, given: Mapping[str, object
     policy = ground.policies[whose.policy]
     after = replace(before, **{name: given[name] for name in PERSONAL if name in given})  # type: ignore[arg-type]  # validated where it came in
     _hours_are_known(after, policy)
+    if actor is not None and after.email != before.email:
+        people.has_its_own_address(after, world)
     if before.licence is not None:
         roll = _roll(world, before.licence, whose)
         after = people.update(roll, after, policy, actor=actor.id if actor else None).find(id_)

@@ -114,6 +114,16 @@ async def test_e1_everybody_sees_their_own_partner_and_nobody_elses(town):
             assert (status, body["title"]) == (404, "There is no such thing.")
 
 
+async def test_p5_nobody_takes_another_persons_address(town):
+    people = {each["id"]: each["email"] for each in (await town.us("GET", "contacts"))[1]["items"]}
+    for taken in (people["ann"], people["eve"].upper()):
+        status, body = await town.bob("PATCH", "contacts/bob", {"email": taken})
+        assert (status, body["detail"]) == (409, "this address cannot be registered: ask us to do it")
+    again = {"email": people["bob"], "phone": NEW}
+    assert (await town.bob("PATCH", "contacts/bob", again))[0] == 200
+    assert (await town.us("PATCH", "contacts/bob", {"email": people["ann"]}))[0] == 200
+
+
 async def test_e1_who_changes_whom(town):
     status, body = await town.ann("PATCH", "contacts/bob", {"phone": NEW, "languages": ["en", "de"]})
     assert (status, body["phone"], body["languages"]) == (200, NEW, ["en", "de"])

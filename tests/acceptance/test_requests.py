@@ -361,3 +361,16 @@ async def test_closing_wipes_credentials_and_ends_the_clocks(world):
     assert all(row["met_at"] or row["cancelled_at"] for row in clocks)
     with pytest.raises(IllegalRequestMoveError):
         await world.service.casework.reply(filed.id, Reply(text="One more thing."), actor="nadia")
+
+
+async def test_w9_a_password_that_one_of_ours_writes_is_nowhere_on_record(tmp_path, database_url):
+    said = "the password is Zeb!ra4711"
+    async with a_desk(tmp_path, database_url, at=TUESDAY_IN_CHICAGO) as world:
+        mail = a_filing(channel="email", contact="lee", fields=CRITICAL_MAIL, strict=False)
+        filed, casework = await world.service.desk.file(mail), world.service.casework
+        await casework.reclass(filed.id, "urgent", actor="nadia", why=said)
+        await casework.duty_done(filed.id, "call_within_15_minutes", actor="nadia", text=said)
+        await casework.settle_flag(filed.id, actor="nadia", text=said)
+        await casework.triage(filed.id, Outcome.TICKET, actor="nadia", text=said)
+        assert "kept apart" in repr(await world.rows("events"))
+        assert "Zeb" not in repr(await world.rows("events"))
