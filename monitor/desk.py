@@ -268,7 +268,6 @@ class Desk:
         late = domain.late_duties(judgement)
         said_late = [f"late: {', '.join(late)}"] if late else []
         related_to = request.existing_ticket or in_words(request.given(RELATED))
-        serial = in_words(request.given("system"))
         return Case(
             id=f"req_{self.new_id()}",
             reference="",
@@ -282,7 +281,7 @@ class Desk:
             partner=request.partner,
             contact=contact.id if contact else None,
             email=filing.email,
-            system=serial if serial in self._inventory.systems else None,
+            system=self._serial(request),
             cls=judgement.cls,
             clause=judgement.clause,
             flagged="; ".join((*([filing.flag] if filing.flag else []), *said_late)) or None,
@@ -518,6 +517,8 @@ class Desk:
             duties=domain.still_owed(matter),
             owed=owed,
             urgent=urgent,
+            subject=domain.title_of(Filing(request=said)),
+            system=self._serial(said),
         )
 
     async def complete(
@@ -534,6 +535,11 @@ class Desk:
     @property
     def _inventory(self) -> Inventory:
         return self.world.in_force.inventory
+
+    def _serial(self, request: Request) -> str | None:
+        """Return the system a request names, also in its form, if we know it."""
+        serial = in_words(request.given("system"))
+        return serial if serial in self._inventory.systems else None
 
     def _people(self, filing: Filing) -> tuple[Person, ...]:
         """Return who takes part: the requester, and whom they copied; an address we know is its contact."""

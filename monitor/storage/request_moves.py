@@ -42,6 +42,8 @@ class Completed:
     duties: Collection[str]
     owed: Callable[[Case, datetime | None], Sequence[Obligation]]
     urgent: Callable[[Case], Sequence[Obligation]]
+    subject: str = ""
+    system: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +97,7 @@ def _filled_in(
     values: dict[str, Any] = {
         "request": as_text(completed.request),
         "judgement": as_text(completed.judgement),
+        **_what_it_is_about(case, completed),
     }
     reclassed = False
     if case.cls == judged["class"]:  # nobody has decided otherwise meanwhile
@@ -130,6 +133,11 @@ def _recount(c: sa.Connection, case: Case, completed: Completed, now: datetime, 
             actor=actor,
         )
     clocks.start(c, subject, completed.clocks)
+
+
+def _what_it_is_about(case: Case, completed: Completed) -> dict[str, Any]:
+    """Return the title and the system that a request had none of before."""
+    return {"subject": case.subject or completed.subject, "system": case.system or completed.system}
 
 
 def answer(

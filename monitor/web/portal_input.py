@@ -43,7 +43,7 @@ class Form:
 async def read_form(request: web.Request) -> Form:
     """Read a form of ours; 403 for one that is not from this session, 413 for one that is too large."""
     session = request[auth.PRINCIPAL].session
-    assert session is not None, "the guard lets only people into the portal"
+    assert session is not None, "the guard lets only people into pages"
     if request.content_type == "multipart/form-data":
         return await _parts(request, session)
     sent = await request.post()

@@ -45,6 +45,7 @@ class QueueLine:
     promise: Stands
     due: datetime | None
     duties: tuple[ClockState, ...]
+    analyse_now: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +92,14 @@ def line_of(one: Queued, inventory: Inventory, policies: Mapping[str, Policy], n
         promise=promise_of(ours, now),
         due=(next_due.limit or next_due.due) if next_due else None,
         duties=tuple(clock_state(row, now) for row in theirs),
+        analyse_now=_to_analyse(case, policy),
     )
+
+
+def _to_analyse(case: Case, policy: Policy | None) -> bool:
+    known = policy.classes.get(case.cls or "") if policy else None
+    waits = case.status is RequestStatus.OPEN and case.responded_at is None
+    return known is not None and known.analyse_now and waits
 
 
 def who_asks(case: Case, inventory: Inventory) -> tuple[Partner | None, Contact | None]:

@@ -26,6 +26,7 @@ from monitor.web.api_inputs import Body, In, Note, Word, local_moment
 from monitor.web.api_requests import visible_case
 from monitor.web.auth import PRINCIPAL, nothing_there
 from monitor.web.parts import PARTS, Parts
+from monitor.web.portal_input import read_form
 from monitor.web.render import go
 from monitor.web.request_lines import labels_of
 from monitor.web.requests_pages import request_page
@@ -93,10 +94,18 @@ Done = Callable[[Parts, str, Case, Any], Awaitable[object]]
 
 
 async def _on_request(request: web.Request, flash: str, model: type[In], do: Done) -> web.Response:
-    """Give a form's command; what its state forbids or what is not complete is said on the request's page."""
+    """Give a form's command on the request that its address names."""
     case = await visible_case(request, request.match_info["id"])
     form = await our_form(request)
-    sent = {name: str(value) for name, value in form.items() if name in model.model_fields}
+    sent = {name: str(value) for name, value in form.items()}
+    return await _give(request, case, sent, flash, model, do)
+
+
+async def _give(
+    request: web.Request, case: Case, form: Mapping[str, str], flash: str, model: type[In], do: Done
+) -> web.Response:
+    """Give a command; what its state forbids or what is not complete is said on the request's page."""
+    sent = {name: value for name, value in form.items() if name in model.model_fields}
     try:
         given = model.model_validate(
             _with_moments(model, {name: value for name, value in sent.items() if value})
@@ -178,13 +187,18 @@ async def take(request: web.Request) -> web.Response:
 
 
 async def reply(request: web.Request) -> web.Response:
-    """Answer a request, ask the customer something, or note something among ourselves."""
+    """Answer a request, ask the customer something, or note something among ourselves; files go with it."""
+    case = await visible_case(request, request.match_info["id"])
+    form = await read_form(request)
+    if form.faults:
+        return await _again(request, case, 422, " ".join(form.faults.values()), dict(form.values))
 
     async def do(parts: Parts, actor: str, case: Case, given: ReplyForm) -> object:
-        said = Reply(text=given.text, wait=given.kind == "ask", internal=given.kind == "note")
+        ask, note = given.kind == "ask", given.kind == "note"
+        said = Reply(text=given.text, wait=ask, internal=note, attachments=form.files)
         return await commands.reply(parts, actor, case.id, said)
 
-    return await _on_request(request, "answered", ReplyForm, do)
+    return await _give(request, case, form.values, "answered", ReplyForm, do)
 
 
 async def resume(request: web.Request) -> web.Response:

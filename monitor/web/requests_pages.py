@@ -17,8 +17,8 @@ from monitor.appointing import Appointing
 from monitor.domain import filing
 from monitor.domain.appointments import AppointmentStatus, Slot
 from monitor.domain.ledger import Account
-from monitor.domain.policy import Policy
-from monitor.domain.request_life import ENDED, Case
+from monitor.domain.policy import Policy, ServiceClass
+from monitor.domain.request_life import ENDED, Case, RequestStatus
 from monitor.domain.request_record import from_record
 from monitor.errors import ConflictError, NotFoundError
 from monitor.storage import request_counts, request_queue
@@ -168,6 +168,7 @@ async def request_page(
         state=state_of(case, tuple(missing.values()), now),
         promise=promise_of(_counting(clocks), now),
         due=next_of(_counting(clocks)),
+        analyse_now=_to_analyse(case, policy),
         missing=missing if case.status == "incomplete" else {},
         fields=fields_of(file.request, policy),
         clocks=clocks,
@@ -202,6 +203,13 @@ async def _edition(parts: Parts, case: Case) -> Policy:
         if in_force is None:
             raise
         return in_force
+
+
+def _to_analyse(case: Case, policy: Policy) -> ServiceClass | None:
+    """Return the class that has a request analysed at any hour, while nobody has answered it."""
+    known = policy.classes.get(case.cls or "")
+    waits = case.status is RequestStatus.OPEN and case.responded_at is None
+    return known if known and known.analyse_now and waits else None
 
 
 def _counting(clocks: Sequence[ClockState]) -> list[ClockState]:

@@ -1,9 +1,11 @@
 """A story's engineers and leads at the console: they log in, read pages and fill in the forms they are shown."""
 
 import html
+import io
 import re
 from contextlib import AsyncExitStack, asynccontextmanager
 
+import aiohttp
 import argon2
 from aiohttp import CookieJar
 from aiohttp.test_utils import TestClient, TestServer
@@ -28,8 +30,12 @@ class Engineer:
     async def get(self, path):
         return await self._took(await self.client.get(path))
 
-    async def post(self, path, **fields):
+    async def post(self, path, attachments=None, **fields):
         given = {"csrf": self.token, **{name: str(value) for name, value in fields.items()}}
+        if attachments is not None:
+            form = aiohttp.FormData(given, default_to_multipart=True)
+            form.add_field("attachments", io.BytesIO(attachments.content), filename=attachments.name)
+            given = form
         return await self._took(await self.client.post(path, data=given, headers=OURS))
 
     async def _took(self, answer):

@@ -104,6 +104,7 @@ async def test_an_engineer_takes_answers_waits_goes_on_and_closes(either):
     page = f"/noc/requests/{filed.reference}"
     nora = await either.at_the_console("nora")
     await nora.get(page)
+    assert "Analyse it now, at any hour (section 2.1)" in nora.text
     assert "Respond by 09:30 UTC" in nora.text
     for said in (
         "No audio",
@@ -119,7 +120,10 @@ async def test_an_engineer_takes_answers_waits_goes_on_and_closes(either):
     await nora.post(f"{page}/reply", text="Looking at the carrier's side now.", kind="note")
     assert "internal note" in nora.text
     assert (await the_request(either))["responded_at"] is None
-    await nora.post(f"{page}/reply", text="Does it ring on your side?", kind="ask")
+    await nora.post(
+        f"{page}/reply", text="Does it ring on your side?", kind="ask", attachments=a_file("how.txt")
+    )
+    assert "how.txt" in nora.text
     row = await the_request(either)
     assert (row["status"], row["assignee"]) == ("waiting", "nora")
     assert "waiting for the customer" in nora.text
@@ -341,7 +345,8 @@ async def test_p7_a_call_becomes_a_case_and_what_is_missing_is_asked_while_they_
         "/noc/requests/R-00001/complete",
         **{f"field-{name}": PLM_FIELDS.get(name, "said") for name in missing[1:]},
     )
-    assert (await the_request(either))["status"] == "open"
+    row = await the_request(either)
+    assert (row["status"], row["subject"]) == ("open", PLM_FIELDS["description"])
     assert "Nothing is missing any more" in nora.text
 
 
