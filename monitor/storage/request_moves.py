@@ -7,14 +7,15 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from monitor.domain.appointments import AppointmentStatus
 from monitor.domain.clocks import RESPONSE
 from monitor.domain.contacts import Obligation
 from monitor.domain.ledger import Stamp, turned_over
 from monitor.domain.policy import WAITING_FOR_CUSTOMER
 from monitor.domain.request_life import ENDED, Case, Outcome, RequestMove, RequestStatus, moved
 from monitor.domain.timed import Edition, Timed
-from monitor.errors import NotFoundError
-from monitor.storage import clocks, ledger, owing, recounting, schema
+from monitor.errors import ConflictError, NotFoundError
+from monitor.storage import appointments, clocks, ledger, owing, recounting, schema
 from monitor.storage import requests as book
 from monitor.storage.clocks import Subject
 from monitor.storage.events import as_text
@@ -189,6 +190,7 @@ def close(
     if outcome is not None:
         values["outcome"] = outcome
     before = book.locked(c, id_)
+    _nobody_is_expected(c, id_, now)
     case = book.move(c, id_, RequestMove.CLOSE, now=now, actor=actor, text=text, **values)
     if message is not None:
         book.write(c, id_, message, now=now, event="request.answered")
@@ -199,6 +201,14 @@ def close(
     owing.cancel_of_request(c, id_, now, kinds=("page",), reason="the request is closed")
     book.wipe(c, id_, now)
     return book.get(c, case.id)
+
+
+def _nobody_is_expected(c: sa.Connection, id_: str, now: datetime) -> None:
+    """Refuse to close what somebody has an appointment about: it would stay in two calendars."""
+    for one in appointments.of_request(c, id_):
+        if one.status is AppointmentStatus.BOOKED and one.ends_at > now:
+            at = f"{one.starts_at:%Y-%m-%d %H:%M} UTC"
+            raise ConflictError(f"there is an appointment at {at}: call it off first")
 
 
 def reclass(

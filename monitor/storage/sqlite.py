@@ -55,6 +55,9 @@ def _set_up(pragmas: Mapping[str, object]) -> Callable[[sqlite3.Connection, Any]
         for name in sorted(pragmas):  # busy_timeout comes first: the others may have to wait
             connection.execute(f"PRAGMA {name}={pragmas[name]}")
         connection.execute(f"PRAGMA journal_size_limit={_WAL_LIMIT}")
+        connection.execute(
+            "PRAGMA secure_delete=ON"
+        )  # what is wiped is overwritten, however this library was built
         for name, wanted in pragmas.items():
             (got,) = connection.execute(f"PRAGMA {name}").fetchone()
             if got != wanted:

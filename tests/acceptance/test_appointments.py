@@ -106,6 +106,15 @@ async def test_h1_calling_off_cancels_the_calendar_entry_and_costs_nothing(world
     assert served["METHOD"] == "CANCEL"
 
 
+async def test_h1_a_request_is_not_closed_while_somebody_is_expected(world):
+    request = await triaged(world)
+    made = await at_work(world).book(request, NEXT_DAY, actor="nadia", technician="tomas")
+    with pytest.raises(ConflictError, match="there is an appointment at 2026-11-25"):
+        await world.service.casework.close(request, actor="nadia")
+    await at_work(world).cancel(request, made.id, actor="nadia")
+    assert (await world.service.casework.close(request, actor="nadia")).status == "closed"
+
+
 async def test_h1_an_appointment_is_of_its_own_request_only(world):
     request, other = await triaged(world), await triaged(world)
     made = await at_work(world).book(request, NEXT_DAY, actor="nadia")

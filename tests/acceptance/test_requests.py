@@ -374,3 +374,15 @@ async def test_w9_a_password_that_one_of_ours_writes_is_nowhere_on_record(tmp_pa
         await casework.triage(filed.id, Outcome.TICKET, actor="nadia", text=said)
         assert "kept apart" in repr(await world.rows("events"))
         assert "Zeb" not in repr(await world.rows("events"))
+
+
+async def test_w9_what_is_wiped_is_not_left_in_the_file(tmp_path):
+    sealed = b"a sealed credential " * 4
+    path = tmp_path / "record.db"
+    world_ = a_world(tmp_path, f"sqlite:///{path}", clock=MovableClock(TUESDAY_AT_TEN), configuration=DESK)
+    async with world_ as world:
+        world.service.desk.seal = lambda _request, _kind, _value: sealed
+        filed = await world.service.desk.file(a_filing(text="The password is Zeb!ra4711."))
+        assert any(sealed in each.read_bytes() for each in tmp_path.iterdir() if each.is_file())
+        await world.service.casework.close(filed.id, actor="nadia")
+    assert not [each.name for each in tmp_path.rglob("*") if each.is_file() and sealed in each.read_bytes()]
