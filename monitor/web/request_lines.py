@@ -13,11 +13,12 @@ from monitor.domain.filing import in_words
 from monitor.domain.inventory import Contact, Inventory, Partner
 from monitor.domain.policy import Policy
 from monitor.domain.request_life import Case, RequestStatus
-from monitor.domain.request_rules import FIELDS, Forwarding
+from monitor.domain.request_rules import Forwarding
 from monitor.storage.clocks import ClockRow
 from monitor.storage.request_queue import Queued
 from monitor.web.board import tone_of
 from monitor.web.clock_states import ClockState, clock_state
+from monitor.web.portal_frame import labels_of as own_labels
 from monitor.web.render import ago, span, words
 
 CONSOLE_LANGUAGE = "en"
@@ -69,10 +70,7 @@ class MayPassOn:
 
 def labels_of(policy: Policy | None, names: Iterable[str]) -> dict[str, str]:
     """Return how the fields of a request are called for our own people."""
-    own: dict[str, str] = {}
-    for word, name in policy.requests.labels.items() if policy else ():
-        if name not in FIELDS:
-            own.setdefault(name, word[:1].upper() + word[1:])
+    own = own_labels(policy.requests) if policy else {}
     return {name: field_label(name, CONSOLE_LANGUAGE, labels=own) for name in names}
 
 

@@ -25,6 +25,7 @@ from monitor.web.actions import our_form
 from monitor.web.api_inputs import local_moment
 from monitor.web.auth import PRINCIPAL, audit
 from monitor.web.parts import PARTS, Parts
+from monitor.web.portal_fields import IMPACTS, LONG, TITLES, YES_NO, asked_of
 from monitor.web.problems import ProblemError
 from monitor.web.render import go, page, words
 from monitor.web.request_lines import labels_of
@@ -32,17 +33,8 @@ from monitor.web.request_lines import labels_of
 CHANNEL = "phone"
 SHOWN = 30
 LONGEST = 100_000
-LONG = frozenset(
-    {
-        "message", "description", "reproduction", "steps", "question", "resources_consulted", "address", "diagnostics",
-        "traces", "apps", "firmware_versions", "screenshots",
-    }
-)  # fmt: skip
-TITLES = frozenset({"subject", "question", "message", "description"})
-YES_NO = frozenset({"english_ok"})
 BESIDE = frozenset({"priority", "system", "related_case"})
 """What the form asks for in places of its own."""
-IMPACTS = ("none", "limited", "restricted", "severe")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,7 +145,7 @@ def _form_page(request: web.Request, who: Who, values: Mapping[str, str], error:
         who=who,
         values=values,
         fields=list(asked_by_phone(policy, _blank(who), inventory, parts)),
-        classes=_classes(policy),
+        classes=asked_of(policy).classes,
         symptoms=tuple(Symptom) if "rules" in policy.requests.class_by and policy.rules else (),
         facts=facts_of(policy),
         notice=any(duty.notice is not None for duty in policy.requests.duties),
@@ -227,17 +219,6 @@ def facts_of(policy: Policy) -> list[Fact]:
         Fact(name=name, options=IMPACTS if name == "impact" else ("yes", "no"))
         for name in names
         if policy.asks_for(name)
-    ]
-
-
-def _classes(policy: Policy) -> list[tuple[str, str]]:
-    said: dict[str, list[str]] = {name: [] for name in policy.classes}
-    for word, name in policy.requests.priorities.items():
-        if word != words(name):
-            said[name].append(word)
-    return [
-        (name, words(name).capitalize() + (f" ({', '.join(known)})" if known else ""))
-        for name, known in said.items()
     ]
 
 

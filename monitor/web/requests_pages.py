@@ -30,6 +30,7 @@ from monitor.web.board import tone_of
 from monitor.web.clock_states import ClockState, clock_state
 from monitor.web.console import partner_chain
 from monitor.web.parts import PARTS, Parts
+from monitor.web.portal_fields import LONG
 from monitor.web.problems import ProblemError
 from monitor.web.render import page
 from monitor.web.request_lines import (
@@ -169,6 +170,7 @@ async def request_page(
         promise=promise_of(_counting(clocks), now),
         due=next_of(_counting(clocks)),
         analyse_now=_to_analyse(case, policy),
+        long_fields=LONG,
         missing=missing if case.status == "incomplete" else {},
         fields=fields_of(file.request, policy),
         clocks=clocks,
