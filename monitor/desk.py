@@ -34,7 +34,7 @@ from monitor.domain.request_record import as_record, from_record, judgement_as_j
 from monitor.domain.requests import Judgement, judge
 from monitor.domain.sealing import Attached, Kept
 from monitor.domain.standing import standing_of
-from monitor.domain.timed import Party, edition_of
+from monitor.domain.timed import Party, Timed, edition_of
 from monitor.errors import RefusedError
 from monitor.metrics import Metrics
 from monitor.storage import ledger
@@ -492,6 +492,8 @@ class Desk:
         """Judge a request again, as of its receipt, with what was said of it now."""
         judgement = judge(policy, said, self._inventory, case.received_at)
         matter = look_at(policy, said, self._inventory, case.received_at)
+        by_now = look_at(policy, said, self._inventory, now)
+        judged_now = judge(policy, said, self._inventory, now)
 
         def owed(standing: Case, respond_by: datetime | None) -> Sequence[Obligation]:
             if not follow.answers:
@@ -501,7 +503,7 @@ class Desk:
             return self._answers(kind, standing, policy, people, told, reply_key, now, key=key)
 
         def urgent(standing: Case) -> Sequence[Obligation]:
-            clause = domain.on_call_clause(policy, look_at(policy, said, self._inventory, now))
+            clause = domain.on_call_clause(policy, by_now)
             return () if clause is None else (self._page(standing, clause, now),)
 
         return moves.Completed(
@@ -511,7 +513,9 @@ class Desk:
             cls=judgement.cls,
             clause=judgement.clause,
             charge=judgement.charge.incidents,
-            clocks=domain.clocks_of(policy, matter, judgement, case.received_at),
+            needs_triage=judgement.needs_triage or judgement.cls is None,
+            clocks=_of(Party.US, domain.clocks_of(policy, matter, judgement, case.received_at)),
+            beginning=_of(Party.CUSTOMER, domain.clocks_of(policy, by_now, judged_now, now)),
             edition=edition_of(policy, matter.plan),
             calendar=matter.calendar.name,
             duties=domain.still_owed(matter),
@@ -606,6 +610,10 @@ _ANSWER = {
     RequestStatus.INCOMPLETE: "incomplete",
     RequestStatus.REFUSED: "refused",
 }
+
+
+def _of(party: Party, clocks: Sequence[Timed]) -> tuple[Timed, ...]:
+    return tuple(one for one in clocks if one.party is party)
 
 
 def _said_now(fields: Mapping[str, object]) -> dict[str, object]:

@@ -26,8 +26,8 @@ from monitor.storage.requests import Message, Sealed
 class Completed:
     """What a request is with what was said of it now: ``accepted`` once nothing is missing any more.
 
-    ``clocks`` are timed of it from its receipt on; promises of another class are counted by ``edition`` and ``calendar``,
-    and of the customer's duties ``duties`` are owed. ``owed`` is what it makes us owe, ``urgent`` that too where it
+    ``clocks`` are what we promise from its receipt on, of another class by ``edition`` and ``calendar``; of the customer's
+    duties ``duties`` are owed, ``beginning`` those that begin now. ``owed`` is what it makes us owe, ``urgent`` that too where it
     came to another class.
     """
 
@@ -37,7 +37,9 @@ class Completed:
     cls: str | None
     clause: str
     charge: int
+    needs_triage: bool
     clocks: Sequence[Timed]
+    beginning: Sequence[Timed]
     edition: Edition
     calendar: str
     duties: Collection[str]
@@ -110,6 +112,7 @@ def _filled_in(
         book.change(c, case.id, **values)
     after = book.get(c, case.id)
     if reclassed:
+        book.change(c, case.id, needs_triage=completed.needs_triage)
         text = f"{case.cls or 'no class'} -> {after.cls}: said by the requester"
         book.tell(c, case.id, now, "request.reclassed", actor=actor, text=text)
         _recount(c, after, completed, now, actor)
@@ -133,7 +136,9 @@ def _recount(c: sa.Connection, case: Case, completed: Completed, now: datetime, 
             now=now,
             actor=actor,
         )
+    known = {row.name for row in clocks.rows(c, clocks.of(subject))}
     clocks.start(c, subject, completed.clocks)
+    clocks.start(c, subject, [one for one in completed.beginning if one.clock not in known])
 
 
 def _what_it_is_about(case: Case, completed: Completed) -> dict[str, Any]:

@@ -1,6 +1,8 @@
 """A request that lacks something, until it lacks nothing: word by word, in another class, after an engineer's decision."""
 
+import asyncio
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 from alerts.answers import field_label
 from monitor.desk import FollowUp
@@ -112,14 +114,41 @@ async def test_w7_a_request_that_becomes_urgent_at_night_pages_the_engineer_on_c
         assert (len(before), len(pages)) == (0, 1)
 
 
-async def test_e5_a_mail_completed_as_critical_is_to_be_confirmed_by_phone(tmp_path, database_url):
+async def test_e5_a_mail_completed_as_critical_is_to_be_confirmed_by_phone_from_then_on(
+    tmp_path, database_url
+):
     async with a_desk(tmp_path, database_url, at=TUESDAY_IN_CHICAGO) as world:
-        lacking = without(CRITICAL_MAIL, "question") | {"priority": "advisory"}
+        lacking = without(CRITICAL_MAIL, "question", "priority")
         filed = await world.service.desk.file(a_mail("lee", lacking))
+        assert ((await the_request(world))["class"], (await the_request(world))["needs_triage"]) == (
+            None,
+            True,
+        )
+        world.clock.forward(3600)
         said = FollowUp(fields={"question": "What?", "priority": "critical"}, author="Lee", channel="email")
         await world.service.desk.follow_up(filed.id, said)
         (duty,) = await world.rows("clocks", party="customer")
-        assert duty["name"] == "call_within_15_minutes"
+        assert (duty["name"], duty["due"]) == (
+            "call_within_15_minutes",
+            world.clock() + timedelta(minutes=15),
+        )
+        await world.passes_time(minutes=1)
+        request = await the_request(world)
+        assert (request["class"], request["needs_triage"], request["flagged"]) == ("critical", False, None)
+
+
+async def test_two_who_fill_in_what_is_missing_at_once_complete_it_together(tmp_path, database_url):
+    async with a_desk(tmp_path, database_url) as world:
+        lacking = without(PLM_FIELDS, "product_version", "service_pack")
+        filed = await world.service.desk.file(a_mail("astrid", lacking))
+        given = [{name: PLM_FIELDS[name]} for name in ("product_version", "service_pack")]
+        await asyncio.gather(
+            *(
+                world.service.desk.follow_up(filed.id, FollowUp(fields=said, author="A", channel="email"))
+                for said in given
+            )
+        )
+        assert (await the_request(world))["status"] == "open"
 
 
 async def test_a_mail_delivered_again_after_its_request_was_closed_is_still_one_mail(tmp_path, database_url):
