@@ -99,6 +99,7 @@ def report_sla(
     form: Annotated[
         Literal["text", "csv", "html", "json"], typer.Option("--format", help="How it is written.")
     ] = "text",
+    as_json: AsJson = False,
     clocks: Annotated[
         bool, typer.Option("--clocks", help="Also list every clock that the figures are made of.")
     ] = False,
@@ -117,6 +118,6 @@ def report_sla(
 
     begin, end = lead.interval(since, until)
     wanted = Wanted(since=begin, until=end, partner=partner, cls=cls, clock=clock, keep=clocks)
-    text = lead.report_sla(wanted, form, output, config, data_dir)
+    text = lead.report_sla(wanted, "json" if as_json else form, output, config, data_dir)
     if text is not None:
         sys.stdout.write(text)

@@ -155,6 +155,8 @@ async def test_the_command_reads_beside_the_running_service(world, tmp_path, cap
     first = output.read_bytes()
     await run([*command, "--format", "json", "--clocks", "-o", str(output)])
     assert output.read_bytes() == first
+    assert await run([*command, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["lines"]
     assert await run(command) == 0
     assert "50.00 %" in capsys.readouterr().out
     assert await run([*command, "--partner", "aurora", "--class", "critical"]) == 0
