@@ -4,6 +4,7 @@ Each move is one transaction (``monitor.storage.request_moves``) with the answer
 the policy that the request came in under.
 """
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -61,7 +62,8 @@ class Casework:
     async def reply(self, request: str, reply: Reply, *, actor: str) -> Case:
         """Answer a request; a note for our own people is no answer."""
         case, policy = await self._case(request)
-        text, _, files, _ = cleaned(reply.text, {}, reply.attachments)
+        # large files take seconds
+        text, _, files, _ = await asyncio.to_thread(cleaned, reply.text, {}, reply.attachments)
         id_ = f"msg_{self.desk.new_id()}"
         rows: Sequence[Obligation] = ()
         if not reply.internal:

@@ -157,9 +157,14 @@ def on_call_clause(policy: Policy, matter: Matter) -> str | None:
 
 
 def passed_on_at_once(policy: Policy, matter: Matter) -> Iterator[Forwarding]:
-    """Yield what is passed on without anybody deciding it; nothing that the requester's contract forbids."""
+    """Yield what is passed on without anybody deciding it; nothing that the requester's contract forbids.
+
+    Of somebody we do not know, no contract is known: what one may forbid is decided by an engineer.
+    """
     kept = {name for name, holds in matter.request.standing.items() if holds}
     for rule in policy.requests.forwarding:
+        if rule.unless is not None and matter.served is None:
+            continue
         if rule.at_once and rule.unless not in kept and matter.is_case(rule.case):
             yield rule
 

@@ -33,6 +33,10 @@ class Objection:
     text: str
 
 
+_LOOKED_AT, _WITH_NAME = 20_000, 400
+"""How much of a text is looked at for the reasons: they are written on every request, and all of it is cleaned before."""
+
+
 def reasons(
     matter: Matter,
     objections: tuple[Objection, ...],
@@ -102,7 +106,8 @@ def _handling(matter: Matter) -> Iterator[str]:
             kept = bool(rule.unless and request.standing.get(rule.unless))
             yield f"{rule.name}: {'kept here, ' + str(rule.unless) if kept else 'passed on to ' + rule.to} (section {rule.clause})"
     for name, value in request.fields.items():
-        said = (*texts(value), *texts({name: value}))  # also what only its name says
+        said = [text[:_LOOKED_AT] for text in texts(value)]
+        said += [text[:_WITH_NAME] for text in texts({name: value})]  # also what only its name says
         kinds = dict.fromkeys(span.kind for text in said for span in find_credentials(text))
         for kind in kinds:
             clause = f" (section {rules.credentials.clause})" if rules.credentials else ""

@@ -285,6 +285,14 @@ async def test_p8_an_enhancement_is_passed_on_and_p9_nothing_leaves_under_an_nda
         await world.service.casework.pass_on(kept.id, "case material", actor="nadia")
 
 
+async def test_p9_what_somebody_unknown_wishes_is_passed_on_by_an_engineer_only(world):
+    wish = PLM_FIELDS | {"inquiry_type": "enhancement request"}
+    mail = a_filing(channel="email", contact=None, fields=wish, email="karin@home.example", policy="plm")
+    filed = await world.service.desk.file(mail)
+    assert filed.status is RequestStatus.OPEN
+    assert await told(world, "forward") == []
+
+
 async def test_p6_mail_goes_to_the_queue_of_the_country(world):
     await world.service.desk.file(
         a_filing(channel="email", contact="astrid", fields=PLM_FIELDS, email="astrid@fjord.example")
