@@ -24,9 +24,10 @@ from monitor.domain.request_record import from_record
 from monitor.domain.sealing import Attached
 from monitor.domain.timed import edition_of
 from monitor.errors import ConflictError, NotFoundError
+from monitor.storage import request_filing
 from monitor.storage import request_moves as moves
 from monitor.storage import requests as book
-from monitor.storage.requests import Message
+from monitor.storage.request_filing import Message
 
 log = structlog.stdlib.get_logger()
 
@@ -221,7 +222,7 @@ class Casework:
         if self.unseal is None:
             raise ConflictError("no key is configured: nothing was kept")
         kind, sealed = await self.desk.store.write(
-            book.reveal, request, secret, now=self._now, actor=actor, reason=_clean(reason)
+            request_filing.reveal, request, secret, now=self._now, actor=actor, reason=_clean(reason)
         )
         log.warning("credential.read", request=request, actor=actor)
         return self.unseal(request, kind, sealed)

@@ -37,11 +37,12 @@ from monitor.domain.standing import standing_of
 from monitor.domain.timed import Party, Timed, edition_of
 from monitor.errors import RefusedError
 from monitor.metrics import Metrics
-from monitor.storage import ledger
+from monitor.storage import ledger, request_filing
 from monitor.storage import request_moves as moves
 from monitor.storage import requests as book
 from monitor.storage.engine import Store
-from monitor.storage.requests import Message, NewRequest, Person, Sealed
+from monitor.storage.request_filing import Message, NewRequest, Sealed
+from monitor.storage.requests import Person
 from monitor.world import World
 
 log = structlog.stdlib.get_logger()
@@ -240,7 +241,7 @@ class Desk:
             return (*answers, *self._owed(numbered, filing, matter, now))
 
         self.failpoint("request.before_record")
-        recorded = await self.store.write(book.file, new, owed, now)
+        recorded = await self.store.write(request_filing.file, new, owed, now)
         self.failpoint("request.after_record")
         self.metrics.requests.labels(filing.request.channel, str(case.status)).inc(int(recorded.new))
         log.info("request.filed", request=recorded.id, status=case.status, channel=case.channel, cls=case.cls)

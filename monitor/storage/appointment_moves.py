@@ -11,8 +11,7 @@ from monitor.domain.ledger import Account, Stamp
 from monitor.domain.request_life import ENDED
 from monitor.domain.request_rules import ChargeRule
 from monitor.errors import ConflictError
-from monitor.storage import appointments, ledger, owing
-from monitor.storage import requests as requests_
+from monitor.storage import appointments, ledger, owing, request_filing
 
 Owed = Callable[[Appointment], Sequence[Obligation]]
 """What is told about an appointment as it now stands."""
@@ -20,7 +19,7 @@ Owed = Callable[[Appointment], Sequence[Obligation]]
 
 def book(c: sa.Connection, wanted: Appointment, *, now: datetime, actor: str, owed: Owed) -> Appointment:
     """Book an appointment for a request that is not over, and invite."""
-    case = requests_.locked(c, wanted.request)
+    case = request_filing.locked(c, wanted.request)
     if case.status in ENDED:
         raise ConflictError(f"request {case.reference} is {case.status}: there is nothing to meet about")
     new = appointments.known(c, wanted.id) is None
@@ -79,14 +78,14 @@ def hold(
     if posted is not None and posted.new:
         entry = posted.entry
         text = f"{-entry.into(Account.BALANCE)}: {entry.text}"
-        requests_.tell(c, after.request, now, "request.charged", actor=actor, text=text)
+        request_filing.tell(c, after.request, now, "request.charged", actor=actor, text=text)
         cost = -sum(each.into(Account.BALANCE) for each in ledger.of_request(c, after.request))
-        requests_.change(c, after.request, charge=cost)
+        request_filing.change(c, after.request, charge=cost)
     return after
 
 
 def _tell(c: sa.Connection, one: Appointment, now: datetime, kind: str, *, actor: str, owed: Owed) -> None:
     span = f"{one.starts_at:%Y-%m-%d %H:%M} to {one.ends_at:%H:%M} UTC"
     who = f" with {one.technician}" if one.technician else ""
-    requests_.tell(c, one.request, now, kind, actor=actor, text=span + who)
+    request_filing.tell(c, one.request, now, kind, actor=actor, text=span + who)
     owing.owe(c, owed(one), now)

@@ -15,11 +15,11 @@ from monitor.domain.policy import WAITING_FOR_CUSTOMER
 from monitor.domain.request_life import ENDED, Case, Outcome, RequestMove, RequestStatus, moved
 from monitor.domain.timed import Edition, Timed
 from monitor.errors import ConflictError, NotFoundError
-from monitor.storage import appointments, clocks, ledger, owing, recounting, schema
+from monitor.storage import appointments, clocks, ledger, owing, recounting, request_filing, schema
 from monitor.storage import requests as book
 from monitor.storage.clocks import Subject
 from monitor.storage.events import as_text
-from monitor.storage.requests import Message, Sealed
+from monitor.storage.request_filing import Message, Sealed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,12 +72,12 @@ def add_from_customer(
 
     ``complete`` is asked what the request as it stands on record becomes: two who fill it in at once do not undo each other.
     """
-    case = book.locked(c, id_)
+    case = request_filing.locked(c, id_)
     if book.written_on(c, message.dedup) is not None:
         return Added(case=case, new=False)
     if case.status in ENDED:
         moved(case.status, RequestMove.RESUME)  # says that it cannot
-    if not book.write(c, id_, message, now=now, sealed=sealed):
+    if not request_filing.write(c, id_, message, now=now, sealed=sealed):
         return Added(case=case, new=False)
     for duty in duties_done:
         clocks.meet(c, Subject(request=id_), now, name=duty, actor=message.author)
@@ -107,14 +107,14 @@ def _filled_in(
         reclassed = completed.cls is not None and completed.cls != case.cls
         values |= {"cls": completed.cls, "clause": completed.clause, "charge": completed.charge}
     if completed.accepted:
-        book.move(c, case.id, RequestMove.COMPLETE, now=now, actor=actor, **values)
+        request_filing.move(c, case.id, RequestMove.COMPLETE, now=now, actor=actor, **values)
     else:
-        book.change(c, case.id, **values)
+        request_filing.change(c, case.id, **values)
     after = book.get(c, case.id)
     if reclassed:
-        book.change(c, case.id, needs_triage=completed.needs_triage)
+        request_filing.change(c, case.id, needs_triage=completed.needs_triage)
         text = f"{case.cls or 'no class'} -> {after.cls}: said by the requester"
-        book.tell(c, case.id, now, "request.reclassed", actor=actor, text=text)
+        request_filing.tell(c, case.id, now, "request.reclassed", actor=actor, text=text)
         _recount(c, after, completed, now, actor)
         owing.owe(c, completed.urgent(after), now)
     # what is still missing is told, and told once
@@ -156,25 +156,25 @@ def answer(
     obligations: Sequence[Obligation],
 ) -> Case:
     """Answer a request: the response is given; with ``wait`` the customer is asked, and what may pause does."""
-    case = book.locked(c, id_)
+    case = request_filing.locked(c, id_)
     if book.written_on(c, message.dedup) is not None:
         return case
     if case.status in ENDED:
         moved(case.status, RequestMove.WAIT)  # says that it cannot
-    if not book.write(c, id_, message, now=now, obligations=obligations, event="request.answered"):
+    if not request_filing.write(c, id_, message, now=now, obligations=obligations, event="request.answered"):
         return case
     if not message.internal:
-        book.change(c, id_, responded_at=case.responded_at or now)
+        request_filing.change(c, id_, responded_at=case.responded_at or now)
         clocks.meet(c, Subject(request=id_), now, name=RESPONSE, actor=message.author)
     if wait and case.status is RequestStatus.OPEN:
-        book.move(c, id_, RequestMove.WAIT, now=now, actor=message.author, waiting_since=now)
+        request_filing.move(c, id_, RequestMove.WAIT, now=now, actor=message.author, waiting_since=now)
         recounting.pause(c, Subject(request=id_), WAITING_FOR_CUSTOMER, now=now, actor=message.author)
     return book.get(c, id_)
 
 
 def resume(c: sa.Connection, id_: str, *, now: datetime, actor: str) -> Case:
     """Go on with a request that waited for its customer."""
-    case = book.move(c, id_, RequestMove.RESUME, now=now, actor=actor, waiting_since=None)
+    case = request_filing.move(c, id_, RequestMove.RESUME, now=now, actor=actor, waiting_since=None)
     recounting.resume(c, Subject(request=id_), WAITING_FOR_CUSTOMER, now=now, actor=actor)
     return case
 
@@ -194,17 +194,17 @@ def close(
     values: dict[str, Any] = {"closed_at": now, "closed_by": actor, "flagged": None}
     if outcome is not None:
         values["outcome"] = outcome
-    before = book.locked(c, id_)
+    before = request_filing.locked(c, id_)
     _nobody_is_expected(c, id_, now)
-    case = book.move(c, id_, RequestMove.CLOSE, now=now, actor=actor, text=text, **values)
+    case = request_filing.move(c, id_, RequestMove.CLOSE, now=now, actor=actor, text=text, **values)
     if message is not None:
-        book.write(c, id_, message, now=now, event="request.answered")
+        request_filing.write(c, id_, message, now=now, event="request.answered")
         clocks.meet(c, Subject(request=id_), now, name=RESPONSE, actor=actor)
-        book.change(c, id_, responded_at=before.responded_at or now)
+        request_filing.change(c, id_, responded_at=before.responded_at or now)
     clocks.finish(c, Subject(request=id_), now, actor=actor)
     owing.owe(c, obligations, now)
     owing.cancel_of_request(c, id_, now, kinds=("page",), reason="the request is closed")
-    book.wipe(c, id_, now)
+    request_filing.wipe(c, id_, now)
     return book.get(c, case.id)
 
 
@@ -230,11 +230,11 @@ def reclass(
     why: str,
 ) -> Case:
     """Give a request another class: its promises are counted again from its receipt, nothing is forgotten."""
-    before = book.locked(c, id_)
+    before = request_filing.locked(c, id_)
     if before.status in ENDED:
         moved(before.status, RequestMove.WAIT)  # says that it cannot
-    book.change(c, id_, cls=cls, clause=clause, needs_triage=False, flagged=None)
-    book.tell(
+    request_filing.change(c, id_, cls=cls, clause=clause, needs_triage=False, flagged=None)
+    request_filing.tell(
         c, id_, now, "request.reclassed", actor=actor, text=f"{before.cls or 'no class'} -> {cls}: {why}"
     )
     recounting.reclass(
@@ -252,33 +252,33 @@ def reclass(
 
 def take(c: sa.Connection, id_: str, *, now: datetime, actor: str) -> Case:
     """Take a request: it is somebody's, and nobody else is paged about it; whose it was before is on record."""
-    before = book.locked(c, id_)
+    before = request_filing.locked(c, id_)
     if before.status in ENDED:
         moved(before.status, RequestMove.WAIT)  # says that it cannot
-    book.change(c, id_, assignee=actor)
+    request_filing.change(c, id_, assignee=actor)
     over = f"from {before.assignee}" if before.assignee and before.assignee != actor else ""
-    book.tell(c, id_, now, "request.taken", actor=actor, text=over)
+    request_filing.tell(c, id_, now, "request.taken", actor=actor, text=over)
     owing.cancel_of_request(c, id_, now, kinds=("page",), reason=f"taken by {actor}")
     return book.get(c, id_)
 
 
 def settle_flag(c: sa.Connection, id_: str, *, now: datetime, actor: str, text: str) -> Case:
     """Put on record what an engineer decided about what was flagged."""
-    book.locked(c, id_)
-    book.change(c, id_, flagged=None)
-    book.tell(c, id_, now, "flag.settled", actor=actor, text=text)
+    request_filing.locked(c, id_)
+    request_filing.change(c, id_, flagged=None)
+    request_filing.tell(c, id_, now, "flag.settled", actor=actor, text=text)
     return book.get(c, id_)
 
 
 def duty_done(c: sa.Connection, id_: str, duty: str, *, now: datetime, actor: str, text: str) -> Case:
     """Put on record that the customer has done what they had to (the call came); NotFoundError if they had not to."""
-    book.locked(c, id_)
+    request_filing.locked(c, id_)
     _, judgement, _ = book.record_of(c, id_)
     known = [str(each["duty"]) for each in judgement["duties"]]
     if duty not in known:
         raise NotFoundError(f"the request has no duty {duty!r}: {', '.join(known) or 'none'}")
     clocks.meet(c, Subject(request=id_), now, name=duty, actor=actor)
-    book.tell(c, id_, now, "duty.done", actor=actor, text=text or duty)
+    request_filing.tell(c, id_, now, "duty.done", actor=actor, text=text or duty)
     return book.get(c, id_)
 
 
@@ -303,19 +303,21 @@ def triaged(
     charge: Charge | None,
 ) -> Case:
     """Put the outcome of triage on record, and what it costs in the ledger: once for a request, whatever is repeated."""
-    case = book.locked(c, id_)
+    case = request_filing.locked(c, id_)
     if case.status in ENDED:
         moved(case.status, RequestMove.WAIT)  # says that it cannot
-    book.change(c, id_, outcome=outcome, needs_triage=False)
-    book.tell(c, id_, now, "request.triaged", actor=actor, text=f"{outcome}{': ' if text else ''}{text}")
+    request_filing.change(c, id_, outcome=outcome, needs_triage=False)
+    request_filing.tell(
+        c, id_, now, "request.triaged", actor=actor, text=f"{outcome}{': ' if text else ''}{text}"
+    )
     if charge is not None:
         stamp = Stamp(
             id=charge.id, partner=charge.partner, at=now, actor=actor, text=charge.because, request=id_
         )
         posted = ledger.charge(c, stamp, charge.incidents, event=turned_over(id_))
         if posted is not None and posted.new:
-            book.change(c, id_, charge=charge.incidents)
-            book.tell(
+            request_filing.change(c, id_, charge=charge.incidents)
+            request_filing.tell(
                 c, id_, now, "request.charged", actor=actor, text=f"{charge.incidents}: {charge.because}"
             )
     return book.get(c, id_)
@@ -326,7 +328,7 @@ def passed_on(
 ) -> None:
     """Owe what is passed on, on the record of who decided it."""
     owing.owe(c, rows, now)
-    book.tell(c, id_, now, "request.passed_on", actor=actor, text=text)
+    request_filing.tell(c, id_, now, "request.passed_on", actor=actor, text=text)
 
 
 def owe(c: sa.Connection, rows: Sequence[Obligation], now: datetime) -> None:

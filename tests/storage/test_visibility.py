@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 
 from monitor.domain.access import Viewer
 from monitor.domain.request_life import Case, RequestStatus
+from monitor.storage import request_filing
 from monitor.storage import requests as book
 from monitor.storage.lists import Wanted
-from monitor.storage.requests import Message, NewRequest, Person
+from monitor.storage.request_filing import Message, NewRequest
+from monitor.storage.requests import Person
 from monitor.storage.schema import metadata
 from tests.factories import MONDAY_AT_TEN
 
@@ -95,7 +97,7 @@ def put(c: sa.Connection, n: int, one: Filed) -> str:
         people=people,
         message=Message(id=f"msg_{n}", author="x", side="customer", text=f"said{n}"),
     )
-    return book.file(c, new, lambda _: (), MONDAY_AT_TEN).id
+    return request_filing.file(c, new, lambda _: (), MONDAY_AT_TEN).id
 
 
 @cache
