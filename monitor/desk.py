@@ -29,7 +29,13 @@ from monitor.domain.inventory import Inventory
 from monitor.domain.overflow import Route, route
 from monitor.domain.policy import Policy
 from monitor.domain.request_life import ENDED, Case, RequestStatus
-from monitor.domain.request_matter import Matter, Request, look_at, requester
+from monitor.domain.request_matter import (
+    Matter,
+    Request,
+    as_seen_by_requester,
+    look_at,
+    requester,
+)
 from monitor.domain.request_record import as_record, from_record, judgement_as_json
 from monitor.domain.requests import Judgement, judge
 from monitor.domain.sealing import Attached, Kept
@@ -108,7 +114,7 @@ class Desk:
         related = existing or await self._named(filing)
         request = await self._known(filing.request, policy, now)
         filing = replace(filing, request=request)
-        judgement = judge(policy, request, self._inventory, now)
+        judgement = judge(policy, request, self._seen_by(request), now)
         if written_on is not None:
             return await self._written_before(written_on, judgement)
         if judgement.accepted and existing and request.follows_up and not policy.requests.follow_up_complete:
@@ -171,8 +177,13 @@ class Desk:
         standing = {**self.standing_of(policy, request, now), **request.standing}
         facts: dict[str, FactValue] = dict(request.facts)
         work = None
-        if self.planned and request.system and policy.asks_for(PLANNED) and facts.get(PLANNED) is None:
-            work = await self.planned(request.system, now)
+        if (
+            self.planned
+            and request.system in self._seen_by(request).systems
+            and policy.asks_for(PLANNED)
+            and facts.get(PLANNED) is None
+        ):
+            work = await self.planned(request.system or "", now)
         if work is not None:
             facts[PLANNED] = True
         partner = request.partner or (asks.id if asks else None)
@@ -201,7 +212,7 @@ class Desk:
         kept: Sequence[Kept],
         now: datetime,
     ) -> Filed:
-        matter = look_at(policy, filing.request, self._inventory, now)
+        matter = look_at(policy, filing.request, self._seen_by(filing.request), now)
         routed = await self._route(filing, policy)
         case = self._case(filing, policy, judgement, related, routed.queue, now)
         clocks = domain.clocks_of(policy, matter, judgement, now) if case.status not in ENDED else ()
@@ -314,9 +325,10 @@ class Desk:
 
     def standing_of(self, policy: Policy, request: Request, now: datetime) -> Mapping[str, bool | None]:
         """Return what is known of a requester's contract today, where their support hours are kept."""
-        zone = look_at(policy, request, self._inventory, now).calendar.zone
+        seen = self._seen_by(request)
+        zone = look_at(policy, request, seen, now).calendar.zone
         return standing_of(
-            self._inventory,
+            seen,
             now.astimezone(zone).date(),
             partner=request.partner,
             contact=request.contact,
@@ -491,10 +503,11 @@ class Desk:
         secret_found: bool,
     ) -> moves.Completed:
         """Judge a request again, as of its receipt, with what was said of it now."""
-        judgement = judge(policy, said, self._inventory, case.received_at)
-        matter = look_at(policy, said, self._inventory, case.received_at)
-        by_now = look_at(policy, said, self._inventory, now)
-        judged_now = judge(policy, said, self._inventory, now)
+        seen = self._seen_by(said)
+        judgement = judge(policy, said, seen, case.received_at)
+        matter = look_at(policy, said, seen, case.received_at)
+        by_now = look_at(policy, said, seen, now)
+        judged_now = judge(policy, said, seen, now)
 
         def owed(standing: Case, respond_by: datetime | None) -> Sequence[Obligation]:
             if not follow.answers:
@@ -544,7 +557,10 @@ class Desk:
     def _serial(self, request: Request) -> str | None:
         """Return the system a request names, also in its form, if we know it."""
         serial = in_words(request.given("system"))
-        return serial if serial in self._inventory.systems else None
+        return serial if serial in self._seen_by(request).systems else None
+
+    def _seen_by(self, request: Request) -> Inventory:
+        return as_seen_by_requester(self._inventory, request)
 
     def _people(self, filing: Filing) -> tuple[Person, ...]:
         """Return who takes part: the requester, and whom they copied; an address we know is its contact."""

@@ -15,7 +15,7 @@ from types import MappingProxyType
 from monitor.domain.inventory import Contact, Inventory, Partner
 from monitor.domain.letters import Letter, base_of, folded, read_reply_address, references_in
 from monitor.domain.policy import Policy
-from monitor.domain.request_matter import Request
+from monitor.domain.request_matter import Request, stands_in_for
 from monitor.domain.request_rules import RequestRules
 
 CHANNEL = "email"
@@ -200,22 +200,9 @@ def _system(inventory: Inventory, writer: Writer, text: str) -> str | None:
         return None
     words = set(re.findall(r"[\w.@:/-]+", text.casefold()))
     bare = {word.strip(".:-/") for word in words}
-    own = [s for s in inventory.systems.values() if _is_of(s.partner, writer.partner.id, inventory)]
+    own = [s for s in inventory.systems.values() if stands_in_for(inventory, writer.partner.id, s.partner)]
     named = [system.serial for system in own if system.serial.casefold() in bare]
     return named[0] if len(named) == 1 else None
-
-
-def _is_of(partner: str, writer: str, inventory: Inventory) -> bool:
-    """Whether a partner is the writer's own, or served by it through the chain."""
-    seen: set[str] = set()
-    at: str | None = partner
-    while at is not None and at not in seen:
-        if at == writer:
-            return True
-        seen.add(at)
-        known = inventory.partners.get(at)
-        at = known.assigned_to if known else None
-    return False
 
 
 def copied(letter: Letter, writer: Writer, ours: Iterable[str]) -> tuple[str, ...]:

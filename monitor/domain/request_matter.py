@@ -132,6 +132,30 @@ def requester(request: Request, inventory: Inventory) -> Partner | None:
     return None
 
 
+def stands_in_for(inventory: Inventory, partner: str, other: str) -> bool:
+    """Whether a partner is the other one, or serves it through the chain."""
+    seen: set[str] = set()
+    at: str | None = other
+    while at is not None and at not in seen:
+        if at == partner:
+            return True
+        seen.add(at)
+        known = inventory.partners.get(at)
+        at = known.assigned_to if known else None
+    return False
+
+
+def as_seen_by_requester(inventory: Inventory, request: Request) -> Inventory:
+    """Return the inventory without the system that is named, where it is somebody else's: to them nobody has it."""
+    asks, serial = requester(request, inventory), " ".join(texts(request.given("system"))).strip()
+    system = inventory.systems.get(serial)
+    if asks is None or system is None or stands_in_for(inventory, asks.id, system.partner):
+        return inventory
+    return replace(
+        inventory, systems={name: one for name, one in inventory.systems.items() if name != serial}
+    )
+
+
 def _plan(policy: Policy, request: Request, inventory: Inventory, served: Served | None) -> str | None:
     """Return the plan a request is served under: the system's licence, the partner served through, the first one."""
     system = inventory.systems.get(request.system or "")

@@ -13,7 +13,7 @@ from monitor.web.api_models import Out
 
 Address = Annotated[str, StringConstraints(max_length=254, pattern=r"^[^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+$")]
 MediaType = Annotated[str, StringConstraints(max_length=127, pattern=r"^[A-Za-z0-9.+-]+/[A-Za-z0-9.+-]+$")]
-Scalar = Words | bool | int | float | None
+Scalar = Words | bool | int | Annotated[float, Field(allow_inf_nan=False)] | None
 Value = Scalar | Annotated[list[Scalar], Field(max_length=200)] | dict[Word, Scalar]
 
 

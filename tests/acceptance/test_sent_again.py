@@ -60,3 +60,21 @@ async def test_keys_that_begin_alike_are_two_and_no_key_is_kept_in_clear(tmp_pat
         status, _ = await post("/R-00001/messages", {"text": "Still."}, key="Zeb!ra4711")
         assert status == 201
         assert "Zeb" not in repr(await world.rows("request_messages"))
+
+
+async def test_p5_a_system_of_somebody_elses_is_one_that_nobody_has(tmp_path, database_url):
+    fields = {"subject": "No audio", "message": "Nothing is heard."}
+    async with a_program(tmp_path, database_url, contact="giulia") as (world, post):
+        told = []
+        for number, serial in enumerate(("PBX-4", "PBX-0", "PBX-1")):
+            status, body = await post("", {"fields": fields, "system": serial}, key=f"k-{number}")
+            assert status == 201
+            told.append(str(body["judgement"]["reasons"]).replace(serial, "it"))
+        assert told[0] == told[1] != told[2]
+        assert [row["system"] for row in await world.rows("requests")] == [None, None, "PBX-1"]
+
+
+async def test_a_number_that_is_none_is_refused(tmp_path, sqlite_url):
+    async with a_program(tmp_path, sqlite_url, contact="giulia") as (_, post):
+        status, _ = await post("", {"fields": {"traces": float("nan")}}, key="k-1")
+        assert status == 422
