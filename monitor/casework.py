@@ -189,7 +189,7 @@ class Casework:
         if rule is None:
             known = ", ".join(each.name for each in policy.requests.forwarding) or "nothing"
             raise NotFoundError(f"policy {policy.name} passes on {known}")
-        now_known = self.desk.standing_of(policy, asked, self._now)
+        now_known = self.desk.known.standing_of(policy, asked, self._now)
         forbidden = domain.forbidden_by(policy, asked, name) or (
             rule if rule.unless and now_known.get(rule.unless) else None
         )

@@ -12,38 +12,33 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
 
 from monitor.bell import Bell
 from monitor.desk_answers import Answers, Told, passed_on, told_of
+from monitor.desk_known import RELATED, Known
 from monitor.domain import filing as domain
-from monitor.domain.announcements import PLANNED
 from monitor.domain.apart import cleaned, without_credentials
 from monitor.domain.contacts import PRIORITY_PAGE, Obligation
 from monitor.domain.decisions import NOC, page_entry
 from monitor.domain.filing import Filed, Filing, in_words
-from monitor.domain.findings import FactValue
 from monitor.domain.inventory import Inventory
-from monitor.domain.overflow import Route, route
 from monitor.domain.policy import Policy
 from monitor.domain.request_life import ENDED, Case, RequestStatus
 from monitor.domain.request_matter import (
     Matter,
     Request,
-    as_seen_by_requester,
     look_at,
     requester,
 )
 from monitor.domain.request_record import as_record, from_record, judgement_as_json
 from monitor.domain.requests import Judgement, judge
 from monitor.domain.sealing import Attached, Kept
-from monitor.domain.standing import standing_of
 from monitor.domain.timed import Party, Timed, edition_of
-from monitor.errors import RefusedError
 from monitor.metrics import Metrics
-from monitor.storage import ledger, request_filing
+from monitor.storage import request_filing
 from monitor.storage import request_moves as moves
 from monitor.storage import requests as book
 from monitor.storage.engine import Store
@@ -55,12 +50,6 @@ log = structlog.stdlib.get_logger()
 
 Seal = Callable[[str, str, str], bytes | None]
 """Seals a credential: (request, kind, value) -> ciphertext, or None where no key is configured."""
-
-
-class Planned(Protocol):
-    """Tells which planned work covers a system now, if any: the words of the reason."""
-
-    async def __call__(self, system: str, now: datetime) -> str | None: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,9 +85,9 @@ class Desk:
     bell: Bell
     metrics: Metrics
     answers: Answers
+    known: Known
     edition_of: Callable[[Case], Awaitable[Policy]]
     seal: Seal = lambda _request, _kind, _value: None
-    planned: Planned | None = None
     forward_to: Callable[[str], str | None] = lambda _name: None
     failpoint: Callable[[str], None] = lambda _name: None
 
@@ -109,12 +98,12 @@ class Desk:
         now = filing.received_at or self.clock()
         written_on = await self.store.read(book.written_on, filing.dedup)
         filing, kept = await asyncio.to_thread(without_credentials, filing)  # large files take seconds
-        policy = self._policy(filing)
-        existing, filing = await self._existing(filing)
-        related = existing or await self._named(filing)
-        request = await self._known(filing.request, policy, now)
+        policy = self.known.policy_of(filing)
+        existing, filing = await self.known.existing(filing)
+        related = existing or await self.known.named(filing)
+        request = await self.known.facts_of(filing.request, policy, now)
         filing = replace(filing, request=request)
-        judgement = judge(policy, request, self._seen_by(request), now)
+        judgement = judge(policy, request, self.known.seen_by(request), now)
         if written_on is not None:
             return await self._written_before(written_on, judgement)
         if judgement.accepted and existing and request.follows_up and not policy.requests.follow_up_complete:
@@ -122,86 +111,6 @@ class Desk:
         if filing.strict and not judgement.accepted:
             return Filed(judgement=judgement)
         return await self._record(filing, policy, judgement, related, kept, now)
-
-    def _policy(self, filing: Filing) -> Policy:
-        """Return the policy to judge by: the one named, else that of whoever asks."""
-        policies = self.world.in_force.policies
-        asks = requester(filing.request, self._inventory)
-        system = self._inventory.systems.get(filing.request.system or "")
-        owner = self._inventory.partners.get(system.partner) if system else None
-        name = filing.policy or (asks.policy if asks else None) or (owner.policy if owner else None)
-        if name not in policies:
-            raise RefusedError(
-                422, "unknown-policy", "Say who asks: a partner or contact we know, or a policy."
-            )
-        return policies[name or ""]
-
-    async def _existing(self, filing: Filing) -> tuple[Case | None, Filing]:
-        """Find the request that a ticket number names, if the requester takes part in it; its state is the record's."""
-        quoted = filing.request.existing_ticket
-        if not quoted:
-            return None, filing
-        case = await self.store.read(book.by_number, quoted)
-        if case is None or not await self._takes_part(case, filing):
-            asks = requester(filing.request, self._inventory)
-            known = await self.store.read(moves.ticket_state, quoted, asks.id) if asks else None
-            request = replace(
-                filing.request,
-                existing_ticket=quoted if known else None,
-                ticket_state=known,
-            )
-            return None, replace(filing, request=request)
-        state = "closed" if case.status in ENDED else "open"
-        return case, replace(filing, request=replace(filing.request, ticket_state=state))
-
-    async def _named(self, filing: Filing) -> Case | None:
-        """Find the earlier request that this one says it goes on from, if the requester takes part in it."""
-        case = await self.store.read(book.by_number, in_words(filing.request.given(RELATED)))
-        return case if case and await self._takes_part(case, filing) else None
-
-    async def _takes_part(self, case: Case, filing: Filing) -> bool:
-        """Whether the requester is one of a request's people, or of its partner where all of them may see it."""
-        if filing.vouched:
-            return True
-        people = await self.store.read(book.people_of, case.id)
-        asks = requester(filing.request, self._inventory)
-        by_contact = filing.request.contact is not None and any(
-            each.contact == filing.request.contact for each in people
-        )
-        of_partner = case.visibility == "partner" and asks is not None and asks.id == case.partner
-        return by_contact or of_partner
-
-    async def _known(self, request: Request, policy: Policy, now: datetime) -> Request:
-        """Add what we know ourselves: whose it is, the contract's standing, planned work on the system."""
-        asks = requester(request, self._inventory)
-        standing = {**self.standing_of(policy, request, now), **request.standing}
-        facts: dict[str, FactValue] = dict(request.facts)
-        work = None
-        if (
-            self.planned
-            and request.system in self._seen_by(request).systems
-            and policy.asks_for(PLANNED)
-            and facts.get(PLANNED) is None
-        ):
-            work = await self.planned(request.system or "", now)
-        if work is not None:
-            facts[PLANNED] = True
-        partner = request.partner or (asks.id if asks else None)
-        return replace(
-            request,
-            partner=partner,
-            standing=standing,
-            facts=facts,
-            credit=await self._credit(policy, partner),
-            known=(work,) if work else (),
-        )
-
-    async def _credit(self, policy: Policy, partner: str | None) -> int | None:
-        """Return how many prepaid incidents a customer has, where that decides anything."""
-        prepaid = policy.requests.prepaid
-        if partner is None or prepaid is None or prepaid.serves_without_credit:
-            return None
-        return await self.store.read(ledger.balance, partner)
 
     async def _record(
         self,
@@ -212,12 +121,12 @@ class Desk:
         kept: Sequence[Kept],
         now: datetime,
     ) -> Filed:
-        matter = look_at(policy, filing.request, self._seen_by(filing.request), now)
-        routed = await self._route(filing, policy)
+        matter = look_at(policy, filing.request, self.known.seen_by(filing.request), now)
+        routed = await self.known.route(filing, policy)
         case = self._case(filing, policy, judgement, related, routed.queue, now)
         clocks = domain.clocks_of(policy, matter, judgement, now) if case.status not in ENDED else ()
         reply_key = self.new_key()
-        people = self._people(filing)
+        people = self.known.people_of(filing)
         new = NewRequest(
             case=case,
             dedup=filing.dedup,
@@ -293,7 +202,7 @@ class Desk:
             partner=request.partner,
             contact=contact.id if contact else None,
             email=filing.email,
-            system=self._serial(request),
+            system=self.known.serial_of(request),
             cls=judgement.cls,
             clause=judgement.clause,
             flagged="; ".join((*([filing.flag] if filing.flag else []), *said_late)) or None,
@@ -306,34 +215,6 @@ class Desk:
             charge=judgement.charge.incidents,
             needs_triage=judgement.needs_triage or judgement.cls is None,
             closed_at=now if domain.status_of(judgement) is RequestStatus.REFUSED else None,
-        )
-
-    async def _route(self, filing: Filing, policy: Policy) -> Route:
-        """Find the queue a request goes to: that of the requester's country, or the wider one if it is long."""
-        asks = requester(filing.request, self._inventory)
-        contact = domain.contact_of(self._inventory, filing.request)
-        country = filing.country or (asks.country if asks else None)
-        queue = domain.queue_of(policy, filing.request.channel, country)
-        overflow = policy.overflow
-        if overflow is None or queue is None:
-            return Route(queue=queue)
-        backlog = await self.store.read(book.in_queue, queue)
-        said = filing.request.given(overflow.agreed_in)
-        return route(
-            overflow, queue, backlog=backlog, said=said, always=contact.english_ok if contact else None
-        )
-
-    def standing_of(self, policy: Policy, request: Request, now: datetime) -> Mapping[str, bool | None]:
-        """Return what is known of a requester's contract today, where their support hours are kept."""
-        seen = self._seen_by(request)
-        zone = look_at(policy, request, seen, now).calendar.zone
-        return standing_of(
-            seen,
-            now.astimezone(zone).date(),
-            partner=request.partner,
-            contact=request.contact,
-            system=request.system,
-            names=policy.requests.standings,
         )
 
     def _answers(
@@ -503,7 +384,7 @@ class Desk:
         secret_found: bool,
     ) -> moves.Completed:
         """Judge a request again, as of its receipt, with what was said of it now."""
-        seen = self._seen_by(said)
+        seen = self.known.seen_by(said)
         judgement = judge(policy, said, seen, case.received_at)
         matter = look_at(policy, said, seen, case.received_at)
         by_now = look_at(policy, said, seen, now)
@@ -536,7 +417,7 @@ class Desk:
             owed=owed,
             urgent=urgent,
             subject=domain.title_of(Filing(request=said)),
-            system=self._serial(said),
+            system=self.known.serial_of(said),
         )
 
     async def complete(
@@ -553,37 +434,6 @@ class Desk:
     @property
     def _inventory(self) -> Inventory:
         return self.world.in_force.inventory
-
-    def _serial(self, request: Request) -> str | None:
-        """Return the system a request names, also in its form, if we know it."""
-        serial = in_words(request.given("system"))
-        return serial if serial in self._seen_by(request).systems else None
-
-    def _seen_by(self, request: Request) -> Inventory:
-        return as_seen_by_requester(self._inventory, request)
-
-    def _people(self, filing: Filing) -> tuple[Person, ...]:
-        """Return who takes part: the requester, and whom they copied; an address we know is its contact."""
-        contact = domain.contact_of(self._inventory, filing.request)
-        first = Person(
-            role="requester",
-            contact=contact.id if contact else None,
-            email=_folded(filing.email) or _folded(contact.email if contact else None),
-        )
-        people = [first] if first.contact or first.email else []
-        for address in dict.fromkeys(map(_folded, filing.copied)):
-            if address and all(address != each.email for each in people):
-                people.append(Person(role="copied", contact=self._owner_of(address), email=address))
-        return tuple(people)
-
-    def _owner_of(self, address: str) -> str | None:
-        owners = [
-            contact.id
-            for partner in self._inventory.partners.values()
-            for contact in partner.contacts
-            if _folded(contact.email) == address
-        ]
-        return owners[0] if len(owners) == 1 else None
 
     def _message(self, case: Case, filing: Filing) -> Message | None:
         if not filing.text.strip() and not filing.attachments:
@@ -615,8 +465,6 @@ class Desk:
 
 
 _AUTHOR, _MAIL, _ASIDE = "of the author's name", "of the mail's id", "beside the text"
-RELATED = "related_case"
-"""The field in which a request names an earlier one."""
 _EVENT = {
     RequestStatus.OPEN: "filed",
     RequestStatus.INCOMPLETE: "incomplete",
@@ -635,7 +483,3 @@ def _of(party: Party, clocks: Sequence[Timed]) -> tuple[Timed, ...]:
 
 def _said_now(fields: Mapping[str, object]) -> dict[str, object]:
     return {name: value for name, value in fields.items() if in_words(value)}
-
-
-def _folded(address: str | None) -> str | None:
-    return address.strip().casefold() if address and address.strip() else None

@@ -8,8 +8,9 @@ from datetime import datetime
 from monitor.bell import Bell
 from monitor.casework import Casework, Unseal
 from monitor.clock import Clock, NewId
-from monitor.desk import Desk, Planned, Seal
+from monitor.desk import Desk, Seal
 from monitor.desk_answers import Answers
+from monitor.desk_known import Known, Planned
 from monitor.domain.contacts import Obligation
 from monitor.domain.letters import reply_address
 from monitor.domain.policy import Policy
@@ -63,7 +64,7 @@ def desk(parts: Parts) -> Desk:
         answers=answers,
         edition_of=_edition_of(parts),
         seal=parts.seal,
-        planned=parts.planned,
+        known=Known(world=world, store=parts.store, planned=parts.planned),
         forward_to=lambda name: world.in_force.forward_to.get(name),  # noqa: PLW0108 - what is in force changes
         failpoint=parts.failpoint,
     )

@@ -231,7 +231,7 @@ def _facts(request: Mapping[str, object]) -> list[tuple[str, object]]:
 def _may_pass_on(parts: Parts, policy: Policy, file: RequestFile, now: datetime) -> list[MayPassOn]:
     """Return what may be passed on, and what the requester's contract forbids, as it is known today."""
     asked = from_record(file.request)
-    standing = parts.desk.standing_of(policy, asked, now)
+    standing = parts.desk.known.standing_of(policy, asked, now)
     return [
         MayPassOn(
             rule=rule,
