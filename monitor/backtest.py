@@ -23,7 +23,7 @@ from monitor.domain.inventory import Inventory
 from monitor.domain.policy import Policy
 from monitor.domain.replay import CITED, DECIDED, JUDGED, Change, changes
 from monitor.domain.request_life import ENDED
-from monitor.domain.request_matter import Request, look_at
+from monitor.domain.request_matter import Request, as_seen_by_requester, look_at
 from monitor.domain.request_record import from_record, judgement_as_json
 from monitor.domain.requests import judge
 from monitor.domain.timed import Party, Timed
@@ -163,8 +163,9 @@ class Backtest:
             return None
 
     def _judged(self, policy: Policy, request: Request, at: datetime) -> dict[str, Any]:
-        judgement = judge(policy, request, self.inventory, at)
-        matter = look_at(policy, request, self.inventory, at)
+        seen = as_seen_by_requester(self.inventory, request)
+        judgement = judge(policy, request, seen, at)
+        matter = look_at(policy, request, seen, at)
         timed = clocks_of(policy, matter, judgement, at) if status_of(judgement) not in ENDED else ()
         return judgement_as_json(judgement) | {
             "deadlines": [_deadline(clock) for clock in timed if clock.party is Party.US]

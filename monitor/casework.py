@@ -19,7 +19,7 @@ from monitor.domain.contacts import Obligation
 from monitor.domain.filing import Filing
 from monitor.domain.policy import Policy
 from monitor.domain.request_life import Case, Outcome
-from monitor.domain.request_matter import look_at
+from monitor.domain.request_matter import as_seen_by_requester, look_at
 from monitor.domain.request_record import from_record
 from monitor.domain.sealing import Attached
 from monitor.domain.timed import edition_of
@@ -136,7 +136,9 @@ class Casework:
         if cls not in policy.classes:
             raise ConflictError(f"policy {policy.name} has no class {cls!r}: {', '.join(policy.classes)}")
         kept, _, _ = await self.desk.store.read(book.record_of, request)
-        matter = look_at(policy, from_record(kept), self.desk.world.in_force.inventory, case.received_at)
+        asked = from_record(kept)
+        seen = as_seen_by_requester(self.desk.world.in_force.inventory, asked)
+        matter = look_at(policy, asked, seen, case.received_at)
         edition = edition_of(policy, matter.plan)
         return await self._moved(
             await self.desk.store.write(

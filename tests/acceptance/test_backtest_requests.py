@@ -166,3 +166,13 @@ async def test_of_a_request_whose_edition_is_not_on_record_all_but_the_deadlines
     assert set(brief(outcome)) == {"deadlines"}
     await world.service.store.write(lambda c: c.execute(sa.update(requests).values(policy_digest="0" * 64)))
     assert (await tried(world, goals))[0] == []
+
+
+async def test_somebody_elses_system_makes_no_difference(quick_world):
+    await quick_world.service.desk.file(
+        a_filing(system="PBX-4", symptom="unreachable", fields={"subject": "x", "message": "y"})
+    )
+    (kept,) = await quick_world.rows("requests")
+    assert (kept["status"], kept["system"]) == ("open", None)
+    told, totals = await tried(quick_world, policy_of(quick_world, "wildix"))
+    assert (told, totals.tried["request"]) == ([], 1)
