@@ -206,6 +206,14 @@ def update_alone(before: Contact, after: Contact, policy: Policy, *, actor: Cont
     return replace(after, licence=None)
 
 
+def keeps_its_answers(before: Contact, after: Contact, policy: Policy, *, actor: str) -> None:
+    """Refuse that somebody else changes where the answers go that only the requester may see (mission P5)."""
+    seen = policy.requests.visibility
+    if seen.rule == "requester_only" and actor != before.id and after.email != before.email:
+        told = "only the requester gets the answers: the address is changed by its owner, or by us"
+        raise RefusedError(Because.FORBIDDEN, told, seen.clause or "")
+
+
 def has_its_own_address(contact: Contact, inventory: Inventory) -> None:
     """Refuse an address that is somebody else's: their mails would be taken for this person's, or for nobody's."""
     if not contact.email:

@@ -94,6 +94,7 @@ def amend(c: sa.Connection, ground: Ground, id_: str, given: Mapping[str, object
     after = replace(before, **{name: given[name] for name in PERSONAL if name in given})  # type: ignore[arg-type]  # validated where it came in
     _hours_are_known(after, policy)
     if actor is not None and after.email != before.email:
+        people.keeps_its_answers(before, after, policy, actor=actor.id)
         people.has_its_own_address(after, world)
     if before.licence is not None:
         roll = _roll(world, before.licence, whose)

@@ -11,6 +11,7 @@ from monitor.domain.access import Viewer
 from monitor.domain.inventory import Contact, Inventory, Licence, Partner
 from monitor.domain.people import RefusedError
 from monitor.domain.registered import overlaid
+from monitor.domain.request_rules import Visibility
 from monitor.errors import ConflictError, NotFoundError
 from monitor.settings import shipped
 from monitor.settings.policies import load_policies
@@ -151,3 +152,20 @@ async def test_who_was_removed_acts_no_more(store):
     with pytest.raises(NotFoundError):
         bob = Viewer(name="bob", contact="bob", partner="acme")
         await store.write(registry.amend, ground(bob), "bob", {"name": "Robert"})
+
+
+async def test_p5_where_only_the_requester_sees_a_request_nobody_else_says_where_its_answers_go(store):
+    bob, ann = (Viewer(name=one, contact=one, partner="acme") for one in ("bob", "ann"))
+    rules = POLICIES["wolfram"].requests
+    private = replace(
+        POLICIES["wolfram"], requests=replace(rules, visibility=Visibility(rule="requester_only", clause="5"))
+    )
+    there = replace(ground(), policies=POLICIES | {"wolfram": private})
+    await store.write(registry.enrol, there, "acme", "L", a_contact("bob"))
+    with pytest.raises(RefusedError, match="only the requester gets the answers") as refused:
+        await store.write(registry.amend, replace(there, viewer=ann), "bob", {"email": "ann@acme.example"})
+    assert refused.value.clause == "5"
+    await store.write(registry.amend, replace(there, viewer=ann), "bob", {"phone": "+13125550100"})
+    await store.write(registry.amend, replace(there, viewer=bob), "bob", {"email": "bob@acme.example"})
+    await store.write(registry.amend, there, "bob", {"email": "robert@acme.example"})
+    assert (await in_force(store)).person("bob")[1].email == "robert@acme.example"
