@@ -17,7 +17,7 @@ from monitor.domain.appointments import Appointment, AppointmentStatus
 from monitor.domain.filing import in_words
 from monitor.domain.policy import Policy
 from monitor.domain.request_life import ENDED, Case, RequestStatus
-from monitor.domain.request_matter import is_empty, look_at
+from monitor.domain.request_matter import as_seen_by_requester, is_empty, look_at
 from monitor.domain.request_record import from_record
 from monitor.domain.requests import missing_fields
 from monitor.storage import appointments, console, lists, requests
@@ -155,7 +155,9 @@ async def everything_of(request: web.Request, id_: str) -> Asked:
     read = parts.store.read
     policy = await parts.desk.edition_of(case)
     kept, judgement, _ = await read(requests.record_of, case.id)
-    matter = look_at(policy, from_record(kept), parts.inventory(), case.received_at)
+    asked = from_record(kept)
+    seen = as_seen_by_requester(parts.inventory(), asked)
+    matter = look_at(policy, asked, seen, case.received_at)
     people = await read(requests.people_of, case.id)
     return Asked(
         case=case,
