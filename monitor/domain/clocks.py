@@ -171,6 +171,8 @@ def warn_at(
     if not promise.lead:
         return None
     watch = Unpaused(watch_of(promise.goal, calendar), stretches(pauses, now))
+    if total(watch.open_between(at, found.due)) < promise.lead:
+        return at  # and not further back, where the calendar may know no open moment
     return max(at, watch.rewind(found.due, promise.lead))
 
 
