@@ -538,7 +538,11 @@ async def test_e1_who_is_in_charge_registers_changes_removes_and_hands_over_with
     assert "No seat left" in ann.text
     assert "Register somebody" not in ann.text
     hidden = ann.hidden()
-    await ann.post("/portal/contacts", ANA | {"name": "One Toomany", "email": "toomany@acme.example", "licence": "L-1"}, **hidden)
+    await ann.post(
+        "/portal/contacts",
+        ANA | {"name": "One Toomany", "email": "toomany@acme.example", "licence": "L-1"},
+        **hidden,
+    )
     assert ann.status == 422
     assert "L-1 has 3 seats" in ann.text
     await ann.get("/portal/contacts/bob")
