@@ -180,8 +180,8 @@ async def ask(client, who, method, path):
 BODIES = {"text": "x", "reason": "x"}
 
 
-async def test_p5_nobody_else_finds_the_case_by_any_route(tmp_path, database_url):
-    async with a_case(tmp_path, database_url) as (world, client, filed):
+async def test_p5_nobody_else_finds_the_case_by_any_route(tmp_path):
+    async with a_case(tmp_path, f"sqlite:///{tmp_path}/record.db") as (world, client, filed):
         ids = await ids_of(world, filed)
         tried = 0
         for who in await strangers(world):
@@ -211,8 +211,8 @@ async def test_p5_no_filter_and_no_search_finds_it(tmp_path, database_url):
                     assert answer.status in (401, 403), (who.name, answer.status)
 
 
-async def test_p5_what_is_not_yours_is_answered_like_what_is_not_there(tmp_path, database_url):
-    async with a_case(tmp_path, database_url) as (world, client, filed):
+async def test_p5_what_is_not_yours_is_answered_like_what_is_not_there(tmp_path):
+    async with a_case(tmp_path, f"sqlite:///{tmp_path}/record.db") as (world, client, filed):
         for who in await strangers(world):
             there = await ask(client, who, "GET", f"/api/v1/requests/{filed.id}")
             nowhere = await ask(client, who, "GET", "/api/v1/requests/req_nothing")

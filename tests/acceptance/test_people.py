@@ -97,8 +97,8 @@ async def a_town(folder, database, **other):
 
 
 @pytest.fixture
-async def town(tmp_path, database_url):
-    async with a_town(tmp_path, database_url) as made:
+async def town(tmp_path):  # on both databases: tests/storage/test_registry.py
+    async with a_town(tmp_path, f"sqlite:///{tmp_path}/record.db") as made:
         yield made
 
 

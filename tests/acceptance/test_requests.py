@@ -30,8 +30,8 @@ async def a_desk(tmp_path, database_url, *, at=TUESDAY_AT_TEN, configuration=DES
 
 
 @pytest.fixture
-async def world(tmp_path, database_url):
-    async with a_desk(tmp_path, database_url) as made:
+async def world(tmp_path):
+    async with a_desk(tmp_path, f"sqlite:///{tmp_path}/record.db") as made:
         yield made
 
 
