@@ -296,21 +296,22 @@ async def test_what_is_registered_outlives_a_restart_and_a_reload(tmp_path, data
         assert world.service.world.configured.inventory.person("bob")[1].phone == BOB
 
 
-async def test_another_process_changes_it_and_the_next_round_sees_it(town, database_url):
-    before = town.service.world.in_force
-    await town.service.rounds.once()
-    assert town.service.world.in_force is before
-    ground = registry.Ground(
-        inventory=town.service.world.configured.inventory,
-        policies=town.service.world.in_force.policies,
-        viewer=people_of_ours(),
-        now=town.world.clock(),
-    )
-    async with open_store(database_url, beside=True) as another:
-        await another.write(registry.amend, ground, "bob", {"phone": NEW})
-    assert town.service.world.in_force.inventory.person("bob")[1].phone == BOB
-    await town.service.rounds.once()
-    assert town.service.world.in_force.inventory.person("bob")[1].phone == NEW
+async def test_another_process_changes_it_and_the_next_round_sees_it(tmp_path, database_url):
+    async with a_town(tmp_path, database_url) as town:
+        before = town.service.world.in_force
+        await town.service.rounds.once()
+        assert town.service.world.in_force is before
+        ground = registry.Ground(
+            inventory=town.service.world.configured.inventory,
+            policies=town.service.world.in_force.policies,
+            viewer=people_of_ours(),
+            now=town.world.clock(),
+        )
+        async with open_store(database_url, beside=True) as another:
+            await another.write(registry.amend, ground, "bob", {"phone": NEW})
+        assert town.service.world.in_force.inventory.person("bob")[1].phone == BOB
+        await town.service.rounds.once()
+        assert town.service.world.in_force.inventory.person("bob")[1].phone == NEW
 
 
 def people_of_ours():
