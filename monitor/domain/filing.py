@@ -4,7 +4,7 @@ Filing + Judgement -> status | title | clocks | engineer on call? | what is pass
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 from monitor.domain.inventory import Contact, Inventory, Partner
@@ -65,7 +65,6 @@ class Filed:
     status: RequestStatus | None = None
     new: bool = True
     follows_up: bool = False
-    notes: tuple[str, ...] = field(default=())
 
 
 def status_of(judgement: Judgement) -> RequestStatus:

@@ -5,7 +5,7 @@ Whoever calls has an id that was found for them (``storage.requests``). Every mo
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
@@ -68,7 +68,6 @@ class NewRequest:
     event: str = "request.filed"
     actor: str = "tocsin"
     said: str = ""
-    data: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +114,7 @@ def file(c: sa.Connection, new: NewRequest, owed: Owed, now: datetime) -> Record
     if new.ticket:
         _tell_ticket(c, new.ticket, numbered, new.actor, now)
     owing.owe(c, owed(numbered), now)
-    tell(c, case.id, now, new.event, actor=new.actor, text=new.said, data=new.data)
+    tell(c, case.id, now, new.event, actor=new.actor, text=new.said)
     return Recorded(id=case.id, reference=numbered.reference, status=case.status, new=True)
 
 

@@ -331,11 +331,6 @@ def passed_on(
     request_filing.tell(c, id_, now, "request.passed_on", actor=actor, text=text)
 
 
-def owe(c: sa.Connection, rows: Sequence[Obligation], now: datetime) -> None:
-    """Owe something more about a request."""
-    owing.owe(c, rows, now)
-
-
 def respond_by(c: sa.Connection, id_: str) -> datetime | None:
     """Return by when a request is to be responded to, if anything is promised."""
     k = schema.clocks

@@ -112,15 +112,6 @@ def mentions(viewer: Viewer, words: str) -> sa.ColumnElement[bool]:
     return sa.or_(found, requests.c.seq == seq) if seq is not None else found
 
 
-def open_queue(c: sa.Connection, *, limit: int = 500) -> list[Case]:
-    """Return what our people have to work on, oldest first."""
-    live = requests.c.status.in_((RequestStatus.OPEN, RequestStatus.INCOMPLETE, RequestStatus.WAITING))
-    return [
-        case_of(row)
-        for row in c.execute(sa.select(requests).where(live).order_by(requests.c.seq).limit(limit))
-    ]
-
-
 def in_queue(c: sa.Connection, queue: str) -> int:
     """Count the open requests of a queue."""
     live = requests.c.status.in_((RequestStatus.OPEN, RequestStatus.INCOMPLETE))
