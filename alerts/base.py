@@ -6,7 +6,7 @@ nothing of incidents' life: it gets a value, it returns what the provider said, 
 and never sees storage.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -15,9 +15,12 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TicketText:
-    """A ticket to be opened. ``incident`` is stored in the remote ticket and searched before creating."""
+    """A ticket to be opened. ``mark`` is our own id for it: stored in the remote ticket, searched before creating.
 
-    incident: str
+    It is an incident's or a request's id; of a global problem, which has a ticket for each partner, with the partner's.
+    """
+
+    mark: str
     partner: str
     requestor: str | None
     subject: str
@@ -44,8 +47,8 @@ class TicketDriver(Protocol):
         """The driver's name in configuration, records and metrics."""
         ...
 
-    async def find(self, incident: str) -> TicketRef | None:
-        """Return the ticket that carries our incident id, or None."""
+    async def find(self, mark: str) -> TicketRef | None:
+        """Return the ticket that carries our mark, or None."""
         ...
 
     async def open(self, ticket: TicketText) -> TicketRef:
@@ -58,6 +61,68 @@ class TicketDriver(Protocol):
 
     async def resolve(self, reference: str, text: str) -> None:
         """Say that it is over and resolve it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TicketNote:
+    """A note in a remote ticket. ``id`` is the far end's, unique within the ticket; ``public``: the partner sees it.
+
+    ``ours``: we wrote it (the driver knows its own marks and user), so it is an echo and no news.
+    """
+
+    id: str
+    author: str
+    text: str
+    public: bool = True
+    ours: bool = False
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TicketNow:
+    """A remote ticket as it stands: its status in its system's own word, and whether that means closed.
+
+    ``version`` changes whenever the ticket does, where the system has such a thing. ``notes`` are the oldest first.
+    """
+
+    reference: str
+    status: str
+    closed: bool
+    version: str | None = None
+    notes: tuple[TicketNote, ...] = ()
+    url: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attachment:
+    """A file for a ticket."""
+
+    name: str
+    media_type: str
+    content: bytes
+
+
+class SyncedTickets(TicketDriver, Protocol):
+    """A ticket system whose tickets live on elsewhere: others write in them and close them, and we read that."""
+
+    async def attach(self, reference: str, file: Attachment) -> None:
+        """Add a file to a ticket; one of the same name and size that is there already is not added again."""
+        ...
+
+    async def read(self, reference: str) -> TicketNow | None:
+        """Return a ticket as it stands, or None: it is gone (deleted, or merged into another)."""
+        ...
+
+    async def changed(self, since: datetime) -> tuple[str, ...] | None:
+        """Return which tickets of ours changed since then; None: the system cannot be asked, each must be read."""
+        ...
+
+    def received(self, headers: Mapping[str, str], body: bytes) -> tuple[str, ...]:
+        """Check a webhook's signature and return which tickets it speaks of; PermissionError for a wrong one.
+
+        It only rings: what happened is read from the system itself. Header names are in lower case.
+        """
         ...
 
 
@@ -118,6 +183,10 @@ class PhoneDriver(Protocol):
 
     async def lookup(self, call: CallScript, *, since: datetime, provider_id: str | None) -> CallEvent | None:
         """Ask the provider what became of this attempt; None: the provider never got it."""
+        ...
+
+    async def hang_up(self, call: CallScript, *, provider_id: str | None) -> None:
+        """End a call that is in the air because nobody is needed any more; one that has ended is no error."""
         ...
 
 

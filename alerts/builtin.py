@@ -33,9 +33,9 @@ class BuiltinTickets:
         """The driver's name in configuration, records and metrics."""
         return self._name
 
-    async def find(self, incident: str) -> TicketRef | None:
+    async def find(self, mark: str) -> TicketRef | None:
         """Return the ticket of an incident, or None."""
-        return await self._book.find(incident)
+        return await self._book.find(mark)
 
     async def open(self, ticket: TicketText) -> TicketRef:
         """Create it."""

@@ -67,14 +67,14 @@ class RequestTracker:
         """The driver's name in configuration, records and metrics."""
         return self._name
 
-    async def find(self, incident: str) -> TicketRef | None:
-        """Return the oldest ticket that carries our incident id, closed ones included, or None."""
-        query = {"query": self._search(incident), "fields": _FIELDS, "orderby": "id", "order": "ASC"}
+    async def find(self, mark: str) -> TicketRef | None:
+        """Return the oldest ticket that carries our mark, closed ones included, or None."""
+        query = {"query": self._search(mark), "fields": _FIELDS, "orderby": "id", "order": "ASC"}
         answer = await send(self._read(f"tickets?{urlencode(query)}"), patience=self._patience)
         items = answer.document().get("items")
         if not isinstance(items, list):
             raise unreadable(answer, "is not a list of tickets")
-        ours = [item for item in items if isinstance(item, dict) and self._is_ours(item, incident)]
+        ours = [item for item in items if isinstance(item, dict) and self._is_ours(item, mark)]
         ours.sort(key=lambda item: _number(answer, item.get("id")))
         return self._ref(answer, ours[0]) if ours else None
 
@@ -104,17 +104,17 @@ class RequestTracker:
         if status not in self._closed:
             raise DeliveryError(f"ticket {reference} is still {status}, not {self._resolved}", permanent=True)
 
-    def _search(self, incident: str) -> str:
-        tagged = f"Subject LIKE {_quoted(_tag(incident))}"
+    def _search(self, mark: str) -> str:
+        tagged = f"Subject LIKE {_quoted(_tag(mark))}"
         if self._custom_field is None:
             return tagged
         # In braces a name needs its brackets dropped rather than quoted: TicketSQL has no escape for them.
         field = self._custom_field.translate(str.maketrans("", "", "{}'\"\\"))
-        return f"'CF.{{{field}}}' = {_quoted(incident)} OR {tagged}"
+        return f"'CF.{{{field}}}' = {_quoted(mark)} OR {tagged}"
 
-    def _is_ours(self, item: Mapping[str, Any], incident: str) -> bool:
+    def _is_ours(self, item: Mapping[str, Any], mark: str) -> bool:
         """Check the marks ourselves: LIKE knows wildcards and does not mind upper and lower case."""
-        return _tag(incident) in str(item.get("Subject")) or incident in self._values(item)
+        return _tag(mark) in str(item.get("Subject")) or mark in self._values(item)
 
     def _values(self, item: Mapping[str, Any]) -> list[object]:
         fields = item.get("CustomFields")
@@ -124,7 +124,7 @@ class RequestTracker:
         ]
 
     def _document(self, ticket: TicketText) -> dict[str, object]:
-        tag = _tag(ticket.incident)
+        tag = _tag(ticket.mark)
         document: dict[str, object] = {
             "Queue": self._queues.get(ticket.partner, self._queue),
             "Subject": f"{clean(ticket.subject, _LONGEST_SUBJECT - len(tag) - 1)} {tag}",
@@ -134,7 +134,7 @@ class RequestTracker:
         if ticket.requestor:
             document["Requestor"] = clean(ticket.requestor, 254)
         if self._custom_field is not None:
-            document["CustomFields"] = {self._custom_field: ticket.incident}
+            document["CustomFields"] = {self._custom_field: ticket.mark}
         if ticket.cls in self._priorities:
             document["Priority"] = self._priorities[ticket.cls]
         return document
@@ -171,8 +171,8 @@ class RequestTracker:
         return f"{self._web}/REST/2.0/{path}"
 
 
-def _tag(incident: str) -> str:
-    return f"[#{incident}]"
+def _tag(mark: str) -> str:
+    return f"[#{mark}]"
 
 
 def _quoted(text: str) -> str:

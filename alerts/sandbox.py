@@ -164,6 +164,27 @@ class SandboxExchange:
                 )
         return None
 
+    async def hang_up(self, call: CallScript, *, provider_id: str | None) -> None:
+        """Cut the attempt's call, if it still goes on, and tell that it is over."""
+        for placed in self.calls:
+            if placed.script.attempt != call.attempt or provider_id not in {None, placed.id}:
+                continue
+            task = next((one for one in self._running if one.get_name() == _task_name(placed)), None)
+            if task is None or task is asyncio.current_task():
+                return
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            over = CallEvent(
+                attempt=call.attempt,
+                state=CallState.COMPLETED,
+                sequence=3,
+                provider_id=placed.id,
+                detail="hung up",
+            )
+            placed.events.append(over)
+            placed.result, placed.sequence = over.state, over.sequence
+            await self._on_event(over)
+
     def assert_no_other_calls(self, expected: Iterable[str]) -> None:
         """Fail unless exactly these numbers were called, each as often as it is named."""
         placed, wanted = Counter(call.number for call in self.calls), Counter(expected)
@@ -192,7 +213,7 @@ class SandboxExchange:
         return self._devices.get(number, self._default)
 
     def _start(self, placed: SandboxCall, behaviour: Behaviour) -> None:
-        task = asyncio.create_task(self._run(placed, behaviour), name=f"sandbox-call-{placed.id}")
+        task = asyncio.create_task(self._run(placed, behaviour), name=_task_name(placed))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
 
@@ -202,6 +223,10 @@ class SandboxExchange:
         except Exception:
             # As with a real provider: what we make of its events is not its problem, the call is over.
             log.exception("call.lost", call=placed.id, attempt=placed.script.attempt)
+
+
+def _task_name(placed: SandboxCall) -> str:
+    return f"sandbox-call-{placed.id}"
 
 
 class _Line:

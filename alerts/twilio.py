@@ -133,6 +133,24 @@ class TwilioPhone:
         found = await self._by_id(provider_id) if provider_id else await self._by_number(call, since)
         return None if found is None else _event(call.attempt, found)
 
+    async def hang_up(
+        self,
+        call: CallScript,  # noqa: ARG002 - the provider knows it by its own id
+        *,
+        provider_id: str | None,
+    ) -> None:
+        """End the call, if it still goes on; the provider's status callback tells of its end as ever."""
+        if provider_id is None:  # its placing is in doubt: it is looked up, and not ended by a guess
+            return
+        if not _SID.fullmatch(provider_id):
+            raise DeliveryError(f"{provider_id!r} is no call's id", permanent=True)
+        over = self._request("POST", f"/Calls/{provider_id}.json", form=[("Status", "completed")])
+        try:
+            await find(over, patience=self._patience)
+        except DeliveryError as error:
+            if not error.permanent:  # refused: there is nothing to end any more
+                raise
+
     def verify(self, url: str, params: twiml.Params, headers: Mapping[str, str]) -> bool:
         """Say whether a callback to ``url`` carries this account's signature."""
         return twiml.verify(url, params, headers, self._secrets)

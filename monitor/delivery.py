@@ -164,7 +164,7 @@ class Delivery:
         incident, matter = await self._matter(due)
         written = script.ticket_text(matter, due.language)
         text = TicketText(
-            incident=due.incident,
+            mark=due.incident,
             partner=due.partner or "",
             requestor=due.recipient,
             subject=written.subject,

@@ -67,7 +67,7 @@ def _book(parts: Parts) -> TicketBook:
         return _ref(row) if row else None
 
     async def open_(ticket: TicketText) -> TicketRef:
-        number = await parts.store.read(book.number_of, ticket.incident)
+        number = await parts.store.read(book.number_of, ticket.mark)
         return TicketRef(reference=number, status="open")
 
     async def comment(reference: str, text: str) -> None:

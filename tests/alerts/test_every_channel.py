@@ -63,7 +63,7 @@ class Book:
 
     async def open(self, ticket: TicketText) -> TicketRef:
         ref = TicketRef(reference=f"T-{next(self._numbers)}", status="open")
-        return self.tickets.setdefault(ticket.incident, ref)
+        return self.tickets.setdefault(ticket.mark, ref)
 
     async def comment(self, reference: str, text: str) -> None:
         self._of(reference)
@@ -129,7 +129,7 @@ def unreachable() -> list[tuple[str, object, Callable]]:
 
 def a_ticket(incident: str = "01J-ANY") -> TicketText:
     return TicketText(
-        incident=incident,
+        mark=incident,
         partner="aurora",
         requestor="noc@aurora.example",
         subject="PBX-1001",

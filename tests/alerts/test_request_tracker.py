@@ -25,7 +25,7 @@ def a_ticket(incident: str, **changes) -> TicketText:
         "language": "de",
         "cls": "critical",
     }
-    return TicketText(incident=incident, **{**values, **changes})
+    return TicketText(mark=incident, **{**values, **changes})
 
 
 def seen(tracker: Tracker, path: str, *, method: str = "GET", document: object = None):
