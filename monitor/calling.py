@@ -112,6 +112,7 @@ class Calling:
 
     async def event(self, event: CallEvent) -> None:
         """Put what a provider says of a call on record, with everything that follows from it."""
+        self.failpoint("call.before_event")
         ended = await self.store.write(
             calls.apply,
             event.attempt,
@@ -192,11 +193,13 @@ class Calling:
     async def settle(self, doubt: InDoubt, due: Due) -> None:
         """Ask the provider what became of an attempt, and go by the answer."""
         self.metrics.attempts_ambiguous.inc()
+        self.failpoint("call.before_lookup")
         try:
             event = await self._lookup(doubt)
         except (DeliveryError, TimeoutError) as error:
             await self._still_in_doubt(doubt, due, str(error) or "the provider did not answer")
             return
+        self.failpoint("call.after_lookup")
         if event is None:
             await self._never_placed(due)
         elif event.state in RESULTS:

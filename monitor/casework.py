@@ -241,6 +241,7 @@ class Casework:
         return await self.desk.store.write(move, request, *args, now=self._now, **values)
 
     async def _moved(self, case: Case) -> Case:
+        self.desk.failpoint("casework.after_record")
         self.desk.ring(case.id)
         return case
 

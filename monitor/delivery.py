@@ -89,7 +89,7 @@ class Delivery:
         if not waits:
             return []
         phone = self.calling.phone.name if self.calling.phone else "none"
-        return await self.store.write(
+        claimed = await self.store.write(
             outbox.claim,
             now=self.clock(),
             lease=LEASE,
@@ -102,6 +102,8 @@ class Delivery:
                 "mail": self.mail.name if self.mail else "none",
             },
         )
+        self.failpoint("outbox.after_claim")
+        return claimed
 
     async def drain(self) -> int:
         """Send everything that is due now, one after the other; return how many rows (for tests and tools)."""
@@ -203,6 +205,7 @@ class Delivery:
         incident, matter = await self._matter(due)
         text = script.resolve_text(matter, ticket["language"], until=incident.resolved_at or self.clock())
         known = await self.tickets.find(due.incident)
+        self.failpoint("ticket.before_resolve")
         if known is None or known.status not in ("resolved", "closed"):
             await self.tickets.resolve(ticket["reference"], text)
         self.failpoint("ticket.after_resolve")
@@ -256,7 +259,10 @@ class Delivery:
         if self.mail is None:
             await self._gave_up(due, "no mail server is configured", "failed")
             return
-        await self._finish(due, "delivered", await self.mail.send(mail))
+        self.failpoint("mail.before_send")
+        said = await self.mail.send(mail)
+        self.failpoint("mail.after_send")
+        await self._finish(due, "delivered", said)
 
     async def _matter(self, due: Due) -> tuple[Incident, script.Matter]:
         incident, dossier, decision = await self.store.read(incidents.dossier, due.incident)
@@ -271,6 +277,7 @@ class Delivery:
 
     async def _failed(self, due: Due, error: DeliveryError) -> None:
         now, policy = self.clock(), self.retries[due.channel]
+        self.failpoint("contact.before_failure")
         log.warning(
             "contact.failed", incident=due.incident, request=due.request, kind=due.kind, error=str(error)
         )
@@ -304,6 +311,7 @@ class Delivery:
             due = await self.store.write(
                 outbox.adopt, doubt, now=self.clock(), token=self.new_id(), watch=LEASE
             )
+            self.failpoint("settle.after_adopt")
             if due is None:
                 continue
             if doubt.kind in owing.CALLS and "@" not in (doubt.recipient or ""):

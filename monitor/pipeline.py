@@ -180,9 +180,11 @@ class Pipeline:
     async def recovered(self, origin: str, *, since: datetime, detail: str = "") -> None:
         """End what an origin had reported; an incident without a standing finding is resolved."""
         now = self.clock()
+        self.failpoint("recovery.before_record")
         done = await self.store.write(
             moves.recover, origin, since=since, now=now, detail=detail, new_id=self.new_id
         )
+        self.failpoint("recovery.after_record")
         for resolved in done:
             log.info("incident.resolved", incident=resolved.incident, origin=origin)
             self.bell.ring("incident", resolved.incident)
@@ -192,29 +194,39 @@ class Pipeline:
 
     async def acknowledge(self, incident: str, *, actor: str, note: str = "") -> None:
         """Take an incident: calls not yet made are cancelled, the response clock is met."""
+        self.failpoint("acknowledge.before_record")
         await self.store.write(incidents.acknowledge, incident, now=self.clock(), actor=actor, note=note)
+        self.failpoint("acknowledge.after_record")
         self._rung("incident", incident)
 
     async def resolve(self, incident: str, *, actor: str, note: str = "") -> None:
         """Say that an incident is over; what a global problem had held is released."""
         now = self.clock()
+        self.failpoint("resolve.before_record")
         await self.store.write(moves.resolve, incident, now=now, actor=actor, note=note, new_id=self.new_id)
+        self.failpoint("resolve.after_record")
         self._rung("incident", incident)
         self.bell.ring("component")
 
     async def wait(self, about: Subject, wait: str, *, actor: str) -> None:
         """Begin to wait for somebody: the clocks that stand still for it stop."""
+        self.failpoint("wait.before_record")
         await self.store.write(recounting.pause, about, wait, now=self.clock(), actor=actor)
+        self.failpoint("wait.after_record")
         self._clocks_changed(about)
 
     async def wait_no_longer(self, about: Subject, wait: str, *, actor: str) -> None:
         """End a wait: the clocks that stood still for it run on, counted again."""
+        self.failpoint("resume.before_record")
         await self.store.write(recounting.resume, about, wait, now=self.clock(), actor=actor)
+        self.failpoint("resume.after_record")
         self._clocks_changed(about)
 
     async def meet_clock(self, about: Subject, name: str, *, actor: str) -> None:
         """Take a person's word that a promise is kept or a duty done (ConflictError where no such clock runs)."""
+        self.failpoint("meet.before_record")
         await self.store.write(clocks.meet_by_hand, about, self.clock(), name=name, actor=actor)
+        self.failpoint("meet.after_record")
         self._clocks_changed(about)
 
     def _clocks_changed(self, about: Subject) -> None:
@@ -229,9 +241,11 @@ class Pipeline:
         """Open a global problem, tell the public, and hold what its incidents owe."""
         now, id_ = self.clock(), f"inc_{self.new_id()}"
         rows = self._announcement(id_, problem.title, problem.body, now)
+        self.failpoint("declare.before_record")
         await self.store.write(
             moves.declare, id_, f"upd_{self.new_id()}", problem, now=now, actor=actor, announce=rows
         )
+        self.failpoint("declare.after_record")
         self._rung("incident", id_)
         self.bell.ring("component")
         return id_
@@ -247,6 +261,7 @@ class Pipeline:
     ) -> None:
         """Tell the public the next word; ``resolved`` ends the problem and releases what it held."""
         now, update = self.clock(), f"upd_{self.new_id()}"
+        self.failpoint("update.before_record")
         await self.store.write(
             moves.update_global,
             incident,
@@ -259,6 +274,7 @@ class Pipeline:
             new_id=self.new_id,
             announce=self._announcement(f"{incident}|{update}", f"Update: {state}", body, now),
         )
+        self.failpoint("update.after_record")
         self._rung("incident", incident)
         self.bell.ring("component")
 
@@ -267,9 +283,11 @@ class Pipeline:
         update = f"upd_{self.new_id()}"
         now = self.clock()
         rows = self._announcement(work.id, f"Planned maintenance: {work.title}", _planned(work), now)
+        self.failpoint("plan.before_record")
         await self.store.write(
             moves.plan, work, now=now, actor=actor, update_id=update, announce=rows if work.public else ()
         )
+        self.failpoint("plan.after_record")
         self._rung("maintenance", work.id)
         return work.id
 
@@ -290,7 +308,9 @@ class Pipeline:
 
     async def retry(self, outbox_id: str, *, actor: str) -> None:
         """Let a contact that failed or was set aside go out again."""
+        self.failpoint("retry.before_record")
         await self.store.write(moves.retry, outbox_id, now=self.clock(), actor=actor)
+        self.failpoint("retry.after_record")
         self._rung("outbox", outbox_id)
 
     async def accept_ping(

@@ -6,8 +6,11 @@ Routes are added only here and only through the guard: a handler without a rule,
 stops the service at its start.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
+from functools import cache
+from typing import Any
 
 from aiohttp import web
 
@@ -132,12 +135,18 @@ def rest() -> Api:
     return made
 
 
+@cache
+def _document() -> dict[str, Any]:
+    """Return the OpenAPI document, made when somebody first asks for it: no start waits for it."""
+    return rest().document(scope_of)
+
+
 def handlers(app: web.Application) -> Mapping[tuple[str, str], Handler]:
     """Return every handler of this package by its route."""
     made = rest()
-    document = made.document(scope_of)
 
     async def openapi(request: web.Request) -> web.Response:  # noqa: ARG001 - aiohttp's signature
+        document = await asyncio.to_thread(_document)  # a fifth of a second, the first time
         return web.json_response(document, headers={"Cache-Control": "no-cache"})
 
     async def docs(request: web.Request) -> web.Response:
