@@ -56,11 +56,17 @@ class TicketDriver(Protocol):
         ...
 
     async def comment(self, reference: str, text: str) -> None:
-        """Add a note that the partner sees."""
+        """Add a note that the partner sees; it ends with our mark (``alerts.marks``), which must stay its last line.
+
+        On a closed ticket it is refused for good: nothing may reopen it.
+        """
         ...
 
     async def resolve(self, reference: str, text: str) -> None:
-        """Say that it is over and resolve it."""
+        """Say that it is over and resolve it; with an empty text (it was said before) only resolve it.
+
+        One that is closed already is left as it is. Changed by somebody else meanwhile: a failure that is tried again.
+        """
         ...
 
 
@@ -68,7 +74,8 @@ class TicketDriver(Protocol):
 class TicketNote:
     """A note in a remote ticket. ``id`` is the far end's, unique within the ticket; ``public``: the partner sees it.
 
-    ``ours``: we wrote it (the driver knows its own marks and user), so it is an echo and no news.
+    ``ours``: we wrote it, so it is an echo and no news: it has our mark (``alerts.marks.recognised``), or the
+    far end says so in another way that no person writing there could have in common with us.
     """
 
     id: str
@@ -83,7 +90,8 @@ class TicketNote:
 class TicketNow:
     """A remote ticket as it stands: its status in its system's own word, and whether that means closed.
 
-    ``version`` changes whenever the ticket does, where the system has such a thing. ``notes`` are the oldest first.
+    ``version`` changes whenever the ticket does, where the system has such a thing. ``notes`` are the oldest first;
+    the text that the ticket was opened with is none of them, and of very many only the newest are told.
     """
 
     reference: str

@@ -56,7 +56,8 @@ class Request:
     """One request.
 
     ``safe``: it changes nothing at the far end, so a lost answer is no riddle. ``meanings``: what a status
-    means here, as a sentence for the person who reads why a contact failed.
+    means here, as a sentence for the person who reads why a contact failed. ``refusals``: statuses that refuse us
+    rather than this contact (a wrong key): it waits for a mended configuration instead of being given up.
     """
 
     method: str
@@ -67,6 +68,7 @@ class Request:
     document: object = None
     safe: bool = False
     meanings: Mapping[int, str] = field(default_factory=dict[int, str])
+    refusals: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,9 +155,11 @@ def judge_status(
     if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
         return None
     for_good = status in REFUSED_FOR_GOOD or status in MOVED
+    refused = status in request.refusals
     return DeliveryError(
         f"{_meaning(request, status)}{_place(request)} answered {status}{_explanation(body)}",
-        permanent=for_good,
+        permanent=for_good and not refused,
+        refused=refused,
         ambiguous=not (for_good or status in REFUSED_FOR_NOW or request.safe),
         retry_after=retry_after(headers),
     )

@@ -287,7 +287,7 @@ class Delivery:
         self.metrics.attempts.labels(due.channel, "failed").inc()
         if error.permanent:
             await self._gave_up(due, str(error), "set_aside", flag=mailing.flag(due))
-        elif due.attempts >= policy.attempts:
+        elif due.attempts >= policy.attempts and not error.refused:
             said = f"gave up after {due.attempts} attempts: {error}"
             await self._gave_up(due, said, "failed", flag=mailing.flag(due))
         else:

@@ -30,6 +30,8 @@ class DeliveryError(TocsinError):
 
     ``permanent``: trying again is of no use. ``ambiguous``: it may have happened all the same (a lost
     response), so it must be looked up before anything is sent again. ``retry_after`` in seconds.
+    ``refused``: the far end does not have us at all (a wrong key, an unknown queue). That is no fault of this
+    contact: it waits, as do its neighbours, until somebody has mended the configuration.
     """
 
     def __init__(
@@ -39,12 +41,14 @@ class DeliveryError(TocsinError):
         permanent: bool = False,
         ambiguous: bool = False,
         retry_after: float | None = None,
+        refused: bool = False,
     ) -> None:
         """Keep what the outbox must know."""
         super().__init__(message)
         self.permanent = permanent
         self.ambiguous = ambiguous
         self.retry_after = retry_after
+        self.refused = refused
 
 
 class RefusedError(TocsinError):
