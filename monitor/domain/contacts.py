@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from monitor.domain.decisions import NOC, ContactEntry, Decision
+from monitor.domain.waiting import Waits
 
 TRIAGE = "triage_seconds"
 """In a row's payload: how long it waits for the engineer's word, should it have to begin waiting anew."""
@@ -24,7 +25,7 @@ KINDS: Mapping[str, str] = {"ticket": "ticket.open", "phone": "call", "page": "p
 class Obligation:
     """One row for the outbox, about an incident, a request or neither.
 
-    ``not_before`` and ``reason`` say until when it waits, and why.
+    ``not_before``, ``waits`` and ``reason`` say until when it waits, and why: in a word and in a sentence.
     """
 
     id: str
@@ -41,6 +42,7 @@ class Obligation:
     reason: str = ""
     payload: Mapping[str, Any] = field(default_factory=dict[str, Any])
     request: str | None = None
+    waits: Waits | None = None
 
 
 def obligations(
@@ -88,6 +90,7 @@ def _obligation(
         priority=base + position,
         not_before=now if waits is None else now + timedelta(seconds=waits),
         reason="" if waits is None else WAITS_FOR_TRIAGE,
+        waits=None if waits is None else Waits.TRIAGE,
         payload={} if waits is None else {TRIAGE: waits},
     )
 

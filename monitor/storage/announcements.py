@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from monitor.domain.announcements import GlobalProblem, Maintenance, MaintenanceStatus, covering
 from monitor.domain.contacts import TRIAGE, WAITS_FOR_TRIAGE
 from monitor.domain.incidents import PublicState, Status
+from monitor.domain.waiting import Waits
 from monitor.errors import ConflictError, NotFoundError
 from monitor.storage import schema
 
@@ -21,6 +22,7 @@ incidents, outbox, maintenances, updates = (
     schema.updates,
 )
 RECHECK = timedelta(minutes=10)
+HELD = (Waits.MAINTENANCE, Waits.GLOBAL_PROBLEM)
 EXPLAINED = ("unreachable", "portal_unreachable", "degraded", "call_drops")
 CURRENT = (MaintenanceStatus.SCHEDULED, MaintenanceStatus.IN_PROGRESS)
 
@@ -32,6 +34,7 @@ class Hold:
     by: str
     reason: str
     until: datetime
+    waits: Waits
     parent: str | None = None
 
 
@@ -53,12 +56,17 @@ def hold_on(
     if work:
         ends = f"{work.ends_at:%Y-%m-%d %H:%M} UTC"
         return Hold(
-            by=work.id, reason=f"held: planned maintenance {work.title!r} until {ends}", until=work.ends_at
+            by=work.id,
+            reason=f"held: planned maintenance {work.title!r} until {ends}",
+            until=work.ends_at,
+            waits=Waits.MAINTENANCE,
         )
     problem = _global_problem_over(c, component if symptom in EXPLAINED else None, attached)
     if problem:
         reason = f"held: stands under global problem {problem}"
-        return Hold(by=problem, reason=reason, until=now + RECHECK, parent=problem)
+        return Hold(
+            by=problem, reason=reason, until=now + RECHECK, waits=Waits.GLOBAL_PROBLEM, parent=problem
+        )
     return None
 
 
@@ -162,7 +170,11 @@ def attach(c: sa.Connection, problem: str, children: Sequence[str], *, now: date
     c.execute(
         sa.update(outbox)
         .where(outbox.c.incident.in_(attached), outbox.c.state == "waiting")
-        .values(not_before=now + RECHECK, reason=f"held: stands under global problem {problem}")
+        .values(
+            not_before=now + RECHECK,
+            reason=f"held: stands under global problem {problem}",
+            waits=Waits.GLOBAL_PROBLEM,
+        )
     )
     return attached
 
@@ -208,14 +220,18 @@ def release_held(c: sa.Connection, by: str, now: datetime) -> list[str]:
     )
     rows = c.execute(
         sa.select(outbox.c.id, outbox.c.incident, outbox.c.payload).where(
-            outbox.c.incident.in_(released), outbox.c.state == "waiting", outbox.c.reason.like("held:%")
+            outbox.c.incident.in_(released), outbox.c.state == "waiting", outbox.c.waits.in_(HELD)
         )
     ).all()
     for row in rows:
         waits = json.loads(row.payload).get(TRIAGE) if released[row.incident] else None
-        values: dict[str, Any] = {"not_before": now, "reason": ""}
+        values: dict[str, Any] = {"not_before": now, "reason": "", "waits": None}
         if waits is not None:  # nobody has said yet how bad it is: the engineer is asked first, as ever
-            values = {"not_before": now + timedelta(seconds=waits), "reason": WAITS_FOR_TRIAGE}
+            values = {
+                "not_before": now + timedelta(seconds=waits),
+                "reason": WAITS_FOR_TRIAGE,
+                "waits": Waits.TRIAGE,
+            }
         c.execute(sa.update(outbox).where(outbox.c.id == row.id).values(**values))
     return list(released)
 

@@ -83,7 +83,9 @@ def open_or_join(c: sa.Connection, opening: Opening) -> Recorded:
     if hold:
         events.record(c, opening.id, opening.now, "contact.held", text=hold.reason)
     clocks.start(c, Subject(incident=opening.id), opening.decision.clocks)
-    owing.owe(c, opening.obligations, opening.now, held=(hold.reason, hold.until) if hold else None)
+    owing.owe(
+        c, opening.obligations, opening.now, held=(hold.reason, hold.until, hold.waits) if hold else None
+    )
     return Recorded(incident=opening.id, new=True, held_by=hold.by if hold else None)
 
 

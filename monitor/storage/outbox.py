@@ -13,12 +13,14 @@ from typing import Any
 import sqlalchemy as sa
 
 from monitor.domain.incidents import Status
+from monitor.domain.waiting import Waits
 from monitor.errors import ConflictError, NotFoundError
 from monitor.storage import announcements, events, request_contacts, schema
 from monitor.storage.owing import CALLS
 
 outbox, attempts, incidents, tickets = schema.outbox, schema.attempts, schema.incidents, schema.tickets
 LONGEST_CALL = timedelta(minutes=10)
+IN_DOUBT = "in doubt: the provider is being asked"
 OPEN_ATTEMPT = ("intent", "placed", "ringing", "answered")
 
 
@@ -130,7 +132,13 @@ def _moved_on(c: sa.Connection, row: Mapping[Any, Any], now: datetime) -> bool:
     )
     if hold is None:
         return False
-    _set(c, row["id"], not_before=max(hold.until, now + timedelta(seconds=1)), reason=hold.reason)
+    _set(
+        c,
+        row["id"],
+        not_before=max(hold.until, now + timedelta(seconds=1)),
+        reason=hold.reason,
+        waits=hold.waits,
+    )
     if hold.by != incident.held_by:  # held since it was opened: what holds it must know what to let go
         c.execute(
             sa.update(incidents)
@@ -150,6 +158,7 @@ def _lease(c: sa.Connection, row: Mapping[Any, Any], until: datetime, token: str
         lease_token=token,
         attempts=row["attempts"] + 1,
         reason="",
+        waits=None,
     )
 
 
@@ -207,7 +216,7 @@ def finish(
     if not _still_ours(c, due):
         return False
     end_attempt(c, due.attempt, now=now, result=result, detail=detail, provider_id=provider_id)
-    _set(c, due.id, state="done", done_at=now, lease_until=None, lease_token=None, reason="")
+    _set(c, due.id, state="done", done_at=now, lease_until=None, lease_token=None, reason="", waits=None)
     return True
 
 
@@ -236,6 +245,7 @@ def retry_later(
     result: str = "failed",
     recipient: tuple[str | None, str | None] | None = None,
     language: str | None = None,
+    waits: Waits = Waits.RETRY,
 ) -> bool:
     """End the attempt and let the row wait for the next one, perhaps at another contact (id, number), in their language."""
     if not _still_ours(c, due):
@@ -250,6 +260,7 @@ def retry_later(
         state="waiting",
         not_before=at,
         reason=f"{reason}; next attempt at {at:%H:%M:%S} UTC",
+        waits=waits,
         lease_until=None,
         lease_token=None,
         **values,
@@ -264,7 +275,7 @@ def give_up(
     if not _still_ours(c, due):
         return False
     end_attempt(c, due.attempt, now=now, result=result, detail=reason)
-    _set(c, due.id, state=state, reason=reason, done_at=now, lease_until=None, lease_token=None)
+    _set(c, due.id, state=state, reason=reason, done_at=now, lease_until=None, lease_token=None, waits=None)
     return True
 
 
@@ -368,13 +379,13 @@ def doubt(c: sa.Connection, due: Due, *, now: datetime, detail: str) -> None:
     """Note that a call may or may not have been placed; the provider is asked at the next sweep."""
     if _still_ours(c, due):
         c.execute(sa.update(attempts).where(attempts.c.id == due.attempt).values(detail=detail[:1000]))
-        _set(c, due.id, lease_until=now, reason="in doubt: the provider is being asked")
+        _set(c, due.id, lease_until=now, reason=IN_DOUBT, waits=Waits.DOUBT)
 
 
 def ask_again(c: sa.Connection, due: Due, *, at: datetime, reason: str) -> None:
     """Let a row in doubt wait for the next question to the provider."""
     if _still_ours(c, due):
-        _set(c, due.id, lease_until=at, reason=f"in doubt: {reason}")
+        _set(c, due.id, lease_until=at, reason=f"{IN_DOUBT} ({reason})", waits=Waits.DOUBT)
 
 
 def placed_after_all(
@@ -391,7 +402,7 @@ def placed_after_all(
         .where(attempts.c.id == due.attempt, attempts.c.status == "intent")
         .values(status="placed", provider_id=provider_id or row.provider_id)
     )
-    _set(c, due.id, state="sent", lease_until=now + watch, reason="the call is in the air")
+    _set(c, due.id, state="sent", lease_until=now + watch, reason="the call is in the air", waits=None)
     return True
 
 
@@ -433,7 +444,16 @@ def retry_by_hand(c: sa.Connection, id_: str, *, now: datetime) -> tuple[str | N
         raise NotFoundError(f"there is no outbox row {id_}")
     if row.state in ("waiting", "claimed", "sent", "done"):
         raise ConflictError(f"the row is {row.state}: there is nothing to retry")
-    _set(c, id_, state="waiting", not_before=now, attempts=0, reason="retried by hand", done_at=None)
+    _set(
+        c,
+        id_,
+        state="waiting",
+        not_before=now,
+        attempts=0,
+        reason="retried by hand",
+        waits=None,
+        done_at=None,
+    )
     return row.incident, row.request
 
 

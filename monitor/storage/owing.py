@@ -6,7 +6,8 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from monitor.domain.contacts import WAITS_FOR_TRIAGE, Obligation
+from monitor.domain.contacts import Obligation
+from monitor.domain.waiting import Waits
 from monitor.storage import schema
 from monitor.storage.events import as_text
 from monitor.storage.upsert import insert_ignoring
@@ -20,7 +21,7 @@ def owe(
     rows: Iterable[Obligation],
     now: datetime,
     *,
-    held: tuple[str, datetime] | None = None,
+    held: tuple[str, datetime, Waits] | None = None,
 ) -> None:
     """Write outbox rows; one that exists already (by its dedup key) is left as it is."""
     for row in rows:
@@ -42,10 +43,25 @@ def owe(
                 "payload": as_text(dict(row.payload)),
                 "state": "waiting",
                 "reason": held[0] if held else row.reason,
+                "waits": held[2] if held else row.waits,
+                "first": _is_first(c, row),
                 "created_at": now,
                 "not_before": max(row.not_before, held[1]) if held else row.not_before,
             },
         )
+
+
+def _is_first(c: sa.Connection, row: Obligation) -> bool:
+    """Whether a row is the first contact with its partner about its matter; what is about nothing is its own first."""
+    about = outbox.c.incident == row.incident if row.incident else outbox.c.request == row.request
+    if not row.incident and not row.request:
+        return True
+    return (
+        c.scalar(
+            sa.select(outbox.c.seq).where(about, outbox.c.partner.is_not_distinct_from(row.partner)).limit(1)
+        )
+        is None
+    )
 
 
 def moved(obligation: Obligation, old: str, new: str, cls: str) -> Obligation:
@@ -85,7 +101,7 @@ def release_triage(c: sa.Connection, incident: str, now: datetime) -> None:
             outbox.c.state == "waiting",
             outbox.c.not_before > now,
             outbox.c.attempts == 0,
-            outbox.c.reason == WAITS_FOR_TRIAGE,
+            outbox.c.waits == Waits.TRIAGE,
         )
-        .values(not_before=now, reason="")
+        .values(not_before=now, reason="", waits=None)
     )

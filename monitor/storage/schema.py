@@ -4,7 +4,7 @@ Deduplication is the database's work: partial unique indexes, never a read befor
 
     findings, crashes, pings   what came in (crashes and pings are their own durable inboxes)
     incidents, events, clocks  what was decided; events are append-only, the timeline is their order
-    outbox, attempts           what is owed to the outside, and every try at it
+    outbox, attempts           what is owed to the outside, and every try at it (schema_outbox: its far ends)
     tickets, ticket_notes      the built-in ticket store, and the mirror of remote ones
     requests, people ...       what customers ask, who they are (schema_requests, schema_people, schema_ledger)
     updates, maintenances      what the public is told
@@ -14,7 +14,7 @@ Deduplication is the database's work: partial unique indexes, never a read befor
 
 import sqlalchemy as sa
 
-from monitor.storage import schema_ledger, schema_people, schema_requests
+from monitor.storage import schema_ledger, schema_outbox, schema_people, schema_requests
 from monitor.storage.schema_base import Instant, id_column, metadata, serial
 from monitor.storage.schema_base import at as _at
 from monitor.storage.schema_base import flag as _flag
@@ -22,7 +22,7 @@ from monitor.storage.schema_base import incident as _incident
 from monitor.storage.schema_base import request as _request
 from monitor.storage.schema_base import text as _text
 
-__all__ = ["Instant", "metadata", "schema_ledger", "schema_people", "schema_requests"]
+__all__ = ["Instant", "metadata", "schema_ledger", "schema_outbox", "schema_people", "schema_requests"]
 
 incidents = sa.Table(
     "incidents",
@@ -195,6 +195,8 @@ outbox = sa.Table(
     _text("payload", nullable=False, default="{}"),
     _text("state", nullable=False, default="waiting"),  # waiting claimed sent done failed cancelled set_aside
     _text("reason", nullable=False, default=""),  # why it waits, failed or was cancelled
+    _text("waits"),  # the same in a word, while it waits: monitor.domain.waiting
+    sa.Column("first", sa.Boolean),  # the first contact with its partner about its matter
     _at("created_at", nullable=False),
     _at("not_before", nullable=False),
     _at("not_after"),
@@ -225,8 +227,13 @@ attempts = sa.Table(
     sa.Column("provider_seq", sa.Integer, nullable=False, default=-1),
     _text("detail", nullable=False, default=""),
     _text("history", nullable=False, default="[]"),
+    _text("country"),  # of the number that was called
+    sa.Column("waited", sa.Float),  # seconds from when it was owed, or last tried, to this attempt
+    _text("waits"),  # what it had waited for last
     sa.Index("ix_attempts_provider_id", "provider_id"),
     sa.Index("ix_attempts_channel_result", "channel", "result"),
+    sa.Index("ix_attempts_channel_started_at", "channel", "started_at"),  # what caps are counted by
+    sa.Index("ix_attempts_recipient_started_at", "recipient", "started_at"),
 )
 
 tickets = sa.Table(
