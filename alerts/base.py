@@ -32,11 +32,12 @@ class TicketText:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TicketRef:
-    """A ticket as its system knows it; ``url`` for people."""
+    """A ticket as its system knows it: ``status`` in its own word, and whether that means closed; ``url`` for people."""
 
     reference: str
     status: str
     url: str | None = None
+    closed: bool = False
 
 
 class TicketDriver(Protocol):
@@ -130,6 +131,17 @@ class SyncedTickets(TicketDriver, Protocol):
         """Check a webhook's signature and return which tickets it speaks of; PermissionError for a wrong one.
 
         It only rings: what happened is read from the system itself. Header names are in lower case.
+        """
+        ...
+
+
+class CheckedTickets(TicketDriver, Protocol):
+    """A ticket system that can be asked beforehand whether it would take our tickets (``tocsin tickets test``)."""
+
+    async def check(self) -> tuple[str, ...]:
+        """Ask whether our key is taken and our queues are there, creating nothing; return what is right, in sentences.
+
+        What is wrong is a DeliveryError.
         """
         ...
 

@@ -39,6 +39,9 @@ REFUSED_FOR_GOOD = frozenset({400, 401, 403, 404, 405, 406, 410, 411, 412, 413, 
 REFUSED_FOR_NOW = frozenset({425, 429})
 """Statuses that say: nothing was done, ask again later."""
 
+_TOLD = ("code", "message", "error", "detail", "description", "errorMessages", "errors", "details")
+"""Where the makers of interfaces put the reason of a refusal."""
+
 MOVED = frozenset({301, 307, 308})
 """The address is wrong; we do not follow (credentials would follow too). 302 and 303 may stand for "done"."""
 
@@ -58,6 +61,7 @@ class Request:
     ``safe``: it changes nothing at the far end, so a lost answer is no riddle. ``meanings``: what a status
     means here, as a sentence for the person who reads why a contact failed. ``refusals``: statuses that refuse us
     rather than this contact (a wrong key): it waits for a mended configuration instead of being given up.
+    ``content`` is a body as it is, whose ``Content-Type`` is among the headers.
     """
 
     method: str
@@ -66,6 +70,7 @@ class Request:
     query: Sequence[tuple[str, str]] = ()
     form: Sequence[tuple[str, str]] | None = None
     document: object = None
+    content: bytes | None = None
     safe: bool = False
     meanings: Mapping[int, str] = field(default_factory=dict[int, str])
     refusals: frozenset[int] = frozenset()
@@ -207,6 +212,8 @@ def _arguments(request: Request) -> dict[str, Any]:
         arguments["data"] = aiohttp.FormData(list(request.form))
     if request.document is not None:
         arguments["json"] = request.document
+    if request.content is not None:
+        arguments["data"] = request.content
     return arguments
 
 
@@ -240,7 +247,21 @@ def _explanation(body: bytes) -> str:
     except (ValueError, RecursionError):
         found = body.decode("utf-8", "replace")
     if isinstance(found, dict):
-        code, message = found.get("code"), found.get("message") or found.get("error") or found.get("detail")
-        found = " ".join(str(part) for part in (code, message) if part)
+        found = " ".join(part for name in _TOLD for part in _leaves(found.get(name)))
     words = clean(str(found), 300)
     return f": {words}" if words and not words.startswith("<") else ""
+
+
+def _leaves(found: object, depth: int = 4) -> list[str]:
+    """Return the words in a refusal, however deep its maker put them: ``{"errors": {"project": "is required"}}``."""
+    if isinstance(found, dict) and depth:
+        return [
+            f"{name}: {leaf}" if isinstance(name, str) and len(found) > 1 else leaf
+            for name, value in found.items()
+            for leaf in _leaves(value, depth - 1)
+        ]
+    if isinstance(found, list) and depth:
+        return [leaf for value in found for leaf in _leaves(value, depth - 1)]
+    return (
+        [str(found)] if isinstance(found, str | int) and found != "" and not isinstance(found, bool) else []
+    )

@@ -151,10 +151,12 @@ class RequestTracker:
 
     def _ref(self, answer: Answer, item: Mapping[str, Any]) -> TicketRef:
         number = str(_number(answer, item.get("id")))
+        status = clean(str(item.get("Status")), 40)
         return TicketRef(
             reference=number,
-            status=clean(str(item.get("Status")), 40),
+            status=status,
             url=f"{self._web}/Ticket/Display.html?id={number}",
+            closed=status in self._closed,
         )
 
     def _read(self, path: str) -> Request:

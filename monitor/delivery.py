@@ -206,7 +206,7 @@ class Delivery:
         text = script.resolve_text(matter, ticket["language"], until=incident.resolved_at or self.clock())
         known = await self.tickets.find(due.incident)
         self.failpoint("ticket.before_resolve")
-        if known is None or known.status not in ("resolved", "closed"):
+        if known is None or not known.closed:
             await self.tickets.resolve(ticket["reference"], text)
         self.failpoint("ticket.after_resolve")
         await self.store.write(

@@ -80,7 +80,8 @@ def _book(parts: Parts) -> TicketBook:
 
 
 def _ref(row: Any) -> TicketRef:
-    return TicketRef(reference=str(row["reference"]), status=str(row["status"]), url=row["url"])
+    status = str(row["status"])
+    return TicketRef(reference=str(row["reference"]), status=status, url=row["url"], closed=status != "open")
 
 
 def phone(settings: PhoneSettings, public_url: str | None, parts: Parts) -> PhoneDriver | None:

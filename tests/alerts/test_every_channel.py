@@ -70,7 +70,7 @@ class Book:
         self.notes.append((reference, text))
 
     async def resolve(self, reference: str, text: str) -> None:
-        self.tickets[self._of(reference)] = TicketRef(reference=reference, status="resolved")
+        self.tickets[self._of(reference)] = TicketRef(reference=reference, status="resolved", closed=True)
 
     def _of(self, reference: str) -> str:
         for incident, ref in self.tickets.items():
@@ -186,7 +186,7 @@ async def test_a_ticket_is_opened_found_commented_resolved_and_then_left_alone(t
     await tickets.resolve(opened.reference, "over")
     found = await tickets.find(incident)
     assert found is not None
-    assert (found.reference, found.status) == (opened.reference, "resolved")
+    assert (opened.closed, found.reference, found.closed) == (False, opened.reference, True)
     with pytest.raises(DeliveryError) as refused:
         await tickets.comment(opened.reference, "too late")
     assert refused.value.permanent

@@ -222,3 +222,31 @@ def test_any_body_is_read_or_refused_as_ambiguous(body: bytes) -> None:
 )
 def test_retry_after_is_read_by_the_far_ends_own_clock(headers: dict, seconds: float | None) -> None:
     assert retry_after(headers) == seconds
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        pytest.param(b'{"code": 21211, "message": "no number"}', ": 21211 no number", id="code and message"),
+        pytest.param(b'{"errors": ["Subject cannot be blank"]}', ": Subject cannot be blank", id="a list"),
+        pytest.param(
+            b'{"errorMessages": [], "errors": {"project": "is required"}}', ": is required", id="by field"
+        ),
+        pytest.param(
+            b'{"error": {"message": "No Record found", "detail": "ACL"}, "status": "failure"}',
+            ": message: No Record found detail: ACL",
+            id="an object",
+        ),
+        pytest.param(
+            b'{"error": "RecordInvalid", "details": {"base": [{"description": "Status: closed"}]}}',
+            ": RecordInvalid Status: closed",
+            id="deep",
+        ),
+        pytest.param(b'{"status": 1}', "", id="nothing said"),
+        pytest.param(b'{"errors": [[[[[["too deep"]]]]]]}', "", id="bottomless"),
+        pytest.param(b"<html>", "", id="a page"),
+    ],
+)
+def test_the_reason_of_a_refusal_is_passed_on_wherever_it_stands(body: bytes, told: str) -> None:
+    refusal = judge_status(a_post("http://x"), 422, {}, body)
+    assert str(refusal) == f"POST http://x/calls answered 422{told}"
