@@ -36,6 +36,7 @@ SUPPORT = {
     "cleaning",
     "dialling",
     "languages",
+    "marks",
     "outcomes",
     "pages",
     "registry",
