@@ -1,0 +1,77 @@
+"""Attempts of whose end nothing is known: found, adopted by whoever asks the provider, settled."""
+
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+
+from monitor.domain.waiting import Waits
+from monitor.storage import schema
+from monitor.storage.outbox_rows import OPEN_ATTEMPT, Due, InDoubt, due_from, set_row, still_ours
+
+outbox, attempts = schema.outbox, schema.attempts
+LONGEST_CALL = timedelta(minutes=10)
+IN_DOUBT = "in doubt: the provider is being asked"
+
+
+def in_doubt(c: sa.Connection, *, now: datetime, every_lease: bool = False) -> list[InDoubt]:
+    """Return attempts without an end whose lease has run out (all of them after our own restart)."""
+    expired = sa.true() if every_lease else outbox.c.lease_until < now
+    rows = c.execute(
+        sa.select(attempts, outbox.c.kind, outbox.c.language)
+        .join(outbox, outbox.c.id == attempts.c.outbox)
+        .where(attempts.c.status.in_(OPEN_ATTEMPT), outbox.c.state.in_(("claimed", "sent")), expired)
+    ).mappings()
+    return [
+        InDoubt(
+            attempt=row["id"],
+            outbox=row["outbox"],
+            incident=row["incident"],
+            channel=row["channel"],
+            kind=row["kind"],
+            recipient=row["recipient"],
+            language=row["language"],
+            provider_id=row["provider_id"],
+            started_at=row["started_at"],
+        )
+        for row in rows
+    ]
+
+
+def doubt(c: sa.Connection, due: Due, *, now: datetime, detail: str) -> None:
+    """Note that a call may or may not have been placed; the provider is asked at the next sweep."""
+    if still_ours(c, due):
+        c.execute(sa.update(attempts).where(attempts.c.id == due.attempt).values(detail=detail[:1000]))
+        set_row(c, due.id, lease_until=now, reason=IN_DOUBT, waits=Waits.DOUBT)
+
+
+def ask_again(c: sa.Connection, due: Due, *, at: datetime, reason: str) -> None:
+    """Let a row in doubt wait for the next question to the provider."""
+    if still_ours(c, due):
+        set_row(c, due.id, lease_until=at, reason=f"{IN_DOUBT} ({reason})", waits=Waits.DOUBT)
+
+
+def placed_after_all(
+    c: sa.Connection, due: Due, *, provider_id: str | None, now: datetime, watch: timedelta
+) -> bool:
+    """Adopt a call that the provider says is in the air; False when it has been so for too long."""
+    row = c.execute(
+        sa.select(attempts.c.started_at, attempts.c.provider_id).where(attempts.c.id == due.attempt)
+    ).one()
+    if now - row.started_at > LONGEST_CALL or not still_ours(c, due):
+        return False
+    c.execute(
+        sa.update(attempts)
+        .where(attempts.c.id == due.attempt, attempts.c.status == "intent")
+        .values(status="placed", provider_id=provider_id or row.provider_id)
+    )
+    set_row(c, due.id, state="sent", lease_until=now + watch, reason="the call is in the air", waits=None)
+    return True
+
+
+def adopt(c: sa.Connection, doubt: InDoubt, *, now: datetime, token: str, watch: timedelta) -> Due | None:
+    """Take over a row in doubt under our own lease; None when somebody else has settled it."""
+    row = c.execute(sa.select(outbox).where(outbox.c.id == doubt.outbox).with_for_update()).mappings().one()
+    if row["state"] not in ("claimed", "sent"):
+        return None
+    set_row(c, doubt.outbox, lease_token=token, lease_until=now + watch)
+    return due_from({**row, "attempts": row["attempts"] - 1}, doubt.attempt, token)

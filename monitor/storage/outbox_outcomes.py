@@ -1,0 +1,183 @@
+"""What became of an attempt: done, in the air, to be tried again, given up; and what a provider says of a call.
+
+Every outcome is written only under the lease it was claimed with: whoever lost it writes nothing.
+"""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from monitor.domain.waiting import Waits
+from monitor.errors import ConflictError, NotFoundError
+from monitor.storage import schema
+from monitor.storage.outbox_rows import OPEN_ATTEMPT, Due, due_from, set_row, still_ours
+
+outbox, attempts = schema.outbox, schema.attempts
+
+
+def finish(
+    c: sa.Connection,
+    due: Due,
+    *,
+    now: datetime,
+    result: str,
+    detail: str = "",
+    provider_id: str | None = None,
+) -> bool:
+    """Record that a contact was made; False when the lease was lost (somebody else settled it)."""
+    if not still_ours(c, due):
+        return False
+    end_attempt(c, due.attempt, now=now, result=result, detail=detail, provider_id=provider_id)
+    set_row(c, due.id, state="done", done_at=now, lease_until=None, lease_token=None, reason="", waits=None)
+    return True
+
+
+def placed(c: sa.Connection, due: Due, *, provider_id: str, now: datetime, watch: timedelta) -> bool:
+    """Record that a call is in the air; its events follow, and after ``watch`` the provider is asked."""
+    c.execute(
+        sa.update(attempts)
+        .where(attempts.c.id == due.attempt, attempts.c.status == "intent")
+        .values(status="placed", provider_id=provider_id)
+    )
+    done = c.execute(
+        sa.update(outbox)
+        .where(outbox.c.id == due.id, outbox.c.lease_token == due.token, outbox.c.state == "claimed")
+        .values(state="sent", lease_until=now + watch, reason="the call is in the air")
+    )
+    return done.rowcount == 1
+
+
+def retry_later(
+    c: sa.Connection,
+    due: Due,
+    *,
+    now: datetime,
+    at: datetime,
+    reason: str,
+    result: str = "failed",
+    recipient: tuple[str | None, str | None] | None = None,
+    language: str | None = None,
+    waits: Waits = Waits.RETRY,
+) -> bool:
+    """End the attempt and let the row wait for the next one, perhaps at another contact (id, number), in their language."""
+    if not still_ours(c, due):
+        return False
+    end_attempt(c, due.attempt, now=now, result=result, detail=reason)
+    values: dict[str, Any] = {} if recipient is None else {"contact": recipient[0], "recipient": recipient[1]}
+    if language:
+        values["language"] = language
+    set_row(
+        c,
+        due.id,
+        state="waiting",
+        not_before=at,
+        reason=f"{reason}; next attempt at {at:%H:%M:%S} UTC",
+        waits=waits,
+        lease_until=None,
+        lease_token=None,
+        **values,
+    )
+    return True
+
+
+def give_up(
+    c: sa.Connection, due: Due, *, now: datetime, reason: str, state: str = "failed", result: str = "failed"
+) -> bool:
+    """End the attempt and the row: ``failed`` for good, or ``set_aside`` for a person to look at."""
+    if not still_ours(c, due):
+        return False
+    end_attempt(c, due.attempt, now=now, result=result, detail=reason)
+    set_row(
+        c, due.id, state=state, reason=reason, done_at=now, lease_until=None, lease_token=None, waits=None
+    )
+    return True
+
+
+def end_attempt(
+    c: sa.Connection,
+    attempt: str,
+    *,
+    now: datetime,
+    result: str,
+    detail: str = "",
+    provider_id: str | None = None,
+) -> None:
+    """Close an attempt with its result."""
+    values: dict[str, Any] = {"status": "ended", "result": result, "ended_at": now, "detail": detail[:1000]}
+    if provider_id:
+        values["provider_id"] = provider_id
+    c.execute(
+        sa.update(attempts).where(attempts.c.id == attempt, attempts.c.status != "ended").values(**values)
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Called:
+    """An attempt by phone and its row, as they stood when an event came."""
+
+    attempt: str
+    due: Due
+    status: str
+    row_state: str
+
+
+def call_event(
+    c: sa.Connection,
+    attempt: str,
+    *,
+    now: datetime,
+    state: str,
+    sequence: int,
+    provider_id: str | None,
+    final: bool,
+    detail: str,
+) -> Called | None:
+    """Record a provider's event; late and repeated ones are history only. None: unknown, or nothing new."""
+    row = (
+        c.execute(sa.select(attempts).where(attempts.c.id == attempt).with_for_update())
+        .mappings()
+        .one_or_none()
+    )
+    if row is None:
+        raise NotFoundError(f"there is no attempt {attempt}")
+    history = json.loads(row["history"])
+    history.append({"at": now.isoformat(), "state": state, "sequence": sequence, "detail": detail})
+    fresh = row["status"] != "ended" and (sequence > row["provider_seq"] or final)
+    values: dict[str, Any] = {"history": json.dumps(history[-50:])}
+    if fresh:
+        values["provider_seq"] = max(sequence, row["provider_seq"])
+        if not final:
+            values["status"] = state if state in OPEN_ATTEMPT else row["status"]
+    if provider_id and not row["provider_id"]:
+        values["provider_id"] = provider_id
+    c.execute(sa.update(attempts).where(attempts.c.id == attempt).values(**values))
+    if not fresh:
+        return None
+    owner = c.execute(sa.select(outbox).where(outbox.c.id == row["outbox"])).mappings().one()
+    due = due_from({**owner, "attempts": owner["attempts"] - 1}, attempt, owner["lease_token"] or "")
+    return Called(attempt=attempt, due=due, status=row["status"], row_state=owner["state"])
+
+
+def retry_by_hand(c: sa.Connection, id_: str, *, now: datetime) -> tuple[str | None, str | None]:
+    """Let a failed, cancelled or set-aside row go out again; returns its incident and its request."""
+    row = c.execute(
+        sa.select(outbox.c.state, outbox.c.incident, outbox.c.request).where(outbox.c.id == id_)
+    ).one_or_none()
+    if row is None:
+        raise NotFoundError(f"there is no outbox row {id_}")
+    if row.state in ("waiting", "claimed", "sent", "done"):
+        raise ConflictError(f"the row is {row.state}: there is nothing to retry")
+    set_row(
+        c,
+        id_,
+        state="waiting",
+        not_before=now,
+        attempts=0,
+        reason="retried by hand",
+        waits=None,
+        done_at=None,
+    )
+    return row.incident, row.request
