@@ -18,6 +18,7 @@ class TicketText:
     """A ticket to be opened. ``mark`` is our own id for it: stored in the remote ticket, searched before creating.
 
     It is an incident's or a request's id; of a global problem, which has a ticket for each partner, with the partner's.
+    ``follows``: the closed ticket that this one goes on from, by its reference, where the system can link them.
     """
 
     mark: str
@@ -28,6 +29,7 @@ class TicketText:
     language: str
     cls: str
     system: str | None = None
+    follows: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,11 +107,12 @@ class TicketNow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attachment:
-    """A file for a ticket."""
+    """A file for a ticket; ``mark`` is ours for the note that carries it, where files come in notes."""
 
     name: str
     media_type: str
     content: bytes
+    mark: str = ""
 
 
 class SyncedTickets(TicketDriver, Protocol):

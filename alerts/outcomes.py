@@ -60,7 +60,8 @@ class Request:
 
     ``safe``: it changes nothing at the far end, so a lost answer is no riddle. ``meanings``: what a status
     means here, as a sentence for the person who reads why a contact failed. ``refusals``: statuses that refuse us
-    rather than this contact (a wrong key): it waits for a mended configuration instead of being given up.
+    rather than this contact (a wrong key): it waits for a mended configuration instead of being given up. ``again``:
+    statuses by which nothing was done because things have changed, so that looking and trying anew may help.
     ``content`` is a body as it is, whose ``Content-Type`` is among the headers.
     """
 
@@ -74,6 +75,7 @@ class Request:
     safe: bool = False
     meanings: Mapping[int, str] = field(default_factory=dict[int, str])
     refusals: frozenset[int] = frozenset()
+    again: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,7 +165,7 @@ def judge_status(
     refused = status in request.refusals
     return DeliveryError(
         f"{_meaning(request, status)}{_place(request)} answered {status}{_explanation(body)}",
-        permanent=for_good and not refused,
+        permanent=for_good and not refused and status not in request.again,
         refused=refused,
         ambiguous=not (for_good or status in REFUSED_FOR_NOW or request.safe),
         retry_after=retry_after(headers),

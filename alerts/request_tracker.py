@@ -3,37 +3,69 @@
     find     by our custom field, or by the tag ``[#incident]`` in the subject, never by a subject's words
     open     POST ticket, with both marks on it
     comment  correspond, which the requestor gets; on a closed ticket it would reopen it, so it is refused
-    resolve  correspond with Status, one request: done twice, the second finds it closed and does nothing
+    resolve  correspond, then PUT Status under the ETag: changed by somebody meanwhile, it is looked at anew
+    read     the ticket, and what was written in it (``request_tracker_notes``)
+    changed  TicketSQL by ``LastUpdated``, as an age: an instant would be taken for the zone of whoever asks
 
 Request Tracker accepts a custom field it does not know without a word and then finds nothing by it.
-So the tag is always put into the subject as well, and the oldest ticket with either mark is ours.
+So the tag is always put into the subject as well, and the oldest ticket with either mark is ours. Its ETag is the
+ticket's last transaction. A merged ticket answers as the one it was merged into; its own number is gone.
 """
 
-from collections.abc import Mapping
+import base64
+import hashlib
+import hmac
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from math import ceil
 from typing import Any
 from urllib.parse import urlencode
 
-from alerts.base import TicketRef, TicketText
+from alerts.base import Attachment, TicketNow, TicketRef, TicketText
 from alerts.cleaning import clean, clean_lines
-from alerts.outcomes import Answer, Patience, Request, basic, find, send, unreadable
+from alerts.marks import marked
+from alerts.outcomes import MOVED, Answer, Patience, Request, basic, find, send, unreadable
+from alerts.request_tracker_notes import items, notes_of, parts_of_ticket
 from monitor.errors import DeliveryError
 
 CLOSED = frozenset({"resolved", "rejected", "deleted"})
 """Statuses of a ticket that nobody may wake up: a new one refers to it instead."""
 
+OVERLAP = timedelta(minutes=2)
+"""How much further back is asked than need be: a slow transaction is dated before it can be seen."""
+
+SIGNATURE = "x-tocsin-signature"
+"""The header of what a scrip sends us: ``sha256=`` and the HMAC of the body under the shared key, in hexadecimal."""
+
 _LONGEST_SUBJECT = 200
 _LONGEST_TEXT = 32_000
 _FIELDS = "Subject,Status,CustomFields"
+_PAGES = 50
+_PER_PAGE = 100
+_DIGITS = 15
 
 _MEANINGS = {
     401: "Request Tracker does not accept our token or password",
     403: "Request Tracker does not let us do this, or there is no such queue",
-    404: "Request Tracker has no such ticket",
+    404: "Request Tracker has no such ticket, or is not at this address",
+    412: "somebody changed the ticket meanwhile",
 }
+_REFUSALS = frozenset({401, 403}) | MOVED
+_NOWHERE = _REFUSALS | {404}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Standing:
+    """A ticket as one question told of it."""
+
+    status: str
+    version: str | None
 
 
 class RequestTracker:
-    """A ``TicketDriver``. ``queues`` are by partner, ``priorities`` by class of service."""
+    """A ``SyncedTickets``. ``queues`` are by partner, ``priorities`` by class of service."""
 
     def __init__(
         self,
@@ -47,10 +79,12 @@ class RequestTracker:
         password: str | None = None,
         custom_field: str | None = "Tocsin incident",
         resolved_status: str = "resolved",
+        key: str | None = None,
+        clock: Callable[[], datetime] | None = None,
         patience: Patience | None = None,
         name: str = "request-tracker",
     ) -> None:
-        """Keep the settings; a token, or a user with a password."""
+        """Keep the settings: a token, or a user with a password; the key that signs what a scrip sends us."""
         self._web = base_url.rstrip("/")
         self._queue = queue
         self._queues = dict(queues or {})
@@ -59,6 +93,8 @@ class RequestTracker:
         self._custom_field = custom_field
         self._resolved = resolved_status
         self._closed = CLOSED | {resolved_status}
+        self._key = key
+        self._clock = clock
         self._patience = patience or Patience()
         self._name = name
 
@@ -70,47 +106,111 @@ class RequestTracker:
     async def find(self, mark: str) -> TicketRef | None:
         """Return the oldest ticket that carries our mark, closed ones included, or None."""
         query = {"query": self._search(mark), "fields": _FIELDS, "orderby": "id", "order": "ASC"}
-        answer = await send(self._read(f"tickets?{urlencode(query)}"), patience=self._patience)
-        items = answer.document().get("items")
-        if not isinstance(items, list):
-            raise unreadable(answer, "is not a list of tickets")
-        ours = [item for item in items if isinstance(item, dict) and self._is_ours(item, mark)]
+        answer = await self._ask(f"tickets?{urlencode(query)}")
+        ours = [item for item in items(answer) if self._is_ours(item, mark)]
         ours.sort(key=lambda item: _number(answer, item.get("id")))
         return self._ref(answer, ours[0]) if ours else None
 
     async def open(self, ticket: TicketText) -> TicketRef:
         """Create it; the caller has searched before."""
-        answer = await send(self._write("POST", "ticket", self._document(ticket)), patience=self._patience)
+        request = replace(self._write("POST", "ticket", self._document(ticket)), refusals=_NOWHERE)
+        answer = await send(request, patience=self._patience)
         return self._ref(answer, {"Status": "new", **answer.document()})
 
     async def comment(self, reference: str, text: str) -> None:
         """Add a note that the partner gets; DeliveryError(permanent=True) if the ticket is closed."""
-        status = await self._status(reference)
-        if status in self._closed:
-            raise DeliveryError(
-                f"ticket {reference} is {status}: a closed ticket stays closed, open a new one that refers to it",
-                permanent=True,
-            )
+        await self._open_still(reference)
         await self._correspond(reference, {"Content": _text(text), "ContentType": "text/plain"})
 
     async def resolve(self, reference: str, text: str) -> None:
-        """Say that it is over and resolve it; nothing is done to a ticket that is closed already."""
-        if await self._status(reference) in self._closed:
+        """Say that it is over and resolve it, unless somebody changes it at that moment; a closed one stays as it is."""
+        standing = await self._must_stand(reference)
+        if standing.status in self._closed:
             return
-        message = {"Content": _text(text), "ContentType": "text/plain", "Status": self._resolved}
-        await self._correspond(reference, message)
-        # A status it does not take is reported inside a 201; only the ticket itself tells the truth.
-        status = await self._status(reference)
-        if status not in self._closed:
-            raise DeliveryError(f"ticket {reference} is still {status}, not {self._resolved}", permanent=True)
+        if text.strip():
+            await self._correspond(reference, {"Content": _text(text), "ContentType": "text/plain"})
+            standing = await self._must_stand(reference)
+        if standing.status not in self._closed:
+            await self._close(reference, standing.version)
+
+    async def attach(self, reference: str, file: Attachment) -> None:
+        """Add a file, with a note that the partner gets; the same name and size is not added twice."""
+        await self._open_still(reference)
+        name = clean(file.name, 200)
+        if (name, len(file.content)) in await parts_of_ticket(self._ask, int(reference)):
+            return
+        document = {
+            "Content": marked(name, file.mark) if file.mark else name,
+            "ContentType": "text/plain",
+            "Attachments": [
+                {
+                    "FileName": name,
+                    "FileType": clean(file.media_type, 100),
+                    "FileContent": base64.b64encode(file.content).decode("ascii"),
+                }
+            ],
+        }
+        await self._correspond(reference, document)
+
+    async def read(self, reference: str) -> TicketNow | None:
+        """Return a ticket as it stands; None when it was deleted, merged into another, or never was."""
+        standing = await self._stands(reference)
+        if standing is None:
+            return None
+        return TicketNow(
+            reference=reference,
+            status=clean(standing.status, 40),
+            closed=standing.status in self._closed,
+            version=standing.version,
+            notes=await notes_of(self._ask, int(reference)),
+            url=self._display(reference),
+        )
+
+    async def changed(self, since: datetime) -> tuple[str, ...] | None:
+        """Return which tickets of ours changed since then; None when they are too many to be told, or we have no clock."""
+        if self._clock is None:
+            return None
+        age = max(ceil((self._clock() - since + OVERLAP).total_seconds()), 1)
+        query = f"LastUpdated > '{age} seconds ago' AND ({self._any_of_ours()})"
+        asked = {"query": query, "orderby": "id", "order": "ASC", "per_page": _PER_PAGE}
+        found: list[str] = []
+        for page in range(1, _PAGES + 1):
+            answer = await self._ask(f"tickets?{urlencode({**asked, 'page': page})}")
+            of_page = items(answer)
+            found.extend(str(_number(answer, item.get("id"))) for item in of_page)
+            if len(of_page) < _PER_PAGE:
+                return tuple(dict.fromkeys(found))
+        return None
+
+    def received(self, headers: Mapping[str, str], body: bytes) -> tuple[str, ...]:
+        """Check the signature of what a scrip sent (docs/channels/request-tracker.md) and return the ticket it speaks of."""
+        if self._key is None:
+            raise PermissionError("no key is configured (tickets.request_tracker.hook_key)")
+        right = hmac.new(self._key.encode(), body, hashlib.sha256).hexdigest()
+        if not hmac.compare_digest(headers.get(SIGNATURE, "").encode(), f"sha256={right}".encode()):
+            raise PermissionError("the signature is not ours")
+        try:
+            said = json.loads(body)
+        except (ValueError, RecursionError):
+            return ()
+        number = str(said.get("ticket", "")) if isinstance(said, dict) else ""
+        return (number,) if _is_number(number) else ()
 
     def _search(self, mark: str) -> str:
         tagged = f"Subject LIKE {_quoted(_tag(mark))}"
         if self._custom_field is None:
             return tagged
+        return f"{self._field()} = {_quoted(mark)} OR {tagged}"
+
+    def _field(self) -> str:
         # In braces a name needs its brackets dropped rather than quoted: TicketSQL has no escape for them.
-        field = self._custom_field.translate(str.maketrans("", "", "{}'\"\\"))
-        return f"'CF.{{{field}}}' = {_quoted(mark)} OR {tagged}"
+        field = (self._custom_field or "").translate(str.maketrans("", "", "{}'\"\\"))
+        return f"'CF.{{{field}}}'"
+
+    def _any_of_ours(self) -> str:
+        """Return what finds every ticket that may be ours; which ones are is known to whoever asks."""
+        tagged = "Subject LIKE '[#'"
+        return tagged if self._custom_field is None else f"{self._field()} IS NOT NULL OR {tagged}"
 
     def _is_ours(self, item: Mapping[str, Any], mark: str) -> bool:
         """Check the marks ourselves: LIKE knows wildcards and does not mind upper and lower case."""
@@ -135,42 +235,95 @@ class RequestTracker:
             document["Requestor"] = clean(ticket.requestor, 254)
         if self._custom_field is not None:
             document["CustomFields"] = {self._custom_field: ticket.mark}
+        if ticket.follows and _is_number(ticket.follows):
+            document["RefersTo"] = ticket.follows
         if ticket.cls in self._priorities:
             document["Priority"] = self._priorities[ticket.cls]
         return document
 
-    async def _status(self, reference: str) -> str:
-        answer = await find(self._read(_path(reference)), patience=self._patience)
+    async def _stands(self, reference: str) -> _Standing | None:
+        """Return a ticket, or None: there is none of that number any more, or it answers as another."""
+        answer = await find(self._get(_path(reference)), patience=self._patience)
         if answer is None:
-            raise DeliveryError(f"Request Tracker has no ticket {reference}", permanent=True)
-        return str(answer.document().get("Status"))
+            await self._ask("rt")  # an address that leads nowhere has no tickets either: that is not "gone"
+            return None
+        found = answer.document()
+        status = str(found.get("Status"))
+        if status == "deleted" or _number(answer, found.get("id")) != int(reference):
+            return None
+        return _Standing(status=status, version=answer.headers.get("Etag"))
 
-    async def _correspond(self, reference: str, message: Mapping[str, str]) -> None:
+    async def _must_stand(self, reference: str) -> _Standing:
+        standing = await self._stands(reference)
+        if standing is None:
+            said = f"ticket {reference} is not there any more: it was deleted or merged into another"
+            raise DeliveryError(said, permanent=True)
+        return standing
+
+    async def _open_still(self, reference: str) -> None:
+        standing = await self._must_stand(reference)
+        if standing.status in self._closed:
+            raise DeliveryError(
+                f"ticket {reference} is {standing.status}: a closed ticket stays closed, open a new one that refers to it",
+                permanent=True,
+            )
+
+    async def _close(self, reference: str, version: str | None) -> None:
+        headers = {"If-Match": version} if version else {}
+        request = self._write("PUT", _path(reference), {"Status": self._resolved}, headers)
+        await send(request, patience=self._patience)
+        # A status it does not take is reported inside a 200; only the ticket itself tells the truth.
+        standing = await self._must_stand(reference)
+        if standing.status not in self._closed:
+            said = f"ticket {reference} is still {standing.status}, not {self._resolved}"
+            raise DeliveryError(said, permanent=True)
+
+    async def _correspond(self, reference: str, message: Mapping[str, object]) -> None:
         request = self._write("POST", f"{_path(reference)}/correspond", message)
         await send(request, patience=self._patience)
+
+    async def _ask(self, path: str, document: object = None) -> Answer:
+        """Ask something that changes nothing; a question that does not fit into an address is posted."""
+        method = "GET" if document is None else "POST"
+        request = replace(self._request(method, path, document, safe=True), refusals=_NOWHERE)
+        return await send(request, patience=self._patience)
 
     def _ref(self, answer: Answer, item: Mapping[str, Any]) -> TicketRef:
         number = str(_number(answer, item.get("id")))
         status = clean(str(item.get("Status")), 40)
-        return TicketRef(
-            reference=number,
-            status=status,
-            url=f"{self._web}/Ticket/Display.html?id={number}",
-            closed=status in self._closed,
-        )
+        closed = status in self._closed
+        return TicketRef(reference=number, status=status, url=self._display(number), closed=closed)
 
-    def _read(self, path: str) -> Request:
+    def _display(self, number: str) -> str:
+        return f"{self._web}/Ticket/Display.html?id={number}"
+
+    def _get(self, path: str) -> Request:
+        return self._request("GET", path, None, safe=True)
+
+    def _write(
+        self, method: str, path: str, document: object, headers: Mapping[str, str] | None = None
+    ) -> Request:
+        return self._request(method, path, document, headers=headers)
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        document: object,
+        *,
+        safe: bool = False,
+        headers: Mapping[str, str] | None = None,
+    ) -> Request:
         return Request(
-            method="GET", url=self._url(path), headers=self._headers, safe=True, meanings=_MEANINGS
+            method=method,
+            url=f"{self._web}/REST/2.0/{path}",
+            headers={**self._headers, **(headers or {})},
+            document=document,
+            safe=safe,
+            meanings=_MEANINGS,
+            refusals=_REFUSALS,
+            again=frozenset({412}),
         )
-
-    def _write(self, method: str, path: str, document: object) -> Request:
-        return Request(
-            method=method, url=self._url(path), headers=self._headers, document=document, meanings=_MEANINGS
-        )
-
-    def _url(self, path: str) -> str:
-        return f"{self._web}/REST/2.0/{path}"
 
 
 def _tag(mark: str) -> str:
@@ -188,9 +341,13 @@ def _text(text: str) -> str:
 
 def _path(reference: str) -> str:
     """Return a ticket's path; a reference that is no number is not one of Request Tracker's."""
-    if not (reference.isascii() and reference.isdigit()):
+    if not _is_number(reference):
         raise DeliveryError(f"{clean(reference, 40)!r} is not a ticket number", permanent=True)
     return f"ticket/{reference}"
+
+
+def _is_number(reference: str) -> bool:
+    return reference.isascii() and reference.isdigit() and len(reference) <= _DIGITS
 
 
 def _number(answer: Answer, value: object) -> int:

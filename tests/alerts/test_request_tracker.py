@@ -13,7 +13,8 @@ from tests.far_ends.request_tracker import Tracker
 
 
 def a_driver(tracker: Tracker, **settings) -> RequestTracker:
-    return RequestTracker(tracker.url, **{"token": tracker.token, "queue": "Aurora", **settings})
+    base = tracker.url + settings.pop("base", "")
+    return RequestTracker(base, **{"token": tracker.token, "queue": "Aurora", **settings})
 
 
 def a_ticket(incident: str, **changes) -> TicketText:
@@ -188,14 +189,15 @@ async def test_a_user_with_a_password_does_as_well(tracker: Tracker) -> None:
             {"token": None, "user": "root", "password": "x"}, "does not accept our token", id="wrong password"
         ),
         pytest.param({"queue": "Nowhere"}, "there is no such queue", id="unknown queue"),
+        pytest.param({"base": "/elsewhere"}, "is not at this address", id="wrong address"),
     ],
 )
-async def test_what_trying_again_cannot_help_is_permanent(
+async def test_what_only_a_mended_configuration_helps_refuses_us_and_gives_nothing_up(
     tracker: Tracker, settings: dict, sentence: str
 ) -> None:
     with pytest.raises(DeliveryError, match=sentence) as refused:
         await a_driver(tracker, **settings).open(a_ticket("01J-REFUSED"))
-    assert (refused.value.permanent, refused.value.ambiguous) == (True, False)
+    assert (refused.value.refused, refused.value.permanent, refused.value.ambiguous) == (True, False, False)
     assert await a_driver(tracker).find("01J-REFUSED") is None
 
 

@@ -42,6 +42,7 @@ Set($LogToSTDERR, 'error');
 Set($MailCommand, 'testfile');
 Set($WebSessionClass, 'Apache::Session::File');
 Set($RestrictReferrer, 0);
+Set($BcryptCost, 4);  # of the token, by every request: a quarter of a second otherwise
 1;
 """
 
