@@ -135,7 +135,7 @@ def _accepted(request: Request, answer: Answer) -> Answer:
 
 
 async def _sent(request: Request, patience: Patience) -> Answer:
-    seen = SimpleNamespace(bytes_left=False)
+    seen = SimpleNamespace(bytes_left=False, connections=0)
     try:
         async with _session(patience, seen) as session, session.request(**_arguments(request)) as response:
             body = await _bounded(response)
@@ -189,7 +189,14 @@ async def _session(patience: Patience, seen: SimpleNamespace) -> AsyncIterator[a
     async def note(_session: object, _context: object, _params: object) -> None:
         seen.bytes_left = True
 
+    async def once(_session: object, _context: object, _params: object) -> None:
+        # aiohttp sends a PUT or GET again by itself when the connection is cut, on a fresh connection too.
+        seen.connections += 1
+        if seen.connections > 1:
+            raise aiohttp.ServerDisconnectedError("the connection was cut before an answer came")
+
     trace = aiohttp.TraceConfig()
+    trace.on_connection_create_start.append(once)
     # aiohttp calls this when the headers go to the socket's buffer: the last moment we know that none left.
     trace.on_request_headers_sent.append(note)
     async with aiohttp.ClientSession(

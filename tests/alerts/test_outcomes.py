@@ -250,3 +250,16 @@ def test_retry_after_is_read_by_the_far_ends_own_clock(headers: dict, seconds: f
 def test_the_reason_of_a_refusal_is_passed_on_wherever_it_stands(body: bytes, told: str) -> None:
     refusal = judge_status(a_post("http://x"), 422, {}, body)
     assert str(refusal) == f"POST http://x/calls answered 422{told}"
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "GET"])
+async def test_a_request_whose_connection_was_cut_is_never_sent_again_by_itself(method: str) -> None:
+    arrived = []
+
+    async def cutting(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        arrived.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.transport.abort()
+
+    async with a_far_end(cutting) as url:
+        assert (await failure(a_post(url, method=method))).ambiguous
+    assert len(arrived) == 1
