@@ -1,7 +1,7 @@
 """Every contact driver by its name in the configuration. A new one is one file and one line here.
 
 A driver from elsewhere is an entry point of the group ``tocsin.channels`` whose name says what it is:
-``ticket.zendesk``, ``phone.ari``, ``mail.exchange``. It is made by calling it; what with is its own affair
+``ticket.remedy``, ``phone.ari``, ``mail.exchange``. It is made by calling it; what with is its own affair
 and that of the configuration (docs/channels/index.md).
 """
 
@@ -11,6 +11,7 @@ from importlib.metadata import EntryPoint, entry_points
 
 from alerts.base import MailDriver, PhoneDriver, TicketDriver
 from alerts.builtin import BuiltinTickets
+from alerts.redmine import Redmine
 from alerts.request_tracker import RequestTracker
 from alerts.sandbox import SandboxExchange
 from alerts.smtp import SmtpMail
@@ -19,6 +20,7 @@ from monitor.errors import ConfigError
 
 TICKET_DRIVERS: Mapping[str, Callable[..., TicketDriver]] = {
     "builtin": BuiltinTickets,
+    "redmine": Redmine,
     "request-tracker": RequestTracker,
 }
 

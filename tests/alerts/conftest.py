@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from tests.alerts.lines import Line, a_line
+from tests.far_ends.redmine import Redmine, redmine
 from tests.far_ends.request_tracker import Tracker, request_tracker
 
 
@@ -62,4 +63,11 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
 def tracker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tracker]:
     """A real Request Tracker, started once."""
     with request_tracker(tmp_path_factory.mktemp("request-tracker")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def running_redmine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redmine]:
+    """A real Redmine, started once."""
+    with redmine(tmp_path_factory.mktemp("redmine")) as running:
         yield running

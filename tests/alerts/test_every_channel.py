@@ -3,6 +3,7 @@
 import importlib
 import inspect
 import pkgutil
+import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ from alerts import registry
 from alerts.base import CallEvent, MailDriver, PhoneDriver, TicketDriver, TicketRef, TicketText
 from alerts.builtin import BuiltinTickets, TicketBook
 from alerts.outcomes import Patience
+from alerts.redmine import Redmine
 from alerts.request_tracker import RequestTracker
 from alerts.sandbox import Behaviour, Response, SandboxExchange
 from alerts.smtp import MailServer, Security, SmtpMail
@@ -25,6 +27,7 @@ from monitor.errors import ConfigError, DeliveryError
 from tests.alerts.lines import a_call, an_account
 from tests.alerts.test_request_tracker import a_driver as a_request_tracker
 from tests.alerts.test_smtp import Postmaster, a_mail, a_server
+from tests.alerts.tickets.all_ends import an_end
 from tests.far_ends.twilio import FakeTwilio, Fault
 
 PARTNER = "+390612345678"
@@ -43,7 +46,9 @@ SUPPORT = {
     "registry",
     "request_tracker_notes",
     "script",
+    "signatures",
     "texts",
+    "ticketing_http",
     "twiml",
 }
 """Modules of the package that are no drivers."""
@@ -90,10 +95,14 @@ def a_builtin() -> BuiltinTickets:
 
 
 @pytest.fixture(params=sorted(registry.TICKET_DRIVERS))
-def tickets(request: pytest.FixtureRequest) -> TicketDriver:
+async def tickets(request: pytest.FixtureRequest) -> AsyncIterator[TicketDriver]:
     if request.param == "builtin":
-        return a_builtin()
-    return a_request_tracker(request.getfixturevalue("tracker"))
+        yield a_builtin()
+    elif request.param == "request-tracker":
+        yield a_request_tracker(request.getfixturevalue("tracker"))
+    else:
+        async with an_end(request.param, request) as end:
+            yield end.driver()
 
 
 async def ignore(event: CallEvent) -> None:
@@ -119,6 +128,11 @@ def unreachable() -> list[tuple[str, object, Callable]]:
     account = Account(base_url=NOWHERE, account_sid="AC1", auth_token="t", number="+15005550006")
     return [
         ("request-tracker", RequestTracker(NOWHERE, token="1"), lambda driver: driver.open(a_ticket())),
+        (
+            "redmine",
+            Redmine(NOWHERE, key="1", project="p", clock=now),
+            lambda driver: driver.open(a_ticket()),
+        ),
         ("twilio", TwilioPhone(account), lambda driver: driver.place(a_call())),
         (
             "smtp",
@@ -181,7 +195,7 @@ def test_every_driver_has_its_page() -> None:
 
 
 async def test_a_ticket_is_opened_found_commented_resolved_and_then_left_alone(tickets: TicketDriver) -> None:
-    incident = f"01J-EVERY-{tickets.name}"
+    incident = f"01J-EVERY-{secrets.token_hex(8)}"
     assert await tickets.find(incident) is None
     opened = await tickets.open(a_ticket(incident))
     assert (await tickets.find(incident)) == opened

@@ -57,6 +57,7 @@ insert into roles(id,name,position,assignable,builtin,permissions,issues_visibil
 - :add_issues
 - :edit_issues
 - :add_issue_notes
+- :view_private_notes
 ','all','all','all',1,null);
 insert into members(id,user_id,project_id,created_on,mail_notification)
   values (60,50,1,datetime('now'),0),(61,50,2,datetime('now'),0);

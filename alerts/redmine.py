@@ -1,0 +1,284 @@
+"""``redmine``: tickets as issues in Redmine through its REST interface.
+
+    find     by the tag ``[#mark]`` at the end of the subject, or by a custom field
+    open     POST issues, with both marks on it
+    comment  PUT notes; Redmine takes a note on a closed issue, so whether it is closed is asked first
+    resolve  PUT status and notes, one request, then look: what a role may not change is dropped without a word
+
+Redmine ignores a filter that it does not know and then returns every issue there is. So every hit is
+compared with the mark itself, and a custom field that filters nothing is not relied on.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from alerts import signatures
+from alerts.base import Attachment, TicketNote, TicketNow, TicketRef, TicketText
+from alerts.cleaning import clean
+from alerts.marks import recognised
+from alerts.outcomes import Answer, Patience, unreadable
+from alerts.ticketing_http import (
+    MOST_PAGES,
+    Api,
+    digits,
+    file_name,
+    gone_error,
+    is_tagged,
+    items,
+    moment,
+    must_be_open,
+    not_set_up,
+    number,
+    part,
+    tagged,
+    text,
+)
+from monitor.errors import DeliveryError
+
+_LONGEST_SUBJECT = 255
+_LONGEST_TEXT = 60_000
+_PAGE = 100
+_MEANINGS = {
+    401: "Redmine does not accept our key",
+    403: "Redmine does not let us do this: its interface is switched off, or our role may not",
+    404: "Redmine has no such issue or project",
+}
+
+
+class Redmine:
+    """A ``SyncedTickets``. ``projects`` are identifiers by partner, ``priorities`` names by class of service."""
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        key: str,
+        project: str,
+        projects: Mapping[str, str] | None = None,
+        tracker: str | None = None,
+        priorities: Mapping[str, str] | None = None,
+        closed_status: str = "Closed",
+        custom_field: int | None = None,
+        webhook_secret: str | None = None,
+        clock: Callable[[], datetime],
+        patience: Patience | None = None,
+        name: str = "redmine",
+    ) -> None:
+        """Keep the settings; names of trackers, priorities and statuses are as Redmine shows them."""
+        self._api = Api(base_url, headers={"X-Redmine-API-Key": key}, meanings=_MEANINGS, patience=patience)
+        self._project, self._projects = project, dict(projects or {})
+        self._tracker, self._priorities = tracker, dict(priorities or {})
+        self._closed_status, self._field = closed_status, custom_field
+        self._secret, self._clock, self._name = webhook_secret, clock, name
+        self._ids: dict[tuple[str, str], int] = {}
+
+    @property
+    def name(self) -> str:
+        """The driver's name in configuration, records and metrics."""
+        return self._name
+
+    async def find(self, mark: str) -> TicketRef | None:
+        """Return the oldest issue that carries our mark, closed ones included, or None."""
+        found = await self._hits(
+            [("subject", f"~[#{mark}]")], lambda issue: is_tagged(issue.get("subject"), mark)
+        )
+        if self._field is not None:
+            by_field = [(f"cf_{self._field}", mark)]
+            found += await self._hits(by_field, lambda issue: self._field_of(issue) == mark, all_or_none=True)
+        return min(found, key=lambda ref: int(ref.reference), default=None)
+
+    async def open(self, ticket: TicketText) -> TicketRef:
+        """Create it; the caller has searched before."""
+        project = self._projects.get(ticket.partner, self._project)
+        document: dict[str, object] = {
+            "project_id": project,
+            "subject": tagged(ticket.subject, ticket.mark, _LONGEST_SUBJECT),
+            "description": text(ticket.body, _LONGEST_TEXT),
+        }
+        if self._field is not None:
+            document["custom_fields"] = [{"id": self._field, "value": ticket.mark}]
+        if self._tracker is not None:
+            document["tracker_id"] = await self._id("trackers", self._tracker)
+        if ticket.cls in self._priorities:
+            document["priority_id"] = await self._id("issue_priorities", self._priorities[ticket.cls])
+        try:
+            answer = await self._api.write("POST", "issues.json", {"issue": document})
+        except DeliveryError as error:
+            if error.permanent and "Project cannot be blank" in str(error):
+                raise not_set_up(f"Redmine has no project {project!r}, or does not show it to us") from error
+            raise
+        return self._ref(answer, answer.document().get("issue"))
+
+    async def comment(self, reference: str, text: str) -> None:
+        """Add a note that everybody who sees the issue sees; a closed issue takes none."""
+        ref, _ = await self._issue(reference)
+        must_be_open(ref)
+        await self._put(reference, {"notes": _text(text)})
+
+    async def resolve(self, reference: str, text: str) -> None:
+        """Say that it is over and close it; nothing is done to an issue that is closed already."""
+        if (await self._issue(reference))[0].closed:
+            return
+        status = await self._id("issue_statuses", self._closed_status)
+        await self._put(reference, {"status_id": status, "notes": _text(text)})
+        now, _ = await self._issue(reference)
+        if not now.closed:
+            told = (
+                f"issue {reference} is still {now.status}: our role may not set it to {self._closed_status}"
+            )
+            raise DeliveryError(told, permanent=True)
+
+    async def attach(self, reference: str, file: Attachment) -> None:
+        """Add a file; one of the same name and size that is there already is not added again."""
+        name = file_name(file)
+        ref, issue = await self._issue(reference, "attachments")
+        must_be_open(ref)
+        there = issue.get("attachments") or ()
+        if any((part(one, "filename"), part(one, "filesize")) == (name, len(file.content)) for one in there):
+            return
+        answer = await self._api.write(
+            "POST",
+            "uploads.json",
+            query=[("filename", name)],
+            content=file.content,
+            headers={"Content-Type": "application/octet-stream"},
+        )
+        upload = {"token": part(answer.document(), "upload", "token"), "filename": name}
+        await self._put(reference, {"uploads": [{**upload, "content_type": clean(file.media_type, 100)}]})
+
+    async def read(self, reference: str) -> TicketNow | None:
+        """Return an issue as it stands, or None: it is gone."""
+        answer = await self._api.find(f"issues/{digits(reference)}.json", [("include", "journals")])
+        if answer is None:
+            return None
+        issue = _object(answer, "issue")
+        ref = self._ref(answer, issue)
+        notes = sorted(
+            (_note(one) for one in items(answer, issue.get("journals"))), key=lambda note: int(note.id)
+        )
+        return TicketNow(
+            reference=ref.reference,
+            status=ref.status,
+            closed=ref.closed,
+            version=f"{issue.get('updated_on')}/{len(notes)}",
+            notes=recognised(note for note in notes if note.text),
+            url=ref.url,
+        )
+
+    async def changed(self, since: datetime) -> tuple[str, ...] | None:
+        """Return which issues that we opened changed since then."""
+        at = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        found = await self._hits([("author_id", "me"), ("updated_on", f">={at}")], lambda _issue: True)
+        return tuple(ref.reference for ref in found)
+
+    def received(self, headers: Mapping[str, str], body: bytes) -> tuple[str, ...]:
+        """Check our signature (Redmine has none of its own) and return the issue that the message names."""
+        signatures.verify_standard(self._secret, headers, body, now=self._clock())
+        said = signatures.message(body)
+        id_ = part(said, "issue", "id") or part(said, "payload", "issue", "id")
+        return (str(id_),) if str(id_).isascii() and str(id_).isdigit() else ()
+
+    async def check(self) -> tuple[str, ...]:
+        """Ask whether our key is taken (a public list would not tell) and all that we name is there."""
+        user = _object(await self._api.get("users/current.json"), "user")
+        told = [f"the key is {clean(str(user.get('login')), 60)}'s"]
+        for project in dict.fromkeys((self._project, *self._projects.values())):
+            if await self._api.find(f"projects/{project}.json") is None:
+                raise not_set_up(f"Redmine has no project {project!r}, or does not show it to us")
+            told.append(f"project {project} is there")
+        for kind, names in (
+            ("trackers", [self._tracker] if self._tracker else []),
+            ("issue_priorities", list(self._priorities.values())),
+            ("issue_statuses", [self._closed_status]),
+        ):
+            for one in names:
+                await self._id(kind, one)
+        return (*told, f"{self._closed_status!r} closes an issue")
+
+    async def _hits(
+        self,
+        by: list[tuple[str, str]],
+        ours: Callable[[Mapping[str, Any]], bool],
+        *,
+        all_or_none: bool = False,
+    ) -> list[TicketRef]:
+        """Search, oldest first. ``all_or_none``: a hit that is not ours means that nothing was filtered."""
+        found: list[TicketRef] = []
+        for page in range(MOST_PAGES):
+            query = [
+                *by,
+                ("status_id", "*"),
+                ("sort", "id:asc"),
+                ("limit", str(_PAGE)),
+                ("offset", str(page * _PAGE)),
+            ]
+            answer = await self._api.get("issues.json", query)
+            issues = items(answer, answer.document().get("issues"))
+            if all_or_none and not all(map(ours, issues)):
+                return []
+            found += [self._ref(answer, issue) for issue in issues if ours(issue)]
+            if len(issues) < _PAGE:
+                break
+        return found
+
+    def _field_of(self, issue: Mapping[str, Any]) -> object:
+        fields = issue.get("custom_fields") or ()
+        return next((one.get("value") for one in fields if part(one, "id") == self._field), None)
+
+    async def _issue(self, reference: str, include: str = "") -> tuple[TicketRef, dict[str, Any]]:
+        answer = await self._api.find(f"issues/{digits(reference)}.json", [("include", include)])
+        if answer is None:
+            raise gone_error("Redmine", reference)
+        issue = _object(answer, "issue")
+        return self._ref(answer, issue), issue
+
+    async def _put(self, reference: str, changes: Mapping[str, object]) -> None:
+        await self._api.write("PUT", f"issues/{digits(reference)}.json", {"issue": changes})
+
+    async def _id(self, kind: str, name: str) -> int:
+        """Return the number of a tracker, priority or status; asked once."""
+        if (kind, name) not in self._ids:
+            path = f"enumerations/{kind}.json" if kind == "issue_priorities" else f"{kind}.json"
+            answer = await self._api.get(path)
+            named = {part(one, "name"): one for one in items(answer, answer.document().get(kind))}
+            told = f"Redmine has no {name!r} among {', '.join(map(str, named))} ({kind})"
+            if name not in named:
+                raise not_set_up(told)
+            if kind == "issue_statuses" and not named[name].get("is_closed"):
+                raise not_set_up(
+                    f"Redmine's status {name!r} closes nothing: take one that is marked as closed"
+                )
+            self._ids[kind, name] = int(number(answer, named[name].get("id")))
+        return self._ids[kind, name]
+
+    def _ref(self, answer: Answer, issue: object) -> TicketRef:
+        reference = number(answer, part(issue, "id"))
+        status = part(issue, "status")
+        return TicketRef(
+            reference=reference,
+            status=clean(str(part(status, "name")), 40),
+            closed=bool(part(status, "is_closed")),
+            url=f"{self._api.url}/issues/{reference}",
+        )
+
+
+def _object(answer: Answer, name: str) -> dict[str, Any]:
+    found = answer.document().get(name)
+    if not isinstance(found, dict):
+        raise unreadable(answer, f"has no {name}")
+    return found
+
+
+def _note(journal: Mapping[str, Any]) -> TicketNote:
+    return TicketNote(
+        id=str(journal.get("id")),
+        author=clean(str(part(journal, "user", "name")), 100),
+        text=str(journal.get("notes") or "").replace("\r\n", "\n"),
+        public=not journal.get("private_notes"),
+        at=moment(journal.get("created_on")),
+    )
+
+
+def _text(said: str) -> str:
+    return text(said, _LONGEST_TEXT)

@@ -1,0 +1,184 @@
+"""What the drivers of ticket systems over HTTP share: one interface to ask, our mark in a subject, texts that fit.
+
+Nothing here knows a particular system. What became of a request is decided in ``alerts.outcomes``.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from alerts.base import Attachment, TicketRef
+from alerts.cleaning import clean, clean_lines
+from alerts.marks import mark_in, without_mark
+from alerts.outcomes import Answer, Patience, Request, find, send, unreadable
+from monitor.errors import DeliveryError
+
+MOST_PAGES = 20
+"""Pages of an answer that we are ready to turn; a search of ours that fills more is not by our mark."""
+
+_NOT_US = frozenset({401, 403})
+_LONGEST_NAME = 100
+
+Query = Sequence[tuple[str, str]]
+
+
+class Api:
+    """A ticket system's interface: where it is, who we are there, what its refusals mean."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        meanings: Mapping[int, str],
+        patience: Patience | None = None,
+    ) -> None:
+        """Keep them; ``url`` is the address that paths are appended to."""
+        self.url = url.rstrip("/")
+        self._headers = dict(headers)
+        self._meanings = dict(meanings)
+        self._patience = patience or Patience()
+
+    async def get(self, path: str, query: Query = ()) -> Answer:
+        """Ask for something; DeliveryError if it is not there."""
+        return await send(self._reading(path, query), patience=self._patience)
+
+    async def find(self, path: str, query: Query = ()) -> Answer | None:
+        """Ask for something that may not be there."""
+        return await find(self._reading(path, query), patience=self._patience)
+
+    async def ask(self, path: str, document: object) -> Answer:
+        """Ask with a document, which changes nothing."""
+        return await send(self._request("POST", path, document=document, safe=True), patience=self._patience)
+
+    async def write(
+        self,
+        method: str,
+        path: str,
+        document: object = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        query: Query = (),
+        content: bytes | None = None,
+    ) -> Answer:
+        """Change something."""
+        request = self._request(
+            method, path, document=document, content=content, query=query, headers=headers or {}
+        )
+        return await send(request, patience=self._patience)
+
+    def _reading(self, path: str, query: Query) -> Request:
+        return self._request("GET", path, query=query, safe=True)
+
+    def _request(
+        self, method: str, path: str, *, headers: Mapping[str, str] | None = None, **parts: Any
+    ) -> Request:
+        return Request(
+            method=method,
+            url=f"{self.url}/{path}",
+            headers={**self._headers, **(headers or {})},
+            meanings=self._meanings,
+            refusals=_NOT_US,
+            **parts,
+        )
+
+
+# our mark in a ticket ----------------------------------------------------------------------------------
+
+
+def tagged(subject: str, mark: str, longest: int) -> str:
+    """Return a subject of at most ``longest`` characters that ends with our mark."""
+    tag = f"[#{mark}]"
+    return f"{clean(subject, max(longest - len(tag) - 1, 1))} {tag}"
+
+
+def is_tagged(subject: object, mark: str) -> bool:
+    """Tell whether a subject ends with our mark; one inside it is somebody's words about another ticket."""
+    return isinstance(subject, str) and subject.rstrip().endswith(f"[#{mark}]")
+
+
+def fitted(mark: str, longest: int) -> str:
+    """Return a mark that fits where the far end keeps it; a longer one is told by its digest."""
+    return (
+        mark if len(mark) <= longest else f"sha256-{hashlib.sha256(mark.encode()).hexdigest()[: longest - 7]}"
+    )
+
+
+def text(said: str, longest: int) -> str:
+    """Return a text of at most ``longest`` characters; our mark at its end outlives every cut."""
+    whole = clean_lines(said, max(longest, len(said)))
+    if len(whole) <= longest:
+        return whole
+    mark = mark_in(whole)
+    if mark is None:
+        return clean_lines(whole, longest)
+    last = whole.rstrip().rpartition("\n")[2]
+    return f"{clean_lines(without_mark(whole), longest - len(last) - 2)}\n\n{last}"
+
+
+def file_name(file: Attachment) -> str:
+    """Return a file's name without what no system takes in one."""
+    name = clean(file.name, _LONGEST_NAME).translate(str.maketrans("/\\?%*:|\"'<>", "_" * 11))
+    return name.lstrip(".") or "file"
+
+
+# what a far end says -----------------------------------------------------------------------------------
+
+
+def items(answer: Answer, found: object) -> list[dict[str, Any]]:
+    """Return the objects in a list that an answer must have."""
+    if not isinstance(found, list):
+        raise unreadable(answer, "has no list where one belongs")
+    return [item for item in found if isinstance(item, dict)]
+
+
+def part(found: object, *names: str) -> Any:
+    """Return what stands at a path in an answer, or None."""
+    for name in names:
+        found = found.get(name) if isinstance(found, dict) else None
+    return found
+
+
+def number(answer: Answer, value: object) -> str:
+    """Return a ticket's number, which an answer must have."""
+    said = str(value)
+    if not (said.isascii() and said.isdigit()):
+        raise unreadable(answer, "names no ticket")
+    return said
+
+
+def digits(reference: str) -> str:
+    """Return a reference that is a number; another is none of this system's."""
+    if not (reference.isascii() and reference.isdigit()):
+        raise DeliveryError(f"{clean(reference, 40)!r} is not a ticket number", permanent=True)
+    return reference
+
+
+def moment(value: object) -> datetime | None:
+    """Read an instant with its zone, or None."""
+    try:
+        at = datetime.fromisoformat(str(value))
+    except ValueError:
+        return None
+    return at if at.tzinfo else None
+
+
+# what is refused before anything is sent ----------------------------------------------------------------
+
+
+def must_be_open(ticket: TicketRef) -> None:
+    """Refuse what would go to a closed ticket, which nothing may wake up."""
+    if ticket.closed:
+        told = f"ticket {ticket.reference} is {ticket.status}: a closed ticket stays closed"
+        raise DeliveryError(f"{told}, open a new one that refers to it", permanent=True)
+
+
+def gone_error(system: str, reference: str) -> DeliveryError:
+    """Say that there is no such ticket."""
+    return DeliveryError(f"{system} has no ticket {reference}", permanent=True)
+
+
+def not_set_up(what: str) -> DeliveryError:
+    """Say what is wrong with the configuration, here or there: our contacts wait until it is mended."""
+    return DeliveryError(what, refused=True)

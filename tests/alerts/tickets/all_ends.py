@@ -1,0 +1,21 @@
+"""Every ticket system by its driver's name; a real one is started once, a stand-in for each test."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from tests.alerts.tickets.ends import End
+from tests.alerts.tickets.redmine_end import RedmineEnd
+
+ENDS = ("redmine",)
+
+
+@asynccontextmanager
+async def an_end(name: str, request: pytest.FixtureRequest) -> AsyncIterator[End]:
+    """Give one, ready to take tickets."""
+    match name:
+        case "redmine":
+            yield RedmineEnd(request.getfixturevalue("running_redmine"))
+        case _:
+            raise AssertionError(f"no far end for {name}")
