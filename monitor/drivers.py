@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
+from inspect import signature
 from typing import Any
 
 from alerts.base import (
@@ -21,7 +22,7 @@ from alerts.sandbox import Behaviour, SandboxExchange, Sleep
 from alerts.smtp import MailServer, Security
 from alerts.twilio import Account, TwilioPhone
 from monitor.errors import ConfigError
-from monitor.settings import MailSettings, PhoneSettings, TicketSettings
+from monitor.settings import MailSettings, PhoneSettings, Secret, TicketSettings
 from monitor.storage import tickets as book
 from monitor.storage.engine import Store
 
@@ -45,18 +46,22 @@ def tickets(settings: TicketSettings, parts: Parts) -> TicketDriver:
     """Return the configured ticket system's driver."""
     if settings.driver == "builtin":
         return BuiltinTickets(_book(parts))
-    tracker = settings.request_tracker
-    if tracker is None:
-        raise ConfigError(["tickets.request_tracker is missing: the driver needs its url and queue"])
-    return every_driver().tickets["request-tracker"](
-        tracker.url,
-        queue=tracker.queue,
-        token=tracker.token.reveal() if tracker.token else None,
-        user=tracker.user,
-        password=tracker.password.reveal() if tracker.password else None,
-        custom_field=tracker.custom_field,
-        name="request-tracker",
-    )
+    section = getattr(settings, settings.driver.replace("-", "_"))
+    if section is None:
+        raise ConfigError([f"tickets.{settings.driver.replace('-', '_')} is missing: the driver needs it"])
+    made = every_driver().tickets[settings.driver]
+    return made(section.url, **_arguments(section), **_needed(made, parts))
+
+
+def _arguments(section: Any) -> dict[str, Any]:
+    """Return a section's keys as its driver's arguments: they have the same names."""
+    given = {key.name: getattr(section, key.name) for key in fields(section) if key.name != "url"}
+    return {name: value.reveal() if isinstance(value, Secret) else value for name, value in given.items()}
+
+
+def _needed(made: Callable[..., TicketDriver], parts: Parts) -> dict[str, Any]:
+    """Return what a driver asks for beyond its section: those that check webhooks, the hour."""
+    return {"clock": parts.clock} if "clock" in signature(made).parameters else {}
 
 
 def _book(parts: Parts) -> TicketBook:

@@ -24,7 +24,7 @@ from monitor.domain.inventory import (
     Shift,
     System,
 )
-from monitor.settings import models, nodes, rota
+from monitor.settings import models, nodes, rota, ticket_misfits
 from monitor.settings.nodes import Document, Problem
 from monitor.settings.sections import CheckDefaults, CheckSettings
 from monitor.settings.values import phone_region
@@ -213,7 +213,7 @@ def _rota_problems(
 
 def sense(root: models.Root, document: Document) -> Iterator[Problem]:
     """Yield what does not go together within the sections."""
-    for rule in (_drivers, _mail, _timing, _regions, _trackers):
+    for rule in (_drivers, _mail, _timing, _regions, _trackers, ticket_misfits.misfits):
         yield from rule(root, document)
 
 
@@ -228,9 +228,6 @@ def _drivers(root: models.Root, document: Document) -> Iterator[Problem]:
         if not (root.phone.callback_url or root.service.public_url):
             told = "driver 'twilio' needs phone.callback_url or service.public_url to report to"
             yield document.problem(("phone", "driver"), told)
-    if root.tickets.driver == "request-tracker" and root.tickets.request_tracker is None:
-        told = "driver 'request-tracker' needs the section tickets.request_tracker"
-        yield document.problem(("tickets", "driver"), told)
 
 
 def _trackers(root: models.Root, document: Document) -> Iterator[Problem]:

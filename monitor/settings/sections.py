@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, with_co
 
 from monitor.domain.findings import FactValue, Symptom, Thresholds
 from monitor.domain.inventory import Inventory
+from monitor.settings import ticket_sections
 from monitor.settings.intake_sections import MailIn, Secrets
 from monitor.settings.secret import Secret
 from monitor.settings.values import (
@@ -142,11 +143,14 @@ class TicketSettings:
     """Where tickets are opened."""
 
     driver: Annotated[
-        Literal["builtin", "request-tracker"],
+        Literal["builtin", "request-tracker", "redmine"],
         Field(description="`builtin` keeps them here, in the NOC console."),
     ] = "builtin"
     request_tracker: Annotated[
         RequestTracker | None, Field(description="The tracker, for driver `request-tracker`.")
+    ] = None
+    redmine: Annotated[
+        ticket_sections.Redmine | None, Field(description="The Redmine, for driver `redmine`.")
     ] = None
 
 

@@ -133,6 +133,19 @@ BROKEN = [
         "1:11: tickets.request_tracker: needs a token, or user and password",
     ),
     (
+        "tickets: {driver: redmine}",
+        "1:19: tickets.driver: driver 'redmine' needs the section tickets.redmine",
+    ),
+    (
+        "tickets: {driver: redmin}",
+        "1:19: tickets.driver: 'redmin' is not one of builtin, request-tracker, redmine; did you mean 'redmine'?",
+    ),
+    (
+        "tickets: {redmine: {url: 'https://r', key: k, project: p, projects: {aurra: q}}}",
+        "1:70: tickets.redmine.projects.aurra: there is no partner 'aurra'",
+    ),
+    ("tickets: {redmine: {url: 'https://r', project: p}}", "1:20: tickets.redmine.key: this key is missing"),
+    (
         "sentry: {projects: [{id: 1, key: abc}]}",
         "1:34: sentry.projects[0].key: must have at least 16 characters",
     ),
