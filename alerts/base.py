@@ -178,7 +178,11 @@ class CallScript:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallEvent:
-    """Something the provider says of a call. ``sequence`` orders events; late ones are history only."""
+    """Something the provider says of a call. ``sequence`` orders events; late ones are history only.
+
+    The ``detail`` of COMPLETED begins with ``hung up`` where somebody ended the call before the text did: what follows
+    may differ from an answer that presses nothing (voicemail).
+    """
 
     attempt: str
     state: CallState

@@ -277,6 +277,8 @@ class _Line:
             self._hear(phrase(self._placed.script.language, "settled"))
         elif self._behaviour.pickup is Pickup.HANG_UP:
             self._hear(script.text[: len(script.text) // 2])
+            await self._tell(CallState.COMPLETED, 3, detail="hung up before the end")
+            return
         else:
             await self._listen(script)
         await self._tell(CallState.COMPLETED, 3)
@@ -296,7 +298,9 @@ class _Line:
     def _hear(self, text: str) -> None:
         self._placed.heard = f"{self._placed.heard} {text}".strip()
 
-    async def _tell(self, state: CallState, sequence: int, *, digit: str | None = None) -> None:
+    async def _tell(
+        self, state: CallState, sequence: int, *, digit: str | None = None, detail: str = ""
+    ) -> None:
         """Note what happens and tell it in the way the exchange is set to."""
         event = CallEvent(
             attempt=self._placed.script.attempt,
@@ -304,6 +308,7 @@ class _Line:
             sequence=sequence,
             provider_id=self._placed.id,
             digit=digit,
+            detail=detail,
         )
         self._placed.events.append(event)
         if sequence >= self._placed.sequence:

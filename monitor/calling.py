@@ -17,13 +17,13 @@ import structlog
 from alerts.base import CallEvent, CallScript, CallState, PhoneDriver
 from alerts.dialling import COUNTRIES, may_dial
 from monitor.bell import Bell
-from monitor.domain.contacts import PRIORITY_PAGE, RETRIES, Obligation, RetryPolicy
-from monitor.domain.decisions import NOC, ContactEntry, contacts_in_order, page_entries, page_entry
+from monitor.domain.contacts import Obligation
+from monitor.domain.escalation import Outcome
 from monitor.domain.incidents import Status
-from monitor.domain.inventory import Contact
 from monitor.errors import DeliveryError, NotFoundError
+from monitor.escalating import Escalating, outcome_of, readdressed
 from monitor.metrics import Metrics
-from monitor.storage import calls, contacts, incidents, outbox, request_contacts
+from monitor.storage import calls, contacts, escalations, incidents, outbox, request_contacts
 from monitor.storage.calls import Ended, Follow
 from monitor.storage.engine import Store
 from monitor.storage.outbox import Due, InDoubt
@@ -66,15 +66,21 @@ class Calling:
     metrics: Metrics
     countries: frozenset[str] = frozenset(COUNTRIES)
     ring_seconds: int = 30
-    retries: Mapping[str, RetryPolicy] = field(default_factory=lambda: RETRIES)
     failpoint: Callable[[str], None] = lambda _name: None
     asked: dict[str, int] = field(default_factory=dict[str, int])
+    chains: Escalating = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Walk the chains by the same world and clock."""
+        self.chains = Escalating(world=self.world, clock=self.clock, new_id=self.new_id)
 
     async def place(self, due: Due) -> str | None:
         """Place the call a row owes; returns why it cannot be placed at all, if it cannot."""
         refusal = self._refusal(due)
-        if refusal or self.phone is None:
+        if self.phone is None:
             return refusal or "no phone driver is configured"
+        if refusal:
+            return None if await self.passes_over(due, refusal) else refusal
         call = await self.compose(due, self.ring_seconds)
         self.failpoint("call.before_place")
         provider_id = await self.phone.place(call)
@@ -122,11 +128,11 @@ class Calling:
             provider_id=event.provider_id,
             detail=event.detail,
             result=RESULTS.get(event.state),
-            follow=self._follow,
+            follow=lambda due, _result: self.chains.follow(due, outcome_of(event)),
         )
         self.failpoint("call.after_event")
         if ended:
-            self.metrics.attempts.labels(ended.channel, ended.result).inc()
+            self._count(ended)
             log.info(
                 "call.ended",
                 incident=ended.incident,
@@ -139,54 +145,67 @@ class Calling:
 
     # what follows --------------------------------------------------------------------------------------
 
-    def _follow(self, due: Due, result: str) -> Follow:
-        """Decide what follows a call that reached nobody: the next contact at the next time, or a page."""
-        now, policy = self.clock(), self.retries[due.channel]
-        if due.attempts >= policy.attempts:
-            return Follow(at=None, page=self.page_about(due) if due.kind == "call" else None)
-        contact, number, language = self._next_person(due, now)
-        handed_on = result == "refused" and contact != due.contact
-        delay = 0.0 if handed_on else policy.delay(due.attempts)
-        at = now + timedelta(seconds=delay)
-        return Follow(at=at, contact=contact, recipient=number, language=language)
+    async def begins(self, due: Due) -> Due | None:
+        """Let the step begin that a row goes out for; None: nobody is in it, the row has gone on to the next."""
+        begun = self.chains.begins(due)
+        if begun is None:
+            return due
+        if begun.to is None:
+            assert begun.follow is not None, "nobody is in it"
+            await self._goes_on(due, begun.follow, "nobody is on call")
+            return None
+        await self.store.write(
+            escalations.begun,
+            due.id,
+            due.attempt,
+            contact=begun.to.contact,
+            recipient=begun.to.to,
+            language=begun.to.language,
+            payload=begun.payload,
+            companions=begun.companions,
+            now=self.clock(),
+        )
+        if begun.companions:
+            self.bell.ring("outbox")
+        return readdressed(due, begun.to, begun.payload)
 
-    def _next_person(self, due: Due, now: datetime) -> tuple[str | None, str | None, str | None]:
-        """Return whom to call next: id, number, and their language where that is not the row's."""
-        in_force = self.world.in_force
-        if due.kind == "page":
-            entry = self._next_engineer(due, now)
-            return entry.contact, entry.to, entry.language
-        partner = in_force.inventory.partners.get(due.partner or "")
-        if partner is None:
-            return due.contact, due.recipient, None
-        policy = in_force.policies[partner.policy]
-        people = contacts_in_order(policy, partner, "phone", due.language, now)
-        return *(_after(people, due.contact) or (due.contact, due.recipient)), None
+    async def passes_over(self, due: Due, why: str) -> bool:
+        """Go on to the next of the chain where this one is not, or cannot be, called; False: there is no other."""
+        follow = self.chains.follow(due, Outcome.NOT_DIALLED)
+        if follow.at is None or (follow.contact, follow.recipient) == (due.contact, due.recipient):
+            return False
+        await self._goes_on(due, follow, why)
+        return True
 
-    def _next_engineer(self, due: Due, now: datetime) -> ContactEntry:
-        """Return which engineer to page next: the fallback after whoever is on call, then again from the beginning."""
-        entries = page_entries(self.world.in_force.inventory, now, "")
-        ids = [entry.contact for entry in entries]
-        return entries[(ids.index(due.contact) + 1) % len(ids) if due.contact in ids else 0]
+    async def _goes_on(self, due: Due, follow: Follow, why: str) -> None:
+        ended = await self.store.write(
+            calls.end,
+            due,
+            "claimed",
+            now=self.clock(),
+            result="failed",
+            detail=why,
+            follow=lambda _due, _result: follow,
+        )
+        self._count(ended)
+        self.bell.ring("outbox")
+
+    async def mailed(self, due: Due) -> bool:
+        """Let the next step wait behind a page that went out by mail; False: nothing waits behind it."""
+        follow = self.chains.mailed(due)
+        if follow is None:
+            return False
+        await self.store.write(calls.mailed, due, now=self.clock(), follow=follow)
+        self.metrics.attempts.labels(due.channel, "delivered").inc()
+        return True
+
+    def _count(self, ended: Ended) -> None:
+        self.metrics.attempts.labels(ended.channel, ended.result).inc()
+        self.metrics.escalation_steps_skipped.inc(ended.skipped)
 
     def page_about(self, due: Due) -> Obligation:
         """Return the page to our own people about a contact that could not be made."""
-        now = self.clock()
-        entry = page_entry(self.world.in_force.inventory, now, "the partner could not be reached")
-        return Obligation(
-            id=f"out_{self.new_id()}",
-            incident=due.incident,
-            kind="page",
-            channel="page",
-            dedup=f"{due.incident}|page|unreached|{due.partner}",
-            partner=NOC,
-            contact=entry.contact,
-            recipient=entry.to,
-            language=entry.language,
-            priority=PRIORITY_PAGE,
-            not_before=now,
-            reason=entry.reason,
-        )
+        return self.chains.page_about(due)
 
     # what is in doubt ----------------------------------------------------------------------------------
 
@@ -247,12 +266,3 @@ class Calling:
 def about(matter: Due | Ended) -> tuple[str, str]:
     """Return what to ring for: the topic and the id of what a contact is about."""
     return ("request", matter.request) if matter.request else ("incident", matter.incident)
-
-
-def _after(people: tuple[Contact, ...], current: str | None) -> tuple[str, str | None] | None:
-    """Return who comes after ``current`` in the order, going round; None when there is nobody."""
-    if not people:
-        return None
-    ids = [person.id for person in people]
-    position = (ids.index(current) + 1) % len(ids) if current in ids else 0
-    return people[position].id, people[position].phone

@@ -14,6 +14,7 @@ from monitor.errors import ConfigError
 from monitor.pace import retry_after
 from monitor.scheduler import Job
 from monitor.settings import CheckSettings, Settings, load, shipped
+from monitor.settings.escalating import unknown_escalations
 from monitor.settings.licences import check_licences, unsaid_roles
 from monitor.settings.policies import check_partners, load_policies
 from monitor.settings.validation import did_you_mean
@@ -75,6 +76,7 @@ def misfits(
         found.append(f"{place}: {problem}")
     found.extend(check_licences(policies, settings))
     found.extend(_unknown_policies(settings, policies))
+    found.extend(unknown_escalations(settings, policies))
     facts = frozenset[str]().union(*(policy.facts for policy in policies.values()))
     for check in settings.checks:
         place = settings.places.get(("checks", check.name), "checks")

@@ -141,7 +141,10 @@ class Delivery:
             log.exception("contact.broke", outbox=due.id, incident=due.incident, request=due.request)
             await self._gave_up(due, f"{type(error).__name__}: {error}", "set_aside")
 
-    async def _send(self, due: Due) -> None:
+    async def _send(self, row: Due) -> None:
+        due = await self.calling.begins(row) if row.kind in owing.CALLS else row
+        if due is None:
+            return
         match due.kind:
             case "ticket.open":
                 await self._open_ticket(due)
@@ -272,6 +275,8 @@ class Delivery:
     # what goes wrong -----------------------------------------------------------------------------------
 
     async def _finish(self, due: Due, result: str, detail: str) -> None:
+        if due.kind == "page" and await self.calling.mailed(due):
+            return
         await self.store.write(outbox.finish, due, now=self.clock(), result=result, detail=detail)
         self.metrics.attempts.labels(due.channel, result).inc()
 
@@ -283,6 +288,8 @@ class Delivery:
         )
         if error.ambiguous and due.kind in owing.CALLS:
             await self.store.write(outbox.doubt, due, now=now, detail=str(error))
+            return
+        if error.permanent and due.kind in owing.CALLS and await self.calling.passes_over(due, str(error)):
             return
         self.metrics.attempts.labels(due.channel, "failed").inc()
         if error.permanent:

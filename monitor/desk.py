@@ -272,6 +272,7 @@ class Desk:
             priority=PRIORITY_PAGE,
             not_before=now,
             reason=entry.reason,
+            payload=entry.payload,
         )
 
     # what belongs to a request that is on record ---------------------------------------------------------

@@ -48,6 +48,11 @@ class Metrics:
         self.attempts = Counter(
             "tocsin_attempts", "Contact attempts that came to an end.", ["channel", "result"], registry=r
         )
+        self.escalation_steps_skipped = Counter(
+            "tocsin_escalation_steps_skipped",
+            "Steps of escalations that nobody was in, left out at once.",
+            registry=r,
+        )
         self.attempts_ambiguous = Counter(
             "tocsin_attempts_ambiguous",
             "Attempts whose outcome the provider had to be asked for.",

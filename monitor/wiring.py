@@ -38,7 +38,6 @@ from monitor.delivery import Delivery
 from monitor.desk import Desk
 from monitor.digest import Digest
 from monitor.domain.access import Token
-from monitor.domain.contacts import RETRIES, RetryPolicy
 from monitor.domain.findings import Observation, Streak
 from monitor.errors import ConfigError, NotFoundError, StorageError
 from monitor.intake import calls as call_routes
@@ -182,12 +181,6 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
             ring_seconds=round(settings.contact.call_ring_time),
             failpoint=failpoint,
             countries=frozenset(settings.contact.regions or COUNTRIES),
-            retries={
-                **RETRIES,
-                "phone": RetryPolicy(
-                    attempts=settings.contact.attempts, delays=settings.contact.retry_delays
-                ),
-            },
         )
         delivery = Delivery(
             world=world,

@@ -91,7 +91,7 @@ def _obligation(
         not_before=now if waits is None else now + timedelta(seconds=waits),
         reason="" if waits is None else WAITS_FOR_TRIAGE,
         waits=None if waits is None else Waits.TRIAGE,
-        payload={} if waits is None else {TRIAGE: waits},
+        payload=entry.payload if waits is None else {**entry.payload, TRIAGE: waits},
     )
 
 

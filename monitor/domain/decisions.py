@@ -5,28 +5,36 @@ moment under the same policy and inventory always gets the same decision, which 
 the incident, shown in the console, and printed by ``tocsin explain``.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from monitor.domain import chains
 from monitor.domain.calendars import Calendar, Interval
 from monitor.domain.classification import Classification, classify
 from monitor.domain.clocks import RESPONSE, Due, due
 from monitor.domain.conditions import Circumstances
 from monitor.domain.eligibility import Served, served_through
+from monitor.domain.escalation import Calls, Chain, Position, begin, position_as_json
+from monitor.domain.escalation import as_json as chain_as_json
 from monitor.domain.findings import Finding
-from monitor.domain.inventory import Contact, Inventory, Partner, System
+from monitor.domain.inventory import Contact, Inventory, OnCall, Partner, System
 from monitor.domain.policy import ContactStep, Policy
 from monitor.domain.standing import plan_of
 from monitor.domain.timed import Edition, Timed, edition_of, timed
 
 NOC = "noc"
 """The id that stands for our own engineers where a partner's would stand."""
+CHAIN, POSITION = "chain", "position"
+"""In the payload of what is owed: whom it goes to, and where it stands."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContactEntry:
-    """One contact owed. ``to`` is a number, an address, or None where the partner has none."""
+    """One contact owed. ``to`` is a number, an address, or None where the partner has none.
+
+    ``chain`` is whom it goes to from there on, if nobody takes it; ``position`` where in it this entry stands.
+    """
 
     channel: str
     partner: str
@@ -34,6 +42,15 @@ class ContactEntry:
     language: str
     reason: str
     contact: str | None = None
+    chain: Chain | None = field(default=None, compare=False, repr=False)
+    position: Position | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def payload(self) -> dict[str, Any]:
+        """What is kept with the obligation, so that later edits change nothing about it."""
+        if self.chain is None or self.position is None:
+            return {}
+        return {CHAIN: chain_as_json(self.chain), POSITION: position_as_json(self.position)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,29 +162,36 @@ def decide_for_component(policy: Policy, finding: Finding, inventory: Inventory,
 
 
 def page_entry(inventory: Inventory, now: datetime, reason: str) -> ContactEntry:
-    """Return the entry that pages whoever is on call."""
-    return page_entries(inventory, now, reason)[0]
-
-
-def page_entries(inventory: Inventory, now: datetime, reason: str) -> tuple[ContactEntry, ...]:
-    """Return whom to page, in order: whoever is on call, then the fallback; at least one entry, perhaps without anybody."""
-    engineers = inventory.on_call.in_order(now)
-    if not engineers:
-        nobody = ContactEntry(
-            channel="page", partner=NOC, to=None, language="en", reason=f"{reason}; nobody is on call"
-        )
-        return (nobody,)
-    return tuple(
-        ContactEntry(
+    """Return the entry that pages our own people: the first step of their escalation that somebody is in."""
+    on_call = inventory.on_call
+    chain = chains.of_ours(on_call, inventory.escalations.get(on_call.escalation or ""))
+    first = begin(chain, now, chains.on_duty(on_call))
+    if not first.people:
+        return ContactEntry(
             channel="page",
             partner=NOC,
-            to=engineer.phone or engineer.email,
-            language=engineer.language,
-            reason=f"{reason}; {engineer.name} is on call",
-            contact=engineer.id,
+            to=None,
+            language="en",
+            reason=f"{reason}; {_nobody(on_call, now)}",
+            chain=chain,
+            position=Position(since=now),
         )
-        for engineer in engineers
+    person = first.people[0]
+    return ContactEntry(
+        channel="page",
+        partner=NOC,
+        to=person.to,
+        language=person.language,
+        reason=f"{reason}; {person.name or person.contact} is on call",
+        contact=person.contact,
+        chain=chain,
+        position=first.position,
     )
+
+
+def _nobody(on_call: OnCall, now: datetime) -> str:
+    engineer = on_call.at(now)
+    return f"{engineer.name} has neither a number nor an address" if engineer else "nobody is on call"
 
 
 def _contacts(
@@ -181,7 +205,12 @@ def _contacts(
 ) -> tuple[ContactEntry, ...]:
     plan = policy.contact[classification.cls]
     steps = plan.inside if inside else plan.outside
-    entries = tuple(_entry(policy, step, served.partner, now, inside=inside) for step in steps)
+    entries = tuple(
+        _entry(policy, step, served.partner, now, inside=inside)
+        if step.channel != "phone"
+        else _call(policy, plan.calls, step, served.partner, inventory, now, inside=inside)
+        for step in steps
+    )
     if not classification.needs_triage:
         return entries
     reason = f"needs triage: {', '.join(classification.missing)} unknown"
@@ -212,6 +241,51 @@ def _entry(
         language=language,
         reason=why,
         contact=contact.id if contact else None,
+    )
+
+
+def _call(
+    policy: Policy,
+    calls: Calls,
+    step: ContactStep,
+    partner: Partner,
+    inventory: Inventory,
+    now: datetime,
+    *,
+    inside: bool,
+) -> ContactEntry:
+    """Return the entry of a call: to the first of its chain, which is fixed from here on."""
+    entry = _entry(policy, step, partner, now, inside=inside)
+    chain = call_chain(policy, calls, partner, inventory, now, language=entry.language, named=step.escalation)
+    first = begin(chain, now, chains.on_duty(inventory.on_call))
+    position = first.position or Position(since=now)
+    if not first.people or first.people[0].contact == entry.contact:
+        return replace(entry, chain=chain, position=position)
+    person = first.people[0]
+    why = (
+        f"{entry.reason.partition(';')[0]}; {person.name or person.contact}, first of escalation {chain.name}"
+    )
+    return replace(entry, to=person.to, contact=person.contact, reason=why, chain=chain, position=position)
+
+
+def call_chain(
+    policy: Policy,
+    calls: Calls,
+    partner: Partner,
+    inventory: Inventory,
+    now: datetime,
+    *,
+    language: str,
+    named: str | None = None,
+) -> Chain:
+    """Return whom calls to a partner go to: by its own escalation, else the one named, else its contacts in order."""
+    return chains.of_partner(
+        inventory.escalations.get(partner.escalation or named or ""),
+        calls,
+        inventory.patience,
+        in_order=contacts_in_order(policy, partner, "phone", language, now),
+        listed=partner.contacts,
+        language=language,
     )
 
 

@@ -8,6 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
+from monitor.domain import rota
+from monitor.domain.escalation import Escalation, Patience
+from monitor.domain.rota import Rotation, Shift, Stretch
+
+__all__ = ["Contact", "OnCall", "Rotation", "Shift"]
+
 ORDINARY = "regular"
 """The role of a contact where neither anybody nor the policy says another."""
 
@@ -57,6 +63,7 @@ class Licence:
 class Partner:
     """A partner or customer under one policy; ``assigned_to`` is the partner who serves it.
 
+    ``escalation`` names the one its calls go by.
     ``contract_from`` is the first day of its contract: its anniversaries are those of prepaid incidents.
     """
 
@@ -70,6 +77,7 @@ class Partner:
     assigned_to: str | None = None
     contract_from: date | None = None
     contacts: tuple[Contact, ...] = ()
+    escalation: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,36 +116,57 @@ class Component:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Engineer:
-    """One of our own people who can be paged."""
+    """One of our own people who can be paged; ``user`` is their name in the console where it is not the id."""
 
     id: str
     name: str
     phone: str | None = None
     email: str | None = None
     language: str = "en"
+    user: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shift:
-    """``engineer`` (an id) is on call in ``[start, end)``, UTC instants."""
+class Acknowledging:
+    """How long an acknowledgement by our own people holds: by class, else for urgent classes; None: until the end."""
 
-    engineer: str
-    start: datetime
-    end: datetime
+    expires: float | None = 1_800.0
+    classes: Mapping[str, float | None] = field(default_factory=dict[str, "float | None"])
+    remind: float = 300.0
+
+    def of(self, cls: str | None, *, urgent: bool) -> float | None:
+        """Return for how many seconds an acknowledgement of an incident of this class holds."""
+        if cls is not None and cls in self.classes:
+            return self.classes[cls]
+        return self.expires if urgent else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OnCall:
-    """Who is on call: overrides first (latest listed wins), then the rotation, then ``fallback``.
+    """Who is on call: overrides first (the last listed wins), then listed shifts, then the rotation; then ``fallback``.
 
-    The rotation hands over every ``period_days`` at ``anchor`` and walks through ``rotation`` in order.
-    ``handovers`` are the resolved hand-over instants (zone and summer time already applied).
+    The first rotation is the one that pages go by where nothing else is said. Shifts and overrides that name no
+    rotation belong to it. ``escalation`` names the one that pages go by.
     """
 
     engineers: Mapping[str, Engineer]
+    rotations: tuple[Rotation, ...] = ()
     shifts: tuple[Shift, ...] = ()
     overrides: tuple[Shift, ...] = ()
     fallback: str | None = None
+    escalation: str | None = None
+    acknowledging: Acknowledging = field(default_factory=Acknowledging)
+    hand_over: bool = True
+
+    @property
+    def default(self) -> str:
+        """The name of the first rotation; empty where there is none."""
+        return self.rotations[0].name if self.rotations else ""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the rotations, the first first; one without a name where only shifts are listed."""
+        return tuple(one.name for one in self.rotations) or ("",)
 
     def at(self, now: datetime) -> Engineer | None:
         """Return who is on call at an instant, or None when nobody is configured."""
@@ -145,12 +174,36 @@ class OnCall:
 
     def in_order(self, now: datetime) -> tuple[Engineer, ...]:
         """Return whom to page at an instant: who is on call, then the fallback."""
-        shifts = (
-            shift for shift in (*reversed(self.overrides), *self.shifts) if shift.start <= now < shift.end
-        )
-        on_call = next((shift.engineer for shift in shifts), None)
-        ids = dict.fromkeys(id_ for id_ in (on_call, self.fallback) if id_)
+        turn = self.turn(self.default, now)
+        ids = dict.fromkeys(id_ for id_ in (turn.id if turn else None, self.fallback) if id_)
         return tuple(self.engineers[id_] for id_ in ids)
+
+    def turn(self, rotation: str, now: datetime) -> Engineer | None:
+        """Return whose turn it is by a rotation; None in a gap, and for a rotation that is gone."""
+        shift = rota.at(*self._of(rotation), now)
+        return self.engineers.get(shift.engineer) if shift else None
+
+    def timeline(self, rotation: str, start: datetime, end: datetime) -> tuple[Stretch, ...]:
+        """Return who is on call by a rotation from ``start`` to ``end``, gaps and the fallback in them included."""
+        return rota.timeline(*self._of(rotation), start, end, fallback=self.fallback)
+
+    def on_duty(self, now: datetime) -> frozenset[str]:
+        """Return who is on call by any rotation."""
+        turns = (self.turn(name, now) for name in self.names)
+        found = {one.id for one in turns if one}
+        return frozenset(found or {one.id for one in self.in_order(now)})
+
+    def who(self, actor: str) -> str:
+        """Return the engineer a name in the console stands for, else the name itself."""
+        return next((one.id for one in self.engineers.values() if actor in (one.id, one.user)), actor)
+
+    def _of(self, name: str) -> tuple[Rotation | None, tuple[Shift, ...], tuple[Shift, ...]]:
+        known = next((one for one in self.rotations if one.name == name), None)
+
+        def mine(shifts: tuple[Shift, ...]) -> tuple[Shift, ...]:
+            return tuple(one for one in shifts if (one.rotation or self.default) == name)
+
+        return known, mine(self.shifts), mine(self.overrides)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,6 +215,8 @@ class Inventory:
     components: Mapping[str, Component] = field(default_factory=dict[str, Component])
     on_call: OnCall = field(default_factory=lambda: OnCall(engineers={}))
     licences: Mapping[str, Licence] = field(default_factory=dict[str, Licence])
+    escalations: Mapping[str, Escalation] = field(default_factory=dict[str, Escalation])
+    patience: Patience = field(default_factory=Patience)
 
     def person(self, contact: str) -> tuple[Partner, Contact] | None:
         """Return a contact by its id, with the partner it belongs to."""

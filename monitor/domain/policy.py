@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from monitor.domain.calendars import Calendar
 from monitor.domain.clocks import RESPONSE, Promise
 from monitor.domain.conditions import Condition, asks_for
+from monitor.domain.escalation import Calls
 from monitor.domain.findings import FactValue, Symptom
 from monitor.domain.registration import Overflow, Registration
 from monitor.domain.request_rules import RequestRules
@@ -77,19 +78,21 @@ class CalendarChoice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContactStep:
-    """One contact owed: by which channel, in which language (None: the partner's own)."""
+    """One contact owed: by which channel, in which language (None: the partner's own), by which escalation."""
 
     channel: str
     clause: str | None = None
     language: str | None = None
+    escalation: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContactPlan:
-    """The contacts owed for a class, in hours and outside."""
+    """The contacts owed for a class, in hours and outside; ``calls`` says what a call that reached nobody leads to."""
 
     inside: tuple[ContactStep, ...]
     outside: tuple[ContactStep, ...]
+    calls: Calls = field(default_factory=Calls)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

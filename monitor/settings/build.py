@@ -11,8 +11,10 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
+from monitor.domain.escalation import Patience
 from monitor.domain.findings import FactValue, Thresholds
 from monitor.domain.inventory import (
+    Acknowledging,
     Component,
     Contact,
     Engineer,
@@ -21,10 +23,9 @@ from monitor.domain.inventory import (
     OnCall,
     Partner,
     Period,
-    Shift,
     System,
 )
-from monitor.settings import models, nodes, rota, ticket_misfits
+from monitor.settings import escalating, models, nodes, rota, ticket_misfits
 from monitor.settings.nodes import Document, Problem
 from monitor.settings.sections import CheckDefaults, CheckSettings
 from monitor.settings.values import phone_region
@@ -41,6 +42,8 @@ def inventory(root: models.Root, on_call: OnCall) -> Inventory:
         components={one.id: component(one) for one in root.components},
         on_call=on_call,
         licences={one.id: licence(one) for one in root.licences},
+        escalations=escalating.escalations(root),
+        patience=Patience(attempts=root.contact.attempts, pauses=root.contact.retry_delays),
     )
 
 
@@ -57,6 +60,7 @@ def partner(given: models.PartnerIn) -> Partner:
         assigned_to=given.assigned_to,
         contract_from=given.contract_from,
         contacts=tuple(contact(one) for one in given.contacts),
+        escalation=given.escalation,
     )
 
 
@@ -127,7 +131,12 @@ def component(given: models.ComponentIn) -> Component:
 def engineer(given: models.EngineerIn) -> Engineer:
     """Make an engineer."""
     return Engineer(
-        id=given.id, name=given.name, phone=given.phone, email=given.email, language=given.language
+        id=given.id,
+        name=given.name,
+        phone=given.phone,
+        email=given.email,
+        language=given.language,
+        user=given.user,
     )
 
 
@@ -176,44 +185,63 @@ def _facts(given: models.FactsIn) -> dict[str, FactValue]:
 def on_call(
     given: models.OnCallIn, zone: str, now: datetime, document: Document
 ) -> tuple[OnCall, list[Problem]]:
-    """Resolve the rotation into shifts, and tell where nobody would be paged."""
-    engineers = {one.id: engineer(one) for one in given.engineers}
-    turns = rota.shifts(rotation(given.rotation, zone), now) if given.rotation else ()
-    local = (given.rotation.zone if given.rotation else None) or zone
-    overrides = tuple(_override(one, local) for one in given.overrides)
-    made = OnCall(engineers=engineers, shifts=turns, overrides=overrides, fallback=given.fallback)
+    """Make the rota, and tell where nobody would be paged."""
+    rotations = rota.rotations(given, zone)
+    made = OnCall(
+        engineers={one.id: engineer(one) for one in given.engineers},
+        rotations=rotations,
+        shifts=rota.shifts(given, zone),
+        overrides=rota.overrides(given, rotations, zone),
+        fallback=given.fallback,
+        escalation=given.escalation,
+        acknowledging=Acknowledging(
+            expires=_unless_never(given.acknowledgement.expires),
+            classes={name: _unless_never(one) for name, one in given.acknowledgement.classes.items()},
+            remind=given.acknowledgement.remind,
+        ),
+        hand_over=given.hand_over == "automatic",
+    )
     return made, list(_rota_problems(given, made, now, document))
 
 
-def rotation(given: models.RotationIn, zone: str) -> rota.Rotation:
-    """Make a rotation; an anchor with an offset is put into the rotation's zone."""
-    zone = given.zone or zone
-    return rota.Rotation(
-        zone=zone, anchor=rota.local(given.anchor, zone), every=given.every, order=given.order
-    )
-
-
-def _override(given: models.OverrideIn, zone: str) -> Shift:
-    return Shift(
-        engineer=given.engineer, start=rota.instant(given.start, zone), end=rota.instant(given.end, zone)
-    )
+def _unless_never(given: float | str) -> float | None:
+    return None if isinstance(given, str) else given
 
 
 def _rota_problems(
     given: models.OnCallIn, made: OnCall, now: datetime, document: Document
 ) -> Iterator[Problem]:
-    for number, shift in enumerate(made.overrides):
+    for path, shift in _shifts(given):
         if shift.end <= shift.start:
-            yield document.problem(("on_call", "overrides", number, "to"), "must be later than 'from'")
-    gap = rota.gap((*made.overrides, *made.shifts), now)
-    if given.engineers and not given.fallback and gap:
-        span = f"nobody is on call from {gap[0]:%Y-%m-%d %H:%M} to {gap[1]:%Y-%m-%d %H:%M} UTC"
+            yield document.problem((*path, "to"), "must be later than 'from'")
+    if not given.engineers:
+        return
+    for name, start, end in rota.gaps(made, now):
+        where = f" by rotation {name!r}" if len(made.names) > 1 else ""
+        span = f"nobody is on call{where} from {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC"
         yield document.problem(("on_call",), f"{span}; name a fallback or extend the rotation", at_key=True)
+
+
+def _shifts(given: models.OnCallIn) -> Iterator[tuple[nodes.Path, models.ShiftIn]]:
+    for number, override in enumerate(given.overrides):
+        yield ("on_call", "overrides", number), override
+    for shift in given.rotation.shifts if given.rotation else ():
+        yield (
+            ("on_call", "rotation", "shifts", given.rotation.shifts.index(shift) if given.rotation else 0),
+            shift,
+        )
+    for number, one in enumerate(given.rotations):
+        for place, shift in enumerate(one.shifts):
+            yield ("on_call", "rotations", number, "shifts", place), shift
 
 
 def sense(root: models.Root, document: Document) -> Iterator[Problem]:
     """Yield what does not go together within the sections."""
+<<<<<<< HEAD
     for rule in (_drivers, _mail, _timing, _regions, _trackers, ticket_misfits.misfits):
+=======
+    for rule in (_drivers, _mail, _timing, _regions, _trackers, escalating.problems):
+>>>>>>> 316e9ff (Escalations: chains that are fixed when they become owed, and what a call's end leads to by policy)
         yield from rule(root, document)
 
 

@@ -1,7 +1,7 @@
 """What a configuration file may say, as pydantic models; ``build.py`` makes the domain's values of it."""
 
 from datetime import date
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -87,6 +87,9 @@ class PartnerIn(Strict):
         BeforeValidator(nothing_is_empty),
         Field(description="Its people, in calling order."),
     ] = ()
+    escalation: Annotated[
+        Ident | None, Field(description="The escalation its calls go by; by default its contacts in order.")
+    ] = None
 
 
 class PeriodIn(Strict):
@@ -169,13 +172,29 @@ class EngineerIn(Strict):
     phone: Annotated[Phone | None, Field(description="International number.")] = None
     email: Annotated[Email | None, Field(description="Mail address.")] = None
     language: Annotated[Language, Field(description="The language calls and pages are in.")] = "en"
+    user: Annotated[Line | None, Field(description="Its name in the console, where it is not the id.")] = None
+
+
+class ShiftIn(Strict):
+    """Somebody is on call from then to then."""
+
+    engineer: Annotated[Ident, Field(description="Who is on call.")]
+    start: Annotated[
+        Moment, Field(alias="from", description="From when; without offset, in the rotation's zone.")
+    ]
+    end: Annotated[Moment, Field(alias="to", description="Until when (not included).")]
 
 
 class RotationIn(Strict):
-    """Who hands over to whom, and when."""
+    """Who hands over to whom, and when: regular turns, listed shifts, or both (then shifts stand over turns)."""
 
-    zone: Annotated[Zone | None, Field(description="Zone of `anchor`; by default `service.zone`.")] = None
-    anchor: Annotated[Moment, Field(description="A local hand-over, such as 2026-01-05T09:00.")]
+    name: Annotated[
+        Ident | None, Field(description="What escalations and overrides call it; `on-call` for the only one.")
+    ] = None
+    zone: Annotated[Zone | None, Field(description="Zone of its hand-overs; by default `service.zone`.")] = (
+        None
+    )
+    anchor: Annotated[Moment | None, Field(description="A local hand-over, such as 2026-01-05T09:00.")] = None
     every: Annotated[
         Annotated[Seconds, Field(ge=_HOUR, le=366 * _DAY)], Field(description="Length of a shift.")
     ] = 7.0 * _DAY
@@ -183,17 +202,43 @@ class RotationIn(Strict):
         tuple[Ident, ...],
         AfterValidator(filled),
         Field(json_schema_extra={"minItems": 1}, description="Engineers, the one at `anchor` first."),
-    ]
+    ] = ()
+    shifts: Annotated[
+        tuple[ShiftIn, ...], BeforeValidator(nothing_is_empty), Field(description="Shifts, one by one.")
+    ] = ()
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if (self.anchor is None) != (not self.order):
+            raise ValueError("anchor and order belong together")
+        if self.anchor is None and not self.shifts:
+            raise ValueError("needs an anchor and an order, or shifts")
+        return self
 
 
-class OverrideIn(Strict):
+class OverrideIn(ShiftIn):
     """Somebody stands in; the latest listed wins."""
 
-    engineer: Annotated[Ident, Field(description="Who is on call instead.")]
-    start: Annotated[
-        Moment, Field(alias="from", description="From when; without offset, in the rotation's zone.")
-    ]
-    end: Annotated[Moment, Field(alias="to", description="Until when (not included).")]
+    rotation: Annotated[Ident | None, Field(description="In which rotation; by default the first one.")] = (
+        None
+    )
+
+
+class AcknowledgementIn(Strict):
+    """How long an acknowledgement by our own people holds, so that nobody's promise to look is forgotten."""
+
+    expires: Annotated[
+        Literal["never"] | Annotated[Seconds, Field(ge=60, le=7 * _DAY)],
+        Field(description="For incidents of urgent classes (those taken into analysis at once)."),
+    ] = 1_800.0
+    classes: Annotated[
+        dict[Line, Literal["never"] | Annotated[Seconds, Field(ge=60, le=7 * _DAY)]],
+        Field(description="For a class by its name, urgent or not."),
+    ] = {}
+    remind: Annotated[
+        Annotated[Seconds, Field(ge=0, le=_DAY)],
+        Field(description="How long before the end its owner is reminded; 0: not at all."),
+    ] = 300.0
 
 
 class OnCallIn(Strict):
@@ -202,12 +247,102 @@ class OnCallIn(Strict):
     engineers: Annotated[
         tuple[EngineerIn, ...], BeforeValidator(nothing_is_empty), Field(description="Our people.")
     ] = ()
-    rotation: Annotated[RotationIn | None, Field(description="The regular turns.")] = None
+    rotation: Annotated[RotationIn | None, Field(description="The rotation, where there is one.")] = None
+    rotations: Annotated[
+        tuple[RotationIn, ...],
+        BeforeValidator(nothing_is_empty),
+        Field(description="Several, by name; pages go by the first one where no escalation says otherwise."),
+    ] = ()
     overrides: Annotated[
         tuple[OverrideIn, ...], BeforeValidator(nothing_is_empty), Field(description="Exceptions to them.")
     ] = ()
     fallback: Annotated[
         Ident | None, Field(description="Who is paged when nobody's turn it is, or nobody else takes it.")
+    ] = None
+    escalation: Annotated[
+        Ident | None, Field(description="The escalation pages go by; by default on call, then the fallback.")
+    ] = None
+    acknowledgement: Annotated[AcknowledgementIn, Field(description="How long an acknowledgement holds.")] = (
+        AcknowledgementIn()
+    )
+    hand_over: Annotated[
+        Literal["automatic", "off"],
+        Field(description="Whether who comes on call gets the incidents of who leaves."),
+    ] = "automatic"
+
+
+class WhomIn(Strict):
+    """One addressee: exactly one of these."""
+
+    engineer: Annotated[Ident | None, Field(description="One of our engineers.")] = None
+    rotation: Annotated[
+        Ident | None, Field(description="Whoever is on call by a rotation when the step begins.")
+    ] = None
+    contact: Annotated[Ident | None, Field(description="One contact of the partner.")] = None
+    role: Annotated[
+        Line | None, Field(description="The partner's contacts with this role, one after the other.")
+    ] = None
+    contacts: Annotated[
+        Literal["in_order"] | None,
+        Field(description="All of the partner's contacts, the best at that hour first."),
+    ] = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if sum(getattr(self, kind) is not None for kind in type(self).model_fields) != 1:
+            raise ValueError(f"give exactly one of {', '.join(type(self).model_fields)}")
+        return self
+
+
+def _several(value: Any) -> Any:
+    """Take a lone addressee for a list of one."""
+    return [value] if isinstance(value, dict) else value
+
+
+class EscalationStepIn(Strict):
+    """One step: all of its addressees at once."""
+
+    to: Annotated[
+        tuple[WhomIn, ...],
+        BeforeValidator(_several),
+        AfterValidator(filled),
+        Field(json_schema_extra={"minItems": 1}, description="Whom; several are contacted at once."),
+    ]
+    delay: Annotated[
+        Annotated[Seconds, Field(ge=0, le=_DAY)] | None,
+        Field(description="How long it has before the next step begins; by default as the call's end says."),
+    ] = None
+
+
+class CatchAllIn(Strict):
+    """Who is called in the end."""
+
+    engineer: Annotated[Ident, Field(description="One of our engineers, with a number or an address.")]
+    times: Annotated[int, Field(ge=1, le=100, description="How often.")] = 12
+    every: Annotated[Annotated[Seconds, Field(ge=30, le=_DAY)], Field(description="How far apart.")] = 300.0
+
+
+class EscalationIn(Strict):
+    """Whom a contact goes to, one step after the other, until somebody takes it."""
+
+    name: Annotated[Ident, Field(description="Unique; partners, policies and `on_call` refer to it.")]
+    steps: Annotated[
+        tuple[EscalationStepIn, ...],
+        AfterValidator(filled),
+        Field(json_schema_extra={"minItems": 1}, description="The steps, in order."),
+    ]
+    repeat: Annotated[
+        int, Field(ge=0, le=20, description="How often the steps come again after the first time.")
+    ] = 0
+    pauses: Annotated[
+        tuple[Seconds, ...], Field(description="Waits before the steps come again; the last one repeats.")
+    ] = ()
+    catch_all: Annotated[
+        CatchAllIn | None,
+        BeforeValidator(lambda given: {"engineer": given} if isinstance(given, str) else given),
+        Field(
+            description="Who is called in the end; for our own people only, `on_call.fallback` by default."
+        ),
     ] = None
 
 
@@ -266,6 +401,11 @@ class Root(Strict):
     systems: Annotated[tuple[SystemIn, ...], Field(description="Systems under watch.")] = ()
     components: Annotated[tuple[ComponentIn, ...], Field(description="Lines of the status page.")] = ()
     on_call: Annotated[OnCallIn, Field(description="Who of ours is paged.")] = OnCallIn()
+    escalations: Annotated[
+        tuple[EscalationIn, ...],
+        BeforeValidator(nothing_is_empty),
+        Field(description="Escalations, by name."),
+    ] = ()
     checks: Annotated[tuple[CheckIn, ...], Field(description="What is looked at.")] = ()
     checks_defaults: Annotated[
         sections.CheckDefaults, Field(description="What a check has where it does not say otherwise.")

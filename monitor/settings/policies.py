@@ -16,6 +16,7 @@ from monitor.domain.clocks import Elapsed, EndOfWorkingDay, Goal, NoGoal, Promis
 from monitor.domain.conditions import All, Condition, FactIs, Not, OfComponent, SymptomIs, SystemIs
 from monitor.domain.conditions import Any as AnyOf
 from monitor.domain.eligibility import BrokenChainError, served_through
+from monitor.domain.escalation import Calls, Lead, Outcome
 from monitor.domain.inventory import Partner
 from monitor.domain.policy import (
     WAITS,
@@ -34,7 +35,7 @@ from monitor.domain.policy import (
 from monitor.errors import ConfigError
 from monitor.settings import yaml12
 from monitor.settings.policy_misfits import misfits
-from monitor.settings.policy_models import FACTS, GoalIn, PolicyIn, StepIn, When, calendar
+from monitor.settings.policy_models import FACTS, CallsIn, GoalIn, LeadIn, PolicyIn, StepIn, When, calendar
 from monitor.settings.policy_registration import build_overflow, build_registration
 from monitor.settings.policy_requests import build_requests
 from monitor.settings.validation import lines
@@ -160,7 +161,9 @@ def build(given: PolicyIn) -> Policy:
             for p in given.goals
         },
         contact={
-            name: ContactPlan(inside=_steps(plan.inside), outside=_steps(plan.outside))
+            name: ContactPlan(
+                inside=_steps(plan.inside), outside=_steps(plan.outside), calls=_calls(plan.calls)
+            )
             for name, plan in given.contact.items()
         },
         plans=tuple(given.plans),
@@ -224,4 +227,20 @@ def _goal(given: GoalIn) -> Goal:
 
 
 def _steps(given: Sequence[StepIn]) -> tuple[ContactStep, ...]:
-    return tuple(ContactStep(channel=s.channel, clause=s.clause, language=s.language) for s in given)
+    return tuple(
+        ContactStep(channel=s.channel, clause=s.clause, language=s.language, escalation=s.escalation)
+        for s in given
+    )
+
+
+def _calls(given: CallsIn | None) -> Calls:
+    if given is None:
+        return Calls()
+    leads = {
+        outcome: _lead(getattr(given, outcome)) for outcome in Outcome if outcome in CallsIn.model_fields
+    }
+    return Calls(leads=leads, rounds=given.rounds, pauses=tuple(given.pauses))
+
+
+def _lead(given: LeadIn) -> Lead:
+    return Lead(after=given.after, same=(given.times or 1) if given.then == "same" else 0)

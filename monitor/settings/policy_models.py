@@ -259,13 +259,70 @@ class StepIn(_Strict):
     channel: Literal["ticket", "phone", "mail"]
     language: str | None = None
     clause: str | None = None
+    escalation: str | None = None
+
+    @model_validator(mode="after")
+    def _calls_only(self) -> Self:
+        if self.escalation is not None and self.channel != "phone":
+            raise ValueError("escalation is for channel phone")
+        return self
+
+
+class LeadIn(_Strict):
+    """What a call's end leads to, where it is not simply the next contact at once."""
+
+    then: Literal["next", "same"] = "next"
+    after: Annotated[Seconds, Field(ge=0, le=86_400)] = 0.0
+    times: Annotated[int, Field(ge=1, le=10)] | None = None
+
+    @model_validator(mode="after")
+    def _times_of_the_same(self) -> Self:
+        if self.times is not None and self.then != "same":
+            raise ValueError("times is for then: same")
+        return self
+
+
+_LEAD = {
+    "anyOf": [
+        {"const": "next"},
+        {
+            "type": "object",
+            "properties": {
+                "then": {"enum": ["next", "same"]},
+                "after": _SECONDS,
+                "times": {"type": "integer", "minimum": 1, "maximum": 10},
+            },
+            "additionalProperties": False,
+        },
+    ]
+}
+LeadTo = Annotated[
+    LeadIn,
+    BeforeValidator(lambda given: {} if given == "next" else given),
+    WithJsonSchema(_LEAD),
+]
+
+
+class CallsIn(_Strict):
+    """What the end of a call leads to that reached nobody, how often round, and the pauses between."""
+
+    busy: LeadTo = LeadIn()
+    no_answer: LeadTo = LeadIn()
+    refused: LeadTo = LeadIn()
+    handed_on: LeadTo = LeadIn()
+    no_key: LeadTo = LeadIn()
+    hung_up: LeadTo = LeadIn()
+    failed: LeadTo = LeadIn()
+    rounds: Annotated[int, Field(ge=1, le=20)] | None = None
+    pauses: list[Annotated[Seconds, Field(ge=0, le=86_400)]] = []
 
 
 class PlanIn(_Strict):
-    """The contacts owed in hours and outside."""
+    """The contacts owed in hours and outside, and what a call that reached nobody leads to."""
 
     inside: list[StepIn]
     outside: list[StepIn]
+    calls: CallsIn | None = None
 
 
 class AssumptionIn(_Strict):

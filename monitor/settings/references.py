@@ -22,6 +22,7 @@ def check(document: Document) -> Iterator[Problem]:
         "component": {name for _, name in _values(document, ("components",), "id")},
         "licence": {name for _, name in _values(document, ("licences",), "id")},
         "engineer": {name for _, name in _values(document, ("on_call", "engineers"), "id")},
+        "escalation": {name for _, name in _values(document, ("escalations",), "name")},
     }
     yield from _twice(document)
     for kind, found in _uses(document):
@@ -48,6 +49,7 @@ def _twice(document: Document) -> Iterator[Problem]:
         ("licence", _values(document, ("licences",), "id")),
         ("component", _values(document, ("components",), "id")),
         ("engineer", _values(document, ("on_call", "engineers"), "id")),
+        ("escalation", _values(document, ("escalations",), "name")),
         ("check", _values(document, ("checks",), "name")),
         ("contact", _contacts(document, "id")),
         ("heartbeat", _values(document, ("checks",), "uuid")),
@@ -72,6 +74,13 @@ def _uses(document: Document) -> Iterator[tuple[str, _Found]]:
     yield "system", _values(document, ("checks",), "system")
     yield "system", _values(document, ("sentry", "projects"), "system")
     yield "engineer", _items(document, ("on_call", "rotation", "order"))
+    yield "engineer", _values(document, ("on_call", "rotation", "shifts"), "engineer")
+    for number, _ in enumerate(_list(document.node(("on_call", "rotations")))):
+        yield "engineer", _items(document, ("on_call", "rotations", number, "order"))
+        yield "engineer", _values(document, ("on_call", "rotations", number, "shifts"), "engineer")
+    yield "escalation", _one(document, ("on_call", "escalation"))
+    yield "escalation", _values(document, ("partners",), "escalation")
+    yield "engineer", _named_in_escalations(document)
     yield "engineer", _values(document, ("on_call", "overrides"), "engineer")
     yield "engineer", _one(document, ("on_call", "fallback"))
 
@@ -88,6 +97,17 @@ def _of_nothing(document: Document) -> Iterator[Problem]:
             _text(child(item, "system")) or _text(child(item, "component"))
         ):
             yield document.problem(("checks", number), "a check needs a system or a component")
+
+
+def _named_in_escalations(document: Document) -> _Found:
+    """Yield the engineers that escalations name, in a step or in the end."""
+    for number, one in enumerate(_list(document.node(("escalations",)))):
+        yield from _one(document, ("escalations", number, "catch_all"))
+        yield from _one(document, ("escalations", number, "catch_all", "engineer"))
+        steps: Path = ("escalations", number, "steps")
+        for place, _ in enumerate(_list(child(one, "steps"))):
+            yield from _one(document, (*steps, place, "to", "engineer"))
+            yield from _values(document, (*steps, place, "to"), "engineer")
 
 
 def _contacts(document: Document, key: str) -> _Found:

@@ -1,65 +1,68 @@
-"""Works out whose turn it is: a rotation becomes shifts between hand-over instants.
+"""Makes rotas of what the configuration says, and finds where nobody would be on call."""
 
-Hand-overs happen by the wall clock of the rotation's zone, so a shift over the change to summer time is
-an hour shorter and 09:00 stays 09:00. A local time that a change skips means the moment after the gap.
-"""
+from collections.abc import Iterator
+from datetime import datetime, timedelta
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
-
-from monitor.domain.inventory import Shift
+from monitor.domain import rota
+from monitor.domain.inventory import OnCall
+from monitor.domain.rota import Rotation, Shift
+from monitor.settings import models
 
 HORIZON = timedelta(days=400)
+"""How far ahead a rotation must have somebody."""
+ONLY = "on-call"
+"""What the rotation is called that has no name."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rotation:
-    """Who hands over to whom: ``anchor`` is a naive local time in ``zone``, ``every`` in seconds."""
-
-    zone: str
-    anchor: datetime
-    every: float
-    order: tuple[str, ...]
+def rotations(given: models.OnCallIn, zone: str) -> tuple[Rotation, ...]:
+    """Make the rotations, the one that pages go by first; an anchor with an offset is put into its rotation's zone."""
+    lone = (given.rotation,) if given.rotation else ()
+    return tuple(_rotation(one, zone) for one in (*lone, *given.rotations))
 
 
-def shifts(rotation: Rotation, now: datetime, horizon: timedelta = HORIZON) -> tuple[Shift, ...]:
-    """Return the shifts from ``horizon`` before ``now`` (but not before the anchor) until ``horizon`` after."""
-    step = timedelta(seconds=rotation.every)
-    first = max(0, (local(now - horizon, rotation.zone) - rotation.anchor) // step)
-    last = (local(now + horizon, rotation.zone) - rotation.anchor) // step
-    turns = range(first, last + 1)
-    return tuple(
-        Shift(
-            engineer=rotation.order[turn % len(rotation.order)],
-            start=instant(rotation.anchor + turn * step, rotation.zone),
-            end=instant(rotation.anchor + (turn + 1) * step, rotation.zone),
-        )
-        for turn in turns
+def _rotation(given: models.RotationIn, zone: str) -> Rotation:
+    zone = given.zone or zone
+    return Rotation(
+        name=given.name or ONLY,
+        zone=zone,
+        anchor=None if given.anchor is None else rota.local(given.anchor, zone),
+        every=given.every,
+        order=given.order,
     )
 
 
-def instant(at: datetime, zone: str) -> datetime:
-    """Return a time as a UTC instant; one without offset is read in the zone."""
-    aware = at.replace(tzinfo=ZoneInfo(zone)) if at.tzinfo is None else at
-    return aware.astimezone(UTC)
+def shifts(given: models.OnCallIn, zone: str) -> tuple[Shift, ...]:
+    """Make the listed shifts of all rotations."""
+    lone = (given.rotation,) if given.rotation else ()
+    return tuple(
+        _shift(shift, one.zone or zone, one.name or ONLY)
+        for one in (*lone, *given.rotations)
+        for shift in one.shifts
+    )
 
 
-def gap(
-    covered: Sequence[Shift], now: datetime, horizon: timedelta = HORIZON
-) -> tuple[datetime, datetime] | None:
-    """Return the first stretch from ``now`` on in which nobody is on call, or None."""
-    reached, until = now, now + horizon
-    for shift in sorted(covered, key=lambda shift: shift.start):
-        if shift.start > reached:
-            return reached, min(shift.start, until)
-        reached = max(reached, shift.end)
-        if reached >= until:
-            return None
-    return reached, until
+def overrides(given: models.OnCallIn, made: tuple[Rotation, ...], zone: str) -> tuple[Shift, ...]:
+    """Make the overrides, their times read in the zone of the rotation they are for."""
+    zones = {one.name: one.zone for one in made}
+    first = made[0].zone if made else zone
+    return tuple(
+        _shift(one, zones.get(one.rotation or "", first), one.rotation or "") for one in given.overrides
+    )
 
 
-def local(at: datetime, zone: str) -> datetime:
-    """Return what the clocks of a zone show; a time without offset is taken to be that already."""
-    return at if at.tzinfo is None else at.astimezone(ZoneInfo(zone)).replace(tzinfo=None)
+def _shift(given: models.ShiftIn, zone: str, rotation: str) -> Shift:
+    return Shift(
+        engineer=given.engineer,
+        start=rota.instant(given.start, zone),
+        end=rota.instant(given.end, zone),
+        rotation=rotation,
+    )
+
+
+def gaps(on_call: OnCall, now: datetime) -> Iterator[tuple[str, datetime, datetime]]:
+    """Yield the first stretch of each rotation, from ``now`` on, in which nobody is on call."""
+    for name in on_call.names:
+        stretches = on_call.timeline(name, now, now + HORIZON)
+        gap = next((one for one in stretches if one.engineer is None), None)
+        if gap is not None:
+            yield name, gap.start, gap.end

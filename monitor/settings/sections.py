@@ -168,7 +168,7 @@ class ContactSettings:
         AfterValidator(filled),
         Field(
             json_schema_extra={"minItems": 1},
-            description="Waits between calls that reached nobody; the last one repeats.",
+            description="Pauses after the last contact before the first is called again; the last one repeats.",
         ),
     ] = field(default_factory=_delays)
     attempts: Annotated[

@@ -4,15 +4,17 @@ Only a key pressed counts as contact (a signed link will, too); "completed" does
 to the next attempt, at the next contact, until the channel's attempts are used up; then a person is told.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
 from monitor.domain.contacts import Obligation
 from monitor.domain.incidents import Status
-from monitor.storage import events, incidents, outbox, owing, request_contacts
+from monitor.domain.waiting import Waits
+from monitor.storage import escalations, events, incidents, outbox, owing, request_contacts
 from monitor.storage.outbox import Called, Due
 
 UNSETTLED = ("claimed", "sent")
@@ -20,13 +22,20 @@ UNSETTLED = ("claimed", "sent")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Follow:
-    """What follows a call that reached nobody: another attempt at ``at``, or (None) a page to our own people."""
+    """What follows a call that reached nobody: another attempt at ``at``, or (None) a page to our own people.
+
+    ``payload`` keeps where the row stands then; ``skipped`` names steps that nobody was in; ``quiet``: others of the
+    same step go on, nobody need be told.
+    """
 
     at: datetime | None
     contact: str | None = None
     recipient: str | None = None
     language: str | None = None
     page: Obligation | None = None
+    payload: Mapping[str, Any] | None = None
+    skipped: tuple[str, ...] = ()
+    quiet: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +46,7 @@ class Ended:
     request: str | None
     channel: str
     result: str
+    skipped: int = 0
 
 
 def apply(
@@ -78,6 +88,7 @@ def end(
     follow: Callable[[Due, str], Follow],
 ) -> Ended:
     """Bring a call to its end with its result, and let follow what the result asks for."""
+    skipped = 0
     if (
         row_state not in UNSETTLED
     ):  # its row was settled without it: history, and an acknowledgement still counts
@@ -87,9 +98,53 @@ def end(
     elif result == "acknowledged":
         outbox.finish(c, due, now=now, result=result, detail=detail)
         _acknowledged(c, due, now)
+    elif why := _settled(c, due):
+        told = f"{why}; the call was ended"
+        outbox.give_up(c, due, now=now, reason=told, state="cancelled", result=result)
     else:
-        _not_reached(c, due, now, result, detail, follow(due, result))
-    return Ended(incident=due.incident, request=due.request, channel=due.channel, result=result)
+        following = follow(due, result)
+        _not_reached(c, due, now, result, detail, following)
+        skipped = len(following.skipped)
+    return Ended(
+        incident=due.incident, request=due.request, channel=due.channel, result=result, skipped=skipped
+    )
+
+
+def _settled(c: sa.Connection, due: Due) -> str:
+    """Say why nobody need be called about it any more; nothing while somebody must."""
+    if due.request:
+        return request_contacts.settled(c, due.request)
+    if not due.incident:
+        return ""
+    row = incidents.get(c, due.incident)
+    if row.status is Status.OPEN:
+        return ""
+    by = f" by {row.acknowledged_by}" if row.status is Status.ACKNOWLEDGED and row.acknowledged_by else ""
+    return f"the incident is {row.status}{by}"
+
+
+def mailed(c: sa.Connection, due: Due, *, now: datetime, follow: Follow) -> None:
+    """Record a page that went out by mail, behind which the next step waits."""
+    assert follow.at is not None, "something waits behind it"
+    outbox.retry_later(
+        c,
+        due,
+        now=now,
+        at=follow.at,
+        reason=f"mailed to {due.recipient}",
+        result="delivered",
+        recipient=(follow.contact, follow.recipient),
+        language=follow.language,
+        waits=_why(due, follow),
+    )
+    escalations.skipped(c, follow.skipped, now, incident=due.incident or None, request=due.request)
+    if follow.payload is not None:
+        escalations.stands(c, due.id, follow.payload)
+
+
+def _why(due: Due, follow: Follow) -> Waits:
+    """Say what a row waits for: its next step, or the same contact again."""
+    return Waits.RETRY if follow.contact == due.contact else Waits.ESCALATION_STEP
 
 
 def _acknowledged(c: sa.Connection, due: Due, now: datetime) -> None:
@@ -111,6 +166,7 @@ def _acknowledged(c: sa.Connection, due: Due, now: datetime) -> None:
 def _not_reached(c: sa.Connection, due: Due, now: datetime, result: str, detail: str, follow: Follow) -> None:
     said = f"{due.recipient}: {result.replace('_', ' ')}" + (f" ({detail})" if detail else "")
     _tell(c, due, now, "call.not_acknowledged", text=said)
+    escalations.skipped(c, follow.skipped, now, incident=due.incident or None, request=due.request)
     if follow.at is not None:
         outbox.retry_later(
             c,
@@ -121,14 +177,23 @@ def _not_reached(c: sa.Connection, due: Due, now: datetime, result: str, detail:
             result=result,
             recipient=(follow.contact, follow.recipient),
             language=follow.language,
+            waits=_why(due, follow),
         )
+        if follow.payload is not None:
+            escalations.stands(c, due.id, follow.payload)
         return
     outbox.give_up(c, due, now=now, reason=f"nobody was reached: {said}", result=result)
+    if follow.quiet:
+        return
     if due.request:
         text, flag = "nobody could be reached by phone", "no engineer was reached about it by phone"
         request_contacts.not_made(c, due.request, due.kind, now=now, text=text, flag=flag)
     else:
         _tell(c, due, now, "contact.failed", text="nobody could be reached by phone")
+        if due.kind == "call":
+            escalations.note_on_ticket(
+                c, due.incident, due.id, f"Nobody could be reached by phone: {said}.", now=now
+            )
     if follow.page:
         owing.owe(c, [follow.page], now)
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from alerts.sandbox import Behaviour, Pickup, Response
 from monitor.domain.findings import Verdict
-from tests.acceptance.world import GIULIA, MARCO, NADIA, MovableClock, a_world
+from tests.acceptance.world import DANA, GIULIA, MARCO, NADIA, MovableClock, a_world
 from tests.factories import SATURDAY_NIGHT
 
 
@@ -226,12 +226,20 @@ async def test_a_call_that_the_provider_never_took_is_placed_again(world):
 
 
 async def test_a_number_the_provider_refuses_for_good_is_told_to_our_own_people(world):
-    world.answers(GIULIA, response=Response.REFUSED)
-    await world.fails("pbx-1-sip")
+    world.answers(DANA, response=Response.REFUSED)
+    await world.fails("pbx-4-sip")
     await world.passes_time(minutes=30)
     (row,) = await world.rows("outbox", kind="call")
     assert row["state"] == "set_aside"
     world.only_called(NADIA)
+
+
+async def test_a_number_the_provider_refuses_for_good_hands_on_to_the_next_contact(world):
+    world.answers(GIULIA, response=Response.REFUSED)
+    await world.fails("pbx-1-sip")
+    await world.deliver()
+    assert (await world.incident())["status"] == "acknowledged"
+    world.only_called(MARCO)
 
 
 async def test_keys_pressed_after_the_incident_was_acknowledged_elsewhere_change_nothing(world):

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from alerts.sandbox import Pickup
 from monitor.domain.findings import Verdict
-from tests.acceptance.world import GIULIA, NADIA
+from tests.acceptance.world import GIULIA, MARCO, NADIA
 
 
 async def test_a_recovery_resolves_the_ticket_with_a_note_and_dates_back_to_the_first_good_look(world):
@@ -33,13 +33,14 @@ async def test_a_recovery_resolves_the_ticket_with_a_note_and_dates_back_to_the_
 
 async def test_a_recovery_before_anybody_was_reached_cancels_the_calls(world):
     world.answers(GIULIA, Pickup.BUSY)
+    world.answers(MARCO, Pickup.BUSY)
     await world.fails("pbx-1-sip")
     await world.deliver()
     await world.passes("pbx-1-sip", every=5)
     await world.passes_time(minutes=60)
     (row,) = await world.rows("outbox", kind="call")
     assert (row["state"], row["reason"]) == ("cancelled", "the incident is over")
-    world.only_called(GIULIA)
+    world.only_called(GIULIA, MARCO)
 
 
 async def test_an_outage_that_was_over_before_its_ticket_was_opened_is_told_and_closed(world):

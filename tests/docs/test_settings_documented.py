@@ -109,14 +109,14 @@ def test_every_key_stands_in_the_shipped_file_and_every_example_in_it_is_right(t
 
 
 def stands_in(data: Any, key: str) -> bool:
-    for step in key.split("."):
-        name = step.removesuffix("[]")
-        if not isinstance(data, dict) or name not in data:
-            return False
-        data = data[name]
-        if step.endswith("[]"):
-            data = data[0] if isinstance(data, list) and data else None
-    return True
+    """Whether any entry of the lists on the way has the key (of an addressee, one entry has one of the keys)."""
+    step, _, rest = key.partition(".")
+    name = step.removesuffix("[]")
+    if not isinstance(data, dict) or name not in data:
+        return False
+    found = data[name]
+    below = found if step.endswith("[]") and isinstance(found, list) else [found]
+    return not rest or any(stands_in(one, rest) for one in below)
 
 
 def test_every_yaml_example_in_the_manual_is_right():

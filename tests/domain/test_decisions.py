@@ -7,15 +7,16 @@ from pathlib import Path
 
 import pytest
 
+from monitor.domain.chains import on_duty
 from monitor.domain.decisions import (
     as_json,
     contacts_in_order,
     decide,
     decide_for_component,
-    page_entries,
     page_entry,
     rfc3339,
 )
+from monitor.domain.escalation import Outcome, follow
 from monitor.domain.findings import Finding, Source, Symptom
 from monitor.domain.inventory import Component, Contact, Engineer, Inventory, OnCall, Partner, Shift, System
 from monitor.domain.policy import Eligibility
@@ -286,11 +287,21 @@ def test_pages_go_to_who_is_on_call_and_then_to_the_fallback_each_in_their_langu
         shifts=tuple(Shift(engineer=one, start=now - day, end=now + day) for one in shifts),
         fallback=fallback,
     )
-    entries = page_entries(Inventory(on_call=rota), now, "somebody asks")
-    assert [entry.contact for entry in entries] == order
-    assert page_entry(Inventory(on_call=rota), now, "somebody asks") == entries[0]
+    entry = page_entry(Inventory(on_call=rota), now, "somebody asks")
     known = {"tomas": ("tomas@noc.example", "it"), "nadia": (NADIA.phone, NADIA.language), None: (None, "en")}
-    assert [(entry.to, entry.language) for entry in entries] == [known[one] for one in order]
+    assert (entry.contact, (entry.to, entry.language)) == (order[0], known[order[0]])
+    then = follow(
+        entry.chain,
+        entry.position,
+        Outcome.NO_ANSWER,
+        now=now,
+        attempts=1,
+        on_duty=on_duty(rota),
+        who=order[0],
+    )
+    assert [(one.contact, (one.to, one.language)) for one in then.people] == [
+        (one, known[one]) for one in order[-1:] if one
+    ]
 
 
 # -- what is written down

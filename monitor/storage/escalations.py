@@ -1,0 +1,58 @@
+"""Chains on record: whom a row goes to now, where it stands, who is contacted at the same time."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from monitor.domain.contacts import Obligation
+from monitor.storage import events, owing, schema, tickets
+from monitor.storage.events import as_text
+
+outbox, attempts = schema.outbox, schema.attempts
+
+
+def stands(c: sa.Connection, row: str, payload: Mapping[str, Any]) -> None:
+    """Keep where a row stands in its chain."""
+    c.execute(sa.update(outbox).where(outbox.c.id == row).values(payload=as_text(payload)))
+
+
+def begun(
+    c: sa.Connection,
+    row: str,
+    attempt: str,
+    *,
+    contact: str | None,
+    recipient: str | None,
+    language: str,
+    payload: Mapping[str, Any],
+    companions: Sequence[Obligation],
+    now: datetime,
+) -> None:
+    """Begin a step: its row and the attempt that is about to be made go to this person, the companions to theirs."""
+    c.execute(
+        sa.update(outbox)
+        .where(outbox.c.id == row)
+        .values(contact=contact, recipient=recipient, language=language, payload=as_text(payload))
+    )
+    c.execute(
+        sa.update(attempts).where(attempts.c.id == attempt).values(contact=contact, recipient=recipient)
+    )
+    owing.owe(c, companions, now)
+
+
+def skipped(
+    c: sa.Connection, steps: Sequence[str], now: datetime, *, incident: str | None, request: str | None
+) -> None:
+    """Say on the timeline which steps nobody was in."""
+    for step in steps:
+        text = f"{step}: there is nobody to contact; the next step begins at once"
+        events.record(c, incident, now, "escalation.step_skipped", text=text, request=request)
+
+
+def note_on_ticket(c: sa.Connection, incident: str, row: str, text: str, *, now: datetime) -> None:
+    """Write on a ticket of our own that nobody could be reached by phone."""
+    known = tickets.of_incident(c, incident, "builtin")
+    if known is not None:
+        tickets.note(c, str(known["id"]), now=now, author="tocsin", text=text, dedup=f"{row}|unreached")
