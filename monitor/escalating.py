@@ -69,13 +69,13 @@ class Escalating:
         step = chain.steps[position.step]
         there = domain.people(step, now, self._on_duty)
         if not there:
-            late = any(isinstance(whom, domain.Turn) for whom in step.whom)
-            return Begun(to=None, payload={}, follow=self.follow(due, Outcome.NOT_DIALLED)) if late else None
+            following = self.follow(due, Outcome.NOT_DIALLED)
+            return None if following.at is None else Begun(to=None, payload={}, follow=following)
         chosen = there[0]
         if position.tries:  # the same contact again, and nobody else
             return None
         same = due.contact == chosen.contact and due.recipient == chosen.to
-        if same and len(there) == 1 and POSITION in due.payload:
+        if same and len(there) == 1:
             return None
         payload = {**due.payload, CHAIN: domain.as_json(chain), POSITION: domain.position_as_json(position)}
         made = tuple(self._companion(due, position, person, now) for person in there[1:])

@@ -237,11 +237,7 @@ def _shifts(given: models.OnCallIn) -> Iterator[tuple[nodes.Path, models.ShiftIn
 
 def sense(root: models.Root, document: Document) -> Iterator[Problem]:
     """Yield what does not go together within the sections."""
-<<<<<<< HEAD
-    for rule in (_drivers, _mail, _timing, _regions, _trackers, ticket_misfits.misfits):
-=======
-    for rule in (_drivers, _mail, _timing, _regions, _trackers, escalating.problems):
->>>>>>> 316e9ff (Escalations: chains that are fixed when they become owed, and what a call's end leads to by policy)
+    for rule in (_drivers, _mail, _timing, _regions, _trackers, ticket_misfits.misfits, escalating.problems):
         yield from rule(root, document)
 
 
