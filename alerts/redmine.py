@@ -26,6 +26,7 @@ from alerts.ticketing_http import (
     gone_error,
     is_tagged,
     items,
+    media_type,
     moment,
     must_be_open,
     not_set_up,
@@ -145,7 +146,7 @@ class Redmine:
             headers={"Content-Type": "application/octet-stream"},
         )
         upload = {"token": part(answer.document(), "upload", "token"), "filename": name}
-        await self._put(reference, {"uploads": [{**upload, "content_type": clean(file.media_type, 100)}]})
+        await self._put(reference, {"uploads": [{**upload, "content_type": media_type(file)}]})
 
     async def read(self, reference: str) -> TicketNow | None:
         """Return an issue as it stands, or None: it is gone."""

@@ -21,13 +21,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from math import ceil
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
+from alerts import signatures
 from alerts.base import Attachment, TicketNow, TicketRef, TicketText
-from alerts.cleaning import clean, clean_lines
+from alerts.cleaning import clean
 from alerts.marks import marked
 from alerts.outcomes import MOVED, Answer, Patience, Request, basic, find, send, unreadable
 from alerts.request_tracker_notes import items, notes_of, parts_of_ticket
+from alerts.ticketing_http import file_name, is_tagged, media_type, not_set_up, part, tagged
+from alerts.ticketing_http import text as fitted_text
 from monitor.errors import DeliveryError
 
 CLOSED = frozenset({"resolved", "rejected", "deleted"})
@@ -79,7 +82,7 @@ class RequestTracker:
         password: str | None = None,
         custom_field: str | None = "Tocsin incident",
         resolved_status: str = "resolved",
-        key: str | None = None,
+        hook_key: str | None = None,
         clock: Callable[[], datetime] | None = None,
         patience: Patience | None = None,
         name: str = "request-tracker",
@@ -93,7 +96,7 @@ class RequestTracker:
         self._custom_field = custom_field
         self._resolved = resolved_status
         self._closed = CLOSED | {resolved_status}
-        self._key = key
+        self._key = hook_key
         self._clock = clock
         self._patience = patience or Patience()
         self._name = name
@@ -136,7 +139,7 @@ class RequestTracker:
     async def attach(self, reference: str, file: Attachment) -> None:
         """Add a file, with a note that the partner gets; the same name and size is not added twice."""
         await self._open_still(reference)
-        name = clean(file.name, 200)
+        name = file_name(file)
         if (name, len(file.content)) in await parts_of_ticket(self._ask, int(reference)):
             return
         document = {
@@ -145,7 +148,7 @@ class RequestTracker:
             "Attachments": [
                 {
                     "FileName": name,
-                    "FileType": clean(file.media_type, 100),
+                    "FileType": media_type(file),
                     "FileContent": base64.b64encode(file.content).decode("ascii"),
                 }
             ],
@@ -187,7 +190,7 @@ class RequestTracker:
         if self._key is None:
             raise PermissionError("no key is configured (tickets.request_tracker.hook_key)")
         right = hmac.new(self._key.encode(), body, hashlib.sha256).hexdigest()
-        if not hmac.compare_digest(headers.get(SIGNATURE, "").encode(), f"sha256={right}".encode()):
+        if not signatures.same(headers.get(SIGNATURE, ""), f"sha256={right}"):
             raise PermissionError("the signature is not ours")
         try:
             said = json.loads(body)
@@ -195,6 +198,17 @@ class RequestTracker:
             return ()
         number = str(said.get("ticket", "")) if isinstance(said, dict) else ""
         return (number,) if _is_number(number) else ()
+
+    async def check(self) -> tuple[str, ...]:
+        """Ask whether our key is taken and our queues are there."""
+        version = part((await self._ask("rt")).json(), "Version")
+        told = [f"Request Tracker {clean(str(version), 20)} accepts our token or password"]
+        for queue in dict.fromkeys((self._queue, *self._queues.values())):
+            answer = await find(self._get(f"queue/{quote(queue, safe='')}"), patience=self._patience)
+            if answer is None or part(answer.json(), "Name") is None:
+                raise not_set_up(f"Request Tracker has no queue {queue!r}, or does not show it to us")
+            told.append(f"queue {queue} is there")
+        return tuple(told)
 
     def _search(self, mark: str) -> str:
         tagged = f"Subject LIKE {_quoted(_tag(mark))}"
@@ -214,7 +228,7 @@ class RequestTracker:
 
     def _is_ours(self, item: Mapping[str, Any], mark: str) -> bool:
         """Check the marks ourselves: LIKE knows wildcards and does not mind upper and lower case."""
-        return _tag(mark) in str(item.get("Subject")) or mark in self._values(item)
+        return is_tagged(item.get("Subject"), mark) or mark in self._values(item)
 
     def _values(self, item: Mapping[str, Any]) -> list[object]:
         fields = item.get("CustomFields")
@@ -224,10 +238,9 @@ class RequestTracker:
         ]
 
     def _document(self, ticket: TicketText) -> dict[str, object]:
-        tag = _tag(ticket.mark)
         document: dict[str, object] = {
             "Queue": self._queues.get(ticket.partner, self._queue),
-            "Subject": f"{clean(ticket.subject, _LONGEST_SUBJECT - len(tag) - 1)} {tag}",
+            "Subject": tagged(ticket.subject, ticket.mark, _LONGEST_SUBJECT),
             "Content": _text(ticket.body),
             "ContentType": "text/plain",
         }
@@ -336,7 +349,7 @@ def _quoted(text: str) -> str:
 
 
 def _text(text: str) -> str:
-    return clean_lines(text, _LONGEST_TEXT)
+    return fitted_text(text, _LONGEST_TEXT)
 
 
 def _path(reference: str) -> str:

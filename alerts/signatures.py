@@ -78,7 +78,7 @@ def needed(secret: str | None) -> str:
 
 def same(one: str, other: str) -> bool:
     """Compare in constant time."""
-    return hmac.compare_digest(one.encode(), other.encode(errors="surrogatepass"))
+    return hmac.compare_digest(*(text.encode(errors="surrogatepass") for text in (one, other)))
 
 
 def verify_age(at: datetime | None, *, now: datetime) -> None:

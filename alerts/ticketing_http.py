@@ -4,6 +4,7 @@ Nothing here knows a particular system. What became of a request is decided in `
 """
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -11,14 +12,15 @@ from typing import Any
 from alerts.base import Attachment, TicketRef
 from alerts.cleaning import clean, clean_lines
 from alerts.marks import mark_in, without_mark
-from alerts.outcomes import Answer, Patience, Request, find, send, unreadable
+from alerts.outcomes import MOVED, Answer, Patience, Request, find, send, unreadable
 from monitor.errors import DeliveryError
 
 MOST_PAGES = 20
 """Pages of an answer that we are ready to turn; a search of ours that fills more is not by our mark."""
 
-_NOT_US = frozenset({401, 403})
+_NOT_US = frozenset({401, 403}) | MOVED
 _LONGEST_NAME = 100
+_MEDIA_TYPE = re.compile(r"[\w.+-]{1,60}/[\w.+-]{1,60}", re.ASCII)
 
 Query = Sequence[tuple[str, str]]
 
@@ -121,6 +123,11 @@ def file_name(file: Attachment) -> str:
     """Return a file's name without what no system takes in one."""
     name = clean(file.name, _LONGEST_NAME).translate(str.maketrans("/\\?%*:|\"'<>", "_" * 11))
     return name.lstrip(".") or "file"
+
+
+def media_type(file: Attachment) -> str:
+    """Return a file's type, if it is one."""
+    return file.media_type if _MEDIA_TYPE.fullmatch(file.media_type) else "application/octet-stream"
 
 
 # what a far end says -----------------------------------------------------------------------------------

@@ -7,14 +7,18 @@ import pytest
 
 from tests.alerts.tickets.ends import End
 from tests.alerts.tickets.redmine_end import RedmineEnd
+from tests.alerts.tickets.request_tracker_end import RequestTrackerEnd
 
-ENDS = ("redmine",)
+ENDS = ("request-tracker", "redmine")
+SLOW = frozenset({"request-tracker"})
 
 
 @asynccontextmanager
 async def an_end(name: str, request: pytest.FixtureRequest) -> AsyncIterator[End]:
     """Give one, ready to take tickets."""
     match name:
+        case "request-tracker":
+            yield RequestTrackerEnd(request.getfixturevalue("tracker"))
         case "redmine":
             yield RedmineEnd(request.getfixturevalue("running_redmine"))
         case _:

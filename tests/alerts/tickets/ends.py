@@ -56,8 +56,14 @@ class End(ABC):
     """What class ``critical`` is called there."""
     wrong_key: dict[str, Any]
     unknown_queue: dict[str, Any]
+    deaf: dict[str, Any]
+    """Without what webhooks are signed with."""
+    dated = True
+    """Its webhooks say when they were sent."""
     references_that_are_none: tuple[str, ...] = ("../users/1", "1 OR 2", "", "12345678901")
     tells_changes = True
+    wakes_up = False
+    """It reopens a ticket that takes a note, and has no condition on a note that would prevent it."""
     internal_notes = True
     many_notes = 130
 

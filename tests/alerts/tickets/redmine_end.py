@@ -29,6 +29,7 @@ class RedmineEnd(End):
         self.running = running
         self.wrong_key = {"key": "x" * 40}
         self.unknown_queue = {"project": "nowhere"}
+        self.deaf = {"webhook_secret": None}
 
     def driver(self, url: str | None = None, patience: Patience = PATIENT, **changes: Any) -> Redmine:
         settings = {

@@ -32,7 +32,9 @@ def a_note() -> str:
 
 
 def a_file(name: str = "trace.txt", content: bytes = b"INVITE sip:1001\r\n\x00\xff", **changes) -> Attachment:
-    return Attachment(**{"name": name, "media_type": "text/plain", "content": content, **changes})
+    return Attachment(
+        **{"name": name, "media_type": "application/octet-stream", "content": content, **changes}
+    )
 
 
 async def read(end: End, reference: str) -> TicketNow:
@@ -258,7 +260,9 @@ async def test_a_file_is_added_once_and_arrives_byte_for_byte(end: End) -> None:
 async def test_a_files_name_cannot_leave_its_place(end: End, name: str) -> None:
     opened = await end.driver().open(a_ticket(a_mark()))
     for _ in range(2):
-        await end.driver().attach(opened.reference, a_file(name, media_type="text/plain\r\nX: y"))
+        await end.driver().attach(
+            opened.reference, a_file(name, media_type="application/octet-stream\r\nX: y")
+        )
     ((kept, content),) = (await end.seen(opened.reference)).files
     assert content == a_file().content
     assert kept
@@ -305,6 +309,8 @@ async def test_what_was_closed_there_stays_closed_and_nothing_is_sent_to_it(end:
 
 
 async def test_what_is_closed_between_our_look_and_our_note_is_not_woken_up(end: End, wire: Wire) -> None:
+    if end.wakes_up:
+        pytest.skip("this system has no condition on a note; its page says so")
     driver = end.driver(wire.url)
     opened = await driver.open(a_ticket(a_mark()))
 
@@ -446,9 +452,9 @@ async def test_a_question_that_failed_is_no_riddle_and_never_an_answer(
 async def test_a_wrong_key_is_a_clear_error_that_loses_nothing(end: End) -> None:
     before = await end.count()
     driver = end.driver(**end.wrong_key)
-    for act in (driver.open(a_ticket(a_mark())), driver.check()):
+    for act in (lambda: driver.open(a_ticket(a_mark())), driver.check):
         with pytest.raises(DeliveryError, match=r"does not accept our|does not let us") as refused:
-            await act
+            await act()
         assert (refused.value.refused, refused.value.permanent, refused.value.ambiguous) == (
             True,
             False,
@@ -464,9 +470,9 @@ async def test_an_unknown_queue_is_a_clear_error_that_loses_nothing(end: End) ->
     before = await end.count()
     driver = end.driver(**end.unknown_queue)
     (name,) = end.unknown_queue.values()
-    for act in (driver.open(a_ticket(a_mark())), driver.check()):
+    for act in (lambda: driver.open(a_ticket(a_mark())), driver.check):
         with pytest.raises(DeliveryError, match=name) as refused:
-            await act
+            await act()
         assert (refused.value.refused, refused.value.permanent, refused.value.ambiguous) == (
             True,
             False,
@@ -495,6 +501,8 @@ async def test_a_webhook_rings_for_the_ticket_it_names(end: End) -> None:
 
 @pytest.mark.parametrize("minutes", [-6, 6])
 async def test_a_webhook_that_is_replayed_is_refused(end: End, minutes: int) -> None:
+    if not end.dated:
+        pytest.skip("the message does not say when it was sent")
     headers, body = end.rings("1", now() + timedelta(minutes=minutes))
     with pytest.raises(PermissionError, match="five minutes"):
         end.driver().received(headers, body)
@@ -521,5 +529,5 @@ async def test_a_webhook_that_is_not_theirs_is_refused(end: End) -> None:
 
 async def test_without_a_secret_no_webhook_is_believed(end: End) -> None:
     headers, body = end.rings("1", now())
-    with pytest.raises(PermissionError, match="no webhook secret"):
-        end.driver(webhook_secret=None).received(headers, body)
+    with pytest.raises(PermissionError, match=r"no (webhook secret|key) is configured"):
+        end.driver(**end.deaf).received(headers, body)
