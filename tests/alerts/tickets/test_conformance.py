@@ -32,9 +32,8 @@ def a_note() -> str:
 
 
 def a_file(name: str = "trace.txt", content: bytes = b"INVITE sip:1001\r\n\x00\xff", **changes) -> Attachment:
-    return Attachment(
-        **{"name": name, "media_type": "application/octet-stream", "content": content, **changes}
-    )
+    given = {"media_type": "application/octet-stream", "mark": a_note(), **changes}
+    return Attachment(name=name, content=content, **given)
 
 
 async def read(end: End, reference: str) -> TicketNow:
