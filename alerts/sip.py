@@ -1,0 +1,360 @@
+"""``sip``: phones through the operator's own PBX or trunk, as a SIP user agent.
+
+    place     words rendered -> a free line -> begun, on disk -> INVITE; what happens arrives at the sink
+    lookup    in the air -> as it stands; otherwise the journal: no record, never placed | its end | nobody knows
+    hang_up   CANCEL while it rings; the one who picked up hears that it is settled
+
+SIP is spoken by a process of its own (``alerts/sip_agent.py``), which is started again when it dies. The
+journal (``alerts/sip_journal.py``) outlives both of us, so that no call is placed twice on a guess.
+"""
+
+import asyncio
+import contextlib
+import itertools
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import structlog
+
+from alerts import sip_journal, sip_outcomes
+from alerts.base import CallEvent, CallEventSink, CallScript
+from alerts.cleaning import clean
+from alerts.script import LONGEST_BODY, LONGEST_CALL, keys_text, phrase, spoken_seconds, within
+from alerts.sip_child import ChildAwayError, SipChild
+from alerts.sip_lines import Line, Lines, dialled
+from alerts.sip_outcomes import FINAL_SEQUENCE, Outcome
+from alerts.sip_talk import LostError, Patience, Say, Talk
+from alerts.speech import Speech, Spoken
+from monitor.errors import DeliveryError
+
+READY_PATIENCE = 6.0
+LINE_PATIENCE = 15.0
+DIAL_PATIENCE = 8.0
+PHRASES = ("settled", "goodbye", "confirmed", "handed_on", "not_understood", "one_moment", "not_recorded")
+
+log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
+Doubt = Callable[[str, str], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Station:
+    """Where we speak SIP from. ``rtp_ports`` are the first and the last; ``port`` 0 takes a free one."""
+
+    lines: tuple[Line, ...]
+    local_address: str | None = None
+    port: int = 0
+    rtp_ports: tuple[int, int] = (10_000, 10_199)
+    patience: Patience = field(default_factory=Patience)
+
+
+class SipPhone:
+    """A ``PhoneDriver`` over lines at a PBX. Use it as an async context manager."""
+
+    def __init__(
+        self,
+        station: Station,
+        *,
+        on_event: CallEventSink,
+        clock: Callable[[], datetime],
+        speech: Speech,
+        folder: Path,
+        say: Say | None = None,
+        on_doubt: Doubt | None = None,
+        alone: bool = True,
+        name: str = "sip",
+    ) -> None:
+        """``folder`` keeps the journal; ``alone``: no other process places calls from the same record.
+
+        ``say`` is asked at the moment of answering; ``on_doubt`` hears of calls of which nobody knows the end.
+        """
+        self._station = station
+        self._on_event = on_event
+        self._clock = clock
+        self._voice = _Voice(speech)
+        self._folder = folder
+        self._say = say
+        self._on_doubt = on_doubt
+        self._alone = alone
+        self._name = name
+        self._ids = itertools.count(1)
+        self._talks: dict[str, Talk] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._stack = AsyncExitStack()
+        self.lines = Lines(station.lines)
+        self.child = SipChild(self._order(), on_message=self._heard, on_death=self._died)
+
+    @property
+    def name(self) -> str:
+        """The driver's name in configuration, records and metrics."""
+        return self._name
+
+    async def place(self, call: CallScript) -> str:
+        """Place the call and return an id for it; ambiguous only when the SIP process died over it."""
+        await self._voice.prepare(call)
+        await self._ready()
+        line = await self.lines.take(LINE_PATIENCE)
+        placed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        placed.add_done_callback(lambda done: done.cancelled() or done.exception())  # we may be gone by then
+        task = asyncio.create_task(self._call(call, line, placed), name=f"sip call {call.attempt}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return await asyncio.shield(placed)
+
+    async def lookup(self, call: CallScript, *, since: datetime, provider_id: str | None) -> CallEvent | None:
+        """Tell what became of the attempt; None: it was never placed; DeliveryError: nobody knows."""
+        talk = self._talks.get(call.attempt)
+        if talk is not None:
+            detail = "in the air"
+            return CallEvent(
+                attempt=call.attempt, state=talk.state, sequence=0, provider_id=talk.sip, detail=detail
+            )
+        await self._ready()  # an earlier process may still be ending its calls; ours is ready when it has the lock
+        known = await asyncio.to_thread(sip_journal.find, self._folder, call.attempt)
+        if known is None:
+            await self._never_placed(since, provider_id)
+            return None
+        return _told(call.attempt, known)
+
+    async def hang_up(
+        self,
+        call: CallScript,
+        *,
+        provider_id: str | None,  # noqa: ARG002 - an attempt is known by its own id here
+    ) -> None:
+        """End the attempt's call if it is in the air."""
+        talk = self._talks.get(call.attempt)
+        if talk is not None:
+            talk.cut = True
+            talk.inbox.put_nowait({"is": "cut"})
+
+    async def __aenter__(self) -> Self:
+        """Start the process; it is not waited for."""
+        await asyncio.to_thread(sip_journal.open_at, self._folder, self._clock())
+        keeper = asyncio.create_task(self.child.run(), name="sip process")
+        self._stack.push_async_callback(_cancelled, keeper)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End the process: it ends its calls and puts that on disk, where the next start finds it."""
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._stack.aclose()
+
+    # one call -----------------------------------------------------------------------------------------
+
+    async def _call(self, script: CallScript, line: Line, placed: asyncio.Future[str]) -> None:
+        """Carry a call through; by the next line where one refuses it before it rang."""
+        talk = Talk(
+            script=script,
+            id="",
+            order=self._send,
+            voice=self._voice,
+            on_event=self._on_event,
+            say=self._say,
+            patience=self._station.patience,
+            wedged=self.child.kill,
+        )
+        self._talks[script.attempt] = talk
+        try:
+            outcome = await self._by_lines(talk, line, placed)
+            if outcome is not None:
+                await talk.finish(outcome)
+        except (LostError, ChildAwayError) as error:
+            await self._lost(talk, placed, str(error))
+        except Exception as error:
+            log.exception("call.broke", attempt=script.attempt)
+            await self._lost(talk, placed, f"{type(error).__name__}: {error}")
+        finally:
+            self._talks.pop(script.attempt, None)
+            if not placed.done():
+                placed.set_exception(DeliveryError("the service stopped while the call was placed", ambiguous=True))
+
+    async def _by_lines(self, talk: Talk, line: Line, placed: asyncio.Future[str]) -> Outcome | None:
+        tried: list[str] = []
+        while True:
+            outcome = await self._by(line, talk, placed)
+            tried.append(line.name)
+            if outcome is None or not outcome.elsewhere:
+                return outcome
+            self.lines.rest(line, outcome.detail)
+            other = None if talk.cut else self.lines.take_other(tried)
+            if other is None:
+                return replace(outcome, detail=f"line {line.name}: {outcome.detail}")
+            log.warning("call.another_line", attempt=talk.script.attempt, line=other.name, why=outcome.detail)
+            line = other
+
+    async def _by(self, line: Line, talk: Talk, placed: asyncio.Future[str]) -> Outcome | None:
+        """Place it by one line; None: the one who picked up has pressed a key."""
+        talk.id, talk.inbox = f"{next(self._ids)}", asyncio.Queue()
+        try:
+            self._send(
+                "dial",
+                call=talk.id,
+                attempt=talk.script.attempt,
+                line=line.name,
+                uri=dialled(line, talk.script.to),
+                headers=line.headers(talk.script.attempt),
+                at=self._clock().isoformat(),
+            )
+            await self._dialled(talk, placed)
+            outcome = await talk.ring()
+            return await talk.speak() if outcome is None else outcome
+        finally:
+            self.lines.give_back(line)
+
+    async def _dialled(self, talk: Talk, placed: asyncio.Future[str]) -> None:
+        """Wait until the INVITE is on its way; what else is told meanwhile is put back."""
+        try:
+            async with asyncio.timeout(DIAL_PATIENCE):
+                message = await talk.inbox.get()
+        except TimeoutError:
+            self.child.kill("it did not take an order to dial")
+            raise LostError("the SIP process did not say whether it dialled") from None
+        if message["is"] != "dialled":
+            _put_back(talk.inbox, message)
+        talk.sip = message.get("sip") or talk.sip
+        if message["is"] != "lost" and not placed.done():
+            placed.set_result(talk.sip or f"{self._name}-{talk.script.attempt}")
+
+    async def _lost(self, talk: Talk, placed: asyncio.Future[str], why: str) -> None:
+        """Settle a call whose process is gone by what it left on disk."""
+        attempt = talk.script.attempt
+        known = await asyncio.to_thread(sip_journal.find, self._folder, attempt)
+        if known is None and not placed.done():
+            placed.set_exception(DeliveryError(f"the call was not placed: {why}"))
+            return
+        if not placed.done():
+            placed.set_exception(DeliveryError(f"{why}, over this call", ambiguous=True))
+            return
+        try:
+            event = _told(attempt, known) if known else None
+        except DeliveryError:
+            event = None
+        if event is not None:
+            await talk.finish(Outcome(state=event.state, detail=event.detail))
+        elif self._on_doubt:
+            await self._on_doubt(attempt, why)
+
+    async def _never_placed(self, since: datetime, provider_id: str | None) -> None:
+        """Make sure that no record means never placed: the journal is ours alone, and reaches back far enough."""
+        if provider_id is not None:
+            raise DeliveryError("the call was placed, and the journal of calls knows nothing of it", permanent=True)
+        if not self._alone:
+            raise DeliveryError("another process may have placed it; our journal of calls has no record", permanent=True)
+        reach = await asyncio.to_thread(sip_journal.reaches_back_to, self._folder)
+        if reach is None or reach > since:
+            raise DeliveryError("the journal of calls does not reach back so far", permanent=True)
+
+    # the process --------------------------------------------------------------------------------------
+
+    def _order(self) -> Mapping[str, Any]:
+        station = self._station
+        return {
+            "do": "start",
+            "folder": str(self._folder),
+            "local_address": station.local_address,
+            "port": station.port,
+            "rtp_ports": station.rtp_ports,
+            "lines": [line.order() for line in station.lines],
+        }
+
+    def _send(self, do: str, **facts: Any) -> None:
+        self.child.send(do, **facts)
+
+    async def _ready(self) -> None:
+        try:
+            async with asyncio.timeout(READY_PATIENCE):
+                await self.child.ready.wait()
+        except TimeoutError:
+            raise DeliveryError(self.child.why) from None
+
+    def _heard(self, message: Mapping[str, Any]) -> None:
+        if message["is"] == "line":
+            self.lines.told(str(message["line"]), up=bool(message["up"]), why=str(message["why"]))
+            return
+        for talk in self._talks.values():
+            if talk.id == message.get("call"):
+                talk.inbox.put_nowait(message)
+
+    def _died(self, why: str) -> None:
+        self.lines.all_down(why)
+        for talk in self._talks.values():
+            talk.inbox.put_nowait({"is": "lost", "why": why})
+
+
+class _Voice:
+    """What is said, as files."""
+
+    def __init__(self, speech: Speech) -> None:
+        self._speech = speech
+
+    async def prepare(self, call: CallScript) -> None:
+        """Speak everything the call may need, so that the words are there when it is answered."""
+        await self.reading(call)
+        await asyncio.gather(*(self.phrase(call.language, name) for name in PHRASES))
+
+    async def reading(self, call: CallScript) -> Sequence[str]:
+        """Return text and keys as files; together never longer than one reading may be."""
+        keys = keys_text(call.language, call.keys)
+        spoken_keys = await self._speech.speak(keys, call.language) if keys else None
+        room = LONGEST_CALL - (spoken_keys.seconds if spoken_keys else 0.0)
+        text = await self._within(clean(call.text, LONGEST_BODY), call.language, room)
+        return [str(part.file) for part in (text, spoken_keys) if part]
+
+    async def phrase(self, language: str, name: str) -> str:
+        """Return a fixed phrase as a file."""
+        return str((await self._speech.speak(phrase(language, name), language)).file)
+
+    async def _within(self, text: str, language: str, room: float) -> Spoken:
+        """Speak a text in the time there is: by what the voice really takes, not by an estimate."""
+        text = within(text, room)
+        spoken = await self._speech.speak(text, language)
+        for _ in range(4):
+            if spoken.seconds <= room:
+                break
+            text = within(text, spoken_seconds(text) * room / spoken.seconds * 0.97)
+            spoken = await self._speech.speak(text, language)
+        return spoken
+
+
+def _told(attempt: str, known: sip_journal.Known) -> CallEvent:
+    """Return what the journal says of a call that is not in the air; DeliveryError where it cannot know."""
+    for digit in known.keys:
+        if event := sip_outcomes.key(attempt, digit, known.sip, f"pressed {digit}, by the journal"):
+            return event
+    end = known.end
+    if end is None:
+        raise DeliveryError("the call was begun, and its end is not on record: it may have rung", permanent=True)
+    if end.answered and end.orphaned:
+        raise DeliveryError("somebody had picked up when we stopped in the middle of the call", permanent=True)
+    outcome = sip_outcomes.answered(end) if end.answered else sip_outcomes.unanswered(end)
+    return CallEvent(
+        attempt=attempt,
+        state=outcome.state,
+        sequence=FINAL_SEQUENCE,
+        provider_id=known.sip,
+        detail=f"{outcome.detail}, by the journal",
+    )
+
+
+def _put_back(inbox: asyncio.Queue[Mapping[str, Any]], message: Mapping[str, Any]) -> None:
+    """Let a message be read again, before those that came after it."""
+    later = [message]
+    while not inbox.empty():
+        later.append(inbox.get_nowait())
+    for each in later:
+        inbox.put_nowait(each)
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task

@@ -1,0 +1,408 @@
+"""The process that speaks SIP: ``python -m alerts.sip_agent``, started and watched by ``alerts/sip_child.py``.
+
+    stdin:  one JSON object a line   start, dial, play, hang_up, ping
+    stdout: one JSON object a line   ready, line, dialled, refused, trying, ringing, answered, played, key, closed
+
+A process of its own, because the stack is C, one per process, and cannot be started again once it has died. It
+knows lines and calls and nothing of incidents. When its parent is gone it ends every call and itself.
+"""
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import re
+import sys
+import wave
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from baresip import Account, AudioNotActive, AudioRestarted, BaresipError, Call, Config, Event, Runtime, StackEvent, UserAgent
+from baresip._native import lib
+
+from alerts.sip_journal import End, Journal, locked
+
+CODECS = ("pcmu", "pcma")
+LOCK_PATIENCE = 10.0
+REGISTER_AGAIN = (2.0, 5.0, 10.0, 20.0, 30.0)
+GOODBYE = 2.0
+TICK = 0.05
+AHEAD = 0.4
+"""Seconds of sound given to the stack in advance: what is still said after a key was pressed is thrown away."""
+
+_STATUS = re.compile(r"RX .*?\nSIP/2\.0 (\d{3}) ([^\r\n]*)", re.DOTALL)
+_CALL_ID = re.compile(r"^Call-ID: *(\S+)", re.MULTILINE | re.IGNORECASE)
+_INVITE = re.compile(r"^CSeq: *\d+ INVITE", re.MULTILINE | re.IGNORECASE)
+_CLOSED = re.compile(r"(\d{3}) (.*)")
+
+Say = Callable[..., None]
+
+
+@dataclass(slots=True, kw_only=True)
+class Line:
+    """An account; ``up`` when calls can be placed by it."""
+
+    name: str
+    agent: UserAgent
+    registers: bool
+    up: bool = False
+    failures: int = 0
+    again: asyncio.TimerHandle | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class InTheAir:
+    """A call and what has become of it so far."""
+
+    id: str
+    attempt: str
+    call: Call
+    began: float
+    sip: str = ""
+    rang: bool = False
+    progress: bool = False
+    answered_at: float | None = None
+    ours: bool = False
+    playing: asyncio.Task[None] | None = field(default=None)
+
+
+class Agent:
+    """Lines and calls over one runtime."""
+
+    def __init__(self, say: Say) -> None:
+        self._say = say
+        self._loop = asyncio.get_running_loop()
+        self._runtime = Runtime()
+        self._journal: Journal | None = None
+        self._lines: dict[str, Line] = {}
+        self._calls: dict[str, InTheAir] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._early: list[StackEvent] | None = None
+        self._orphaned = False
+
+    async def start(self, order: Mapping[str, Any]) -> None:
+        """Bring up the stack and the lines."""
+        self._journal = Journal(Path(order["folder"]))
+        first, last = order["rtp_ports"]
+        extra = f"rtp_ports {first}-{last}\n"
+        if order["port"]:
+            extra += f"sip_listen {order['local_address'] or '0.0.0.0'}:{order['port']}\n"  # noqa: S104 - the operator's wish
+        config = Config(
+            net_interface=order["local_address"],
+            max_concurrent_calls=None,
+            sip_trace=True,  # the only way to see "100 Trying"; nothing of it is written anywhere
+            extra_config_text=extra,
+        )
+        self._listen_to_the_wire()
+        self._runtime.on_dead = lambda: os._exit(3)
+        await self._runtime.start(config)
+        self._runtime.subscribe(self._on_event)
+        for line in order["lines"]:
+            await self._add(line)
+        self._say("ready")
+
+    async def _add(self, line: Mapping[str, Any]) -> None:
+        account = Account(
+            user=line["user"],
+            domain=line["domain"],
+            password=line["password"],
+            registrar=line["proxy"],
+            reg_interval=line["every"] if line["register"] else 0,
+            transport=line["transport"],
+            audio_codecs=CODECS,
+            auth_user=line["auth_user"],
+        )
+        agent = await UserAgent.create(self._runtime, account, transfer_policy="reject")
+        agent.on_incoming(lambda call: self._spawn(_turn_away(call)))
+        known = Line(name=line["name"], agent=agent, registers=line["register"])
+        self._lines[known.name] = known
+        if known.registers:
+            self._register(known)
+        else:
+            known.up = True
+            self._say("line", line=known.name, up=True, why="")
+
+    def _register(self, line: Line) -> None:
+        line.again = None
+        self._spawn(self._registered(line))
+
+    async def _registered(self, line: Line) -> None:
+        with contextlib.suppress(BaresipError):  # what came of it arrives as an event
+            await line.agent.register(timeout=40)
+
+    async def dial(self, order: Mapping[str, Any]) -> None:
+        """Put on disk that a call begins, then send the INVITE."""
+        assert self._journal, "started"
+        id_, line = order["call"], self._lines[order["line"]]
+        self._early = []  # what happens before we know the call's handle
+        try:
+            self._journal.make_room(order["at"])
+            self._journal.write("begun", attempt=order["attempt"], line=line.name, at=order["at"])
+            call = await line.agent.dial(order["uri"], headers=order["headers"])
+        except (BaresipError, ValueError, OSError) as error:
+            self._early = None
+            self._write("ended", order["attempt"], **asdict(End(reason=str(error))))
+            self._say("refused", call=id_, why=str(error))
+            return
+        early, self._early = self._early, None
+        sip = next((event.call_id for event in early if event.call == call.handle and event.call_id), "")
+        self._calls[id_] = InTheAir(
+            id=id_, attempt=order["attempt"], call=call, sip=sip, began=self._loop.time()
+        )
+        self._say("dialled", call=id_, sip=sip)
+        for event in early:
+            self._on_event(event)
+
+    async def play(self, order: Mapping[str, Any]) -> None:
+        """Play a file instead of what is playing; a file of none is silence."""
+        known = self._calls.get(order["call"])
+        if known is None:
+            return
+        if known.playing:
+            known.playing.cancel()
+            with contextlib.suppress(BaresipError):
+                known.call.audio.flush_tx()
+            known.playing = None
+        if order["file"]:
+            known.playing = self._spawn(self._play(known, order["file"], order["number"]))
+
+    async def _play(self, known: InTheAir, file: str, number: int) -> None:
+        with wave.open(file, "rb") as opened:
+            rate, sound = opened.getframerate(), memoryview(opened.readframes(opened.getnframes()))
+        position, buffered = 0, 0
+        while position < len(sound) or buffered:
+            with contextlib.suppress(AudioRestarted, AudioNotActive):  # held or moved by the far end: it comes back
+                taken, buffered = _pour(known.call, sound[position:], rate)
+                position += taken
+            await asyncio.sleep(TICK)
+        self._say("played", call=known.id, number=number)
+
+    async def hang_up(self, order: Mapping[str, Any]) -> None:
+        """End a call; its end is told as ever."""
+        known = self._calls.get(order["call"])
+        if known is not None:
+            known.ours = True
+            with contextlib.suppress(BaresipError):  # it has ended this moment
+                await known.call.hangup()
+
+    async def ping(self, _order: Mapping[str, Any]) -> None:
+        """Answer, if the stack's own thread still does."""
+        await self._runtime.cmd(lib.BP_CMD_PING, timeout=4)
+        self._say("pong")
+
+    async def leave(self) -> None:
+        """End every call, with its end on disk, and unregister: whoever asked for them is gone."""
+        self._orphaned = True
+        for id_ in list(self._calls):
+            await self.hang_up({"call": id_})
+        deadline = self._loop.time() + GOODBYE
+        while self._calls and self._loop.time() < deadline:
+            await asyncio.sleep(TICK)
+        for known in list(self._calls.values()):
+            self._closed(known, "")
+        if self._journal:
+            self._journal.close()
+
+    # what happens -------------------------------------------------------------------------------------
+
+    def _spawn(self, work: Any) -> asyncio.Task[None]:
+        task: asyncio.Task[None] = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            _complain(f"{type(error).__name__}: {error}")
+
+    def _on_event(self, event: StackEvent) -> None:
+        if event.event in (Event.REGISTER_OK, Event.REGISTER_FAIL):
+            self._on_registration(event)
+            return
+        known = next((one for one in self._calls.values() if one.call.handle == event.call), None)
+        if known is None:
+            if self._early is not None and event.call:
+                self._early.append(event)
+            return
+        known.sip = known.sip or event.call_id or ""
+        match event.event:
+            case Event.CALL_RINGING | Event.CALL_PROGRESS:
+                self._rings(known)
+            case Event.CALL_ESTABLISHED:
+                self._answered(known)
+            case Event.CALL_DTMF_START if event.text:
+                self._pressed(known, event.text[:1])
+            case Event.CALL_CLOSED:
+                self._closed(known, event.text or "")
+
+    def _on_registration(self, event: StackEvent) -> None:
+        line = next((one for one in self._lines.values() if one.agent.handle == event.ua), None)
+        if line is None or self._orphaned:
+            return
+        line.up = event.event is Event.REGISTER_OK
+        why = "" if line.up else event.text or "the registrar does not answer"
+        self._say("line", line=line.name, up=line.up, why=why)
+        if line.up:
+            line.failures = 0
+        elif line.again is None:
+            delay = REGISTER_AGAIN[min(line.failures, len(REGISTER_AGAIN) - 1)]
+            line.failures += 1
+            line.again = self._loop.call_later(delay, self._register, line)
+
+    def _rings(self, known: InTheAir) -> None:
+        known.progress = True
+        if not known.rang:
+            known.rang = True
+            self._say("ringing", call=known.id, sip=known.sip)
+
+    def _answered(self, known: InTheAir) -> None:
+        if known.answered_at is not None:
+            return
+        known.progress, known.answered_at = True, self._loop.time()
+        self._note("answered", known)
+        self._say("answered", call=known.id, sip=known.sip)
+
+    def _pressed(self, known: InTheAir, digit: str) -> None:
+        """A key is proof: it is on disk before anything is made of it."""
+        self._note("key", known, digit=digit)
+        self._say("key", call=known.id, digit=digit)
+
+    def _closed(self, known: InTheAir, text: str) -> None:
+        self._calls.pop(known.id, None)
+        if known.playing:
+            known.playing.cancel()
+        said = _CLOSED.fullmatch(text)
+        end = End(
+            status=int(said[1]) if said else 0,
+            reason=(said[2] if said else text)[:200],
+            answered=known.answered_at is not None,
+            rang=known.rang,
+            progress=known.progress or said is not None,
+            ours=known.ours,
+            orphaned=self._orphaned,
+            seconds=round(self._loop.time() - (known.answered_at or known.began), 1),
+        )
+        self._note("ended", known, **asdict(end))
+        self._say("closed", call=known.id, **asdict(end))
+
+    def _note(self, what: str, known: InTheAir, **facts: Any) -> None:
+        self._write(what, known.attempt, sip=known.sip, **facts)
+
+    def _write(self, what: str, attempt: str, **facts: Any) -> None:
+        """Put something on disk; the call goes on where that fails, and a person is told in the end."""
+        assert self._journal, "started"
+        try:
+            self._journal.write(what, attempt=attempt, **facts)
+        except OSError as error:
+            _complain(f"the journal of calls cannot be written: {error}")
+
+    # the wire -----------------------------------------------------------------------------------------
+
+    def _listen_to_the_wire(self) -> None:
+        """Look at every answer to an INVITE as it comes in: the stack tells nothing of "100 Trying"."""
+        logger = logging.getLogger("baresip.native.sip")
+        logger.setLevel(logging.DEBUG)
+        logger.propagate = False
+        logger.addHandler(_Wire(lambda text: self._loop.call_soon_threadsafe(self._on_wire, text)))
+
+    def _on_wire(self, text: str) -> None:
+        said, whose = _STATUS.match(text), _CALL_ID.search(text)
+        if said is None or whose is None or not _INVITE.search(text):
+            return
+        for known in self._calls.values():
+            if known.sip == whose[1] and not known.progress:
+                known.progress = True
+                self._say("trying", call=known.id, status=int(said[1]), sip=known.sip)
+
+
+class _Wire(logging.Handler):
+    def __init__(self, heard: Callable[[str], object]) -> None:
+        super().__init__()
+        self._heard = heard
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Called by the stack's own thread."""
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            self._heard(record.getMessage())
+
+
+def _pour(call: Call, sound: memoryview, rate: int) -> tuple[int, int]:
+    """Give the stack what it is short of; return how much that was and how much it now has, in bytes."""
+    info = call.audio.info()
+    if info.tx_sample_rate not in (0, rate):
+        raise ValueError(f"the call carries {info.tx_sample_rate} Hz, the speech has {rate}")
+    short = round(AHEAD * rate) * 2 - info.tx_buffered
+    taken = call.audio.write(sound[:short]) if info.tx_ready and short > 0 and sound else 0
+    return taken, info.tx_buffered + taken
+
+
+async def _turn_away(call: Call) -> None:
+    """Nobody phones us."""
+    with contextlib.suppress(BaresipError):
+        await call.reject()
+
+
+async def main() -> None:
+    """Do what comes in on stdin until it ends."""
+    out = _private_stdout()
+    lines = await _stdin()
+
+    def say(what: str, **facts: Any) -> None:
+        with contextlib.suppress(BrokenPipeError):  # the parent is gone: stdin will tell
+            os.write(out, json.dumps({"is": what, **facts}).encode() + b"\n")
+
+    agent = Agent(say)
+    orders = {
+        "dial": agent.dial,
+        "play": agent.play,
+        "hang_up": agent.hang_up,
+        "ping": agent.ping,
+    }
+    order = json.loads(await lines.readline() or b"{}")
+    if not order:
+        return
+    with contextlib.ExitStack() as stack:
+        await _alone(stack, Path(order["folder"]))
+        await agent.start(order)
+        while line := await lines.readline():
+            order = json.loads(line)
+            await orders[order["do"]](order)
+        await agent.leave()
+    # The stack's own threads and destructors have nothing more to do for us, and must not hold us up.
+    os._exit(0)
+
+
+async def _alone(stack: contextlib.ExitStack, folder: Path) -> None:
+    """Take the lock; an agent before us may still be ending its calls."""
+    deadline = asyncio.get_running_loop().time() + LOCK_PATIENCE
+    while not stack.enter_context(locked(folder)):
+        if asyncio.get_running_loop().time() > deadline:
+            raise SystemExit(f"another process keeps its journal of calls in {folder}: give each a folder of its own")
+        await asyncio.sleep(TICK)
+
+
+def _complain(text: str) -> None:
+    """Say what is wrong where the parent reads it into the log."""
+    os.write(2, text.encode() + b"\n")
+
+
+def _private_stdout() -> int:
+    """Keep stdout for ourselves: what the stack prints goes to stderr."""
+    out = os.dup(1)
+    os.dup2(2, 1)
+    return out
+
+
+async def _stdin() -> asyncio.StreamReader:
+    reader = asyncio.StreamReader(limit=1024 * 1024)
+    loop = asyncio.get_running_loop()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin.buffer)
+    return reader
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,0 +1,171 @@
+"""Keeps the process that speaks SIP alive: starts it, feeds it, watches it, and starts it again when it dies.
+
+    start -> ready -> orders and messages, a ping every few seconds -> death -> a pause -> start
+
+A process that no longer answers is killed: it counts as dead. Whoever has calls in the air is told of each death.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from alerts.cleaning import clean
+
+PAUSES = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+STEADY = 60.0
+"""Seconds after which a process that dies is started again at once."""
+
+PING_EVERY, PING_PATIENCE = 5.0, 10.0
+START_PATIENCE = 25.0
+STOP_PATIENCE = 4.0
+LONGEST_LINE = 1024 * 1024
+
+Message = Mapping[str, Any]
+log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
+
+
+class ChildAwayError(Exception):
+    """The process is not running; what was to be done was not even begun."""
+
+
+class SipChild:
+    """The process and its supervision."""
+
+    def __init__(
+        self, order: Message, *, on_message: Callable[[Message], None], on_death: Callable[[str], None]
+    ) -> None:
+        """``order`` is the first line the process gets: lines, ports, folder."""
+        self._order = order
+        self._on_message = on_message
+        self._on_death = on_death
+        self._process: asyncio.subprocess.Process | None = None
+        self._pong = 0.0
+        self._stopping = False
+        self._last_words = ""
+        self.ready = asyncio.Event()
+        self.why = "the SIP process has not started yet"
+
+    @property
+    def pid(self) -> int | None:
+        """The process that runs now."""
+        return self._process.pid if self._process else None
+
+    def send(self, do: str, **facts: Any) -> None:
+        """Give an order; ChildAwayError if there is nobody to take it."""
+        process = self._process
+        if process is None or process.stdin is None or process.stdin.is_closing() or not self.ready.is_set():
+            raise ChildAwayError(self.why)
+        process.stdin.write(json.dumps({"do": do, **facts}).encode() + b"\n")
+
+    def kill(self, why: str) -> None:
+        """End a process that does not do what it is told; it is started again."""
+        if self._process and self._process.returncode is None:
+            log.error("sip.process_killed", why=why, pid=self._process.pid)
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
+
+    async def run(self) -> None:
+        """Keep it alive until cancelled."""
+        failures, loop = 0, asyncio.get_running_loop()
+        while True:
+            began = loop.time()
+            try:
+                await self._live()
+            except OSError as error:
+                self._last_words = str(error)
+            failures = 0 if loop.time() - began > STEADY else failures + 1
+            self.why = f"the SIP process stopped: {self._last_words or 'it said nothing'}"
+            log.error("sip.process_died", why=self._last_words, again_in=PAUSES[min(failures, len(PAUSES)) - 1])
+            self._on_death(self.why)
+            await asyncio.sleep(PAUSES[min(failures, len(PAUSES)) - 1] if failures else 0)
+
+    async def _live(self) -> None:
+        """Run one process to its end."""
+        self._last_words = ""
+        process = self._process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-P",
+            "-m",
+            "alerts.sip_agent",
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env={**_environment(), "PYTHONPATH": str(Path(__file__).parents[1])},
+            limit=LONGEST_LINE,
+            start_new_session=True,  # a Ctrl-C is ours to pass on: calls are ended, not cut
+        )
+        assert process.stdin and process.stdout and process.stderr, "they are pipes"
+        try:
+            process.stdin.write(json.dumps(self._order).encode() + b"\n")
+            async with asyncio.TaskGroup() as group:
+                watch = group.create_task(self._watch(), name="sip watch")
+                group.create_task(self._complaints(process.stderr), name="sip complaints")
+                await self._messages(process.stdout)
+                watch.cancel()
+            await process.wait()
+        finally:
+            self.ready.clear()
+            await self._ended(process)
+
+    async def _ended(self, process: asyncio.subprocess.Process) -> None:
+        """See a process off: with its pipe closed it ends its calls, and is killed if it does not."""
+        assert process.stdin, "it is a pipe"
+        process.stdin.close()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(STOP_PATIENCE):
+                await process.wait()
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+        self._process = None
+
+    async def _messages(self, stdout: asyncio.StreamReader) -> None:
+        while line := await stdout.readline():
+            try:
+                message = json.loads(line)
+            except ValueError:
+                log.warning("sip.unreadable", said=clean(line.decode("utf-8", "replace"), 200))
+                continue
+            match message.get("is"):
+                case "ready":
+                    self._pong = asyncio.get_running_loop().time()
+                    self.ready.set()
+                    log.info("sip.process_ready", pid=self.pid)
+                case "pong":
+                    self._pong = asyncio.get_running_loop().time()
+                case _:
+                    self._on_message(message)
+
+    async def _complaints(self, stderr: asyncio.StreamReader) -> None:
+        while line := await stderr.readline():
+            self._last_words = clean(line.decode("utf-8", "replace"), 300)
+            log.warning("sip.process_says", said=self._last_words)
+
+    async def _watch(self) -> None:
+        """Kill a process that does not become ready, or does not answer any more."""
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(START_PATIENCE):
+                await self.ready.wait()
+        except TimeoutError:
+            self.kill("it did not become ready")
+            return
+        while True:
+            with contextlib.suppress(ChildAwayError):  # it is just ending: its pipe tells
+                self.send("ping")
+            await asyncio.sleep(PING_EVERY)
+            if loop.time() - self._pong > PING_PATIENCE:
+                self.kill("it does not answer")
+                return
+
+
+def _environment() -> dict[str, str]:
+    """Return what the process needs of our environment: none of the credentials that may be in it."""
+    return {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR", "TZ") if name in os.environ}

@@ -1,0 +1,268 @@
+"""Phones that nobody here wrote: SIPp, with a scenario made from how each number behaves.
+
+    async with phones({"+390461234567": busy(), "+390461234568": answers("1")}) as far_end:
+        ... far_end.address is where they are; far_end.invited() is whom it heard called
+
+One process serves all numbers, told apart in its scenario. Keys are RFC 4733 events, replayed from SIPp's own
+recordings by raw socket, which needs root.
+"""
+
+import asyncio
+import os
+import re
+import socket
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.requirements import require
+
+PCAP = "/usr/share/sip-tester/dtmf_2833_{}.pcap"
+TAG = "tag=[pid]sipp[call_number]"
+SDP = """v=0
+o=phone 53655765 2353687637 IN IP[local_ip_type] [local_ip]
+s=-
+c=IN IP[media_ip_type] [media_ip]
+t=0 0
+m=audio [auto_media_port] RTP/AVP 0 101
+a=rtpmap:0 PCMU/8000
+a=rtpmap:101 telephone-event/8000
+a=fmtp:101 0-15"""
+
+
+@dataclass(frozen=True)
+class Phone:
+    """How a phone behaves after it was called: the rest of its scenario."""
+
+    steps: str
+
+
+def _reply(status: str, *, sdp: bool = False, tagged: bool = True, retrans: bool = False) -> str:
+    """Answer the message that came last."""
+    head = [f"SIP/2.0 {status}", "[last_Via:]", "[last_From:]"]
+    head += [f"[last_To:];{TAG}" if tagged else "[last_To:]", "[last_Call-ID:]", "[last_CSeq:]"]
+    return _message(head, sdp=sdp, retrans=retrans)
+
+
+def _message(head: list[str], *, sdp: bool = False, retrans: bool = False) -> str:
+    if sdp:
+        head += ["Content-Type: application/sdp", "Content-Length: [len]", "", SDP]
+    else:
+        head += ["Content-Length: 0"]
+    body = "\n".join(head)
+    again = ' retrans="500"' if retrans else ""
+    return f"<send{again}><![CDATA[\n{body}\n\n]]></send>"
+
+
+def _pause(seconds: float) -> str:
+    return f'<pause milliseconds="{round(seconds * 1000)}"/>'
+
+
+def _key(digit: str) -> str:
+    name = {"*": "star", "#": "pound"}.get(digit, digit)
+    return f'<nop><action><exec play_pcap_audio="{PCAP.format(name)}"/></action></nop>'
+
+
+CONTACT = "Contact: <sip:[local_ip]:[local_port];transport=[transport]>"
+RINGING = _reply("180 Ringing")
+BYE_COMES = f'<recv request="BYE" timeout="90000"/>{_reply("200 OK", tagged=False)}'
+
+
+def _picked_up(after: float) -> str:
+    ok = ["SIP/2.0 200 OK", "[last_Via:]", "[last_From:]", f"[last_To:];{TAG}", "[last_Call-ID:]", "[last_CSeq:]"]
+    answer = _message([*ok, CONTACT], sdp=True, retrans=True)
+    acked = '<recv request="ACK"><action><ereg regexp=".*" search_in="hdr" header="To:" assign_to="4"/></action></recv>'
+    return RINGING + _pause(after) + answer + acked
+
+
+def answers(*keys: str, after: float = 0.2, thinks: float = 0.6) -> Phone:
+    """Pick up and press keys one after the other; wait for us to hang up."""
+    pressed = "".join(_pause(thinks) + _key(key) for key in keys)
+    return Phone(_picked_up(after) + pressed + BYE_COMES)
+
+
+def presses_by_info(key: str, *, thinks: float = 0.6) -> Phone:
+    """Pick up and send the key as SIP INFO, as some gateways do."""
+    body = f"Signal={key}\nDuration=160"
+    head = [*_request("INFO", 7), "Content-Type: application/dtmf-relay", "Content-Length: [len]", "", body]
+    info = "<send><![CDATA[\n" + "\n".join(head) + "\n\n]]></send>"
+    return Phone(_picked_up(0.2) + _pause(thinks) + info + '<recv response="200"/>' + BYE_COMES)
+
+
+def is_silent() -> Phone:
+    """Pick up and listen to the end, as a voicemail does."""
+    return answers()
+
+
+def hangs_up(after: float = 1.0) -> Phone:
+    """Pick up and hang up in the middle of a sentence."""
+    bye = _message(_request("BYE", 8), retrans=True)
+    return Phone(_picked_up(0.2) + _pause(after) + bye + '<recv response="200"/>')
+
+
+def _request(method: str, sequence: int) -> list[str]:
+    """Return the head of a request by the one who was called: To and From change places."""
+    return [
+        f"{method} [next_url] SIP/2.0",
+        "Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]",
+        "From:[$4]",
+        "To:[$3]",
+        "Call-ID: [call_id]",
+        f"CSeq: {sequence} {method}",
+        "Max-Forwards: 70",
+        CONTACT,
+    ]
+
+
+def refuses(status: str, *, rings: float | None = 0.1) -> Phone:
+    """Answer with a final status: ``refuses("486 Busy Here")``; ``rings=None``: without ringing first."""
+    ringing = "" if rings is None else RINGING + _pause(rings)
+    return Phone(ringing + _reply(status, retrans=True) + '<recv request="ACK"/>')
+
+
+def busy() -> Phone:
+    """Be busy."""
+    return refuses("486 Busy Here")
+
+
+def rings_on() -> Phone:
+    """Ring until the caller gives up."""
+    ended = [
+        "SIP/2.0 487 Request Terminated",
+        "[last_Via:]",
+        "[last_From:]",
+        f"[last_To:];{TAG}",
+        "[last_Call-ID:]",
+        "CSeq:[$2]",
+    ]
+    given_up = '<recv request="CANCEL" timeout="90000"/>' + _reply("200 OK", tagged=False)
+    return Phone(RINGING + given_up + _message(ended, retrans=True) + '<recv request="ACK"/>')
+
+
+def says_nothing_after_trying() -> Phone:
+    """Take the call, and then say nothing more."""
+    return Phone(_reply("100 Trying", tagged=False) + rings_on().steps.removeprefix(RINGING))
+
+
+def ignores() -> Phone:
+    """Not answer at all."""
+    return Phone(_pause(60))
+
+
+def scenario(phones: Mapping[str, Phone]) -> str:
+    """Return the scenario in which each number behaves as is said."""
+    numbers = list(phones)
+    saved = (
+        '<ereg regexp=".*" search_in="hdr" header="CSeq:" assign_to="2"/>'
+        '<ereg regexp=".*" search_in="hdr" header="From:" assign_to="3"/>'
+    )
+    asked, branches = [], []
+    for place, number in enumerate(numbers, 10):
+        asked.append(
+            f'<ereg regexp="sip:{re.escape(number)}@" search_in="msg" assign_to="{place}"/>'
+        )
+        branches.append(f'<nop next="{place}" test="{place}"/>')
+    rest = "".join(
+        f'<label id="{place}"/>{phones[number].steps}<nop next="end"/>' for place, number in enumerate(numbers, 10)
+    )
+    assigned = [number for number in range(2, 10 + len(numbers)) if f'assign_to="{number}"' in rest + saved + "".join(asked)]
+    used = ",".join(map(str, assigned))
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?><scenario name="phones">'
+        f'<recv request="INVITE" rrs="true"><action>{saved}{"".join(asked)}</action></recv>'
+        f'{"".join(branches)}{_reply("404 Not Found", retrans=True)}<recv request="ACK"/><nop next="end"/>'
+        f'{rest}<label id="end"/><nop/><Reference variables="{used}"/></scenario>'
+    )
+
+
+@dataclass
+class FarEnd:
+    """A SIPp that runs."""
+
+    port: int
+    folder: Path
+    process: asyncio.subprocess.Process
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    def messages(self) -> str:
+        """Return everything that was sent and received so far."""
+        with suppress(FileNotFoundError):
+            return (self.folder / "messages").read_text(errors="replace")
+        return ""
+
+    def invited(self) -> list[str]:
+        """Return the numbers that were called, in order, each call once."""
+        seen: dict[str, str] = {}
+        for message in re.split(r"\n-{40,}.*\n", self.messages()):
+            if said := re.search(r"message received \[\d+\] bytes *:\s+INVITE sip:([^@]+)@", message):
+                call = re.search(r"^Call-ID: *(\S+)", message, re.MULTILINE)
+                seen.setdefault(call[1] if call else "", said[1])
+        return list(seen.values())
+
+    async def until(self, wanted: str, seconds: float = 10) -> None:
+        """Wait until a message with these words was seen."""
+        async with asyncio.timeout(seconds):
+            while wanted not in self.messages():
+                await asyncio.sleep(0.02)
+
+
+@asynccontextmanager
+async def phones(folder: Path, behave: Mapping[str, Phone], *, transport: str = "udp") -> AsyncIterator[FarEnd]:
+    """Run SIPp on free ports of the loopback; stopped by its process."""
+    require("sipp", "real calls to phones nobody here wrote", how="apt-get install sip-tester")
+    require("root", "SIPp presses keys by raw socket", how="run the suite as root", found=os.geteuid() == 0)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "scenario.xml").write_text(scenario(behave))
+    port, media = free_port(), free_port(pairs=20)
+    process = await asyncio.create_subprocess_exec(
+        *("sipp", "-sf", "scenario.xml", "-i", "127.0.0.1", "-mi", "127.0.0.1", "-p", str(port)),
+        *("-mp", str(media), "-t", "u1" if transport == "udp" else "t1", "-nostdin", "-nd"),
+        *("-trace_msg", "-message_file", "messages", "-trace_err", "-error_file", "errors"),
+        cwd=folder,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=(folder / "stderr").open("wb"),
+    )
+    try:
+        await _listening(process, port, transport, folder)
+        yield FarEnd(port=port, folder=folder, process=process)
+    finally:
+        with suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+
+
+async def _listening(
+    process: asyncio.subprocess.Process, port: int, transport: str, folder: Path
+) -> None:
+    async with asyncio.timeout(10):
+        while f":{port:04X} " not in Path(f"/proc/net/{transport}").read_text():
+            assert process.returncode is None, (folder / "stderr").read_text()
+            await asyncio.sleep(0.02)
+
+
+def free_port(pairs: int = 0) -> int:
+    """Return a port that is free for UDP and TCP; with ``pairs``, the first of a run of even ports."""
+    while True:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
+            udp.bind(("127.0.0.1", 0))
+            port = int(udp.getsockname()[1])
+            if pairs and (port % 2 or port > 64_000 or not _free_run(port + 1, pairs * 2)):
+                continue
+            with suppress(OSError):
+                tcp.bind(("127.0.0.1", port))
+                return port
+
+
+def _free_run(first: int, count: int) -> bool:
+    for port in range(first, first + count):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+            try:
+                udp.bind(("127.0.0.1", port))
+            except OSError:
+                return False
+    return True
