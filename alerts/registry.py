@@ -14,6 +14,7 @@ from alerts.builtin import BuiltinTickets
 from alerts.redmine import Redmine
 from alerts.request_tracker import RequestTracker
 from alerts.sandbox import SandboxExchange
+from alerts.sip import SipPhone
 from alerts.smtp import SmtpMail
 from alerts.twilio import TwilioPhone
 from monitor.errors import ConfigError
@@ -26,6 +27,7 @@ TICKET_DRIVERS: Mapping[str, Callable[..., TicketDriver]] = {
 
 PHONE_DRIVERS: Mapping[str, Callable[..., PhoneDriver]] = {
     "sandbox": SandboxExchange,
+    "sip": SipPhone,
     "twilio": TwilioPhone,
 }
 

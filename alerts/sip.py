@@ -93,6 +93,11 @@ class SipPhone:
         """The driver's name in configuration, records and metrics."""
         return self._name
 
+    @property
+    def in_the_air(self) -> int:
+        """How many calls are not over."""
+        return len(self._talks)
+
     async def place(self, call: CallScript) -> str:
         """Place the call and return an id for it; ambiguous only when the SIP process died over it."""
         await self._voice.prepare(call)
@@ -113,7 +118,9 @@ class SipPhone:
             return CallEvent(
                 attempt=call.attempt, state=talk.state, sequence=0, provider_id=talk.sip, detail=detail
             )
-        await self._ready()  # an earlier process may still be ending its calls; ours is ready when it has the lock
+        await (
+            self._ready()
+        )  # an earlier process may still be ending its calls; ours is ready when it has the lock
         known = await asyncio.to_thread(sip_journal.find, self._folder, call.attempt)
         if known is None:
             await self._never_placed(since, provider_id)
@@ -175,7 +182,9 @@ class SipPhone:
         finally:
             self._talks.pop(script.attempt, None)
             if not placed.done():
-                placed.set_exception(DeliveryError("the service stopped while the call was placed", ambiguous=True))
+                placed.set_exception(
+                    DeliveryError("the service stopped while the call was placed", ambiguous=True)
+                )
 
     async def _by_lines(self, talk: Talk, line: Line, placed: asyncio.Future[str]) -> Outcome | None:
         tried: list[str] = []
@@ -246,9 +255,13 @@ class SipPhone:
     async def _never_placed(self, since: datetime, provider_id: str | None) -> None:
         """Make sure that no record means never placed: the journal is ours alone, and reaches back far enough."""
         if provider_id is not None:
-            raise DeliveryError("the call was placed, and the journal of calls knows nothing of it", permanent=True)
+            raise DeliveryError(
+                "the call was placed, and the journal of calls knows nothing of it", permanent=True
+            )
         if not self._alone:
-            raise DeliveryError("another process may have placed it; our journal of calls has no record", permanent=True)
+            raise DeliveryError(
+                "another process may have placed it; our journal of calls has no record", permanent=True
+            )
         reach = await asyncio.to_thread(sip_journal.reaches_back_to, self._folder)
         if reach is None or reach > since:
             raise DeliveryError("the journal of calls does not reach back so far", permanent=True)
@@ -332,9 +345,13 @@ def _told(attempt: str, known: sip_journal.Known) -> CallEvent:
             return event
     end = known.end
     if end is None:
-        raise DeliveryError("the call was begun, and its end is not on record: it may have rung", permanent=True)
+        raise DeliveryError(
+            "the call was begun, and its end is not on record: it may have rung", permanent=True
+        )
     if end.answered and end.orphaned:
-        raise DeliveryError("somebody had picked up when we stopped in the middle of the call", permanent=True)
+        raise DeliveryError(
+            "somebody had picked up when we stopped in the middle of the call", permanent=True
+        )
     outcome = sip_outcomes.answered(end) if end.answered else sip_outcomes.unanswered(end)
     return CallEvent(
         attempt=attempt,

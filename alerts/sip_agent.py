@@ -15,13 +15,23 @@ import os
 import re
 import sys
 import wave
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from baresip import Account, AudioNotActive, AudioRestarted, BaresipError, Call, Config, Event, Runtime, StackEvent, UserAgent
-from baresip._native import lib
+from baresip import (
+    Account,
+    AudioNotActive,
+    AudioRestarted,
+    BaresipError,
+    Call,
+    Config,
+    Event,
+    Runtime,
+    StackEvent,
+    UserAgent,
+)
 
 from alerts.sip_journal import End, Journal, locked
 
@@ -81,6 +91,7 @@ class Agent:
         self._calls: dict[str, InTheAir] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._early: list[StackEvent] | None = None
+        self._empty = asyncio.Event()
         self._orphaned = False
 
     async def start(self, order: Mapping[str, Any]) -> None:
@@ -167,14 +178,17 @@ class Agent:
                 known.call.audio.flush_tx()
             known.playing = None
         if order["file"]:
-            known.playing = self._spawn(self._play(known, order["file"], order["number"]))
+            known.playing = self._loop.create_task(self._play(known, order["file"], order["number"]))
+            self._keep(known.playing)
 
     async def _play(self, known: InTheAir, file: str, number: int) -> None:
         with wave.open(file, "rb") as opened:
             rate, sound = opened.getframerate(), memoryview(opened.readframes(opened.getnframes()))
         position, buffered = 0, 0
         while position < len(sound) or buffered:
-            with contextlib.suppress(AudioRestarted, AudioNotActive):  # held or moved by the far end: it comes back
+            with contextlib.suppress(
+                AudioRestarted, AudioNotActive
+            ):  # held or moved by the far end: it comes back
                 taken, buffered = _pour(known.call, sound[position:], rate)
                 position += taken
             await asyncio.sleep(TICK)
@@ -190,7 +204,7 @@ class Agent:
 
     async def ping(self, _order: Mapping[str, Any]) -> None:
         """Answer, if the stack's own thread still does."""
-        await self._runtime.cmd(lib.BP_CMD_PING, timeout=4)
+        await self._runtime.set_sip_trace(enabled=True)  # the least that goes to its thread and back
         self._say("pong")
 
     async def leave(self) -> None:
@@ -198,9 +212,11 @@ class Agent:
         self._orphaned = True
         for id_ in list(self._calls):
             await self.hang_up({"call": id_})
-        deadline = self._loop.time() + GOODBYE
-        while self._calls and self._loop.time() < deadline:
-            await asyncio.sleep(TICK)
+        self._empty.clear()
+        if self._calls:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(GOODBYE):
+                    await self._empty.wait()
         for known in list(self._calls.values()):
             self._closed(known, "")
         if self._journal:
@@ -208,11 +224,12 @@ class Agent:
 
     # what happens -------------------------------------------------------------------------------------
 
-    def _spawn(self, work: Any) -> asyncio.Task[None]:
-        task: asyncio.Task[None] = self._loop.create_task(work)
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        self._keep(self._loop.create_task(work))
+
+    def _keep(self, task: asyncio.Task[None]) -> None:
         self._tasks.add(task)
         task.add_done_callback(self._ended)
-        return task
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
@@ -273,6 +290,8 @@ class Agent:
 
     def _closed(self, known: InTheAir, text: str) -> None:
         self._calls.pop(known.id, None)
+        if not self._calls:
+            self._empty.set()
         if known.playing:
             known.playing.cancel()
         said = _CLOSED.fullmatch(text)
@@ -381,7 +400,9 @@ async def _alone(stack: contextlib.ExitStack, folder: Path) -> None:
     deadline = asyncio.get_running_loop().time() + LOCK_PATIENCE
     while not stack.enter_context(locked(folder)):
         if asyncio.get_running_loop().time() > deadline:
-            raise SystemExit(f"another process keeps its journal of calls in {folder}: give each a folder of its own")
+            raise SystemExit(
+                f"another process keeps its journal of calls in {folder}: give each a folder of its own"
+            )
         await asyncio.sleep(TICK)
 
 

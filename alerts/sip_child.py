@@ -82,7 +82,9 @@ class SipChild:
                 self._last_words = str(error)
             failures = 0 if loop.time() - began > STEADY else failures + 1
             self.why = f"the SIP process stopped: {self._last_words or 'it said nothing'}"
-            log.error("sip.process_died", why=self._last_words, again_in=PAUSES[min(failures, len(PAUSES)) - 1])
+            log.error(
+                "sip.process_died", why=self._last_words, again_in=PAUSES[min(failures, len(PAUSES)) - 1]
+            )
             self._on_death(self.why)
             await asyncio.sleep(PAUSES[min(failures, len(PAUSES)) - 1] if failures else 0)
 
@@ -101,7 +103,9 @@ class SipChild:
             limit=LONGEST_LINE,
             start_new_session=True,  # a Ctrl-C is ours to pass on: calls are ended, not cut
         )
-        assert process.stdin and process.stdout and process.stderr, "they are pipes"
+        assert process.stdin, "it is a pipe"
+        assert process.stdout, "it is a pipe"
+        assert process.stderr, "it is a pipe"
         try:
             process.stdin.write(json.dumps(self._order).encode() + b"\n")
             async with asyncio.TaskGroup() as group:

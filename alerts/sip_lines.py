@@ -63,7 +63,8 @@ def dialled(line: Line, number: str) -> str:
 @dataclass(slots=True)
 class _Standing:
     up: bool = False
-    why: str = "the line is not registered yet"
+    known: bool = False
+    why: str = "not registered yet"
     used: int = 0
     rests_until: float = 0.0
 
@@ -93,6 +94,8 @@ class Lines:
                 while True:
                     if line := self.take_other(()):
                         return line
+                    if all(standing.known and not standing.up for standing in self._standing.values()):
+                        break  # waiting does not help: every line has said why
                     self._news.clear()
                     await self._news.wait()
         if any(standing.up for standing in self._standing.values()):
@@ -128,13 +131,13 @@ class Lines:
         standing = self._standing[name]
         if standing.up != up or (not up and standing.why != why):
             (log.info if up else log.error)("sip.line_up" if up else "sip.line_down", line=name, why=why)
-        standing.up, standing.why = up, "" if up else f"not registered: {why}"
+        standing.up, standing.known, standing.why = up, True, "" if up else f"not registered: {why}"
         self._changed()
 
     def all_down(self, why: str) -> None:
         """Note that there is nobody to speak by any of them."""
         for standing in self._standing.values():
-            standing.up, standing.why = False, why
+            standing.up, standing.known, standing.why = False, False, why
         self._changed()
 
     def _changed(self) -> None:

@@ -78,7 +78,12 @@ def key(attempt: str, digit: str, sip: str | None, detail: str = "") -> CallEven
     if state is None:
         return None
     return CallEvent(
-        attempt=attempt, state=state, sequence=KEY_SEQUENCE, provider_id=sip or None, digit=digit, detail=detail
+        attempt=attempt,
+        state=state,
+        sequence=KEY_SEQUENCE,
+        provider_id=sip or None,
+        digit=digit,
+        detail=detail,
     )
 
 

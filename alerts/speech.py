@@ -115,7 +115,7 @@ class Speech:
             log.warning("speech.voice_failed", language=language, voice=voice, why=why)
 
     async def _render(self, text: str, voice: str, path: Path) -> Spoken:
-        await asyncio.to_thread(self._folder.mkdir, 0o700, True, True)  # noqa: FBT003 - mkdir(mode, parents, exist_ok)
+        await asyncio.to_thread(self._folder.mkdir, 0o700, True, True)
         with _scratch(self._folder) as file:
             async with asyncio.timeout(LONGEST_RENDERING):
                 said = await _run(self._renderer.argv(voice, str(file)), text)
@@ -137,7 +137,9 @@ async def _run(argv: list[str], text: str) -> bytes:
         stderr=asyncio.subprocess.PIPE,
         env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
     )
-    assert process.stdin and process.stdout and process.stderr, "they are pipes"
+    assert process.stdin, "it is a pipe"
+    assert process.stdout, "it is a pipe"
+    assert process.stderr, "it is a pipe"
     try:
         _, said, complaint = await asyncio.gather(
             _feed(process.stdin, text), _bounded(process.stdout), _bounded(process.stderr)

@@ -53,7 +53,9 @@ def decode(data: bytes) -> Sound:
                 raise WavError("its format is cut short")
             kind, channels, rate, _, _, bits = struct.unpack_from("<HHIIHH", body)
             if kind not in (PCM, EXTENSIBLE) or bits != SAMPLE_BYTES * 8 or channels not in (1, 2):
-                raise WavError(f"it must be 16-bit PCM with one or two channels, not {bits}-bit with {channels}")
+                raise WavError(
+                    f"it must be 16-bit PCM with one or two channels, not {bits}-bit with {channels}"
+                )
             if not LOWEST_RATE <= rate <= HIGHEST_RATE:
                 raise WavError(f"its rate of {rate} Hz is not one of a voice")
         elif name == b"data":
@@ -87,7 +89,10 @@ def at_rate(sound: Sound, rate: int) -> Sound:
 def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
     position = 12
     while position + 8 <= len(data):
-        name, size = data[position : position + 4], int.from_bytes(data[position + 4 : position + 8], "little")
+        name, size = (
+            data[position : position + 4],
+            int.from_bytes(data[position + 4 : position + 8], "little"),
+        )
         yield name, data[position + 8 : position + 8 + size]
         position += 8 + size + size % 2
 

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, fields
 from datetime import datetime
 from inspect import signature
+from pathlib import Path
 from typing import Any
 
 from alerts.base import (
@@ -21,6 +22,7 @@ from alerts.registry import every_driver
 from alerts.sandbox import Behaviour, SandboxExchange, Sleep
 from alerts.smtp import MailServer, Security
 from alerts.twilio import Account, TwilioPhone
+from monitor import phone_parts
 from monitor.errors import ConfigError
 from monitor.settings import MailSettings, PhoneSettings, Secret, TicketSettings
 from monitor.storage import tickets as book
@@ -40,6 +42,8 @@ class Parts:
     say: Say
     exchange_default: Behaviour | None = None
     exchange_sleep: Sleep = asyncio.sleep
+    folder: Path = Path("tocsin-data")
+    on_lines: Callable[[int, int], None] = lambda _up, _all: None
 
 
 def tickets(settings: TicketSettings, parts: Parts) -> TicketDriver:
@@ -101,6 +105,8 @@ def phone(settings: PhoneSettings, public_url: str | None, parts: Parts) -> Phon
             say=parts.say,
             default=parts.exchange_default,
         )
+    if settings.driver == "sip":
+        return phone_parts.sip(settings, parts)
     account = settings.twilio
     if account is None or settings.sender is None:
         raise ConfigError(["phone.twilio and phone.from are needed for the driver twilio"])

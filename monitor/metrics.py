@@ -58,6 +58,12 @@ class Metrics:
             "Attempts whose outcome the provider had to be asked for.",
             registry=r,
         )
+        self.phone_lines = Gauge(
+            "tocsin_phone_lines",
+            "Lines of the phone driver `sip`, by whether they are up.",
+            ["state"],
+            registry=r,
+        )
         self.requests = Counter(
             "tocsin_requests", "Requests on record as they came.", ["channel", "status"], registry=r
         )
@@ -116,3 +122,8 @@ class Metrics:
         Gauge("tocsin_build_info", "What is running; always 1.", ["version"], registry=r).labels(version).set(
             1
         )
+
+    def phone_lines_up(self, up: int, of: int) -> None:
+        """Set how many of the phone's lines are up."""
+        self.phone_lines.labels("up").set(up)
+        self.phone_lines.labels("down").set(of - up)

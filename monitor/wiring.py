@@ -24,6 +24,7 @@ from aiohttp import web
 from alerts.base import CallEvent, CallScript, PhoneDriver
 from alerts.dialling import COUNTRIES
 from alerts.sandbox import Behaviour, SandboxExchange, Sleep
+from alerts.sip import SipPhone
 from alerts.twilio import TwilioPhone
 from checks.base import LastPing, Tools
 from checks.curl import CurlEngine
@@ -67,6 +68,7 @@ log = structlog.stdlib.get_logger()
 
 STALE_ENGINE = timedelta(seconds=15)
 DRAIN_SECONDS = 15.0
+DATA = Path("tocsin-data")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -102,6 +104,7 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
     given: Configured,
     *,
     database: str,
+    data_dir: Path = DATA,
     read_again: Callable[[], Configured] | None = None,
     clock: Clock = system_clock,
     ids: NewId = new_id,
@@ -164,10 +167,12 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
             say=late.say,
             exchange_default=exchange_default,
             exchange_sleep=exchange_sleep,
+            folder=data_dir,
+            on_lines=metrics.phone_lines_up,
         )
         public_url = settings.service.public_url
         phone = drivers.phone(settings.phone, public_url, parts)
-        if isinstance(phone, SandboxExchange):
+        if isinstance(phone, SandboxExchange | SipPhone):
             await stack.enter_async_context(phone)
         calling = Calling(
             world=world,
@@ -515,7 +520,11 @@ async def serve(
     database = database_url(given.settings, data_dir)
     async with (
         assemble(
-            given, database=database, read_again=read_again, exchange_default=exchange_default
+            given,
+            database=database,
+            data_dir=data_dir,
+            read_again=read_again,
+            exchange_default=exchange_default,
         ) as service,
         listening(service, host, port) as bound,
         service.mail_in.listening(),

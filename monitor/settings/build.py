@@ -25,7 +25,7 @@ from monitor.domain.inventory import (
     Period,
     System,
 )
-from monitor.settings import escalating, models, nodes, rota, ticket_misfits
+from monitor.settings import escalating, models, nodes, rota, sip_sections, ticket_misfits
 from monitor.settings.nodes import Document, Problem
 from monitor.settings.sections import CheckDefaults, CheckSettings
 from monitor.settings.values import phone_region
@@ -252,6 +252,9 @@ def _drivers(root: models.Root, document: Document) -> Iterator[Problem]:
         if not (root.phone.callback_url or root.service.public_url):
             told = "driver 'twilio' needs phone.callback_url or service.public_url to report to"
             yield document.problem(("phone", "driver"), told)
+    if root.phone.driver == "sip":
+        for path, told in sip_sections.misfits(root.phone.sip, root.phone.sender):
+            yield document.problem(("phone", *path), told)
 
 
 def _trackers(root: models.Root, document: Document) -> Iterator[Problem]:

@@ -16,6 +16,7 @@ from monitor.domain.inventory import Inventory
 from monitor.settings import ticket_sections
 from monitor.settings.intake_sections import MailIn, Secrets
 from monitor.settings.secret import Secret
+from monitor.settings.sip_sections import Sip
 from monitor.settings.values import (
     Country,
     Email,
@@ -93,8 +94,11 @@ class PhoneSettings:
     """How calls are placed."""
 
     driver: Annotated[
-        Literal["none", "sandbox", "twilio"],
-        Field(description="`none` places no calls, `sandbox` plays an exchange, `twilio` calls for real."),
+        Literal["none", "sandbox", "sip", "twilio"],
+        Field(
+            description="`none` places no calls, `sandbox` plays an exchange, `sip` calls by your own PBX, "
+            "`twilio` by a provider."
+        ),
     ] = "none"
     sender: Annotated[Phone | None, Field(alias="from", description="The number we call from.")] = None
     callback_url: Annotated[
@@ -102,6 +106,7 @@ class PhoneSettings:
         Field(description="Where the provider reports to; without it `service.public_url` is used."),
     ] = None
     twilio: Annotated[Twilio | None, Field(description="The account, for driver `twilio`.")] = None
+    sip: Annotated[Sip | None, Field(description="The lines, for driver `sip`.")] = None
 
 
 @_strict

@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from tests.requirements import require
 
@@ -70,7 +71,14 @@ BYE_COMES = f'<recv request="BYE" timeout="90000"/>{_reply("200 OK", tagged=Fals
 
 
 def _picked_up(after: float) -> str:
-    ok = ["SIP/2.0 200 OK", "[last_Via:]", "[last_From:]", f"[last_To:];{TAG}", "[last_Call-ID:]", "[last_CSeq:]"]
+    ok = [
+        "SIP/2.0 200 OK",
+        "[last_Via:]",
+        "[last_From:]",
+        f"[last_To:];{TAG}",
+        "[last_Call-ID:]",
+        "[last_CSeq:]",
+    ]
     answer = _message([*ok, CONTACT], sdp=True, retrans=True)
     acked = '<recv request="ACK"><action><ereg regexp=".*" search_in="hdr" header="To:" assign_to="4"/></action></recv>'
     return RINGING + _pause(after) + answer + acked
@@ -159,14 +167,17 @@ def scenario(phones: Mapping[str, Phone]) -> str:
     )
     asked, branches = [], []
     for place, number in enumerate(numbers, 10):
-        asked.append(
-            f'<ereg regexp="sip:{re.escape(number)}@" search_in="msg" assign_to="{place}"/>'
-        )
+        asked.append(f'<ereg regexp="sip:{re.escape(number)}@" search_in="msg" assign_to="{place}"/>')
         branches.append(f'<nop next="{place}" test="{place}"/>')
     rest = "".join(
-        f'<label id="{place}"/>{phones[number].steps}<nop next="end"/>' for place, number in enumerate(numbers, 10)
+        f'<label id="{place}"/>{phones[number].steps}<nop next="end"/>'
+        for place, number in enumerate(numbers, 10)
     )
-    assigned = [number for number in range(2, 10 + len(numbers)) if f'assign_to="{number}"' in rest + saved + "".join(asked)]
+    assigned = [
+        number
+        for number in range(2, 10 + len(numbers))
+        if f'assign_to="{number}"' in rest + saved + "".join(asked)
+    ]
     used = ",".join(map(str, assigned))
     return (
         '<?xml version="1.0" encoding="UTF-8"?><scenario name="phones">'
@@ -211,22 +222,18 @@ class FarEnd:
 
 
 @asynccontextmanager
-async def phones(folder: Path, behave: Mapping[str, Phone], *, transport: str = "udp") -> AsyncIterator[FarEnd]:
+async def phones(
+    folder: Path, behave: Mapping[str, Phone], *, transport: str = "udp"
+) -> AsyncIterator[FarEnd]:
     """Run SIPp on free ports of the loopback; stopped by its process."""
     require("sipp", "real calls to phones nobody here wrote", how="apt-get install sip-tester")
     require("root", "SIPp presses keys by raw socket", how="run the suite as root", found=os.geteuid() == 0)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "scenario.xml").write_text(scenario(behave))
     port, media = free_port(), free_port(pairs=20)
-    process = await asyncio.create_subprocess_exec(
-        *("sipp", "-sf", "scenario.xml", "-i", "127.0.0.1", "-mi", "127.0.0.1", "-p", str(port)),
-        *("-mp", str(media), "-t", "u1" if transport == "udp" else "t1", "-nostdin", "-nd"),
-        *("-trace_msg", "-message_file", "messages", "-trace_err", "-error_file", "errors"),
-        cwd=folder,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=(folder / "stderr").open("wb"),
-    )
+    with (folder / "stderr").open("wb") as complaints:
+        process = await _started(port, media, transport, folder, complaints)
+
     try:
         await _listening(process, port, transport, folder)
         yield FarEnd(port=port, folder=folder, process=process)
@@ -236,9 +243,21 @@ async def phones(folder: Path, behave: Mapping[str, Phone], *, transport: str = 
         await process.wait()
 
 
-async def _listening(
-    process: asyncio.subprocess.Process, port: int, transport: str, folder: Path
-) -> None:
+async def _started(
+    port: int, media: int, transport: str, folder: Path, complaints: IO[bytes]
+) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        *("sipp", "-sf", "scenario.xml", "-i", "127.0.0.1", "-mi", "127.0.0.1", "-p", str(port)),
+        *("-mp", str(media), "-t", "u1" if transport == "udp" else "t1", "-nostdin", "-nd"),
+        *("-trace_msg", "-message_file", "messages", "-trace_err", "-error_file", "errors"),
+        cwd=folder,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=complaints,
+    )
+
+
+async def _listening(process: asyncio.subprocess.Process, port: int, transport: str, folder: Path) -> None:
     async with asyncio.timeout(10):
         while f":{port:04X} " not in Path(f"/proc/net/{transport}").read_text():
             assert process.returncode is None, (folder / "stderr").read_text()

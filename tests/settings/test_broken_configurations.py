@@ -111,7 +111,7 @@ BROKEN = [
     ("checks_defaults: {down_after: 0}", "1:31: checks_defaults.down_after: must be at least 1"),
     (
         "phone: {driver: twillio}",
-        "1:17: phone.driver: 'twillio' is not one of none, sandbox, twilio; did you mean 'twilio'?",
+        "1:17: phone.driver: 'twillio' is not one of none, sandbox, sip, twilio; did you mean 'twilio'?",
     ),
     (
         "phone: {from: 0461 171511}",
