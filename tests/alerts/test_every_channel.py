@@ -133,7 +133,7 @@ async def a_phone(name: str, *, lost: bool) -> AsyncIterator[tuple[PhoneDriver, 
             folder = Path(stack.enter_context(TemporaryDirectory()))
             far_end = await stack.enter_async_context(phones(folder / "phones", {PARTNER: rings_on()}))
             phone = await stack.enter_async_context(a_sip_phone(folder, far_end.address, on_event=ignore))
-            yield phone, lambda: len(far_end.invited())
+            yield phone, lambda: len(far_end.heard())
         else:
             provider = await stack.enter_async_context(FakeTwilio())
             provider.fault = Fault.DROPPED_AFTER if lost else Fault.NONE

@@ -11,6 +11,7 @@ import asyncio
 import os
 import re
 import socket
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -213,6 +214,13 @@ class FarEnd:
                 call = re.search(r"^Call-ID: *(\S+)", message, re.MULTILINE)
                 seen.setdefault(call[1] if call else "", said[1])
         return list(seen.values())
+
+    def heard(self, seconds: float = 1.0) -> list[str]:
+        """Return the same when the other process has had a moment to write down what it heard."""
+        limit = time.monotonic() + seconds
+        while not (numbers := self.invited()) and time.monotonic() < limit:
+            time.sleep(0.02)
+        return numbers
 
     async def until(self, wanted: str, seconds: float = 10) -> None:
         """Wait until a message with these words was seen."""
