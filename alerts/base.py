@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +115,7 @@ class Attachment:
     mark: str = ""
 
 
+@runtime_checkable
 class SyncedTickets(TicketDriver, Protocol):
     """A ticket system whose tickets live on elsewhere: others write in them and close them, and we read that."""
 

@@ -82,7 +82,7 @@ class RequestTracker:
         password: str | None = None,
         custom_field: str | None = "Tocsin incident",
         resolved_status: str = "resolved",
-        hook_key: str | None = None,
+        webhook_secret: str | None = None,
         clock: Callable[[], datetime] | None = None,
         patience: Patience | None = None,
         name: str = "request-tracker",
@@ -96,7 +96,7 @@ class RequestTracker:
         self._custom_field = custom_field
         self._resolved = resolved_status
         self._closed = CLOSED | {resolved_status}
-        self._key = hook_key
+        self._secret = webhook_secret
         self._clock = clock
         self._patience = patience or Patience()
         self._name = name
@@ -187,9 +187,9 @@ class RequestTracker:
 
     def received(self, headers: Mapping[str, str], body: bytes) -> tuple[str, ...]:
         """Check the signature of what a scrip sent (docs/channels/request-tracker.md) and return the ticket it speaks of."""
-        if self._key is None:
-            raise PermissionError("no key is configured (tickets.request_tracker.hook_key)")
-        right = hmac.new(self._key.encode(), body, hashlib.sha256).hexdigest()
+        if self._secret is None:
+            raise PermissionError("no key is configured (tickets.request_tracker.webhook_secret)")
+        right = hmac.new(self._secret.encode(), body, hashlib.sha256).hexdigest()
         if not signatures.same(headers.get(SIGNATURE, ""), f"sha256={right}"):
             raise PermissionError("the signature is not ours")
         try:

@@ -18,7 +18,7 @@ from alerts.base import TicketNote
 from alerts.cleaning import clean, clean_lines
 from alerts.marks import mark_in, recognised
 from alerts.outcomes import Answer, unreadable
-from alerts.plain import plain
+from monitor.domain.markup import plain_text
 
 MOST_NOTES = 100
 LONGEST_PART = 64 * 1024
@@ -160,7 +160,7 @@ def _text(part: _Part | None, contents: Mapping[str, str]) -> str:
     if part.id not in contents:
         return "[too long to be shown here: read it in Request Tracker]"
     said = contents[part.id]
-    return clean_lines(plain(said) if part.media_type == "text/html" else said, LONGEST_NOTE)
+    return clean_lines(plain_text(said) if part.media_type == "text/html" else said, LONGEST_NOTE)
 
 
 def _who(creator: object) -> str:

@@ -85,6 +85,13 @@ def resolve_text(matter: Matter, language: str, *, until: datetime, library: Lib
     return clean_lines(texts.templates["resolved"].render(facts), LONGEST_BODY)
 
 
+def follow_text(ticket: str, why: str, language: str, *, library: Library | None = None) -> str:
+    """Write how a ticket begins that goes on from a closed one, and what it is about now."""
+    said = pick(library or shipped(), language).tables["words"].get("follows", "-> {ticket}")
+    lines = (said.replace("{ticket}", clean(ticket, 40)), clean_lines(why, LONGEST_BODY))
+    return "\n\n".join(line for line in lines if line)
+
+
 def keys_text(language: str, keys: str, *, library: Library | None = None) -> str:
     """Say which keys there are: ``keys_text("en", "19")``."""
     table = pick(library or shipped(), language).tables["keys"]

@@ -3,8 +3,8 @@
     claim (intent committed) -> send -> record          per row, each step a transaction of its own
     in doubt (a lease ran out, we were killed) -> settle
 
-Tickets are effectively-once: our incident's id is searched for before anything is created. Mails are
-at-least-once under one constant Message-ID. Calls are :mod:`monitor.calling`'s.
+Mails are at-least-once under one constant Message-ID. Tickets are :mod:`monitor.ticketing`'s, calls
+:mod:`monitor.calling`'s.
 """
 
 import asyncio
@@ -16,8 +16,8 @@ from typing import Any
 import structlog
 
 from alerts import pages, script
-from alerts.base import CallScript, MailDriver, MailText, TicketDriver, TicketText
-from monitor import mailing
+from alerts.base import CallScript, MailDriver, MailText, TicketDriver
+from monitor import mailing, ticketing
 from monitor.bell import Bell
 from monitor.calling import Calling, about
 from monitor.domain.contacts import RETRIES, Obligation, RetryPolicy
@@ -29,6 +29,7 @@ from monitor.storage import tickets as book
 from monitor.storage.engine import Store
 from monitor.storage.outbox import Due
 from monitor.storage.request_contacts import Paged
+from monitor.ticketing import Ticketing
 from monitor.world import World
 
 log = structlog.stdlib.get_logger()
@@ -146,10 +147,8 @@ class Delivery:
         if due is None:
             return
         match due.kind:
-            case "ticket.open":
-                await self._open_ticket(due)
-            case "ticket.resolve":
-                await self._resolve_ticket(due)
+            case kind if kind in ticketing.KINDS:
+                await self._ticketing().send(due)
             case "call":
                 await self._call(due)
             case "page" if "@" in (due.recipient or ""):
@@ -163,59 +162,17 @@ class Delivery:
             case _:
                 raise DeliveryError(f"nobody knows how to send {due.kind}", permanent=True)
 
-    # tickets -------------------------------------------------------------------------------------------
-
-    async def _open_ticket(self, due: Due) -> None:
-        incident, matter = await self._matter(due)
-        written = script.ticket_text(matter, due.language)
-        text = TicketText(
-            mark=due.incident,
-            partner=due.partner or "",
-            requestor=due.recipient,
-            subject=written.subject,
-            body=written.body,
-            language=due.language,
-            cls=incident.cls or "",
-            system=incident.system,
-        )
-        self.failpoint("ticket.before_search")
-        ref = await self.tickets.find(due.incident)
-        if ref is None:
-            self.failpoint("ticket.before_open")
-            ref = await self.tickets.open(text)
-        self.failpoint("ticket.after_open")
-        await self.store.write(
-            contacts.ticket_opened,
-            due,
-            id_=f"tic_{self.new_id()}",
-            driver=self.tickets.name,
-            reference=ref.reference,
-            url=ref.url,
-            subject=text.subject,
-            body=text.body,
-            now=self.clock(),
+    def _ticketing(self) -> Ticketing:
+        return Ticketing(
+            store=self.store,
+            tickets=self.tickets,
+            tell=self._matter,
+            clock=self.clock,
             new_id=self.new_id,
+            bell=self.bell,
+            metrics=self.metrics,
+            failpoint=self.failpoint,
         )
-        self.metrics.attempts.labels("ticket", "delivered").inc()
-        self.bell.ring("outbox")
-        log.info("ticket.opened", incident=due.incident, reference=ref.reference, driver=self.tickets.name)
-
-    async def _resolve_ticket(self, due: Due) -> None:
-        ticket = await self.store.read(book.of_incident, due.incident, self.tickets.name)
-        if ticket is None or ticket["status"] != "open":
-            await self._finish(due, "delivered", "the ticket is closed already")
-            return
-        incident, matter = await self._matter(due)
-        text = script.resolve_text(matter, ticket["language"], until=incident.resolved_at or self.clock())
-        known = await self.tickets.find(due.incident)
-        self.failpoint("ticket.before_resolve")
-        if known is None or not known.closed:
-            await self.tickets.resolve(ticket["reference"], text)
-        self.failpoint("ticket.after_resolve")
-        await self.store.write(
-            contacts.ticket_resolved, due, ticket=ticket["id"], text=text, now=self.clock()
-        )
-        self.metrics.attempts.labels("ticket", "delivered").inc()
 
     # calls and mails -----------------------------------------------------------------------------------
 

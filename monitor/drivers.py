@@ -71,16 +71,16 @@ def _needed(made: Callable[..., TicketDriver], parts: Parts) -> dict[str, Any]:
 def _book(parts: Parts) -> TicketBook:
     """Keep tickets in our own record: the row that delivery writes is the ticket; its number is the incident's."""
 
-    async def find(incident: str) -> TicketRef | None:
-        row = await parts.store.read(book.of_incident, incident, "builtin")
-        return _ref(row) if row else None
+    async def find(mark: str) -> TicketRef | None:
+        ticket = await parts.store.read(book.of_mark, book.BUILTIN, mark)
+        return _ref(ticket) if ticket else None
 
     async def open_(ticket: TicketText) -> TicketRef:
         number = await parts.store.read(book.number_of, ticket.mark)
         return TicketRef(reference=number, status="open")
 
-    async def comment(reference: str, text: str) -> None:
-        await parts.store.write(book.note_by_reference, reference, text, now=parts.clock())
+    async def comment(_reference: str, _text: str) -> None:
+        """Do nothing more: the note is written with the outcome, in its transaction."""
 
     async def resolve(_reference: str, _text: str) -> None:
         """Do nothing more: the end and its note are written with the outcome, in its transaction."""
@@ -88,9 +88,8 @@ def _book(parts: Parts) -> TicketBook:
     return TicketBook(find=find, open=open_, comment=comment, resolve=resolve)
 
 
-def _ref(row: Any) -> TicketRef:
-    status = str(row["status"])
-    return TicketRef(reference=str(row["reference"]), status=status, url=row["url"], closed=status != "open")
+def _ref(ticket: book.Ticket) -> TicketRef:
+    return TicketRef(reference=ticket.reference, status=ticket.status, url=ticket.url, closed=not ticket.open)
 
 
 def phone(settings: PhoneSettings, public_url: str | None, parts: Parts) -> PhoneDriver | None:

@@ -20,6 +20,7 @@ from monitor.settings.sip_sections import Sip
 from monitor.settings.values import (
     Country,
     Email,
+    Ident,
     Language,
     Line,
     Phone,
@@ -140,6 +141,13 @@ class RequestTracker:
         Line,
         Field(description="Custom field that holds our incident's id, so that no ticket is opened twice."),
     ] = "Tocsin incident"
+    queues: Annotated[ticket_sections.ByPartner, Field(description="Other queues, by partner.")] = field(
+        default_factory=dict[str, str]
+    )
+    priorities: Annotated[Mapping[Ident, int], Field(description="Priorities, by class.")] = field(
+        default_factory=dict[str, int]
+    )
+    webhook_secret: ticket_sections.WebhookSecret = None
 
 
 @_strict

@@ -10,6 +10,7 @@ from monitor.domain.incidents import Status
 from monitor.storage import clocks, events, incidents, moves, outbox, owing, request_contacts, tickets
 from monitor.storage.clocks import Subject
 from monitor.storage.outbox import Due
+from monitor.storage.tickets import Ticket
 
 
 def ticket_opened(
@@ -17,6 +18,7 @@ def ticket_opened(
     due: Due,
     *,
     id_: str,
+    mark: str,
     driver: str,
     reference: str,
     url: str | None,
@@ -24,14 +26,17 @@ def ticket_opened(
     body: str,
     now: datetime,
     new_id: Callable[[], str],
+    follows: str | None = None,
+    look_at: datetime | None = None,
 ) -> None:
     """Record an opened ticket; where no call is owed, the ticket is the answer and meets the clock.
 
     An incident that was over before its ticket was opened owes the news of it on the ticket.
     """
-    tickets.record(
+    known = tickets.record(
         c,
         id_=id_,
+        mark=mark,
         incident=due.incident,
         partner=due.partner,
         driver=driver,
@@ -42,6 +47,8 @@ def ticket_opened(
         body=body,
         language=due.language,
         now=now,
+        follows=follows,
+        look_at=look_at,
     )
     if not outbox.finish(c, due, now=now, result="delivered", provider_id=reference):
         return
@@ -49,16 +56,25 @@ def ticket_opened(
     if not outbox.has_phone(c, due.incident):
         clocks.meet(c, Subject(incident=due.incident), now)
     if incidents.get(c, due.incident).status is Status.RESOLVED:
-        known = tickets.of_incident(c, due.incident, driver)
-        assert known is not None, "it was recorded above"
-        over = moves.closing(due.incident, str(known["id"]), now=now, row=f"out_{new_id()}")
+        over = moves.closing(due.incident, known.id, now=now, row=f"out_{new_id()}")
         owing.owe(c, [over], now)
+
+
+def ticket_commented(
+    c: sa.Connection, due: Due, *, ticket: Ticket, text: str, author: str, now: datetime
+) -> None:
+    """Record that a note was written into a ticket."""
+    if not outbox.finish(c, due, now=now, result="delivered"):
+        return
+    tickets.note(c, ticket.id, now=now, author=author, text=text, dedup=due.id, kind="sent")
+    said = f"{ticket.driver} {ticket.reference}"
+    events.record(c, ticket.incident, now, "ticket.told", actor=author, text=said, request=ticket.request)
 
 
 def ticket_resolved(c: sa.Connection, due: Due, *, ticket: str, text: str, now: datetime) -> None:
     """Record that a ticket was told of the end and is resolved."""
     tickets.close(c, ticket, now=now)
-    tickets.note(c, ticket, now=now, author="tocsin", text=text, dedup=due.id)
+    tickets.note(c, ticket, now=now, author="tocsin", text=text, dedup=due.id, kind="sent")
     outbox.finish(c, due, now=now, result="delivered")
     events.record(c, due.incident, now, "ticket.resolved", text=ticket)
 

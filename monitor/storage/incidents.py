@@ -19,7 +19,7 @@ from monitor.domain.decisions import Decision, as_json, counted_again
 from monitor.domain.findings import Finding
 from monitor.domain.incidents import Incident, Move, Status, after, dedup_key
 from monitor.errors import ConflictError, NotFoundError
-from monitor.storage import announcements, clocks, events, owing, recounting, schema
+from monitor.storage import announcements, clocks, events, owing, recounting, schema, tickets
 from monitor.storage.clocks import Subject
 from monitor.storage.upsert import insert_ignoring
 
@@ -137,6 +137,7 @@ def _join(c: sa.Connection, opening: Opening, said: Mapping[str, Any]) -> Record
     if known is None:
         _insert_finding(c, opening, row.id, said)
         events.record(c, row.id, opening.now, "finding.joined", text=opening.finding.summary)
+        tickets.go_on(c, row.id, opening.obligations, why=opening.finding.summary, now=opening.now)
     urgency = json.loads(row.decision).get("urgency")
     raised = urgency is not None and opening.urgency < urgency
     if raised:

@@ -136,7 +136,8 @@ class TicketLine:
     """A ticket as its system knows it."""
 
     id: str
-    incident: str
+    incident: str | None
+    request: str | None
     partner: str | None
     driver: str
     reference: str
@@ -147,6 +148,10 @@ class TicketLine:
     language: str
     created_at: datetime
     closed_at: datetime | None
+    remote_status: str | None
+    synced_at: datetime | None
+    gone_at: datetime | None
+    trouble: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from monitor.domain.announcements import GlobalProblem, Maintenance
 from monitor.domain.contacts import PRIORITY_NORMAL, Obligation
 from monitor.domain.crashes import CrashGroup, CrashReport, group
 from monitor.domain.incidents import PublicState
-from monitor.storage import announcements, crashes, events, incidents, outbox, owing
+from monitor.storage import announcements, crashes, events, incidents, outbox, owing, tickets
 from monitor.storage.incidents import Resolved
 
 NewId = Callable[[], str]
@@ -83,6 +83,8 @@ def update_global(
         c, id_, update_id, state=state, body=body, actor=actor, now=now, next_update_at=next_update_at
     )
     events.record(c, id_, now, f"global.{state}", actor=actor, text=body)
+    if state is not PublicState.RESOLVED:
+        tickets.tell_open(c, id_, text=body, actor=actor, now=now, new_id=new_id)
     if state is PublicState.RESOLVED:
         done = incidents.resolve(c, id_, now=now, actor=actor)
         _owe_closings(c, [done] if done else [], now, new_id)

@@ -5,7 +5,7 @@ Deduplication is the database's work: partial unique indexes, never a read befor
     findings, crashes, pings   what came in (crashes and pings are their own durable inboxes)
     incidents, events, clocks  what was decided; events are append-only, the timeline is their order
     outbox, attempts           what is owed to the outside, and every try at it (schema_outbox: its far ends)
-    tickets, ticket_notes      the built-in ticket store, and the mirror of remote ones
+    tickets, ticket_notes      the built-in ticket store, and the mirror of remote ones (schema_tickets)
     requests, people ...       what customers ask, who they are (schema_requests, schema_people, schema_ledger)
     updates, maintenances      what the public is told
     check_states, results, component_states   looking: streaks, a capped ring, changes over time
@@ -21,8 +21,19 @@ from monitor.storage.schema_base import flag as _flag
 from monitor.storage.schema_base import incident as _incident
 from monitor.storage.schema_base import request as _request
 from monitor.storage.schema_base import text as _text
+from monitor.storage.schema_tickets import ticket_notes, ticket_systems, tickets
 
-__all__ = ["Instant", "metadata", "schema_ledger", "schema_outbox", "schema_people", "schema_requests"]
+__all__ = [
+    "Instant",
+    "metadata",
+    "schema_ledger",
+    "schema_outbox",
+    "schema_people",
+    "schema_requests",
+    "ticket_notes",
+    "ticket_systems",
+    "tickets",
+]
 
 incidents = sa.Table(
     "incidents",
@@ -234,36 +245,6 @@ attempts = sa.Table(
     sa.Index("ix_attempts_channel_result", "channel", "result"),
     sa.Index("ix_attempts_channel_started_at", "channel", "started_at"),  # what caps are counted by
     sa.Index("ix_attempts_recipient_started_at", "recipient", "started_at"),
-)
-
-tickets = sa.Table(
-    "tickets",
-    metadata,
-    serial(),
-    sa.Column("id", sa.String(40), nullable=False, unique=True),
-    _incident(nullable=False),
-    _text("partner"),
-    _text("driver", nullable=False),
-    _text("reference", nullable=False),
-    _text("url"),
-    _text("status", nullable=False),  # open resolved closed
-    _text("subject", nullable=False),
-    _text("body", nullable=False, default=""),
-    _text("language", nullable=False, default="en"),
-    _at("created_at", nullable=False),
-    _at("closed_at"),
-    sa.UniqueConstraint("incident", "partner", "driver"),
-)
-
-ticket_notes = sa.Table(
-    "ticket_notes",
-    metadata,
-    serial(),
-    sa.Column("ticket", sa.String(40), sa.ForeignKey("tickets.id"), nullable=False, index=True),
-    _at("at", nullable=False),
-    _text("author", nullable=False),
-    _text("text", nullable=False),
-    _text("dedup", unique=True),
 )
 
 crashes = sa.Table(

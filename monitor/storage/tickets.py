@@ -1,23 +1,80 @@
-"""Tickets on record: our own, and the mirror of those in other systems; one per incident, partner and driver."""
+"""Tickets on record: our own, and the mirror of those in other systems; one for each mark and driver.
 
-from collections.abc import Mapping
+A mark is our own id for a ticket, which the remote one carries:
+
+    inc_…            an incident's ticket          req_…      a request's
+    inc_….aurora     a global problem's, one for each partner
+    inc_…+2          the second, after the first was closed: closed stays closed (W10)
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from monitor.errors import NotFoundError
-from monitor.storage import schema
+from monitor.domain.contacts import PRIORITY_NORMAL, Obligation
+from monitor.errors import ConflictError, NotFoundError
+from monitor.storage import events, owing, schema
 from monitor.storage.upsert import insert_ignoring
 
-incidents, tickets = schema.incidents, schema.tickets
+incidents, tickets, notes = schema.incidents, schema.tickets, schema.ticket_notes
+OPEN = "open"
+BUILTIN = "builtin"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ticket:
+    """A ticket on record."""
+
+    id: str
+    incident: str | None
+    request: str | None
+    partner: str | None
+    driver: str
+    mark: str
+    reference: str
+    url: str | None
+    status: str
+    language: str
+    gone_at: datetime | None
+
+    @property
+    def open(self) -> bool:
+        """Whether something may still be written in it."""
+        return self.status == OPEN
+
+
+_FIELDS = tuple(Ticket.__dataclass_fields__)
+
+
+def ticket_of(row: Mapping[Any, Any]) -> Ticket:
+    """Make the value of a row."""
+    return Ticket(**{name: row[name] for name in _FIELDS})
+
+
+def get(c: sa.Connection, id_: str, *, locked: bool = False) -> Ticket:
+    """Return a ticket by our id (NotFoundError when there is none)."""
+    query = sa.select(tickets).where(tickets.c.id == id_)
+    row = c.execute(query.with_for_update() if locked else query).mappings().one_or_none()
+    if row is None:
+        raise NotFoundError(f"there is no ticket {id_}")
+    return ticket_of(row)
+
+
+def mark_of(c: sa.Connection, incident: str, partner: str | None) -> str:
+    """Return the mark of an incident's first ticket: its id; of a global problem's, with the partner's."""
+    is_global = c.scalar(sa.select(incidents.c.is_global).where(incidents.c.id == incident))
+    return f"{incident}.{partner}" if is_global and partner else incident
 
 
 def record(
     c: sa.Connection,
     *,
     id_: str,
-    incident: str,
+    mark: str,
+    incident: str | None,
     partner: str | None,
     driver: str,
     reference: str,
@@ -27,14 +84,19 @@ def record(
     body: str,
     language: str,
     now: datetime,
-) -> str:
-    """Record a ticket once per incident, partner and driver; returns the reference on record."""
+    look_at: datetime | None = None,
+    follows: str | None = None,
+    request: str | None = None,
+) -> Ticket:
+    """Record a ticket once for each mark and driver; returns the one on record."""
     insert_ignoring(
         c,
         tickets,
         {
             "id": id_,
+            "mark": mark,
             "incident": incident,
+            "request": request,
             "partner": partner,
             "driver": driver,
             "reference": reference,
@@ -44,57 +106,184 @@ def record(
             "body": body,
             "language": language,
             "created_at": now,
+            "look_at": look_at,
+            "follows": follows,
         },
     )
-    return str(
-        c.scalar(
-            sa.select(tickets.c.reference).where(
-                tickets.c.incident == incident, tickets.c.partner == partner, tickets.c.driver == driver
-            )
-        )
-    )
+    found = of_mark(c, driver, mark)
+    assert found is not None, "it was recorded above"
+    return found
 
 
-def of_incident(c: sa.Connection, incident: str, driver: str) -> Mapping[str, Any] | None:
-    """Return the ticket of an incident in one ticket system: id, reference, status, url."""
-    row = (
-        c.execute(
-            sa.select(tickets).where(tickets.c.incident == incident, tickets.c.driver == driver).limit(1)
-        )
-        .mappings()
-        .one_or_none()
-    )
+def of_mark(c: sa.Connection, driver: str, mark: str) -> Ticket | None:
+    """Return the ticket with a mark of ours in one ticket system."""
+    query = sa.select(tickets).where(tickets.c.driver == driver, tickets.c.mark == mark)
+    row = c.execute(query).mappings().one_or_none()
+    return ticket_of(row) if row else None
+
+
+def of_incident(
+    c: sa.Connection, incident: str, driver: str, partner: str | None = None
+) -> Mapping[str, Any] | None:
+    """Return the newest ticket of an incident in one ticket system, of a partner's if that is asked."""
+    query = sa.select(tickets).where(tickets.c.incident == incident, tickets.c.driver == driver)
+    if partner is not None:
+        query = query.where(tickets.c.partner == partner)
+    row = c.execute(query.order_by(tickets.c.seq.desc()).limit(1)).mappings().one_or_none()
     return dict(row) if row else None
 
 
-def number_of(c: sa.Connection, incident: str) -> str:
+def number_of(c: sa.Connection, mark: str) -> str:
     """Return the number a ticket of our own has: its incident's, counted from 1; it never changes."""
-    return f"T-{c.scalar(sa.select(incidents.c.seq).where(incidents.c.id == incident)):05d}"
+    first, _, count = mark.partition("+")
+    about, _, partner = first.partition(".")
+    seq = c.scalar(sa.select(incidents.c.seq).where(incidents.c.id == about))
+    if seq is None:
+        raise NotFoundError(f"there is no incident of the mark {mark}")
+    return "-".join(filter(None, (f"T-{seq:05d}", partner, count)))
 
 
-def close(c: sa.Connection, id_: str, *, now: datetime, status: str = "resolved") -> None:
-    """Record that a ticket is resolved; closed stays closed."""
-    c.execute(
+def tried_before(c: sa.Connection, outbox: str) -> bool:
+    """Whether there was an attempt at a row before the one under way: it may have got through."""
+    k = schema.attempts.c
+    tries = c.scalar(sa.select(sa.func.count()).select_from(schema.attempts).where(k.outbox == outbox))
+    return (tries or 0) > 1
+
+
+def close(c: sa.Connection, id_: str, *, now: datetime, status: str = "resolved") -> bool:
+    """Record that a ticket is resolved; closed stays closed (then False)."""
+    done = c.execute(
         sa.update(tickets)
         .where(tickets.c.id == id_, tickets.c.closed_at.is_(None))
         .values(status=status, closed_at=now)
     )
+    return done.rowcount == 1
 
 
-def note(c: sa.Connection, ticket: str, *, now: datetime, author: str, text: str, dedup: str) -> None:
-    """Add a note to a ticket of ours, once."""
-    insert_ignoring(
-        c,
-        schema.ticket_notes,
-        {"ticket": ticket, "at": now, "author": author, "text": text, "dedup": dedup},
+def note(
+    c: sa.Connection,
+    ticket: str,
+    *,
+    now: datetime,
+    author: str,
+    text: str,
+    dedup: str,
+    kind: str | None = None,
+) -> None:
+    """Add a note to a ticket, once."""
+    row = {"ticket": ticket, "at": now, "author": author, "text": text, "dedup": dedup, "kind": kind}
+    insert_ignoring(c, notes, row)
+
+
+# what people have written in a ticket --------------------------------------------------------------------
+
+
+def owed_comment(ticket: Ticket, row: str, *, text: str, actor: str, now: datetime) -> Obligation:
+    """Return the obligation to write a note that the partner sees into a ticket; its row's id is its mark there."""
+    return Obligation(
+        id=row,
+        incident=ticket.incident,
+        request=ticket.request,
+        kind="ticket.comment",
+        channel="ticket",
+        dedup=f"{ticket.id}|comment|{row}",
+        partner=ticket.partner,
+        contact=None,
+        recipient=None,
+        language=ticket.language,
+        priority=PRIORITY_NORMAL,
+        not_before=now,
+        payload={"ticket": ticket.id, "text": text, "author": actor},
     )
 
 
-def note_by_reference(c: sa.Connection, reference: str, text: str, *, now: datetime) -> None:
-    """Add a note to a ticket of our own by its number."""
-    ticket = c.scalar(
-        sa.select(tickets.c.id).where(tickets.c.reference == reference, tickets.c.driver == "builtin")
+def write(c: sa.Connection, id_: str, row: str, *, text: str, actor: str, now: datetime) -> Ticket:
+    """Owe a note to a ticket; ConflictError when it is closed: nothing is written in it then (W10)."""
+    ticket = get(c, id_, locked=True)
+    if not ticket.open:
+        raise ConflictError(
+            f"Ticket {ticket.reference} is closed and takes no reply: open one that follows it."
+        )
+    owing.owe(c, [owed_comment(ticket, row, text=text, actor=actor, now=now)], now)
+    said = f"{ticket.driver} {ticket.reference}: {text}"
+    events.record(c, ticket.incident, now, "ticket.written", actor=actor, text=said, request=ticket.request)
+    return ticket
+
+
+def tell_open(
+    c: sa.Connection, incident: str, *, text: str, actor: str, now: datetime, new_id: Callable[[], str]
+) -> None:
+    """Owe the same note to every ticket of an incident that is open."""
+    query = sa.select(tickets).where(tickets.c.incident == incident, tickets.c.status == OPEN)
+    known = [ticket_of(row) for row in c.execute(query).mappings()]
+    owed = [owed_comment(each, f"out_{new_id()}", text=text, actor=actor, now=now) for each in known]
+    owing.owe(c, owed, now)
+
+
+def follow_up(c: sa.Connection, id_: str, row: str, *, actor: str, why: str, now: datetime) -> Ticket:
+    """Owe a new ticket that goes on from a closed one, once; ConflictError while that one is open."""
+    ticket = get(c, id_, locked=True)
+    if ticket.open:
+        raise ConflictError(f"Ticket {ticket.reference} is open: write in it.")
+    if ticket.incident is None:
+        raise ConflictError("A request's ticket is followed by another request.")
+    owing.owe(c, [owed_follow_up(ticket, row, requestor=_requestor(c, ticket), why=why, now=now)], now)
+    said = f"after {ticket.driver} {ticket.reference}: {why}"
+    events.record(c, ticket.incident, now, "ticket.followed", actor=actor, text=said)
+    return ticket
+
+
+def _requestor(c: sa.Connection, ticket: Ticket) -> str | None:
+    """Return for whom the first ticket was opened."""
+    rows = schema.outbox.c
+    found: str | None = c.scalar(
+        sa.select(rows.recipient)
+        .where(rows.incident == ticket.incident, rows.partner == ticket.partner, rows.kind == "ticket.open")
+        .order_by(rows.seq)
+        .limit(1)
     )
-    if ticket is None:
-        raise NotFoundError(f"there is no ticket {reference}")
-    note(c, ticket, now=now, author="tocsin", text=text, dedup=f"{ticket}|{now.isoformat()}")
+    return found
+
+
+def owed_follow_up(ticket: Ticket, row: str, *, requestor: str | None, why: str, now: datetime) -> Obligation:
+    """Return the obligation to open the ticket that goes on from a closed one."""
+    mark = next_mark(ticket.mark)
+    return Obligation(
+        id=row,
+        incident=ticket.incident,
+        kind="ticket.open",
+        channel="ticket",
+        dedup=f"{mark}|ticket.open",
+        partner=ticket.partner,
+        contact=None,
+        recipient=requestor,
+        language=ticket.language,
+        priority=PRIORITY_NORMAL,
+        not_before=now,
+        payload={"mark": mark, "follows": ticket.id, "why": why},
+    )
+
+
+def go_on(c: sa.Connection, incident: str, rows: Iterable[Obligation], *, why: str, now: datetime) -> None:
+    """Owe a ticket that follows, to each partner of these obligations whose ticket of an incident was closed elsewhere.
+
+    One that is gone is not opened again by itself: somebody has deleted it or merged it, and decides.
+    """
+    for row in rows:
+        if row.kind != "ticket.open":
+            continue
+        query = sa.select(tickets).where(tickets.c.incident == incident, tickets.c.partner == row.partner)
+        newest = c.execute(query.order_by(tickets.c.seq.desc()).limit(1)).mappings().one_or_none()
+        ticket = ticket_of(newest) if newest else None
+        if ticket and not ticket.open and ticket.gone_at is None:
+            owed = owed_follow_up(ticket, row.id, requestor=row.recipient, why=why, now=now)
+            owing.owe(c, [owed], now)
+            events.record(
+                c, incident, now, "ticket.followed", text=f"after {ticket.driver} {ticket.reference}"
+            )
+
+
+def next_mark(mark: str) -> str:
+    """Return the mark of the ticket after this one: ``inc_1`` -> ``inc_1+2`` -> ``inc_1+3``."""
+    first, _, count = mark.partition("+")
+    return f"{first}+{int(count or 1) + 1}"

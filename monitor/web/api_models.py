@@ -122,10 +122,10 @@ class Finding(Out):
 
 
 class Ticket(Out):
-    """A ticket as its system knows it."""
+    """A ticket as its system knows it; of an incident, or of a request."""
 
     id: str
-    incident: str
+    incident: str | None
     partner: str | None
     driver: str
     reference: str

@@ -45,7 +45,6 @@ SUPPORT = {
     "marks",
     "outcomes",
     "pages",
-    "plain",
     "registry",
     "request_tracker_notes",
     "script",

@@ -245,7 +245,7 @@ def signature(body: bytes, key: str = KEY) -> dict[str, str]:
     ],
 )
 def test_a_signed_hook_says_which_ticket(body: object, told: tuple[str, ...]) -> None:
-    driver, sent = RequestTracker("http://127.0.0.1:9", token="t", hook_key=KEY), json.dumps(body).encode()
+    driver, sent = RequestTracker("http://127.0.0.1:9", token="t", webhook_secret=KEY), json.dumps(body).encode()
     assert driver.received(signature(sent), sent) == told
 
 
@@ -260,9 +260,9 @@ def test_a_signed_hook_says_which_ticket(body: object, told: tuple[str, ...]) ->
 )
 def test_a_hook_that_is_not_signed_by_the_shared_key_is_refused(key: str | None, headers: dict) -> None:
     with pytest.raises(PermissionError):
-        RequestTracker("http://127.0.0.1:9", token="t", hook_key=key).received(headers, b"{}")
+        RequestTracker("http://127.0.0.1:9", token="t", webhook_secret=key).received(headers, b"{}")
 
 
 def test_a_signed_hook_that_is_no_json_says_nothing() -> None:
     body = b"[" * 100_000
-    assert RequestTracker("http://127.0.0.1:9", token="t", hook_key=KEY).received(signature(body), body) == ()
+    assert RequestTracker("http://127.0.0.1:9", token="t", webhook_secret=KEY).received(signature(body), body) == ()

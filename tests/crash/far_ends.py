@@ -40,6 +40,7 @@ class Ticket:
     subject: str
     status: str = "new"
     notes: list[str] = field(default_factory=list)
+    version: int = 1  # Request Tracker's ETag is the ticket's last transaction
 
     def document(self) -> dict[str, object]:
         fields = [{"name": "Tocsin incident", "values": [self.incident]}]
@@ -56,7 +57,10 @@ class FakeTracker:
         app.router.add_get("/REST/2.0/tickets", self._search)
         app.router.add_post("/REST/2.0/ticket", self._open)
         app.router.add_get("/REST/2.0/ticket/{id}", self._read)
+        app.router.add_put("/REST/2.0/ticket/{id}", self._change)
         app.router.add_post("/REST/2.0/ticket/{id}/correspond", self._correspond)
+        app.router.add_get("/REST/2.0/transactions", self._transactions)
+        app.router.add_post("/REST/2.0/attachments", self._attachments)
         self._server = TestServer(app, host="127.0.0.1")
 
     @property
@@ -87,7 +91,37 @@ class FakeTracker:
         return web.json_response({"id": made.id, "type": "ticket"}, status=201)
 
     async def _read(self, request: web.Request) -> web.Response:
-        return web.json_response(self._ticket(request).document())
+        ticket = self._ticket(request)
+        return web.json_response(ticket.document(), headers={"ETag": f'"{ticket.version}"'})
+
+    async def _change(self, request: web.Request) -> web.Response:
+        body = await request.json()
+        if (refused := self._goes_wrong_before()) is not None:
+            return refused
+        ticket = self._ticket(request)
+        if request.headers.get("If-Match", f'"{ticket.version}"') != f'"{ticket.version}"':
+            return web.json_response({"message": "Precondition Failed"}, status=412)
+        ticket.status, ticket.version = body["Status"], ticket.version + 1
+        self._goes_wrong_after(request)
+        return web.json_response([f"Ticket {ticket.id}: Status changed"])
+
+    async def _transactions(self, request: web.Request) -> web.Response:
+        (number,) = re.findall(r"TicketId = (\d+)", request.query["query"])
+        notes = self.tickets[int(number) - 1].notes
+        items = [
+            {"id": f"{number}{place:03d}", "Type": "Correspond", "Creator": {"id": "root", "Name": "root"}}
+            for place in range(len(notes))
+        ]
+        return web.json_response({"items": items[::-1], "pages": 1})
+
+    async def _attachments(self, request: web.Request) -> web.Response:
+        (among,) = await request.json()
+        items = []
+        for wanted in among["value"]:
+            note = self.tickets[int(wanted[:-3]) - 1].notes[int(wanted[-3:])]
+            part = {"id": wanted, "TransactionId": wanted, "ContentType": "text/plain", "Filename": ""}
+            items.append({**part, "ContentLength": str(len(note.encode())), "Content": note})
+        return web.json_response({"items": items, "pages": 1})
 
     async def _correspond(self, request: web.Request) -> web.Response:
         body = await request.json()
@@ -95,7 +129,7 @@ class FakeTracker:
             return refused
         ticket = self._ticket(request)
         ticket.notes.append(body["Content"])
-        ticket.status = body.get("Status", ticket.status)
+        ticket.status, ticket.version = body.get("Status", "open"), ticket.version + 1
         self._goes_wrong_after(request)
         return web.json_response(["ok"], status=201)
 

@@ -162,7 +162,7 @@ def an_attempt(connection, incident, outbox, id="att-1", **changes):
 
 
 def a_ticket(connection, incident, id="tic-1", **changes):
-    row = {"id": id, "incident": incident, "partner": "aurora", "driver": "builtin", "reference": "T-1042", "url": "https://tickets.example/T-1042", "status": "open",
+    row = {"id": id, "incident": incident, "partner": "aurora", "driver": "builtin", "mark": id, "reference": "T-1042", "url": "https://tickets.example/T-1042", "status": "open",
            "subject": "[Critical] Chiamate interrotte su PBX-1001", "body": "Buongiorno,\nle chiamate cadono.", "language": "it", "created_at": NOW - timedelta(minutes=4)} | changes  # fmt: skip
     connection.execute(t.tickets.insert().values(row))
     connection.execute(

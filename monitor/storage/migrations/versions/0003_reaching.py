@@ -59,7 +59,93 @@ def _chains() -> None:
 
 
 def _tickets() -> None:
-    """What is known of a remote ticket, and which of its notes were ours."""
+    """What is known of a remote ticket, and which of its notes were ours; a ticket may be a request's."""
+    if op.get_bind().dialect.name == "sqlite":
+        _copy_tickets()
+    else:
+        _alter_tickets()
+    op.create_index("ix_tickets_driver_reference", "tickets", ["driver", "reference"])
+    op.create_index("ix_tickets_driver_look_at", "tickets", ["driver", "look_at"])
+    for column in ("incident", "request"):
+        op.create_index(op.f(f"ix_tickets_{column}"), "tickets", [column])
+    op.add_column("ticket_notes", sa.Column("kind", sa.Text))
+    op.add_column("ticket_notes", sa.Column("remote_id", sa.Text))
+    remote = ["ticket", "remote_id"]
+    op.create_index("uq_ticket_notes_ticket_remote_id", "ticket_notes", remote, unique=True)
+    op.create_table(
+        "ticket_systems",
+        sa.Column("driver", sa.String(40), primary_key=True),
+        sa.Column("asked_at", sa.BigInteger),
+        sa.Column("turn_at", sa.BigInteger, nullable=False),
+        sa.Column("failing_since", sa.BigInteger),
+        sa.Column("trouble", sa.Text, nullable=False),
+    )
+
+
+# The first ticket of an incident in a system carries the incident's id; were there more, they are told apart.
+_MARK = (
+    "CASE WHEN seq IN (SELECT MIN(t.seq) FROM tickets t GROUP BY t.incident, t.driver) "
+    "THEN incident ELSE incident || '.' || seq END"
+)
+_KNOWN_OF_TICKETS = "seq, id, incident, partner, driver, reference, url, status, subject, body, language, created_at, closed_at"
+
+
+def _new_of_tickets() -> tuple[sa.Column[str] | sa.Column[int], ...]:
+    return (
+        sa.Column("follows", sa.Text),
+        sa.Column("remote_status", sa.Text),
+        sa.Column("version", sa.Text),
+        sa.Column("synced_at", sa.BigInteger),
+        sa.Column("look_at", sa.BigInteger),
+        sa.Column("gone_at", sa.BigInteger),
+        sa.Column("trouble", sa.Text),
+    )
+
+
+def _copy_tickets() -> None:
+    references = {
+        column: sa.ForeignKey(f"{column}s.id", name=f"fk_tickets_{column}_{column}s")
+        for column in ("incident", "request")
+    }
+    op.create_table(
+        "tickets_anew",
+        sa.Column("seq", sa.Integer, primary_key=True, autoincrement=True),
+        sa.Column("id", sa.String(40), nullable=False),
+        sa.Column("incident", sa.String(40), references["incident"]),
+        sa.Column("request", sa.String(40), references["request"]),
+        sa.Column("partner", sa.Text),
+        sa.Column("driver", sa.Text, nullable=False),
+        sa.Column("mark", sa.Text, nullable=False),
+        sa.Column("reference", sa.Text, nullable=False),
+        sa.Column("url", sa.Text),
+        sa.Column("status", sa.Text, nullable=False),
+        sa.Column("subject", sa.Text, nullable=False),
+        sa.Column("body", sa.Text, nullable=False),
+        sa.Column("language", sa.Text, nullable=False),
+        sa.Column("created_at", sa.BigInteger, nullable=False),
+        sa.Column("closed_at", sa.BigInteger),
+        *_new_of_tickets(),
+        sa.PrimaryKeyConstraint("seq", name="pk_tickets"),
+        sa.UniqueConstraint("id", name="uq_tickets_id"),
+        sa.UniqueConstraint("driver", "mark", name="uq_tickets_driver_mark"),
+    )
+    known = _KNOWN_OF_TICKETS
+    op.execute(f"INSERT INTO tickets_anew ({known}, mark) SELECT {known}, {_MARK} FROM tickets")  # noqa: S608 - no word of it is from outside
+    op.drop_table("tickets")
+    op.rename_table("tickets_anew", "tickets")
+
+
+def _alter_tickets() -> None:
+    op.alter_column("tickets", "incident", existing_type=sa.String(40), nullable=True)
+    request = sa.ForeignKey("requests.id", name="fk_tickets_request_requests")
+    op.add_column("tickets", sa.Column("request", sa.String(40), request))
+    op.add_column("tickets", sa.Column("mark", sa.Text))
+    op.execute(f"UPDATE tickets SET mark = {_MARK}")  # noqa: S608 - no word of it is from outside
+    op.alter_column("tickets", "mark", existing_type=sa.Text, nullable=False)
+    for column in _new_of_tickets():
+        op.add_column("tickets", column)
+    op.drop_constraint("uq_tickets_incident_partner_driver", "tickets")
+    op.create_unique_constraint("uq_tickets_driver_mark", "tickets", ["driver", "mark"])
 
 
 def _storms() -> None:
