@@ -245,7 +245,10 @@ def signature(body: bytes, key: str = KEY) -> dict[str, str]:
     ],
 )
 def test_a_signed_hook_says_which_ticket(body: object, told: tuple[str, ...]) -> None:
-    driver, sent = RequestTracker("http://127.0.0.1:9", token="t", webhook_secret=KEY), json.dumps(body).encode()
+    driver, sent = (
+        RequestTracker("http://127.0.0.1:9", token="t", webhook_secret=KEY),
+        json.dumps(body).encode(),
+    )
     assert driver.received(signature(sent), sent) == told
 
 
@@ -265,4 +268,7 @@ def test_a_hook_that_is_not_signed_by_the_shared_key_is_refused(key: str | None,
 
 def test_a_signed_hook_that_is_no_json_says_nothing() -> None:
     body = b"[" * 100_000
-    assert RequestTracker("http://127.0.0.1:9", token="t", webhook_secret=KEY).received(signature(body), body) == ()
+    assert (
+        RequestTracker("http://127.0.0.1:9", token="t", webhook_secret=KEY).received(signature(body), body)
+        == ()
+    )
