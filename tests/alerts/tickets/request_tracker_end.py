@@ -32,7 +32,7 @@ class RequestTrackerEnd(End):
         self.tracker = tracker
         self.wrong_key = {"token": "1-99-" + "0" * 32}
         self.unknown_queue = {"queue": "Nowhere"}
-        self.deaf = {"hook_key": None}
+        self.deaf = {"webhook_secret": None}
 
     def driver(self, url: str | None = None, patience: Patience = PATIENT, **changes: Any) -> RequestTracker:
         settings = {
@@ -40,7 +40,7 @@ class RequestTrackerEnd(End):
             "queue": self.queue,
             "queues": {"aurora": self.other_queue},
             "priorities": {"critical": 90},
-            "hook_key": SECRET,
+            "webhook_secret": SECRET,
             "clock": self.clock,
             "patience": patience,
         }
