@@ -1,6 +1,6 @@
 """The seams every contact channel driver is written against.
 
-Three kinds of drivers: ticket systems, phones, mail. A driver knows its provider's wire format and
+Four kinds of drivers: ticket systems, phones, mail, chat. A driver knows its provider's wire format and
 nothing of incidents' life: it gets a value, it returns what the provider said, or raises
 ``monitor.errors.DeliveryError`` (permanent? ambiguous?). It never retries by itself (the outbox does)
 and never sees storage.
@@ -231,6 +231,7 @@ class MailText:
     """A mail. ``message_id`` is constant over retries, so that receivers can deduplicate.
 
     ``in_reply_to`` and ``references`` are ids that others gave to their mails; ``automatic``: no person wrote it.
+    ``html`` says the same again for programs that show it.
     """
 
     message_id: str
@@ -243,6 +244,7 @@ class MailText:
     reply_to: str | None = None
     calendar: CalendarEntry | None = None
     automatic: bool = True
+    html: str | None = None
 
 
 class MailDriver(Protocol):
@@ -255,4 +257,27 @@ class MailDriver(Protocol):
 
     async def send(self, mail: MailText) -> str:
         """Hand the mail to the server and return its answer; DeliveryError otherwise."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatText:
+    """A message for a channel, named by its id in the configuration; ``mark`` is our own id for it, the same at every try."""
+
+    mark: str
+    channel: str
+    title: str
+    body: str
+
+
+class ChatDriver(Protocol):
+    """Posts messages in chat and community channels; at-least-once: most of these services cannot be asked."""
+
+    @property
+    def name(self) -> str:
+        """The driver's name in configuration, records and metrics."""
+        ...
+
+    async def send(self, text: ChatText) -> str:
+        """Post it and return what is known of that; DeliveryError(ambiguous=True) where it may have been posted."""
         ...

@@ -24,7 +24,10 @@ from alerts.texts import Library, Texts, pick, shipped
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What is to be told: ``cls`` None where nothing can be said yet, ``zone`` that of our own people."""
+    """What is to be told: ``cls`` None where nothing can be said yet, ``zone`` that of our own people.
+
+    ``ack`` says how to take it by a link, where one can.
+    """
 
     reference: str
     received_at: datetime
@@ -36,6 +39,7 @@ class Asked:
     serial: str | None = None
     system: str = ""
     subject: str = ""
+    ack: str = ""
 
 
 def call_text(asked: Asked, language: str, *, library: Library | None = None) -> str:
@@ -74,6 +78,7 @@ def _facts(asked: Asked, texts: Texts, limit: int) -> dict[str, str]:
         "received_at": written_time(asked.received_at, asked.zone),
         "reference": reference,
         "reference_spoken": spelled(reference),
+        "ack": clean_lines(asked.ack, 1000),
         "nothing": texts.word("words", "nothing"),
         "unknown": texts.word("words", "unknown"),
     }

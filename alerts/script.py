@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from alerts import notice_texts
 from alerts.cleaning import clean, clean_lines, shortened
 from alerts.texts import Library, Texts, pick, shipped
 
@@ -29,7 +30,10 @@ TIGHTER = (60, 40, 24, 12)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Matter:
-    """What is to be told. ``zone`` is the reader's; ``system`` the name of the system or component."""
+    """What is to be told. ``zone`` is the reader's; ``system`` the name of the system or component.
+
+    ``ack`` and ``reply`` are paragraphs of our own about how to confirm and how to reply; empty where one cannot.
+    """
 
     incident: str
     reference: str
@@ -47,6 +51,8 @@ class Matter:
     clause: str | None = None
     respond_by: datetime | None = None
     ticket: str | None = None
+    ack: str = ""
+    reply: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +96,30 @@ def follow_text(ticket: str, why: str, language: str, *, library: Library | None
     said = pick(library or shipped(), language).tables["words"].get("follows", "-> {ticket}")
     lines = (said.replace("{ticket}", clean(ticket, 40)), clean_lines(why, LONGEST_BODY))
     return "\n\n".join(line for line in lines if line)
+
+
+def over_text(matter: Matter, language: str, *, until: datetime, library: Library | None = None) -> Written:
+    """Write the mail that ends what a mail began: it is over, from when until when."""
+    texts = pick(library or shipped(), language)
+    notices = notice_texts.pick(language)
+    facts = _facts(matter, texts, LONGEST_SUBJECT)
+    known = {
+        name: str(facts[name]) for name in ("service", "symptom", "symptom_capital", "incident", "reference")
+    }
+    names = (str(facts["serial"]), str(facts["name"]))
+    subject = texts.templates["mail_subject"].render(facts)
+    body = notices.say(
+        "over_body",
+        system=" ".join(name for name in names if name) or str(facts["service"]),
+        starts=str(facts["since"]),
+        ends=written_time(until, matter.zone),
+        ticket=str(facts["ticket"] or facts["nothing"]),
+        **known,
+    )
+    return Written(
+        subject=clean(notices.say("over_subject", subject=subject), LONGEST_SUBJECT),
+        body=clean_lines(body, LONGEST_BODY),
+    )
 
 
 def keys_text(language: str, keys: str, *, library: Library | None = None) -> str:
@@ -174,6 +204,8 @@ def _facts(matter: Matter, texts: Texts, limit: int) -> dict[str, object]:
         "ticket_spoken": spelled(shortened(matter.ticket or "", 20)),
         "incident": clean(matter.incident, 64),
         "reference": clean(matter.reference, 64),
+        "ack": clean_lines(matter.ack, 1000),
+        "reply": clean_lines(matter.reply, 1000),
         "nothing": texts.word("words", "nothing"),
         "unknown": texts.word("words", "unknown"),
     }

@@ -32,6 +32,7 @@ _METHOD = re.compile(r"[A-Z]{1,20}", re.ASCII)
 _PERMANENT = 500
 _LONGEST_BODY = 64_000
 _LONGEST_CALENDAR = 64_000
+_LONGEST_HTML = 512_000
 _MOST_REFERENCES = 20
 
 
@@ -159,10 +160,12 @@ def compose(mail: MailText, *, sender: str, now: datetime) -> bytes:
         message["Auto-Submitted"] = "auto-generated" if mail.in_reply_to is None else "auto-replied"
     message["X-Auto-Response-Suppress"] = "All"
     message.set_content(clean_lines(mail.body, _LONGEST_BODY) + "\n", charset="utf-8")
-    # After the content: setting it takes every Content- header away.
-    message["Content-Language"] = clean(mail.language, 20)
+    if mail.html is not None:
+        message.add_alternative(mail.html[:_LONGEST_HTML], subtype="html", charset="utf-8", cte="base64")
     if mail.calendar is not None:
         _attach(message, mail.calendar)
+    # After the content and what stands beside it: setting these takes every Content- header away.
+    message["Content-Language"] = clean(mail.language, 20)
     return message.as_bytes()
 
 

@@ -28,12 +28,16 @@ PHRASES = frozenset(
 )
 FACTS = (
     "service partner serial serial_spoken name country version symptom symptom_capital other summary class_name "
-    "clause since since_spoken respond_by ticket ticket_spoken incident reference nothing unknown until"
+    "clause since since_spoken respond_by ticket ticket_spoken incident reference nothing unknown ack "
+    "reply until"
 )
-"""What a template may name; ``until`` is for ``resolved`` only."""
+"""What a template may name; ``until`` is for ``resolved`` only.
+
+``ack`` (how to confirm by a link) and ``reply`` (that one may reply) are whole paragraphs, empty where there is no such way.
+"""
 PAGE_FACTS = (
     "service partner serial serial_spoken name class_name sure subject received_at reference reference_spoken "
-    "nothing unknown"
+    "nothing unknown ack"
 )
 """What a template of a page about a request may name; ``sure`` is empty where the class is yet to be confirmed."""
 

@@ -23,8 +23,9 @@ from monitor.calling import Calling, about
 from monitor.domain.contacts import RETRIES, Obligation, RetryPolicy
 from monitor.domain.incidents import Incident
 from monitor.errors import DeliveryError
+from monitor.mailing import Letters
 from monitor.metrics import Metrics
-from monitor.storage import contacts, incidents, outbox, owing, request_contacts
+from monitor.storage import contacts, incidents, mail_threads, outbox, owing, request_contacts
 from monitor.storage import tickets as book
 from monitor.storage.engine import Store
 from monitor.storage.outbox import Due
@@ -48,6 +49,7 @@ class Delivery:
     store: Store
     tickets: TicketDriver
     mail: MailDriver | None
+    letters: Letters
     calling: Calling
     clock: Callable[[], datetime]
     new_id: Callable[[], str]
@@ -155,10 +157,10 @@ class Delivery:
                 await self._mail(due)
             case "page":
                 await self._call(due)
-            case "mail":
+            case "mail" | mail_threads.OVER:
                 await self._mail(due)
             case kind if kind in mailing.WRITTEN:
-                await self._post(due, mailing.as_written(due))
+                await self._post(due, self.letters.as_written(due))
             case _:
                 raise DeliveryError(f"nobody knows how to send {due.kind}", permanent=True)
 
@@ -167,6 +169,7 @@ class Delivery:
             store=self.store,
             tickets=self.tickets,
             tell=self._matter,
+            letters=self.letters,
             clock=self.clock,
             new_id=self.new_id,
             bell=self.bell,
@@ -201,11 +204,14 @@ class Delivery:
 
     async def _mail(self, due: Due) -> None:
         if due.request:
-            written = pages.mail_text(await self._asked(due.request), due.language)
-        else:
-            _, matter = await self._matter(due)
-            written = script.mail_text(matter, due.language)
-        await self._post(due, mailing.letter(due, written))
+            asked = await self.letters.asked_with_link(due, await self._asked(due.request))
+            await self._post(due, self.letters.page(due, pages.mail_text(asked, due.language)))
+            return
+        mail = await self.letters.about(due, *await self._matter(due))
+        if mail is None:
+            await self._gave_up(due, "the mail it follows never went out", "cancelled")
+            return
+        await self._post(due, mail)
 
     async def _asked(self, request: str) -> pages.Asked:
         return asked(await self.store.read(request_contacts.paged, request), self.world)
@@ -261,7 +267,7 @@ class Delivery:
 
     async def _gave_up(self, due: Due, reason: str, state: str, *, flag: str = "") -> None:
         """End a row; a contact to a partner that will not be made pages our own people."""
-        quiet = due.kind in ("page", *mailing.WRITTEN)
+        quiet = due.kind in ("page", *mailing.QUIET)
         page: Obligation | None = None if quiet else self.calling.page_about(due)
         await self.store.write(
             contacts.gave_up, due, reason=reason, state=state, now=self.clock(), page=page, flag=flag

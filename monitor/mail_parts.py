@@ -1,8 +1,10 @@
 """From settings to the mail listener and the mail room, and to what seals credentials."""
 
+import secrets
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from ipaddress import ip_network
 from pathlib import Path
 
@@ -11,14 +13,17 @@ import structlog
 from monitor.desk import Desk, Seal
 from monitor.domain.correspondence import Addresses, Destination
 from monitor.domain.letters import base_of
+from monitor.domain.links import SHORTEST_KEY
 from monitor.intake.mail_parser import Trust
 from monitor.intake.mail_protocol import MailLimits
 from monitor.intake.mail_server import MailServer
+from monitor.mailing import Letters, Links
 from monitor.mailroom import MailRoom
 from monitor.metrics import Metrics
 from monitor.sealing import Sealer
 from monitor.settings import Settings
 from monitor.settings.intake_sections import MailIn
+from monitor.storage import links as link_book
 from monitor.storage.engine import Store
 from monitor.world import World
 
@@ -77,6 +82,26 @@ def mail_parts(
         ),
     )
     return MailParts(room=room, server=server, settings=given)
+
+
+async def letters(
+    settings: Callable[[], Settings], *, world: World, store: Store, clock: Callable[[], datetime]
+) -> Letters:
+    """Return what composes our mails; the keys that sign their links are made at the first start."""
+    given = settings()
+    await store.write(link_book.begin, secrets.token_bytes(SHORTEST_KEY))
+    return Letters(
+        store=store,
+        links=Links(
+            store=store,
+            clock=clock,
+            public_url=given.service.public_url,
+            lasts=timedelta(seconds=given.mail.link_lifetime),
+        ),
+        service=lambda: world.in_force.service_name,
+        sender=given.mail.sender if given.mail.host else None,
+        reply_base=reply_address(given.mail_in),
+    )
 
 
 def addresses(given: MailIn) -> Addresses:

@@ -1,22 +1,38 @@
 """Mails as they go out: composed at sending from an incident, or as they were written with the decision.
 
-A row of kind ``announce``, ``answer`` or ``forward`` carries its mail in its payload: ``subject``, ``body``, and where
-there is one ``reply_to``, ``in_reply_to``, ``references``, ``calendar`` (iCalendar in base64) with its ``method``, and
-``automatic`` (false: a person wrote it).
+    row -> words (script, pages, or the row's own) -> link, thread, reply address -> HTML beside it -> MailText
+
+A row of kind ``announce``, ``answer``, ``forward`` or ``notice`` carries its mail in its payload: ``subject``, ``body``, and
+where there is one ``reply_to``, ``in_reply_to``, ``references``, ``thread`` (the row whose mail it follows), ``calendar``
+(iCalendar in base64) with its ``method``, and ``automatic`` (false: a person wrote it).
 """
 
 import base64
 import binascii
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
 
+from alerts import notice_texts, pages, script
 from alerts.base import CalendarEntry, MailText
+from alerts.html_mail import html_of
 from alerts.script import Written
+from monitor.domain import links
+from monitor.domain.contacts import PRIORITY_NORMAL, Obligation
+from monitor.domain.incidents import Incident, Status
+from monitor.domain.letters import incident_address
 from monitor.errors import DeliveryError
+from monitor.storage import links as link_book
+from monitor.storage import mail_threads, tickets
+from monitor.storage.engine import Store
 from monitor.storage.outbox import Due
 
-WRITTEN = ("announce", "answer", "forward")
+WRITTEN = ("announce", "answer", "forward", "notice")
 """Kinds whose words were written with the decision that makes them owed."""
+
+QUIET = (*WRITTEN, mail_threads.OVER)
+"""Kinds that page nobody when they cannot be delivered."""
 
 MISSING: Mapping[str, str] = {
     "forward": "there is no address to pass it on to: name one under forward_to",
@@ -24,45 +40,153 @@ MISSING: Mapping[str, str] = {
 }
 """Why a mail without an address stays here."""
 
-
-def letter(due: Due, written: Written) -> MailText:
-    """Return a mail about an incident or a page, to the row's recipient."""
-    return MailText(
-        message_id=message_id(due),
-        to=due.recipient or "",
-        subject=written.subject,
-        body=written.body,
-        language=due.language,
-    )
+NOWHERE = "tocsin.invalid"
+"""What the ids of our mails end with where no sender is configured."""
 
 
-def as_written(due: Due) -> MailText:
-    """Return the mail that a row carries in its payload; DeliveryError(permanent=True) for one without words."""
-    said = due.payload
-    if not said.get("subject") or "body" not in said:
-        raise DeliveryError(f"the {due.kind} has no subject or no body", permanent=True)
-    return MailText(
-        message_id=message_id(due),
-        to=due.recipient or "",
-        subject=str(said["subject"]),
-        body=str(said["body"]),
-        language=due.language,
-        reply_to=said.get("reply_to"),
-        in_reply_to=said.get("in_reply_to"),
-        references=_ids(said.get("references")),
-        calendar=_calendar(said),
-        automatic=said.get("automatic", True),
-    )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Links:
+    """Makes signed links; without a public address there are none. ``lasts``: how long one works."""
+
+    store: Store
+    clock: Callable[[], datetime]
+    public_url: str | None
+    lasts: timedelta = timedelta(days=7)
+
+    async def paragraph(self, due: Due, zone: str) -> str:
+        """Say how to confirm by the link of this attempt; empty where there is none."""
+        if self.public_url is None or not due.contact:
+            return ""
+        keys = await self.store.read(link_book.keys)
+        bound = await self.store.read(link_book.bound_of, due.attempt)
+        if not keys or bound is None:
+            return ""
+        until = self.clock().replace(microsecond=0) + self.lasts
+        link = f"{self.public_url.rstrip('/')}/ack/{links.token(bound, until, keys[0])}"
+        said = notice_texts.pick(due.language)
+        return said.say("link_here", link=link, until=script.written_time(until, zone))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Letters:
+    """Composes mails. ``sender`` is the address they come from, ``reply_base`` the one that takes replies, if any does."""
+
+    store: Store
+    links: Links
+    service: Callable[[], str]
+    sender: str | None = None
+    reply_base: str | None = None
+
+    async def with_link(self, due: Due, matter: script.Matter) -> script.Matter:
+        """Return a matter that says how to confirm by a link, where it can be confirmed."""
+        return replace(matter, ack=await self.links.paragraph(due, matter.zone))
+
+    async def asked_with_link(self, due: Due, asked: pages.Asked) -> pages.Asked:
+        """Return what an engineer is asked, with the link by which they take it."""
+        return replace(asked, ack=await self.links.paragraph(due, asked.zone))
+
+    async def about(self, due: Due, incident: Incident, matter: script.Matter) -> MailText | None:
+        """Compose a mail about an incident; None where it follows a mail that never went out."""
+        before = None
+        if due.kind == mail_threads.OVER:
+            before = await self.store.read(mail_threads.first, due.incident, due.recipient)
+            if before is None or not (before.went_out or before.may_yet):
+                return None
+            if before.may_yet:
+                raise DeliveryError("the mail it follows has not gone out yet", retry_after=15.0)
+        over = incident.status is Status.RESOLVED and (before is not None or due.attempts == 1)
+        reply_to, said = await self._reply(due)
+        if over:
+            until = incident.resolved_at or self.links.clock()
+            written = script.over_text(matter, due.language, until=until)
+        else:
+            linked = await self.with_link(due, matter) if incident.status is Status.OPEN else matter
+            written = script.mail_text(replace(linked, reply=said), due.language)
+        follows = self.message_id(before.row) if before else None
+        return self._mail(due, written, reply_to=reply_to, in_reply_to=follows)
+
+    async def _reply(self, due: Due) -> tuple[str | None, str]:
+        """Return the address that a partner's replies go to, and the sentence that says so."""
+        if self.reply_base is None or due.kind == "page" or not due.partner:
+            return None, ""
+        keys = await self.store.read(link_book.keys)
+        if not keys:
+            return None, ""
+        number = await self.store.read(tickets.number_of, due.incident)
+        key = links.reply_key(due.incident, due.partner, keys[0])
+        said = notice_texts.pick(due.language).say("reply_here")
+        return incident_address(self.reply_base, number, key), said
+
+    def page(self, due: Due, written: Written) -> MailText:
+        """Return a page, for an engineer who has no phone."""
+        return self._mail(due, written)
+
+    def as_written(self, due: Due) -> MailText:
+        """Return the mail that a row carries in its payload; DeliveryError(permanent=True) for one without words."""
+        said = due.payload
+        if not said.get("subject") or "body" not in said:
+            raise DeliveryError(f"the {due.kind} has no subject or no body", permanent=True)
+        thread = self.message_id(str(said["thread"])) if said.get("thread") else None
+        mail = self._mail(
+            due,
+            Written(subject=str(said["subject"]), body=str(said["body"])),
+            reply_to=said.get("reply_to"),
+            in_reply_to=said.get("in_reply_to") or thread,
+        )
+        references = _ids(said.get("references")) or ((thread,) if thread else ())
+        automatic = said.get("automatic", True)
+        return replace(mail, references=references, calendar=_calendar(said), automatic=automatic)
+
+    def _mail(
+        self, due: Due, written: Written, *, reply_to: str | None = None, in_reply_to: str | None = None
+    ) -> MailText:
+        return MailText(
+            message_id=self.message_id(due.id),
+            to=due.recipient or "",
+            subject=written.subject,
+            body=written.body,
+            language=due.language,
+            reply_to=reply_to,
+            in_reply_to=in_reply_to,
+            references=(in_reply_to,) if in_reply_to else (),
+            html=html_of(written.subject, written.body, language=due.language, service=self.service()),
+        )
+
+    def message_id(self, row: str) -> str:
+        """Return the id of a row's mail: the same for every try, so that receivers recognise a second copy."""
+        domain = (self.sender or "").rpartition("@")[2] or NOWHERE
+        return f"<{row}@{domain}>"
+
+    def of_ticket(self, due: Due, row: str, now: datetime, *, keeps_tickets: bool) -> tuple[Obligation, ...]:
+        """Return the mail by which a partner hears of a ticket that only we keep: no other system writes to them."""
+        if not keeps_tickets or self.sender is None or "@" not in (due.recipient or ""):
+            return ()
+        mail = Obligation(
+            id=row,
+            incident=due.incident,
+            kind=mail_threads.MAIL,
+            channel="mail",
+            dedup=f"{due.incident}|{mail_threads.MAIL}|{due.partner}",
+            partner=due.partner,
+            contact=due.contact,
+            recipient=due.recipient,
+            language=due.language,
+            priority=PRIORITY_NORMAL,
+            not_before=now,
+        )
+        return (mail,)
+
+
+def wrote_it(message_id: str | None, ours: Iterable[str]) -> bool:
+    """Whether a mail is one of our own that came back, by its id."""
+    row, _, domain = (message_id or "").strip("<>").rpartition("@")
+    domains = {NOWHERE, *(address.rpartition("@")[2].casefold() for address in ours)}
+    return row.startswith("out_") and domain.casefold() in domains
 
 
 def flag(due: Due) -> str:
     """Say what an engineer has to do about a mail that did not arrive, if anything."""
     return "an answer did not reach who asked: phone them" if due.kind == "answer" else ""
-
-
-def message_id(due: Due) -> str:
-    """Return the id of a row's mail: the same for every try, so that receivers recognise a second copy."""
-    return f"<{due.id}@tocsin.invalid>"
 
 
 def _ids(references: str | list[str] | None) -> tuple[str, ...]:

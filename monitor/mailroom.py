@@ -38,6 +38,7 @@ from monitor.domain.letters import Letter, Outcome, base_of, folded
 from monitor.domain.policy import Policy
 from monitor.domain.request_life import ENDED, Case
 from monitor.errors import RefusedError
+from monitor.mailing import wrote_it
 from monitor.storage import requests as book
 from monitor.storage.engine import Store
 from monitor.world import World
@@ -45,8 +46,6 @@ from monitor.world import World
 log = structlog.stdlib.get_logger()
 STRANGER = "the sender is not on record"
 NOT_COPIED = "not written to, because our mail server does not vouch for the sender who copied them"
-OUR_IDS = "@tocsin.invalid>"
-"""What the ids of our own mails end with (``monitor.mailing``)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,8 +80,7 @@ class MailRoom:
 
     def _is_nobodys(self, letter: Letter) -> bool:
         """Whether a letter that belongs to no request is a bounce, or one of our own that came back."""
-        own = letter.message_id is not None and letter.message_id.endswith(OUR_IDS)
-        return own or not letter.envelope_sender
+        return wrote_it(letter.message_id, self.ours()) or not letter.envelope_sender
 
     def _is_answered(self, letter: Letter) -> bool:
         """Whether a letter may be answered: a person wrote it, and not from one of our own addresses."""

@@ -11,7 +11,7 @@ it is set aside with a sentence, and a ticket that follows it is opened by whoev
 
 import base64
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -24,6 +24,7 @@ from alerts.marks import mark_in, marked
 from monitor.bell import Bell
 from monitor.domain.incidents import Incident
 from monitor.errors import DeliveryError
+from monitor.mailing import Letters
 from monitor.metrics import Metrics
 from monitor.storage import contacts, outbox
 from monitor.storage import tickets as book
@@ -52,6 +53,7 @@ class Ticketing:
     store: Store
     tickets: TicketDriver
     tell: Tell
+    letters: Letters
     clock: Callable[[], datetime]
     new_id: Callable[[], str]
     bell: Bell
@@ -66,12 +68,13 @@ class Ticketing:
 
     async def open(self, due: Due) -> None:
         """Open a ticket, if there is none with our mark yet."""
-        text, follows = await self._written(due)
+        text, follows, link = await self._written(due)
         self.failpoint("ticket.before_search")
         ref = await self.tickets.find(text.mark)
         if ref is None:
             self.failpoint("ticket.before_open")
-            ref = await self.tickets.open(text)
+            # with the link, which is nobody else's to follow: what we keep is without
+            ref = await self.tickets.open(replace(text, body=f"{text.body}\n\n{link}") if link else text)
         self.failpoint("ticket.after_open")
         now = self.clock()
         await self.store.write(
@@ -88,11 +91,14 @@ class Ticketing:
             new_id=self.new_id,
             follows=follows.id if follows else None,
             look_at=now + FIRST_LOOK if isinstance(self.tickets, SyncedTickets) else None,
+            also=self.letters.of_ticket(
+                due, f"out_{self.new_id()}", now, keeps_tickets=self.tickets.name == "builtin"
+            ),
         )
         log.info("ticket.opened", incident=due.incident, reference=ref.reference, driver=self.tickets.name)
 
-    async def _written(self, due: Due) -> tuple[TicketText, Ticket | None]:
-        """Write a ticket; with the closed one that it goes on from, if there is one."""
+    async def _written(self, due: Due) -> tuple[TicketText, Ticket | None, str]:
+        """Write a ticket; with the closed one that it goes on from, if there is one, and the words with the link."""
         incident, matter = await self.tell(due)
         written = script.ticket_text(matter, due.language)
         mark = due.payload.get("mark") or await self.store.read(book.mark_of, due.incident, due.partner)
@@ -113,7 +119,7 @@ class Ticketing:
             system=incident.system,
             follows=follows.reference if follows and follows.driver == self.tickets.name else None,
         )
-        return text, follows
+        return text, follows, await self.letters.links.paragraph(due, matter.zone)
 
     async def comment(self, due: Due) -> None:
         """Write a note that the partner sees, once."""

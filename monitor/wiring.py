@@ -192,6 +192,7 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
             store=store,
             tickets=drivers.tickets(settings.tickets, parts),
             mail=drivers.mail(settings.mail, parts),
+            letters=await mail_parts.letters(lambda: late.settings, world=world, store=store, clock=clock),
             calling=calling,
             clock=clock,
             new_id=ids,

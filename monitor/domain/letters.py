@@ -13,6 +13,7 @@ _REFERENCE = re.compile(r"(?<![\w-])R-(\d{5,12})(?![\w-])", re.IGNORECASE)
 _REPLY_TAG = re.compile(
     r"(?P<local>[^+]{1,64})\+(?P<reference>R-\d{5,12})\.(?P<key>[a-z0-9]{8,64})", re.IGNORECASE
 )
+_INCIDENT_TAG = re.compile(r"[^+]{1,64}\+T-(?P<number>\d{5,12})\.(?P<key>[0-9a-f]{24})", re.IGNORECASE)
 
 
 class Outcome(StrEnum):
@@ -21,6 +22,7 @@ class Outcome(StrEnum):
     FILED = "filed"
     FOLLOWED_UP = "followed_up"
     REPEATED = "repeated"
+    NOTED = "noted"
     SET_ASIDE = "set_aside"
 
 
@@ -88,6 +90,25 @@ def read_reply_address(address: str) -> ReplyAddress | None:
         return None
     base = f"{found['local']}@{domain}"
     return ReplyAddress(base=base, reference=found["reference"].upper(), key=found["key"].lower())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentReply:
+    """What a reply address of an incident's mails says: the incident's number, and the key."""
+
+    number: int
+    key: str
+
+
+def incident_address(base: str, reference: str, key: str) -> str:
+    """Return the address that replies to a mail about an incident go to: ``local+T-00012.KEY@domain``."""
+    return reply_address(base, reference, key)
+
+
+def read_incident_address(address: str) -> IncidentReply | None:
+    """Return what the reply address of an incident's mails says, None for any other."""
+    found = _INCIDENT_TAG.fullmatch(address.strip().rpartition("@")[0])
+    return IncidentReply(number=int(found["number"]), key=found["key"].lower()) if found else None
 
 
 def base_of(address: str) -> str:

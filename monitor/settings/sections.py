@@ -125,6 +125,10 @@ class MailSettings:
     user: Annotated[Line | None, Field(description="User name, if the server asks for one.")] = None
     password: Annotated[Secret | None, Field(description="Its password.")] = None
     sender: Annotated[Email | None, Field(alias="from", description="The address we write from.")] = None
+    link_lifetime: Annotated[
+        Annotated[Seconds, Field(ge=600, le=90 * _DAY)],
+        Field(description="How long the link works by which a mail or ticket is confirmed."),
+    ] = 7.0 * _DAY
 
 
 @_strict

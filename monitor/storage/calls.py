@@ -1,6 +1,6 @@
 """What becomes of a call, in one transaction: its attempt, its row, and the incident or request it was about.
 
-Only a key pressed counts as contact (a signed link will, too); "completed" does not. Everything else leads
+Only a key pressed counts as contact (and a signed link, ``monitor.storage.links``); "completed" does not. Everything else leads
 to the next attempt, at the next contact, until the channel's attempts are used up; then a person is told.
 """
 
@@ -18,6 +18,18 @@ from monitor.storage import escalations, events, incidents, outbox, owing, reque
 from monitor.storage.outbox import Called, Due
 
 UNSETTLED = ("claimed", "sent")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Means:
+    """By what somebody proved that they were reached: the event, what the timeline says, and ``how`` in a few words."""
+
+    event: str
+    said: str
+    how: str
+
+
+PRESSED = Means(event="call.acknowledged", said="{recipient} pressed 1", how="by phone")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,10 +106,10 @@ def end(
     ):  # its row was settled without it: history, and an acknowledgement still counts
         outbox.end_attempt(c, due.attempt, now=now, result=result, detail=detail)
         if result == "acknowledged":
-            _acknowledged(c, due, now)
+            acknowledged(c, due, now, PRESSED)
     elif result == "acknowledged":
         outbox.finish(c, due, now=now, result=result, detail=detail)
-        _acknowledged(c, due, now)
+        acknowledged(c, due, now, PRESSED)
     elif why := _settled(c, due):
         told = f"{why}; the call was ended"
         outbox.give_up(c, due, now=now, reason=told, state="cancelled", result=result)
@@ -147,11 +159,13 @@ def _why(due: Due, follow: Follow) -> Waits:
     return Waits.RETRY if follow.contact == due.contact else Waits.ESCALATION_STEP
 
 
-def _acknowledged(c: sa.Connection, due: Due, now: datetime) -> None:
+def acknowledged(c: sa.Connection, due: Due, now: datetime, means: Means) -> None:
+    """Let what a proven contact was about be taken by whoever was reached."""
     who = due.contact or due.recipient or "the person called"
-    _tell(c, due, now, "call.acknowledged", actor=who, text=f"{due.recipient} pressed 1")
+    said = means.said.format(recipient=due.recipient, who=who)
+    _tell(c, due, now, means.event, actor=who, text=said)
     if due.request:
-        request_contacts.take(c, due.request, now=now, actor=who, how="by phone: 1 was pressed")
+        request_contacts.take(c, due.request, now=now, actor=who, how=f"{means.how}: {said}")
         return
     row = incidents.get(c, due.incident)
     if row.status is not Status.OPEN:
@@ -159,8 +173,8 @@ def _acknowledged(c: sa.Connection, due: Due, now: datetime) -> None:
     if due.kind == "page" and row.needs_triage:
         incidents.confirm_triage(c, due.incident, now=now, actor=who)
         return
-    by = f"{who} by phone"
-    incidents.acknowledge(c, due.incident, now=now, actor=by, by_partner=due.kind == "call")
+    by = f"{who} {means.how}"
+    incidents.acknowledge(c, due.incident, now=now, actor=by, by_partner=due.kind != "page")
 
 
 def _not_reached(c: sa.Connection, due: Due, now: datetime, result: str, detail: str, follow: Follow) -> None:
@@ -203,4 +217,4 @@ def _tell(c: sa.Connection, due: Due, now: datetime, kind: str, *, text: str, ac
     events.record(c, due.incident or None, now, kind, actor=actor, text=text, request=due.request)
 
 
-__all__ = ["Called", "Ended", "Follow", "apply", "end"]
+__all__ = ["Called", "Ended", "Follow", "Means", "acknowledged", "apply", "end"]

@@ -1,6 +1,6 @@
 """What became of a contact, in one transaction: the ticket, the attempt, the row, the clock, the timeline."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -28,10 +28,12 @@ def ticket_opened(
     new_id: Callable[[], str],
     follows: str | None = None,
     look_at: datetime | None = None,
+    also: Sequence[Obligation] = (),
 ) -> None:
     """Record an opened ticket; where no call is owed, the ticket is the answer and meets the clock.
 
-    An incident that was over before its ticket was opened owes the news of it on the ticket.
+    An incident that was over before its ticket was opened owes the news of it on the ticket. ``also`` is what an opened
+    ticket makes owed beside that.
     """
     known = tickets.record(
         c,
@@ -52,6 +54,7 @@ def ticket_opened(
     )
     if not outbox.finish(c, due, now=now, result="delivered", provider_id=reference):
         return
+    owing.owe(c, also, now)
     events.record(c, due.incident, now, "ticket.opened", text=f"{driver} {reference}: {subject}")
     if not outbox.has_phone(c, due.incident):
         clocks.meet(c, Subject(incident=due.incident), now)

@@ -10,7 +10,7 @@ from monitor.domain.announcements import GlobalProblem, Maintenance
 from monitor.domain.contacts import PRIORITY_NORMAL, Obligation
 from monitor.domain.crashes import CrashGroup, CrashReport, group
 from monitor.domain.incidents import PublicState
-from monitor.storage import announcements, crashes, events, incidents, outbox, owing, tickets
+from monitor.storage import announcements, crashes, events, incidents, mail_threads, outbox, owing, tickets
 from monitor.storage.incidents import Resolved
 
 NewId = Callable[[], str]
@@ -126,6 +126,9 @@ def digested(
 
 
 def _owe_closings(c: sa.Connection, done: Iterable[Resolved], now: datetime, new_id: NewId) -> None:
+    done = tuple(done)
+    for resolved in done:
+        mail_threads.owe_ends(c, resolved.incident, now, new_id)
     rows = [
         closing(resolved.incident, ticket, now=now, row=f"out_{new_id()}")
         for resolved in done

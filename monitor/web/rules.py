@@ -52,6 +52,9 @@ RULES: Mapping[tuple[str, str], Need] = {
     ("GET", "/metrics"): None,  # has a token of its own, if one is set
     ("GET", "/api/openapi.json"): None,
     ("GET", "/api/docs"): None,
+    # signed links: the token is the right
+    ("GET", "/ack/{token}"): None,
+    ("POST", "/ack/{token}"): None,
     # REST
     ("GET", "/api/v1/incidents"): Scope.READ,
     ("GET", "/api/v1/incidents/{id}"): Scope.READ,

@@ -25,6 +25,7 @@ from monitor.errors import TocsinError
 from monitor.metrics import Metrics
 from monitor.registering import Registering
 from monitor.web import (
+    ack,
     actions,
     api,
     console,
@@ -107,6 +108,7 @@ def setup(
     app[ENVIRONMENT] = environment()
     app[LIVE] = Live(live_pace or LivePace())
     app[actions.PASSWORDS] = passwords or Passwords()
+    app[ack.PACE] = ack.pace()
     app[actions.PACE_OF_ADDRESS] = Pace(burst=20, every=3.0)
     app[actions.PACE_OF_NAME] = Pace(burst=6, every=20.0)
     app.middlewares.extend((problems, error_pages))
@@ -161,6 +163,7 @@ def handlers(app: web.Application) -> Mapping[tuple[str, str], Handler]:
         ("GET", "/api/docs"): docs,
         ("GET", "/noc/live"): app[LIVE].stream,
         **{(op.method, op.path): made.handler(op) for op in made.ops},
+        **ack.PAGES,
         **console.PAGES,
         **reports.PAGES,
         **actions.ACTIONS,

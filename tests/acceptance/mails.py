@@ -20,10 +20,12 @@ class Sink:
 
     def __init__(self):
         self.raw = []
+        self.answer = "250 OK"
 
     async def handle_DATA(self, server, session, envelope):
-        self.raw.append(envelope.content)
-        return "250 OK"
+        if self.answer.startswith("2"):
+            self.raw.append(envelope.content)
+        return self.answer
 
     @property
     def mails(self):

@@ -41,12 +41,12 @@ async def test_an_answer_reaches_the_requester_once_and_in_its_thread(world, mai
     (mail,) = mailbox.mails
     assert mail["To"] == "giulia@aurora.example"
     assert mail["Subject"] == "[R-00001] Il Suo appuntamento"
-    assert mail["Message-ID"] == f"<{answer.id}@tocsin.invalid>"
+    assert mail["Message-ID"] == f"<{answer.id}@tocsin.example>"
     assert mail["Reply-To"] == "support+R-00001.k3y@noc.example"
     assert mail["In-Reply-To"] == "<asked@aurora.example>"
     assert mail["References"] == "<before@aurora.example> <asked@aurora.example>"
     assert mail["Auto-Submitted"] == "auto-replied"
-    assert mail["Content-Language"] is None
+    assert mail["Content-Language"] == "it"
     (file_,) = [part for part in mail.walk() if part.get_filename()]
     assert file_.get_content() == INVITE
     assert await world.owed() == [("answer", "done")]
@@ -75,7 +75,7 @@ async def test_an_answer_that_the_server_refuses_for_now_is_sent_later_under_the
     mailbox.answer = "250 taken"
     await world.passes_time(minutes=2)
     (mail,) = mailbox.mails
-    assert mail["Message-ID"] == f"<{answer.id}@tocsin.invalid>"
+    assert mail["Message-ID"] == f"<{answer.id}@tocsin.example>"
     assert await world.owed() == [("answer", "done")]
 
 

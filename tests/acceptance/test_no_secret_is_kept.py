@@ -218,7 +218,10 @@ async def nothing_is_left(tmp_path, database_url, log_file, *, keyed):
         files = on_disk(tmp_path, database_url)
         mailed = {f"mail {n}": raw for n, raw in enumerate(post.sink.raw)}
         mailed |= {
-            f"mail {n} read": bytes(str(m.get_content()), "utf-8") for n, m in enumerate(post.sink.mails)
+            f"mail {n} part {at}": part.get_payload(decode=True) or b""
+            for n, m in enumerate(post.sink.mails)
+            for at, part in enumerate(m.walk())
+            if not part.is_multipart()
         }
         kept = await post.world.rows("secrets")
         where = {**files, **fetched, **mailed}

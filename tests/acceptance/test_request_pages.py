@@ -248,7 +248,7 @@ async def test_an_engineer_without_a_phone_is_mailed_in_their_language(
         (mail,) = mailbox.mails
         assert mail["To"] == "lars@noc.example"
         assert mail["Subject"] == "[R-00001] Anfrage außerhalb der Supportzeiten: No audio since noon"
-        body = mail.get_content()
+        body = mail.get_body(("plain",)).get_content()
         for said in ("kritisch (noch zu bestätigen)", "PBX-1, Aurora headquarters", "2026-11-28 23:00 CET"):
             assert said in body, said
         assert await world.owed() == [("page", "done")]
