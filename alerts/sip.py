@@ -35,7 +35,7 @@ from monitor.errors import DeliveryError
 READY_PATIENCE = 6.0
 LINE_PATIENCE = 15.0
 DIAL_PATIENCE = 8.0
-PHRASES = ("settled", "goodbye", "confirmed", "handed_on", "not_understood", "one_moment", "not_recorded")
+PHRASES = ("settled", "confirmed", "handed_on", "not_understood", "one_moment", "goodbye", "not_recorded")
 
 log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 Doubt = Callable[[str, str], Awaitable[None]]
@@ -153,6 +153,7 @@ class SipPhone:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._voice.stop()
         await self._stack.aclose()
 
     # one call -----------------------------------------------------------------------------------------
@@ -248,7 +249,7 @@ class SipPhone:
         except DeliveryError:
             event = None
         if event is not None:
-            await talk.finish(Outcome(state=event.state, detail=event.detail))
+            await talk.tell_at_last(event)
         elif self._on_doubt:
             await self._on_doubt(attempt, why)
 
@@ -308,11 +309,26 @@ class _Voice:
 
     def __init__(self, speech: Speech) -> None:
         self._speech = speech
+        self._later: set[asyncio.Task[None]] = set()
+
+    async def stop(self) -> None:
+        """Leave off speaking ahead."""
+        for task in self._later:
+            task.cancel()
+        await asyncio.gather(*self._later, return_exceptions=True)
 
     async def prepare(self, call: CallScript) -> None:
         """Speak everything the call may need, so that the words are there when it is answered."""
         await self.reading(call)
-        await asyncio.gather(*(self.phrase(call.language, name) for name in PHRASES))
+        await self.phrase(call.language, PHRASES[0])
+        later = asyncio.create_task(self._phrases(call.language), name="sip phrases")
+        self._later.add(later)  # while it rings
+        later.add_done_callback(self._later.discard)
+
+    async def _phrases(self, language: str) -> None:
+        with contextlib.suppress(DeliveryError):  # tried again when the phrase is to be said
+            for name in PHRASES[1:]:
+                await self.phrase(language, name)
 
     async def reading(self, call: CallScript) -> Sequence[str]:
         """Return text and keys as files; together never longer than one reading may be."""

@@ -13,6 +13,7 @@ KEY_SEQUENCE = 1_000
 FINAL_SEQUENCE = 3
 MEANINGS: Mapping[str, CallState] = {"1": CallState.ACKNOWLEDGED, "2": CallState.ESCALATED}
 AGAIN = "9"
+NO_KEY = "the text was heard, nobody pressed a key that means anything"
 
 _SERVER_FAILURES = range(500, 600)
 
@@ -68,6 +69,8 @@ def unanswered(end: End) -> Outcome:
 
 def answered(end: End) -> Outcome:
     """Judge a call that was picked up and ended without a key that means anything."""
+    if end.ours:
+        return Outcome(state=CallState.COMPLETED, detail=NO_KEY)
     detail = f"hung up after {end.seconds:.0f} s without pressing a key"
     return Outcome(state=CallState.COMPLETED, detail=detail)
 

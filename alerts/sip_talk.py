@@ -139,7 +139,7 @@ class Talk:
                 return await self._pressed(script, key)
             before = "not_understood" if key and not self._again(script, key) else ""
             readings = 0 if key else readings + 1
-        return await self._close("goodbye", "the text was heard, nobody pressed a key that means anything")
+        return await self._close("goodbye", sip_outcomes.NO_KEY)
 
     def _again(self, script: CallScript, key: str) -> bool:
         return key == sip_outcomes.AGAIN and key in script.keys
@@ -288,15 +288,20 @@ class Talk:
         )
 
     async def finish(self, outcome: Outcome) -> None:
-        """Tell how it ended; tried a few times, then the journal is asked in its place."""
-        event = CallEvent(
-            attempt=self.script.attempt,
-            state=outcome.state,
-            sequence=FINAL_SEQUENCE,
-            provider_id=self.sip,
-            detail=outcome.detail,
+        """Tell how it ended."""
+        await self.tell_at_last(
+            CallEvent(
+                attempt=self.script.attempt,
+                state=outcome.state,
+                sequence=FINAL_SEQUENCE,
+                provider_id=self.sip,
+                detail=outcome.detail,
+            )
         )
-        self.state = outcome.state
+
+    async def tell_at_last(self, event: CallEvent) -> None:
+        """Tell the last there is to tell, a few times if need be; then the journal is asked in its place."""
+        self.state = event.state
         for pause in (*SINK_PAUSES, None):
             if await self._told(event) or pause is None:
                 return

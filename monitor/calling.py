@@ -216,7 +216,9 @@ class Calling:
         try:
             event = await self._lookup(doubt)
         except (DeliveryError, TimeoutError) as error:
-            await self._still_in_doubt(doubt, due, str(error) or "the provider did not answer")
+            never = isinstance(error, DeliveryError) and error.permanent
+            why = str(error) or "the provider did not answer"
+            await self._still_in_doubt(doubt, due, why, never=never)
             return
         self.failpoint("call.after_lookup")
         if event is None:
@@ -243,9 +245,10 @@ class Calling:
         )
         self.bell.ring("outbox")
 
-    async def _still_in_doubt(self, doubt: InDoubt, due: Due, why: str) -> None:
+    async def _still_in_doubt(self, doubt: InDoubt, due: Due, why: str, *, never: bool = False) -> None:
+        """Ask again later, unless that was often enough, or they will ``never`` know: then tell a person."""
         asked = self.asked[doubt.attempt] = self.asked.get(doubt.attempt, 0) + 1
-        if asked < LOOKUPS:
+        if asked < LOOKUPS and not never:
             await self.store.write(outbox.ask_again, due, at=self.clock() + ASK_AGAIN, reason=why)
             return
         self.asked.pop(doubt.attempt, None)

@@ -1,0 +1,211 @@
+"""What becomes of calls when something dies: the process that speaks SIP, the service, the disk."""
+
+import asyncio
+import os
+import signal
+import sys
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from alerts import sip_journal
+from alerts.base import CallEvent, CallState
+from monitor.errors import DeliveryError
+from tests.alerts.sip_phones import Log, a_line, a_sip_call, a_sip_phone, now
+from tests.far_ends.sipp import FarEnd, answers, is_silent, phones, rings_on
+
+PARTNER = "+390612345678"
+OTHER = "+390612345679"
+
+
+async def dead(pid: int) -> None:
+    async with asyncio.timeout(10):
+        while Path(f"/proc/{pid}").exists():
+            await asyncio.sleep(0.02)
+
+
+@pytest.mark.parametrize(
+    ("phone", "when"),
+    [
+        pytest.param(rings_on(), CallState.RINGING, id="while it rings"),
+        pytest.param(is_silent(), CallState.ANSWERED, id="in the middle of a sentence"),
+    ],
+)
+async def test_a_call_whose_process_dies_is_in_doubt_at_once_and_never_placed_again(
+    tmp_path: Path, phone, when: CallState
+) -> None:
+    log = Log()
+    async with (
+        phones(tmp_path / "phones", {PARTNER: phone, OTHER: answers("1")}) as far_end,
+        a_sip_phone(tmp_path, far_end.address, on_event=log.on_event, on_doubt=log.on_doubt) as sip,
+    ):
+        call = a_sip_call()
+        id_ = await sip.place(call)
+        await log.until(when)
+        os.kill(sip.child.pid, signal.SIGKILL)
+        attempt, why = await log.until_doubt(5)
+        assert (attempt, "SIP process stopped" in why) == (call.attempt, True)
+        for provider_id in (id_, None):
+            with pytest.raises(DeliveryError, match="its end is not on record") as unknown:
+                await sip.lookup(call, since=now() - timedelta(minutes=1), provider_id=provider_id)
+            assert unknown.value.permanent, "asking again is of no use"
+        # The next call finds a new process.
+        await sip.place(a_sip_call("att_2", OTHER))
+        assert (await log.until(CallState.ACKNOWLEDGED)).attempt == "att_2"
+        assert far_end.invited() == [PARTNER, OTHER]
+
+
+async def test_a_key_that_was_pressed_counts_even_if_the_process_dies_before_it_is_recorded(
+    tmp_path: Path,
+) -> None:
+    log = Log()
+    pressed = asyncio.Event()
+
+    async def record_is_away(event: CallEvent) -> None:
+        if event.state is CallState.ACKNOWLEDGED and not pressed.is_set():
+            pressed.set()
+            raise ConnectionError("the record is away")
+        await log.on_event(event)
+
+    async with (
+        phones(tmp_path / "phones", {PARTNER: answers("1")}) as far_end,
+        a_sip_phone(tmp_path, far_end.address, on_event=record_is_away, on_doubt=log.on_doubt) as sip,
+    ):
+        await sip.place(a_sip_call())
+        await asyncio.wait_for(pressed.wait(), 10)
+        os.kill(sip.child.pid, signal.SIGKILL)
+        proof = await log.until(CallState.ACKNOWLEDGED)
+        assert (proof.digit, proof.sequence) == ("1", 1000)
+        assert not log.doubts
+
+
+async def test_a_call_that_is_ordered_while_there_is_no_process_was_not_placed(tmp_path: Path) -> None:
+    with sip_journal_of_somebody_else(tmp_path / "journal"):
+        async with a_sip_phone(tmp_path, "127.0.0.1:9", on_event=Log().on_event, ready=False) as sip:
+            with pytest.raises(DeliveryError, match="SIP process") as away:
+                await sip.place(a_sip_call())
+            assert (away.value.permanent, away.value.ambiguous) == (False, False)
+
+
+def sip_journal_of_somebody_else(folder: Path):
+    folder.mkdir(parents=True)
+    return sip_journal.locked(folder)
+
+
+async def test_nothing_is_dialled_when_the_journal_cannot_be_written(tmp_path: Path) -> None:
+    log = Log()
+    (tmp_path / "journal").mkdir()
+    (tmp_path / "journal" / sip_journal.NAME).symlink_to("/dev/full")
+    async with (
+        phones(tmp_path / "phones", {PARTNER: answers("1")}) as far_end,
+        a_sip_phone(tmp_path, far_end.address, on_event=log.on_event) as sip,
+    ):
+        await sip.place(a_sip_call())
+        end = await log.until(CallState.FAILED)
+        assert "No space left" in end.detail
+        assert far_end.invited() == []
+
+
+async def test_a_process_that_hangs_is_killed_and_its_call_is_in_doubt(tmp_path: Path, monkeypatch) -> None:
+    log = Log()
+    async with (
+        phones(tmp_path / "phones", {PARTNER: rings_on()}) as far_end,
+        a_sip_phone(tmp_path, far_end.address, on_event=log.on_event, on_doubt=log.on_doubt) as sip,
+    ):
+        await sip.place(a_sip_call(ring_seconds=1))
+        await log.until(CallState.RINGING)
+        hung = sip.child.pid
+        os.kill(hung, signal.SIGSTOP)
+        await log.until_doubt(12)
+        await dead(hung)
+
+
+@pytest.mark.parametrize(
+    ("phone", "when", "wire"),
+    [
+        pytest.param(rings_on(), CallState.RINGING, "CANCEL sip:", id="while it rings"),
+        pytest.param(is_silent(), CallState.ANSWERED, "BYE sip:", id="in the middle of a sentence"),
+    ],
+)
+async def test_a_service_that_is_killed_leaves_no_call_in_the_air_and_none_is_placed_twice(
+    tmp_path: Path, phone, when: CallState, wire: str
+) -> None:
+    async with phones(tmp_path / "phones", {PARTNER: phone}) as far_end:
+        await killed_when(when, tmp_path, far_end)
+        await far_end.until(wire)
+        log = Log()
+        async with a_sip_phone(tmp_path, far_end.address, on_event=log.on_event) as sip:
+            since = now() - timedelta(minutes=1)
+            if when is CallState.RINGING:  # certain: nobody had picked up
+                found = await sip.lookup(a_sip_call(), since=since, provider_id=None)
+                assert found is not None
+                assert (found.state, found.detail) == (
+                    CallState.NO_ANSWER,
+                    "we stopped while it rang, by the journal",
+                )
+            else:
+                with pytest.raises(DeliveryError, match="somebody had picked up"):
+                    await sip.lookup(a_sip_call(), since=since, provider_id=None)
+        assert far_end.invited() == [PARTNER]
+
+
+async def killed_when(state: CallState, folder: Path, far_end: FarEnd) -> None:
+    """Run a service of its own that places a call, and kill it without a warning at a moment of the call."""
+    victim = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tests.alerts.sip_victim", str(folder), far_end.address, PARTNER),
+        cwd=Path(__file__).parents[2],
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert victim.stdout
+    try:
+        agent = None
+        async with asyncio.timeout(30):
+            while line := (await victim.stdout.readline()).decode().strip():
+                agent = int(line) if line.isdigit() else agent
+                if line == state.value:
+                    break
+            else:
+                pytest.fail("the service ended by itself")
+        assert agent is not None
+    finally:
+        with suppress(ProcessLookupError):
+            victim.kill()
+        await victim.communicate()
+    await dead(agent)
+
+
+async def test_a_service_that_stops_ends_its_calls_and_says_so(tmp_path: Path) -> None:
+    async with phones(tmp_path / "phones", {PARTNER: rings_on()}) as far_end:
+        log = Log()
+        async with a_sip_phone(tmp_path, far_end.address, on_event=log.on_event) as sip:
+            await sip.place(a_sip_call())
+            await log.until(CallState.RINGING)
+            agent = sip.child.pid
+        assert not Path(f"/proc/{agent}").exists()
+        await far_end.until("CANCEL sip:")
+        known = sip_journal.find(tmp_path / "journal", "att_1")
+        assert known is not None
+        assert known.end is not None
+        assert (known.end.orphaned, known.end.answered) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("changes", "provider_id", "words"),
+    [
+        pytest.param(
+            {"alone": False}, None, "another process may have placed it", id="others place calls, too"
+        ),
+        pytest.param({}, "some-call-id", "the journal of calls knows nothing of it", id="it was placed"),
+    ],
+)
+async def test_no_record_means_never_placed_only_where_the_journal_must_have_it(
+    tmp_path: Path, changes: dict, provider_id: str | None, words: str
+) -> None:
+    line = a_line("127.0.0.1:9")
+    async with a_sip_phone(tmp_path, lines=(line,), on_event=Log().on_event, **changes) as sip:
+        with pytest.raises(DeliveryError, match=words):
+            await sip.lookup(a_sip_call(), since=now(), provider_id=provider_id)
+        with pytest.raises(DeliveryError, match=r"another process|does not reach back so far"):
+            await sip.lookup(a_sip_call(), since=now() - timedelta(days=1), provider_id=None)
