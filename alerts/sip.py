@@ -32,7 +32,6 @@ from alerts.sip_talk import LostError, Patience, Say, Talk
 from alerts.speech import Speech, Spoken
 from monitor.errors import DeliveryError
 
-READY_PATIENCE = 6.0
 LINE_PATIENCE = 15.0
 DIAL_PATIENCE = 8.0
 PHRASES = ("settled", "confirmed", "handed_on", "not_understood", "one_moment", "goodbye", "not_recorded")
@@ -75,7 +74,7 @@ class SipPhone:
         self._station = station
         self._on_event = on_event
         self._clock = clock
-        self._voice = _Voice(speech)
+        self.voice = _Voice(speech)
         self._folder = folder
         self._say = say
         self._on_doubt = on_doubt
@@ -100,7 +99,7 @@ class SipPhone:
 
     async def place(self, call: CallScript) -> str:
         """Place the call and return an id for it; ambiguous only when the SIP process died over it."""
-        await self._voice.prepare(call)
+        await self.voice.prepare(call)
         await self._ready()
         line = await self.lines.take(LINE_PATIENCE)
         placed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -153,7 +152,7 @@ class SipPhone:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._voice.stop()
+        await self.voice.stop()
         await self._stack.aclose()
 
     # one call -----------------------------------------------------------------------------------------
@@ -164,7 +163,7 @@ class SipPhone:
             script=script,
             id="",
             order=self._send,
-            voice=self._voice,
+            voice=self.voice,
             on_event=self._on_event,
             say=self._say,
             patience=self._station.patience,
@@ -285,7 +284,7 @@ class SipPhone:
 
     async def _ready(self) -> None:
         try:
-            async with asyncio.timeout(READY_PATIENCE):
+            async with asyncio.timeout(self._station.patience.ready):
                 await self.child.ready.wait()
         except TimeoutError:
             raise DeliveryError(self.child.why) from None

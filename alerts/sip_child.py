@@ -115,6 +115,8 @@ class SipChild:
                 watch.cancel()
             await process.wait()
         finally:
+            if not self.ready.is_set():  # it has no calls to end, and may be waiting for somebody else
+                self.kill("it never became ready")
             self.ready.clear()
             await self._ended(process)
 

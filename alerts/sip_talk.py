@@ -24,6 +24,12 @@ READINGS = 2
 KEY_SECONDS = 8.0
 """How long a key is waited for after the last word."""
 
+LIFTING = 0.5
+"""Seconds between picking up and the first word: the phone is not at the ear yet, and the sound's way just opens."""
+
+LINGERING = 0.4
+"""Seconds between the last word and hanging up: it is still on its way."""
+
 LONGEST_TALK = 240.0
 """Seconds after which no further reading begins, however often 9 is pressed."""
 
@@ -52,8 +58,9 @@ class OverError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
-    """How long is waited for: a first sign of the PBX; a key."""
+    """How long is waited for: the SIP process; a first sign of the PBX; a key."""
 
+    ready: float = 6.0
     setup: float = 10.0
     key: float = KEY_SECONDS
 
@@ -126,7 +133,9 @@ class Talk:
             return self._cut_short() or sip_outcomes.answered(over.end)
 
     async def _spoken(self) -> Outcome | None:
+        lifted = asyncio.get_running_loop().time() + LIFTING
         script = await self._asked()
+        await asyncio.sleep(max(lifted - asyncio.get_running_loop().time(), 0))
         if script is None:
             return await self._close("settled", "the matter was settled when it was answered")
         loop = asyncio.get_running_loop()
@@ -205,6 +214,7 @@ class Talk:
         """Say a last phrase and hang up."""
         try:
             await self._utter(language or self.script.language, phrase)
+            await asyncio.sleep(LINGERING)
             await self._hung_up()
         except OverError:  # they hung up on a goodbye
             pass

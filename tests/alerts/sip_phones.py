@@ -35,9 +35,9 @@ def a_sip_call(attempt: str = "att_1", to: str = "+390612345678", **changes) -> 
     return CallScript(attempt=attempt, to=to, **{**values, **changes})
 
 
-def speaking() -> Speech:
+def speaking(speed: int = 420) -> Speech:
     require("espeak-ng", "speech on real calls")
-    return Speech(Renderer(command=ESPEAK, voices={"en": "en-gb"}, speed=420), SPOKEN)
+    return Speech(Renderer(command=ESPEAK, voices={"en": "en-gb"}, speed=speed), SPOKEN)
 
 
 @asynccontextmanager
@@ -49,6 +49,7 @@ async def a_sip_phone(
     say: Say | None = None,
     setup: float = 2.0,
     key: float = 0.5,
+    speech: Speech | None = None,
     **changes,
 ) -> AsyncIterator[SipPhone]:
     """Give a phone whose lines are ready (unless ``ready=False``); its journal is in ``folder``."""
@@ -60,14 +61,14 @@ async def a_sip_phone(
         lines=made,
         local_address="127.0.0.1",
         rtp_ports=(first, first + 39),
-        patience=Patience(setup=setup, key=key),
+        patience=Patience(ready=6.0 if ready else 1.0, setup=setup, key=key),
     )
     phone = SipPhone(
         station,
         on_event=on_event,
         clock=now,
         say=say,
-        speech=speaking(),
+        speech=speech or speaking(),
         folder=folder / "journal",
         **changes,
     )

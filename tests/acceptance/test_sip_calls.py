@@ -1,0 +1,179 @@
+"""The whole service with a real SIP phone, and phones at the far end that nobody here wrote (SIPp)."""
+
+import asyncio
+import re
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from monitor import wiring
+from monitor.domain.findings import Verdict
+from monitor.storage import schema
+from monitor.wiring import Service
+from tests.acceptance.world import CHECKS, CONFIGURATION, read
+from tests.alerts.sip_phones import now
+from tests.factories import MONDAY_AT_TEN, a_look
+from tests.far_ends.sipp import (
+    FarEnd,
+    Phone,
+    answers,
+    busy,
+    free_port,
+    hangs_up,
+    is_silent,
+    phones,
+    refuses,
+    rings_on,
+)
+from tests.requirements import require
+
+GIULIA, MARCO, NADIA, TOMAS = "+390461234567", "+390461234568", "+498998765432", "+390461998877"
+LONG_ENOUGH = 30.0
+BRIEF = """
+import subprocess, sys, wave
+voice, file = sys.argv[1:]
+subprocess.run(["espeak-ng", "-v", voice, "-s", "450", "--stdin", "-w", file + ".all"], check=True)
+with wave.open(file + ".all") as whole, wave.open(file, "wb") as brief:
+    brief.setparams(whole.getparams())
+    brief.writeframes(whole.readframes(whole.getframerate() // 2))
+"""
+"""A program that speaks, and says only half a second of everything: what is to be heard is another test's matter."""
+
+
+def clock_from(start: datetime) -> Callable[[], datetime]:
+    """Return a clock that runs as clocks do, from a moment of our choice."""
+    began = time.monotonic()
+    return lambda: start + timedelta(seconds=time.monotonic() - began)
+
+
+def configuration(folder: Path, far_end: FarEnd, contacts: Mapping[str, str] | None = None) -> str:
+    """Return a configuration whose phone is ours; ``contacts`` in place of the first partner's."""
+    require("python:baresip", "a SIP user agent", how="pip install 'tocsin[sip]'")
+    require("espeak-ng", "speech on real calls")
+    (folder / "brief.py").write_text(BRIEF)
+    first = free_port(pairs=20)
+    phone = f"""
+phone:
+  driver: sip
+  from: "+390461171511"
+  sip:
+    lines: [{{name: pbx, domain: "{far_end.address}", user: tocsin, register: false, channels: 4}}]
+    rtp_ports: {first}-{first + 39}
+    key_time: 1s
+    speech: {{command: [{sys.executable}, {folder / "brief.py"}, "{{voice}}", "{{file}}"]}}
+contact: {{call_ring_time: 5s, retry_delays: [1s]}}
+"""
+    text = re.sub(r"(?m)^phone: .*$", lambda _: phone, CONFIGURATION)
+    if contacts:
+        listed = "".join(
+            f'      - {{id: {name}, name: {name.title()}, phone: "{number}", hours: always}}\n'
+            for name, number in contacts.items()
+        )
+        text = re.sub(
+            r"(?ms)(id: aurora$.*?contacts:\n).*?(?=  - id: birch)", lambda found: found[1] + listed, text
+        )
+    return text + CHECKS
+
+
+@dataclass
+class Running:
+    """A service that runs by a real clock."""
+
+    service: Service
+    clock: Callable[[], datetime]
+
+    async def fails(self, check: str) -> None:
+        for minutes in (2, 1, 0):
+            at = self.clock() - timedelta(minutes=minutes)
+            await self.service.pipeline.observed(a_look(check, Verdict.DOWN, at=at))
+
+    async def rows(self, table: sa.Table) -> list[Mapping[Any, Any]]:
+        return await self.service.store.read(
+            lambda c: [dict(row) for row in c.execute(sa.select(table)).mappings()]
+        )
+
+    async def until_acknowledged(self) -> tuple[Mapping[Any, Any], datetime]:
+        """Return the incident, and the moment of the wall clock it was seen acknowledged."""
+        async with asyncio.timeout(LONG_ENOUGH):
+            while True:
+                (incident,) = await self.rows(schema.incidents)
+                if incident["status"] == "acknowledged":
+                    return incident, now()
+                await asyncio.sleep(0.01)
+
+    async def results(self) -> list[tuple[str, str]]:
+        tried = [row for row in await self.rows(schema.attempts) if row["channel"] == "phone"]
+        return [(row["contact"], row["result"]) for row in sorted(tried, key=lambda row: row["started_at"])]
+
+
+@asynccontextmanager
+async def running(folder: Path, database: str, text: str) -> AsyncIterator[Running]:
+    path, clock = folder / "tocsin.yaml", clock_from(MONDAY_AT_TEN)
+    path.write_text(text)
+    async with wiring.assemble(read(path, clock), database=database, data_dir=folder, clock=clock) as service:
+        sending = asyncio.create_task(service.delivery.run())
+        try:
+            yield Running(service, clock)
+        finally:
+            sending.cancel()
+            with suppress(asyncio.CancelledError):
+                await sending
+
+
+async def test_a_busy_contact_is_followed_by_the_next_whose_1_acknowledges_the_incident(
+    tmp_path: Path, database_url: str
+) -> None:
+    thinks = 0.6
+    async with (
+        phones(tmp_path / "phones", {GIULIA: busy(), MARCO: answers("1", thinks=thinks)}) as far_end,
+        running(tmp_path, database_url, configuration(tmp_path, far_end)) as world,
+    ):
+        await world.fails("pbx-1-sip")
+        incident, at = await world.until_acknowledged()
+        assert incident["acknowledged_by"] == "marco by phone"
+        assert await world.results() == [("giulia", "busy"), ("marco", "acknowledged")]
+        assert far_end.invited() == [GIULIA, MARCO]
+        waited = (at - picked_up(far_end.messages())).total_seconds() - thinks
+        print(f"key pressed -> incident acknowledged: {waited * 1000:.0f} ms (asked for: 2000 ms)")
+        await far_end.until("BYE sip:")
+        metrics = world.service.rounds.metrics.registry
+        assert metrics.get_sample_value("tocsin_phone_lines", {"state": "up"}) == 1
+
+
+def picked_up(messages: str) -> datetime:
+    """Return when the far end got our ACK: from there on it waits, and presses its key."""
+    for block in re.split(r"-{40,} ", messages):
+        if "received" in block and "ACK sip:" in block and MARCO in block:
+            return datetime.fromisoformat(block.partition("\n")[0]).astimezone()
+    raise AssertionError("nobody picked up")
+
+
+async def test_each_way_of_not_being_reached_leads_to_the_next_contact(
+    tmp_path: Path, sqlite_url: str
+) -> None:
+    people: Mapping[str, tuple[str, Phone, str]] = {
+        "anna": ("+390461000001", busy(), "busy"),
+        "bruno": ("+390461000002", refuses("603 Decline"), "refused"),
+        "carla": ("+390461000003", rings_on(), "no_answer"),
+        "dario": ("+390461000004", is_silent(), "no_answer"),
+        "elena": ("+390461000005", hangs_up(0.3), "no_answer"),
+        "fabio": ("+390461000006", answers("1"), "acknowledged"),
+    }
+    behave = {number: phone for number, phone, _ in people.values()}
+    contacts = {name: number for name, (number, _, _) in people.items()}
+    async with (
+        phones(tmp_path / "phones", behave) as far_end,
+        running(tmp_path, sqlite_url, configuration(tmp_path, far_end, contacts)) as world,
+    ):
+        await world.fails("pbx-1-sip")
+        incident, _ = await world.until_acknowledged()
+        assert incident["acknowledged_by"] == "fabio by phone"
+        assert await world.results() == [(name, result) for name, (_, _, result) in people.items()]
+        assert far_end.invited() == list(contacts.values()), "nobody was called twice"
