@@ -167,7 +167,7 @@ def judge_status(
         f"{_meaning(request, status)}{_place(request)} answered {status}{_explanation(body)}",
         permanent=for_good and not refused and status not in request.again,
         refused=refused,
-        ambiguous=not (for_good or status in REFUSED_FOR_NOW or request.safe),
+        ambiguous=not (for_good or status in REFUSED_FOR_NOW | request.again or request.safe),
         retry_after=retry_after(headers),
     )
 

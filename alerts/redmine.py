@@ -19,10 +19,12 @@ from alerts.cleaning import clean
 from alerts.marks import recognised
 from alerts.outcomes import Answer, Patience, unreadable
 from alerts.ticketing_http import (
-    MOST_PAGES,
+    PAGE,
     Api,
+    HttpTickets,
     digits,
     file_name,
+    fit,
     gone_error,
     is_tagged,
     items,
@@ -33,21 +35,19 @@ from alerts.ticketing_http import (
     number,
     part,
     tagged,
-    text,
 )
 from monitor.errors import DeliveryError
 
 _LONGEST_SUBJECT = 255
 _LONGEST_TEXT = 60_000
-_PAGE = 100
 _MEANINGS = {
     401: "Redmine does not accept our key",
     403: "Redmine does not let us do this: its interface is switched off, or our role may not",
-    404: "Redmine has no such issue or project",
+    404: "Redmine has no such issue, or is not at this address",
 }
 
 
-class Redmine:
+class Redmine(HttpTickets):
     """A ``SyncedTickets``. ``projects`` are identifiers by partner, ``priorities`` names by class of service."""
 
     def __init__(
@@ -67,27 +67,28 @@ class Redmine:
         name: str = "redmine",
     ) -> None:
         """Keep the settings; names of trackers, priorities and statuses are as Redmine shows them."""
-        self._api = Api(base_url, headers={"X-Redmine-API-Key": key}, meanings=_MEANINGS, patience=patience)
+        api = Api(
+            base_url,
+            headers={"X-Redmine-API-Key": key},
+            meanings=_MEANINGS,
+            home="users/current.json",
+            patience=patience,
+        )
+        super().__init__(api, name=name, clock=clock, webhook_secret=webhook_secret)
         self._project, self._projects = project, dict(projects or {})
         self._tracker, self._priorities = tracker, dict(priorities or {})
         self._closed_status, self._field = closed_status, custom_field
-        self._secret, self._clock, self._name = webhook_secret, clock, name
         self._ids: dict[tuple[str, str], int] = {}
-
-    @property
-    def name(self) -> str:
-        """The driver's name in configuration, records and metrics."""
-        return self._name
 
     async def find(self, mark: str) -> TicketRef | None:
         """Return the oldest issue that carries our mark, closed ones included, or None."""
-        found = await self._hits(
-            [("subject", f"~[#{mark}]")], lambda issue: is_tagged(issue.get("subject"), mark)
-        )
+        by_subject = await self._hits(("subject", f"~[#{mark}]"))
+        found = [one for one in by_subject if is_tagged(one.get("subject"), mark)]
         if self._field is not None:
-            by_field = [(f"cf_{self._field}", mark)]
-            found += await self._hits(by_field, lambda issue: self._field_of(issue) == mark, all_or_none=True)
-        return min(found, key=lambda ref: int(ref.reference), default=None)
+            by_field = await self._hits((f"cf_{self._field}", mark))
+            # One that does not have it means that nothing was filtered.
+            found += by_field if all(self._field_of(one) == mark for one in by_field) else []
+        return min((self._ref(None, one) for one in found), key=lambda ref: int(ref.reference), default=None)
 
     async def open(self, ticket: TicketText) -> TicketRef:
         """Create it; the caller has searched before."""
@@ -95,7 +96,7 @@ class Redmine:
         document: dict[str, object] = {
             "project_id": project,
             "subject": tagged(ticket.subject, ticket.mark, _LONGEST_SUBJECT),
-            "description": text(ticket.body, _LONGEST_TEXT),
+            "description": fit(ticket.body, _LONGEST_TEXT),
         }
         if self._field is not None:
             document["custom_fields"] = [{"id": self._field, "value": ticket.mark}]
@@ -170,8 +171,8 @@ class Redmine:
     async def changed(self, since: datetime) -> tuple[str, ...] | None:
         """Return which issues that we opened changed since then."""
         at = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        found = await self._hits([("author_id", "me"), ("updated_on", f">={at}")], lambda _issue: True)
-        return tuple(ref.reference for ref in found)
+        found = await self._hits(("author_id", "me"), ("updated_on", f">={at}"))
+        return tuple(number(None, one.get("id")) for one in found)
 
     def received(self, headers: Mapping[str, str], body: bytes) -> tuple[str, ...]:
         """Check our signature (Redmine has none of its own) and return the issue that the message names."""
@@ -197,31 +198,10 @@ class Redmine:
                 await self._id(kind, one)
         return (*told, f"{self._closed_status!r} closes an issue")
 
-    async def _hits(
-        self,
-        by: list[tuple[str, str]],
-        ours: Callable[[Mapping[str, Any]], bool],
-        *,
-        all_or_none: bool = False,
-    ) -> list[TicketRef]:
-        """Search, oldest first. ``all_or_none``: a hit that is not ours means that nothing was filtered."""
-        found: list[TicketRef] = []
-        for page in range(MOST_PAGES):
-            query = [
-                *by,
-                ("status_id", "*"),
-                ("sort", "id:asc"),
-                ("limit", str(_PAGE)),
-                ("offset", str(page * _PAGE)),
-            ]
-            answer = await self._api.get("issues.json", query)
-            issues = items(answer, answer.document().get("issues"))
-            if all_or_none and not all(map(ours, issues)):
-                return []
-            found += [self._ref(answer, issue) for issue in issues if ours(issue)]
-            if len(issues) < _PAGE:
-                break
-        return found
+    async def _hits(self, *by: tuple[str, str]) -> list[dict[str, Any]]:
+        """Search, closed ones included, the oldest first."""
+        query = [*by, ("status_id", "*"), ("sort", "id:asc")]
+        return await self._api.every("issues.json", query, of="issues", turn=_turn)
 
     def _field_of(self, issue: Mapping[str, Any]) -> object:
         fields = issue.get("custom_fields") or ()
@@ -253,7 +233,7 @@ class Redmine:
             self._ids[kind, name] = int(number(answer, named[name].get("id")))
         return self._ids[kind, name]
 
-    def _ref(self, answer: Answer, issue: object) -> TicketRef:
+    def _ref(self, answer: Answer | None, issue: object) -> TicketRef:
         reference = number(answer, part(issue, "id"))
         status = part(issue, "status")
         return TicketRef(
@@ -262,6 +242,10 @@ class Redmine:
             closed=bool(part(status, "is_closed")),
             url=f"{self._api.url}/issues/{reference}",
         )
+
+
+def _turn(page: int) -> list[tuple[str, str]]:
+    return [("limit", str(PAGE)), ("offset", str(page * PAGE))]
 
 
 def _object(answer: Answer, name: str) -> dict[str, Any]:
@@ -282,4 +266,4 @@ def _note(journal: Mapping[str, Any]) -> TicketNote:
 
 
 def _text(said: str) -> str:
-    return text(said, _LONGEST_TEXT)
+    return fit(said, _LONGEST_TEXT)

@@ -17,12 +17,14 @@ from alerts.sandbox import SandboxExchange
 from alerts.sip import SipPhone
 from alerts.smtp import SmtpMail
 from alerts.twilio import TwilioPhone
+from alerts.zendesk import Zendesk
 from monitor.errors import ConfigError
 
 TICKET_DRIVERS: Mapping[str, Callable[..., TicketDriver]] = {
     "builtin": BuiltinTickets,
     "redmine": Redmine,
     "request-tracker": RequestTracker,
+    "zendesk": Zendesk,
 }
 
 PHONE_DRIVERS: Mapping[str, Callable[..., PhoneDriver]] = {

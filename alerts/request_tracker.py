@@ -29,8 +29,7 @@ from alerts.cleaning import clean
 from alerts.marks import marked
 from alerts.outcomes import MOVED, Answer, Patience, Request, basic, find, send, unreadable
 from alerts.request_tracker_notes import items, notes_of, parts_of_ticket
-from alerts.ticketing_http import file_name, is_tagged, media_type, not_set_up, part, tagged
-from alerts.ticketing_http import text as fitted_text
+from alerts.ticketing_http import file_name, fit, is_tagged, media_type, not_set_up, part, tagged
 from monitor.errors import DeliveryError
 
 CLOSED = frozenset({"resolved", "rejected", "deleted"})
@@ -349,7 +348,7 @@ def _quoted(text: str) -> str:
 
 
 def _text(text: str) -> str:
-    return fitted_text(text, _LONGEST_TEXT)
+    return fit(text, _LONGEST_TEXT)
 
 
 def _path(reference: str) -> str:

@@ -69,6 +69,13 @@ def verify_hex(secret: str | None, offered: str, body: bytes, *, algorithm: str)
         raise PermissionError("the signature is not ours (x-hub-signature)")
 
 
+def verify_base64(secret: str | None, offered: str, body: bytes) -> None:
+    """Check a base64 HMAC-SHA256 as Zendesk has it."""
+    proof = base64.b64encode(digest(needed(secret), body)).decode("ascii")
+    if not same(proof, offered.strip()):
+        raise PermissionError("the signature is not ours")
+
+
 def needed(secret: str | None) -> str:
     """Return the secret; without one nothing is believed."""
     if not secret:

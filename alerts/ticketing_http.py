@@ -5,7 +5,7 @@ Nothing here knows a particular system. What became of a request is decided in `
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -18,8 +18,13 @@ from monitor.errors import DeliveryError
 MOST_PAGES = 20
 """Pages of an answer that we are ready to turn; a search of ours that fills more is not by our mark."""
 
+PAGE = 100
+"""How many of a list are asked for at once."""
+
 _NOT_US = frozenset({401, 403}) | MOVED
+_NOWHERE = frozenset({404})
 _LONGEST_NAME = 100
+_PLAIN = re.compile(r"[A-Za-z0-9._:@-]+")
 _MEDIA_TYPE = re.compile(r"[\w.+-]{1,60}/[\w.+-]{1,60}", re.ASCII)
 
 Query = Sequence[tuple[str, str]]
@@ -34,21 +39,43 @@ class Api:
         *,
         headers: Mapping[str, str],
         meanings: Mapping[int, str],
+        home: str,
+        again: frozenset[int] = frozenset(),
         patience: Patience | None = None,
     ) -> None:
-        """Keep them; ``url`` is the address that paths are appended to."""
+        """Keep them; ``url`` is what paths are appended to, ``home`` a path that is there for whoever has a key.
+
+        ``again``: statuses that mean "not now", and nothing was done.
+        """
         self.url = url.rstrip("/")
         self._headers = dict(headers)
         self._meanings = dict(meanings)
+        self._home, self._again = home, again
         self._patience = patience or Patience()
 
     async def get(self, path: str, query: Query = ()) -> Answer:
-        """Ask for something; DeliveryError if it is not there."""
-        return await send(self._reading(path, query), patience=self._patience)
+        """Ask for something that is always there: if it is not, the address is wrong, and that is no one ticket's fault."""
+        return await send(self._reading(path, query, also=_NOWHERE), patience=self._patience)
 
     async def find(self, path: str, query: Query = ()) -> Answer | None:
-        """Ask for something that may not be there."""
-        return await find(self._reading(path, query), patience=self._patience)
+        """Ask for something that may not be there. An address that leads nowhere has no tickets: that is not "gone"."""
+        answer = await find(self._reading(path, query), patience=self._patience)
+        if answer is None:
+            await self.get(self._home)
+        return answer
+
+    async def every(
+        self, path: str, query: Query, *, of: str | None, turn: Callable[[int], Query], size: int = PAGE
+    ) -> list[dict[str, Any]]:
+        """Return the objects in a list, page by page: ``of`` is the list's name in an answer, ``turn`` asks for a page (0, 1 …)."""
+        found: list[dict[str, Any]] = []
+        for page in range(MOST_PAGES):
+            answer = await self.get(path, [*query, *turn(page)])
+            listed = items(answer, answer.json() if of is None else part(answer.json(), *of.split(".")))
+            found += listed
+            if len(listed) < size:
+                break
+        return found
 
     async def ask(self, path: str, document: object) -> Answer:
         """Ask with a document, which changes nothing."""
@@ -70,8 +97,8 @@ class Api:
         )
         return await send(request, patience=self._patience)
 
-    def _reading(self, path: str, query: Query) -> Request:
-        return self._request("GET", path, query=query, safe=True)
+    def _reading(self, path: str, query: Query, also: frozenset[int] = frozenset()) -> Request:
+        return self._request("GET", path, query=query, safe=True, refusals=_NOT_US | also)
 
     def _request(
         self, method: str, path: str, *, headers: Mapping[str, str] | None = None, **parts: Any
@@ -81,9 +108,24 @@ class Api:
             url=f"{self.url}/{path}",
             headers={**self._headers, **(headers or {})},
             meanings=self._meanings,
-            refusals=_NOT_US,
-            **parts,
+            again=self._again,
+            **{"refusals": _NOT_US, **parts},
         )
+
+
+class HttpTickets:
+    """What every driver here has: its interface, its name, the secret of its webhooks and the hour."""
+
+    def __init__(
+        self, api: Api, *, name: str, clock: Callable[[], datetime], webhook_secret: str | None
+    ) -> None:
+        """Keep them."""
+        self._api, self._name, self._clock, self._secret = api, name, clock, webhook_secret
+
+    @property
+    def name(self) -> str:
+        """The driver's name in configuration, records and metrics."""
+        return self._name
 
 
 # our mark in a ticket ----------------------------------------------------------------------------------
@@ -101,13 +143,13 @@ def is_tagged(subject: object, mark: str) -> bool:
 
 
 def fitted(mark: str, longest: int) -> str:
-    """Return a mark that fits where the far end keeps it; a longer one is told by its digest."""
-    return (
-        mark if len(mark) <= longest else f"sha256-{hashlib.sha256(mark.encode()).hexdigest()[: longest - 7]}"
-    )
+    """Return a mark that fits where the far end keeps it; one too long or too odd is told by its digest."""
+    if len(mark) <= longest and _PLAIN.fullmatch(mark):
+        return mark
+    return f"sha256-{hashlib.sha256(mark.encode()).hexdigest()[: longest - 7]}"
 
 
-def text(said: str, longest: int) -> str:
+def fit(said: str, longest: int) -> str:
     """Return a text of at most ``longest`` characters; our mark at its end outlives every cut."""
     whole = clean_lines(said, max(longest, len(said)))
     if len(whole) <= longest:
@@ -147,12 +189,14 @@ def part(found: object, *names: str) -> Any:
     return found
 
 
-def number(answer: Answer, value: object) -> str:
-    """Return a ticket's number, which an answer must have."""
+def number(answer: Answer | None, value: object) -> str:
+    """Return a ticket's number, which an answer (None: to a mere question) must have."""
     said = str(value)
-    if not (said.isascii() and said.isdigit()):
+    if said.isascii() and said.isdigit():
+        return said
+    if answer is not None:
         raise unreadable(answer, "names no ticket")
-    return said
+    raise DeliveryError(f"the answer names no ticket: {clean(said, 40)!r}")
 
 
 def digits(reference: str) -> str:

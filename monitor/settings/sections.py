@@ -160,7 +160,7 @@ class TicketSettings:
     """Where tickets are opened."""
 
     driver: Annotated[
-        Literal["builtin", "request-tracker", "redmine"],
+        Literal["builtin", "request-tracker", "redmine", "zendesk"],
         Field(description="`builtin` keeps them here, in the NOC console."),
     ] = "builtin"
     request_tracker: Annotated[
@@ -168,6 +168,9 @@ class TicketSettings:
     ] = None
     redmine: Annotated[
         ticket_sections.Redmine | None, Field(description="The Redmine, for driver `redmine`.")
+    ] = None
+    zendesk: Annotated[
+        ticket_sections.Zendesk | None, Field(description="The account, for driver `zendesk`.")
     ] = None
 
 

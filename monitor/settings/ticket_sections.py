@@ -5,12 +5,12 @@ A key here is an argument of the driver of that name (``monitor.drivers`` hands 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, with_config
 
 from monitor.settings.secret import Secret
-from monitor.settings.values import Ident, Line, WebAddress
+from monitor.settings.values import Email, Ident, Line, WebAddress
 
 _strict = with_config(ConfigDict(extra="forbid", allow_inf_nan=False))
 
@@ -40,4 +40,23 @@ class Redmine:
     custom_field: Annotated[
         Annotated[int, Field(ge=1)] | None, Field(description="Number of a custom field that holds our mark.")
     ] = None
+    webhook_secret: WebhookSecret = None
+
+
+@_strict
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Zendesk:
+    """A Zendesk Support account and the groups our tickets go to."""
+
+    url: Annotated[WebAddress, Field(description="Its address.")]
+    user: Annotated[Email, Field(description="Mail address of an agent of our own.")]
+    token: Annotated[Secret, Field(description="API token.")]
+    group: Annotated[Line | None, Field(description="Group; by default the account's.")] = None
+    groups: Annotated[ByPartner, Field(description="Other groups, by partner.")] = field(
+        default_factory=dict[str, str]
+    )
+    priorities: Annotated[
+        Mapping[Ident, Literal["urgent", "high", "normal", "low"]],
+        Field(description="Priorities (urgent, high, normal, low), by class."),
+    ] = field(default_factory=dict[str, Literal["urgent", "high", "normal", "low"]])
     webhook_secret: WebhookSecret = None

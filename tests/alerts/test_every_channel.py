@@ -24,6 +24,7 @@ from alerts.request_tracker import RequestTracker
 from alerts.sandbox import Behaviour, Response, SandboxExchange
 from alerts.smtp import MailServer, Security, SmtpMail
 from alerts.twilio import Account, TwilioPhone
+from alerts.zendesk import Zendesk
 from monitor.errors import ConfigError, DeliveryError
 from tests.alerts.lines import a_call, an_account
 from tests.alerts.sip_phones import a_sip_phone
@@ -149,6 +150,11 @@ def unreachable() -> list[tuple[str, object, Callable]]:
         (
             "redmine",
             Redmine(NOWHERE, key="1", project="p", clock=now),
+            lambda driver: driver.open(a_ticket()),
+        ),
+        (
+            "zendesk",
+            Zendesk(NOWHERE, user="a@b.example", token="1", clock=now),
             lambda driver: driver.open(a_ticket()),
         ),
         ("twilio", TwilioPhone(account), lambda driver: driver.place(a_call())),

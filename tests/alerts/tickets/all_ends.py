@@ -8,8 +8,10 @@ import pytest
 from tests.alerts.tickets.ends import End
 from tests.alerts.tickets.redmine_end import RedmineEnd
 from tests.alerts.tickets.request_tracker_end import RequestTrackerEnd
+from tests.alerts.tickets.zendesk_end import ZendeskEnd
+from tests.far_ends.zendesk import FakeZendesk
 
-ENDS = ("request-tracker", "redmine")
+ENDS = ("request-tracker", "redmine", "zendesk")
 SLOW = frozenset({"request-tracker"})
 
 
@@ -21,5 +23,8 @@ async def an_end(name: str, request: pytest.FixtureRequest) -> AsyncIterator[End
             yield RequestTrackerEnd(request.getfixturevalue("tracker"))
         case "redmine":
             yield RedmineEnd(request.getfixturevalue("running_redmine"))
+        case "zendesk":
+            async with FakeZendesk().open() as zendesk:
+                yield ZendeskEnd(zendesk)
         case _:
             raise AssertionError(f"no far end for {name}")

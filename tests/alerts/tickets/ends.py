@@ -96,6 +96,9 @@ class End(ABC):
     async def crowd(self, mark: str, size: int) -> None:
         """Put so many tickets there that a search for a mark might find and that are not ours."""
 
+    async def settle(self) -> None:  # noqa: B027 - most systems have nothing to do
+        """Let its search index catch up, where it has one that lags."""
+
     @abstractmethod
     def rings(self, reference: str, at: datetime, secret: str = SECRET) -> tuple[dict[str, str], bytes]:
         """Return a webhook about a ticket as the system sends it: headers (lower case) and body."""
