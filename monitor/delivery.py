@@ -183,7 +183,7 @@ class Delivery:
         impossible = await self.calling.place(due)
         if impossible:
             self.metrics.attempts.labels(due.channel, "failed").inc()
-            await self._gave_up(due, impossible, "failed")
+            await self._gave_up(due, impossible, "failed", flag=mailing.flag(due))
 
     async def compose_call(self, due: Due, ring_seconds: int) -> CallScript:
         """Compose what is said on a call."""

@@ -185,7 +185,9 @@ def wrote_it(message_id: str | None, ours: Iterable[str]) -> bool:
 
 
 def flag(due: Due) -> str:
-    """Say what an engineer has to do about a mail that did not arrive, if anything."""
+    """Say what an engineer has to do about a contact that was not made, if anything."""
+    if due.kind == "page" and due.request:
+        return "no engineer was reached about it"
     return "an answer did not reach who asked: phone them" if due.kind == "answer" else ""
 
 

@@ -131,6 +131,15 @@ def _database(server: str, options: str) -> Generator[str]:
     _sql(server, f"DROP DATABASE {name} WITH (FORCE)")
 
 
+@contextmanager
+def a_database(server: str, name: str, options: str = "", *, keep: bool = False) -> Generator[str]:
+    """Make a database on a server of ours and give its URL; it is gone afterwards unless it is kept."""
+    _sql(server, f"CREATE DATABASE {name} {options}")
+    yield _named(server, name)
+    if not keep:
+        _sql(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
 def _migrate(engine: sa.Engine) -> None:
     with engine.connect() as connection:
         migrate.upgrade(connection)

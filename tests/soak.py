@@ -1,6 +1,6 @@
 """The long runs: ``python -m tests.soak [kills|load|mutants|ledger] [--cycles N] [--reports N] [--operations N] [--seed N] [--jobs N]``.
 
-    kills    random points, passings and providers that fail; 2,000 cycles
+    kills    random points, passings and providers that fail; 2,000 cycles (``--database postgresql``, ``--cycle "…"``)
     mutants  every known bug is put in and must be caught
     load     kill -9 under 10,000 reports from 64 connections
     ledger   10,000 random operations of several processes, killed and told twice, on SQLite and on PostgreSQL
@@ -10,70 +10,38 @@ A cycle that fails is printed with what makes it happen again; the exit status i
 
 import argparse
 import asyncio
-import random
-import shutil
 import sys
 import tempfile
-import time
-from collections import Counter
 from pathlib import Path
 
-from tests.crash.far_ends import Mode
 from tests.crash.fire import books
-from tests.crash.harness import POINTS, Cycle, Lives, lives, run
+from tests.crash.harness import lives, read_cycle, run
+from tests.crash.kills import Kills, again
 from tests.crash.load import PLACES, kill_under_load
 from tests.crash.mutants import KILLED_BY, LEDGER, mutant
 from tests.databases import a_postgres
 
-DEEPEST = 40
+
+async def kills(folder: Path, arguments: argparse.Namespace) -> int:
+    """Kill, on one database; return how many cycles were bad."""
+    if arguments.database == "sqlite":
+        return await _kills(folder, arguments, None)
+    with a_postgres() as server:
+        return await _kills(folder, arguments, server)
 
 
-def a_cycle(dice: random.Random) -> Cycle:
-    """Throw a cycle: around commits at any depth, at the other points at the first few passings."""
-    point = dice.choice(POINTS)
-    nth = dice.randint(1, DEEPEST) if point.startswith("store.") else dice.choice((1, 1, 1, 2, 2, 3))
-    then = dice.choice((None, None, *POINTS))
-    return Cycle(
-        point=point, nth=nth, tickets=dice.choice(list(Mode)), phone=dice.choice(list(Mode)), then=then
-    )
-
-
-async def kills(folder: Path, *, cycles: int, seed: int, jobs: int) -> int:
-    """Run random cycles, several at a time; return how many were bad."""
-    dice, began = random.Random(seed), time.monotonic()
-    todo = iter([(number, a_cycle(dice)) for number in range(cycles)])
-    reached: Counter[str] = Counter()
-    bad: list[str] = []
-
-    async def work(server: Lives) -> None:
-        for number, cycle in todo:
-            place = folder / str(number)
-            problems, hit = await run(cycle, server, place)
-            reached[str(cycle.point)] += hit
-            if problems:
-                bad.append(str(cycle))
-                print(f"BAD {number} {cycle!r}: {problems} (kept: {place})", flush=True)
-            else:
-                shutil.rmtree(place)
-
-    async def worker() -> None:
-        async with lives() as server:
-            await work(server)
-
-    async with asyncio.TaskGroup() as group:
-        for _ in range(jobs):
-            group.create_task(worker())
-    seconds = time.monotonic() - began
-    print(f"{cycles} cycles, seed {seed}: {len(bad)} bad, {sum(reached.values())} killed, {seconds:.0f} s")
-    print("killed at: " + ", ".join(f"{point} {count}" for point, count in sorted(reached.items())))
-    return len(bad)
+async def _kills(folder: Path, arguments: argparse.Namespace, server: str | None) -> int:
+    if arguments.cycle:
+        return await again(read_cycle(arguments.cycle), folder, server=server)
+    long = Kills(folder, cycles=arguments.cycles, seed=arguments.seed, server=server)
+    return await long.run(arguments.jobs)
 
 
 async def mutants(folder: Path) -> int:
     """Run every mutant's cycle; return how many were not caught."""
     missed = 0
     for name, cycle in KILLED_BY.items():
-        async with lives(mutant(name, folder)) as server:
+        async with lives(mutant(name, folder), warm=False) as server:
             problems, _ = await run(cycle, server, folder / f"{name}-cycle")
         print(f"mutant {name}: {'caught: ' + problems[0] if problems else 'NOT CAUGHT'}", flush=True)
         missed += not problems
@@ -135,7 +103,7 @@ async def main(arguments: argparse.Namespace) -> int:
                 place, operations=arguments.operations, seed=arguments.seed, jobs=arguments.jobs
             )
         else:
-            wrong += await kills(place, cycles=arguments.cycles, seed=arguments.seed, jobs=arguments.jobs)
+            wrong += await kills(place, arguments)
     return wrong
 
 
@@ -148,5 +116,7 @@ if __name__ == "__main__":
     parser.add_argument("--reports", type=int, default=10_000)
     parser.add_argument("--operations", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=20_261_123)
+    parser.add_argument("--database", choices=["sqlite", "postgresql"], default="sqlite")
+    parser.add_argument("--cycle", help="one cycle, as a bad one was printed")
     parser.add_argument("--jobs", type=int, default=2)
     sys.exit(1 if asyncio.run(main(parser.parse_args())) else 0)

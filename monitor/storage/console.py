@@ -34,7 +34,7 @@ from monitor.storage.request_counts import RequestCounts
 BOARD_LIMIT = 300  # more open incidents than anybody can read; the board says that there are more
 EVENTS_LIMIT = 1000
 DUE_NEXT = 12
-SETTLED = ("done", "cancelled", "set_aside")
+SETTLED = ("done", "cancelled")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +112,7 @@ class BoardLines:
     counts: Mapping[str, int]
     owed: int
     failed: int
+    set_aside: int = 0
     due_next: tuple[ClockRow, ...] = ()
     requests: RequestCounts = field(default_factory=RequestCounts)
 
@@ -205,6 +206,7 @@ def board(connection: sa.Connection, *, requests: bool = False) -> BoardLines:
         counts=_counts(connection, i.status, t.incidents),
         owed=_count_outbox(connection, "waiting", "claimed", "sent"),
         failed=_count_outbox(connection, "failed"),
+        set_aside=_count_outbox(connection, "set_aside"),
         due_next=overdue.due_next(connection, requests=requests, limit=DUE_NEXT),
         requests=request_counts.counts(connection),
     )

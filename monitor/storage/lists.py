@@ -13,6 +13,7 @@ from typing import Any, Generic, TypeVar
 import sqlalchemy as sa
 
 from monitor.storage import schema as t
+from monitor.storage.outbox_doubt import IN_DOUBT
 
 T = TypeVar("T")
 Row = sa.Row[tuple[object, ...]]
@@ -97,8 +98,15 @@ class OutboxLine:
     attempts: int
     done_at: datetime | None
 
+    @property
+    def in_doubt(self) -> bool:
+        """Whether it may have been made, and the provider is being asked."""
+        return self.state in ("claimed", "sent") and self.reason.startswith(IN_DOUBT)
+
     def why_waiting(self, now: datetime) -> str | None:
         """Say in a sentence why this is not done yet; None when it is, or was given up."""
+        if self.in_doubt:
+            return self.reason
         if self.state == "claimed":
             return "it is being sent"
         if self.state == "sent":

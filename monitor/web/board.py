@@ -22,6 +22,8 @@ TONES = ("critical", "major", "minor", "standard")
 NO_CLASS = 50  # what nobody classified stands below the urgent and above nothing
 GOOD_RESULTS = frozenset({"acknowledged", "delivered"})
 BAD_RESULTS = frozenset({"failed", "refused"})
+GIVEN_UP: Mapping[str, str] = {"failed": "failed", "set_aside": "needs a person"}
+"""Contacts that will not be made unless somebody sees to it: their state, in words."""
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
 
@@ -155,7 +157,7 @@ def _contacts(line: BoardLine, inventory: Inventory, now: datetime) -> tuple[Con
     said += [
         _owed(owed, inventory, now, page)
         for owed in line.owed
-        if owed.state in ("waiting", "failed") or owed.id not in told
+        if owed.state in ("waiting", *GIVEN_UP) or owed.in_doubt or owed.id not in told
     ]
     if line.incident.held_by:
         said.append(ContactState(tone="info", text=f"Nobody is contacted: held by {line.incident.held_by}"))
@@ -185,8 +187,9 @@ def _owed(owed: OutboxLine, inventory: Inventory, now: datetime, page: str) -> C
     name = words(owed.kind).capitalize()
     partner = inventory.partners.get(owed.partner or "")
     whom = f" to {partner.name}" if partner else ""
-    if owed.state == "failed":
-        return ContactState(tone="bad", text=f"{name}{whom} failed: {owed.reason}", path=page + "#contacts")
+    if owed.state in GIVEN_UP:
+        said = f"{name}{whom} {GIVEN_UP[owed.state]}: {owed.reason}"
+        return ContactState(tone="bad", text=said, path=page + "#contacts")
     return ContactState(tone="warn", text=f"{name}{whom} waits: {owed.why_waiting(now)}", path="/noc/outbox")
 
 
@@ -209,5 +212,11 @@ def _counters(rows: list[BoardRow], lines: BoardLines) -> tuple[Counter, ...]:
             value=lines.failed,
             tone="bad" if lines.failed else "ok",
             path="/noc/outbox?state=failed",
+        ),
+        Counter(
+            name="Contacts set aside",
+            value=lines.set_aside,
+            tone="bad" if lines.set_aside else "ok",
+            path="/noc/outbox?state=set_aside",
         ),
     )

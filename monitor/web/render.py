@@ -129,8 +129,9 @@ def static_version(name: str) -> str:
     return hashlib.sha256(files("monitor.web").joinpath("static", name).read_bytes()).hexdigest()[:10]
 
 
+@cache
 def environment() -> Environment:
-    """Build the one environment."""
+    """Build the one environment; templates are compiled once, however often a service is assembled."""
     env = Environment(
         loader=PackageLoader("monitor.web"),
         autoescape=True,

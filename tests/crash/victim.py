@@ -1,15 +1,14 @@
 """The service as a process that can be killed at a named point: a fork server, so that a cycle is quick.
 
-    stdin, a line of JSON per life  ->  fork, live, die or end  ->  stdout, a line of JSON: how it ended
+    first line: configuration, port, far ends   ->  everything is imported, read and lived through once
+    then a line of JSON per life                ->  fork, live, die or end  ->  a line: how it ended
 
-A life assembles the service over a SQLite file and plays on the story from where the last life left off:
-
-    an outage is seen -> a crash report comes in -> a customer asks -> everybody is contacted -> it recovers -> all is quiet
-
-What a life promised to others (a report was accepted) is appended to the ledger, and so is every act it begins.
+What every life needs is there before the fork: modules, the configuration, templates, statements that were composed.
+A life assembles the service over a record and plays its story on from where the last life left off (``stories``).
 """
 
 import asyncio
+import gc
 import json
 import os
 import signal
@@ -17,199 +16,56 @@ import socket
 import sys
 from collections import Counter
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 import structlog
 from aiohttp import web
 
+from alerts import registry as channels
+from alerts.outcomes import Patience
+from alerts.smtp import MailServer
+from checks import registry as checks
 from checks.registry import load_check_types
 from monitor import configured, wiring
-from monitor.domain.contacts import PRIORITY_PAGE, Obligation
-from monitor.domain.findings import Verdict
-from monitor.storage import owing, schema, schema_requests
-from monitor.storage.upsert import insert_ignoring
+from monitor.configured import Configured
+from monitor.storage import postgresql, sqlite
 from monitor.wiring import Service
-from tests.factories import MONDAY_AT_TEN, a_crash, a_look
-
-ACTS = ("outage", "crash", "request", "contact", "recovery", "quiet")
-CRASHES = 3
-IN_THE_AIR = 0.5  # how long, in real time, a call's events are waited for before the clock is moved
+from tests.crash.far_ends import PATIENCE
+from tests.crash.stories import Clock, Life
+from tests.factories import MONDAY_AT_TEN
 
 
-class Clock:
-    """A clock that is moved, and that the far ends can read."""
-
-    def __init__(self, file: Path) -> None:
-        self._file = file
-        self.now = datetime.fromisoformat(file.read_text()) if file.exists() else MONDAY_AT_TEN
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def forward(self, seconds: float) -> None:
-        self.to(self.now + timedelta(seconds=seconds))
-
-    def to(self, at: datetime) -> None:
-        self.now = max(at, self.now)
-        fresh = self._file.with_suffix(".new")
-        fresh.write_text(self.now.isoformat())
-        fresh.replace(self._file)
-
-
-def killer(point: str | None, nth: int) -> Callable[[str], None]:
-    """Return a failpoint that ends this process, as the kernel does, at the nth time that ``point`` is passed."""
-    passed: Counter[str] = Counter()
+def killer(job: dict[str, Any], passed: Counter[str]) -> Callable[[str], None]:
+    """Return a failpoint that ends (or stops) this process, as the kernel does, at the nth time its point is passed."""
+    point, nth, stop = job.get("point"), int(job.get("nth") or 1), job.get("stop")
 
     def failpoint(name: str) -> None:
         passed[name] += 1
         if name == point and passed[name] == nth:
-            os.kill(os.getpid(), signal.SIGKILL)
+            if stop:
+                Path(stop).write_text(str(os.getpid()))
+            os.kill(os.getpid(), signal.SIGSTOP if stop else signal.SIGKILL)
 
     return failpoint
 
 
-class Life:
-    """One life of the service."""
-
-    def __init__(self, service: Service, clock: Clock, ledger: Path) -> None:
-        self.service, self.clock, self.ledger = service, clock, ledger
-
-    def write(self, *words: str) -> None:
-        with self.ledger.open("a") as file:
-            file.write(" ".join(words) + "\n")
-
-    def begun(self) -> str:
-        said = [line.split() for line in self.ledger.read_text().splitlines()] if self.ledger.exists() else []
-        return next((words[1] for words in reversed(said) if words[0] == "act"), ACTS[0])
-
-    def accepted(self) -> set[str]:
-        said = [line.split() for line in self.ledger.read_text().splitlines()]
-        return {words[1] for words in said if words[0] == "accepted"}
-
-    async def play(self) -> None:
-        """Play the story on: the act that was cut short is played again, as the world would."""
-        for act in ACTS[ACTS.index(self.begun()) :]:
-            self.write("act", act)
-            await getattr(self, act)()
-
-    async def outage(self) -> None:
-        await self._looks(Verdict.DOWN, 3)
-
-    async def crash(self) -> None:
-        await self._still(Verdict.DOWN)
-        for number in range(CRASHES):
-            key = f"report-{number}"
-            if key not in self.accepted():  # it was not answered, so it is sent again under its key
-                self.clock.forward(1)
-                report = a_crash("PBX-2", id=f"crs_{wiring.new_id()}", key=key, at=self.clock())
-                await self.service.digest.accept(report, token="tok")
-                self.write("accepted", key)
-
-    async def request(self) -> None:
-        """Put a request on record that pages the engineer on call; sent again, it is there once."""
-        await self._still(Verdict.DOWN)
-        await self.service.store.write(_ask, self.clock())
-
-    async def contact(self) -> None:
-        await self._still(Verdict.DOWN)
-        await self._until_quiet()
-
-    async def recovery(self) -> None:
-        await self._looks(Verdict.UP, 2)
-
-    async def quiet(self) -> None:
-        await self._still(Verdict.UP)
-        await self._until_quiet()
-        await self.service.rounds.save_looks()
-
-    async def _still(self, verdict: Verdict) -> None:
-        """Look as often as the world would have by now, so that a streak that was lost is found again."""
-        await self._looks(verdict, 3)
-
-    async def _looks(self, verdict: Verdict, times: int) -> None:
-        for _ in range(times):
-            self.clock.forward(1)
-            await self.service.pipeline.observed(a_look("pbx-1-sip", verdict, at=self.clock()))
-            await self.service.rounds.once()
-
-    async def _until_quiet(self) -> None:
-        """Do what the jobs of the running service do, until nothing is owed; move the clock when all wait."""
-        for _ in range(200):
-            while await self.service.digest.digest():
-                pass
-            await self.service.delivery.settle()
-            if await self.service.delivery.drain():
-                continue
-            await self._calls_end()
-            due = await self.service.store.read(_next_due)
-            if due is None:
-                return
-            if due > self.clock():
-                self.clock.to(due + timedelta(seconds=1))
-            else:
-                self.clock.forward(1)
-        raise AssertionError("the outbox never comes to rest")
-
-    async def _calls_end(self) -> None:
-        for _ in range(round(IN_THE_AIR / 0.01)):
-            if not await self.service.store.read(_in_the_air):
-                return
-            await asyncio.sleep(0.01)
-
-
-def _ask(c: sa.Connection, now: datetime) -> None:
-    asked = {
-        "id": "req_1", "policy": "wildix", "policy_version": "2020-07", "policy_digest": "0" * 64,
-        "channel": "portal", "partner": "aurora", "status": "open", "subject": "No audio", "reply_key": "k3y",
-        "received_at": now,
-    }  # fmt: skip
-    if not insert_ignoring(c, schema_requests.requests, {**asked, "dedup": "asked once"}):
-        return
-    page = Obligation(
-        id=f"out_{wiring.new_id()}",
-        incident=None,
-        request="req_1",
-        kind="page",
-        channel="page",
-        dedup="req_1|page|noc",
-        partner="noc",
-        contact="nadia",
-        recipient="+498998765432",
-        language="en",
-        priority=PRIORITY_PAGE,
-        not_before=now,
-    )
-    owing.owe(c, [page], now)
-
-
-def _in_the_air(c: sa.Connection) -> int:
-    sent = sa.select(sa.func.count()).select_from(schema.outbox).where(schema.outbox.c.state == "sent")
-    return c.execute(sent).scalar_one()
-
-
-def _next_due(c: sa.Connection) -> datetime | None:
-    rows = schema.outbox.c
-    waiting = c.scalar(sa.select(sa.func.min(rows.not_before)).where(rows.state == "waiting"))
-    leased = c.scalar(sa.select(sa.func.min(rows.lease_until)).where(rows.state.in_(("claimed", "sent"))))
-    return min((at for at in (waiting, leased) if at is not None), default=None)
-
-
-async def live(job: dict[str, object]) -> None:
+async def live(given: Configured, job: dict[str, Any]) -> None:
     """Live one life to its end."""
-    folder = Path(str(job["folder"]))
-    clock = Clock(folder / "clock")
-    clock.to(clock())
-    failpoint = killer(str(job["point"]) if job.get("point") else None, int(str(job.get("nth") or 1)))
-    given = configured.read(folder / "tocsin.yaml", types=load_check_types(), now=clock())
+    folder = Path(job["folder"])
+    clock = Clock(folder / "clock", shared=bool(job.get("shared")))
+    passed: Counter[str] = Counter()
     async with wiring.assemble(
-        given, database=f"sqlite:///{folder / 'tocsin.db'}", clock=clock, failpoint=failpoint
+        given, database=job["database"], clock=clock, failpoint=killer(job, passed)
     ) as service:
-        life = Life(service, clock, folder / "ledger")
-        async with _listening(service, int(str(job["port"]))):
-            await service.delivery.settle(after_restart=True)
+        life = Life(service, clock, job)
+        async with life.http, life.browser, _listening(service, int(job["port"])):
+            await service.delivery.settle(after_restart=service.store.dialect == "sqlite")
             await life.play()
+        if job.get("count"):
+            Path(job["count"]).write_text(json.dumps(passed))
 
 
 class _listening:
@@ -217,7 +73,7 @@ class _listening:
 
     def __init__(self, service: Service, port: int) -> None:
         self._runner = web.AppRunner(
-            service.web, auto_decompress=False, access_log=None, shutdown_timeout=0.1
+            service.web, auto_decompress=False, access_log=None, shutdown_timeout=0.01
         )
         self._port = port
 
@@ -229,12 +85,13 @@ class _listening:
         await self._runner.cleanup()
 
 
-def _child(job: dict[str, object]) -> None:
+def _child(given: Configured, job: dict[str, Any]) -> None:
     status = 1
     try:
+        gc.disable()
         os.dup2(os.open(f"{job['folder']}/log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), 2)
         os.dup2(2, 1)
-        asyncio.run(live(job))
+        asyncio.run(live(given, job))
         status = 0
     except BaseException as problem:
         structlog.get_logger().exception("life.failed", problem=repr(problem))
@@ -246,15 +103,64 @@ def _child(job: dict[str, object]) -> None:
 def serve() -> None:
     """Fork a life per line, and say how it ended: ``{"status": 0}``, or ``{"killed": 9}``."""
     plain = (structlog.processors.add_log_level, structlog.processors.format_exc_info)
-    structlog.configure(processors=[*plain, structlog.processors.KeyValueRenderer()])
+    structlog.configure(
+        processors=[*plain, structlog.processors.KeyValueRenderer()], cache_logger_on_first_use=False
+    )
+    answers = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is logged is no answer
+    impatient()
+    remembering()
+    first = json.loads(sys.stdin.readline())
+    given = configured.read(Path(first["configuration"]), types=load_check_types(), now=MONDAY_AT_TEN)
+    _warm(given, first["warm"])
+    print(json.dumps({"ready": True}), file=answers)
     for line in sys.stdin:
         job = json.loads(line)
+        if "warm" in job:
+            _warm(given, job["warm"])
+            print(json.dumps({"ready": True}), file=answers)
+            continue
         pid = os.fork()
         if not pid:
-            _child(job)
+            _child(given, job)
         _, status = os.waitpid(pid, 0)
         killed = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
-        print(json.dumps({"killed": killed, "status": os.waitstatus_to_exitcode(status)}), flush=True)
+        print(json.dumps({"killed": killed, "status": os.waitstatus_to_exitcode(status)}), file=answers)
+
+
+def _warm(given: Configured, jobs: list[dict[str, Any]]) -> None:
+    """Live in this very process: what a life needed stays, and its threads are gone."""
+    for job in jobs:
+        asyncio.run(live(given, job))
+    gc.collect()
+    gc.freeze()
+
+
+def remembering() -> None:
+    """Do once what costs a life too much: reading what pip installed, and composing every statement.
+
+    An engine that was disposed of has no connection, but remembers its statements; its record has one address.
+    """
+    for registry in (channels, checks):
+        registry.entry_points = cache(registry.entry_points)
+    engines: dict[tuple[object, ...], sa.Engine] = {}
+
+    def kept(make: Callable[..., sa.Engine]) -> Callable[..., sa.Engine]:
+        def made(*given: Any, **options: Any) -> sa.Engine:
+            key = (*map(str, given), *options.items())
+            if key not in engines:
+                engines[key] = make(*given, **options)
+            return engines[key]
+
+        return made
+
+    sqlite._engine, postgresql._engine = kept(sqlite._engine), kept(postgresql._engine)
+
+
+def impatient() -> None:
+    """Let what nobody answers be given up after a moment: the harness has a thousand silences to sit out."""
+    Patience.__init__.__kwdefaults__.update(connect=PATIENCE, total=PATIENCE)
+    MailServer.__init__.__kwdefaults__.update(timeout=PATIENCE)
 
 
 def free_port() -> int:

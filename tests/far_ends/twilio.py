@@ -87,13 +87,14 @@ class FakeTwilio:
         self.settings: str | None = None
         self.doubled = False
         self.reversed = False
+        self.late = False
         self.devices: dict[str, Device] = {}
         self.calls: list[PlacedCall] = []
         self.answers: list[tuple[str, int, str]] = []
         self._sids = count(1)
         self._running: set[asyncio.Task[None]] = set()
         root = "/2010-04-01/Accounts/{account}"
-        app = web.Application()
+        self.app = app = web.Application()
         app.router.add_post(f"{root}/Calls.json", self._create)
         app.router.add_get(f"{root}/Calls.json", self._list)
         app.router.add_get(f"{root}/Calls/{{sid}}.json", self._read)
@@ -212,7 +213,7 @@ class FakeTwilio:
             await self._talk(call, device)
         call.status = device.ends
         await self._becomes(call, device.ends, told, device)
-        for form in reversed(told):
+        for form in told if self.late else reversed(told):
             await self._post(call, call.get("StatusCallback"), form)
 
     async def _becomes(
@@ -226,7 +227,7 @@ class FakeTwilio:
         if device is not None and device.answered_by:
             form.append(("AnsweredBy", device.answered_by))
         call.sequence += 1
-        if self.reversed:
+        if self.reversed or self.late:
             told.append(form)
             return
         for _ in range(2 if self.doubled else 1):
