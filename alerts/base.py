@@ -167,7 +167,10 @@ class CallState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallScript:
-    """What is said on a call: ``attempt`` is our own id for it, ``to`` E.164, ``keys`` the allowed keys."""
+    """What is said on a call: ``attempt`` is our own id for it, ``to`` E.164, ``keys`` the allowed keys.
+
+    ``others``: the provider's ids of calls to the same number that are known to be other attempts', for a lookup.
+    """
 
     attempt: str
     to: str
@@ -175,6 +178,7 @@ class CallScript:
     language: str
     keys: str = "129"
     ring_seconds: int = 30
+    others: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -195,7 +195,8 @@ class TwilioPhone:
         calls = (page or {}).get("calls")
         if not isinstance(calls, list):
             raise DeliveryError("the provider's list of calls cannot be read")
-        return _only(calls, call.to, since - _CLOCKS_APART)
+        unclaimed = [each for each in calls if isinstance(each, dict) and each.get("sid") not in call.others]
+        return _only(unclaimed, call.to, since - _CLOCKS_APART)
 
     async def _asked(self, path: str, query: Sequence[tuple[str, str]]) -> dict[str, Any] | None:
         """GET a document; None where the provider says there is none."""
@@ -220,11 +221,9 @@ class TwilioPhone:
         )
 
 
-def _only(calls: Sequence[Any], to: str, begin: datetime) -> dict[str, Any] | None:
+def _only(calls: Sequence[dict[str, Any]], to: str, begin: datetime) -> dict[str, Any] | None:
     """Return the one call of the window; several cannot be told apart, and a person must look."""
-    matches = [
-        call for call in calls if isinstance(call, dict) and call.get("to") == to and _since(call, begin)
-    ]
+    matches = [call for call in calls if call.get("to") == to and _since(call, begin)]
     if len(matches) > 1:
         sids = ", ".join(clean(str(call.get("sid")), 40) for call in matches[:5])
         raise DeliveryError(f"{len(matches)} calls to {to} could be this attempt: {sids}", ambiguous=True)

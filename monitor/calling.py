@@ -233,9 +233,19 @@ class Calling:
     async def _lookup(self, doubt: InDoubt) -> CallEvent | None:
         if self.phone is None:
             raise DeliveryError("no phone driver is configured any more")
-        call = CallScript(attempt=doubt.attempt, to=doubt.recipient or "", text="", language=doubt.language)
+        others = await self.store.read(outbox.calls_beside, doubt)
+        call = CallScript(
+            attempt=doubt.attempt,
+            to=doubt.recipient or "",
+            text="",
+            language=doubt.language,
+            others=others.known,
+        )
         async with asyncio.timeout(LOOKUP_TIMEOUT):
-            return await self.phone.lookup(call, since=doubt.started_at, provider_id=doubt.provider_id)
+            found = await self.phone.lookup(call, since=doubt.started_at, provider_id=doubt.provider_id)
+        if found and doubt.provider_id is None and others.in_doubt:
+            raise DeliveryError(f"{others.in_doubt + 1} attempts at {doubt.recipient} could be one call")
+        return found
 
     async def _never_placed(self, due: Due) -> None:
         """The provider never got it: it is certain that nobody was called, so calling again is right."""

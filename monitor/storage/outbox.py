@@ -11,7 +11,7 @@ back to waiting for a retry; failed, cancelled or set_aside (a person must look)
 
 from monitor.storage.outbox_backlog import Backlog, backlog
 from monitor.storage.outbox_claims import claim, something_is_due
-from monitor.storage.outbox_doubt import adopt, ask_again, doubt, in_doubt, placed_after_all
+from monitor.storage.outbox_doubt import adopt, ask_again, calls_beside, doubt, in_doubt, placed_after_all
 from monitor.storage.outbox_outcomes import (
     Called,
     call_event,
@@ -33,6 +33,7 @@ __all__ = [
     "ask_again",
     "backlog",
     "call_event",
+    "calls_beside",
     "claim",
     "doubt",
     "due_of_attempt",

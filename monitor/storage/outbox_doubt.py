@@ -1,5 +1,6 @@
 """Attempts of whose end nothing is known: found, adopted by whoever asks the provider, settled."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -35,6 +36,29 @@ def in_doubt(c: sa.Connection, *, now: datetime, every_lease: bool = False) -> l
         )
         for row in rows
     ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beside:
+    """Other attempts at the same number: the calls known to be theirs, and how many are in doubt themselves."""
+
+    known: frozenset[str]
+    in_doubt: int
+
+
+def calls_beside(c: sa.Connection, doubt: InDoubt) -> Beside:
+    """Return what is known of other attempts at the number: a provider that is asked by number cannot tell them apart."""
+    others = sa.select(attempts.c.provider_id, attempts.c.status).where(
+        attempts.c.recipient == doubt.recipient,
+        attempts.c.id != doubt.attempt,
+        attempts.c.started_at > doubt.started_at - LONGEST_CALL,
+        attempts.c.channel.in_(("phone", "page")),
+    )
+    rows = c.execute(others).all()
+    return Beside(
+        known=frozenset(row.provider_id for row in rows if row.provider_id),
+        in_doubt=sum(row.provider_id is None and row.status in OPEN_ATTEMPT for row in rows),
+    )
 
 
 def doubt(c: sa.Connection, due: Due, *, now: datetime, detail: str) -> None:

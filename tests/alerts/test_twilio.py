@@ -1,5 +1,6 @@
 """Placing calls and asking what became of them, over a provider that behaves and misbehaves."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -189,6 +190,13 @@ async def test_with_its_id_a_call_is_found_among_many(line: Line) -> None:
     assert found is not None
     assert found.state is CallState.NO_ANSWER
     assert await line.driver.lookup(a_call(), since=now(), provider_id="CA0") is None
+
+
+async def test_a_call_that_is_known_to_be_another_attempts_is_not_found_for_this_one(line: Line) -> None:
+    theirs = line.provider.remember(to=a_call().to)
+    assert await line.driver.lookup(a_call(), since=now(), provider_id=None) is not None
+    asked = replace(a_call(), others=frozenset({theirs.sid}))
+    assert await line.driver.lookup(asked, since=now(), provider_id=None) is None
 
 
 async def test_an_id_that_is_none_never_becomes_an_address(line: Line) -> None:

@@ -7,7 +7,8 @@ Tracker's REST 2, Twilio's, SMTP), and go wrong in the way they are told for the
 import asyncio
 import base64
 import re
-from collections.abc import AsyncGenerator
+from collections import Counter
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -112,7 +113,7 @@ class FakeTracker:
         """Forget everything, and go wrong anew."""
         self.tickets: list[Ticket] = []
         self.asked = 0
-        self.refused = 0
+        self._failed: Counter[str] = Counter()
         self._mode, self._wrong = mode, wrong
 
     @property
@@ -177,7 +178,9 @@ class FakeTracker:
     async def _files(self, request: web.Request) -> web.Response:
         items = [
             {"id": str(place), "Filename": name, "ContentType": "text/plain", "ContentLength": size}
-            for place, (name, _, size) in enumerate(each.partition("|") for each in self._ticket(request).files)
+            for place, (name, _, size) in enumerate(
+                each.partition("|") for each in self._ticket(request).files
+            )
         ]
         return web.json_response({"items": items, "pages": 1})
 
@@ -197,16 +200,17 @@ class FakeTracker:
         return self.tickets[int(request.match_info["id"]) - 1]
 
     async def _goes_wrong_before(self, request: web.Request) -> web.StreamResponse | None:
-        if self._wrong <= 0 or self._mode not in BEFORE:
-            return None
-        self._wrong -= 1
-        self.refused += 1
-        return await fails(self._mode, request)
+        return await self._goes_wrong(request, BEFORE)
 
     async def _goes_wrong_after(self, request: web.Request) -> web.StreamResponse | None:
-        if self._wrong <= 0 or self._mode not in AFTER:
+        return await self._goes_wrong(request, AFTER)
+
+    async def _goes_wrong(self, request: web.Request, modes: Sequence[Mode]) -> web.StreamResponse | None:
+        """Fail as we are told, so many times at each kind of write: opening, writing, closing."""
+        kind = request.path.rsplit("/", 1)[-1] if request.method == "POST" else "change"
+        if self._mode not in modes or self._failed[kind] >= self._wrong:
             return None
-        self._wrong -= 1
+        self._failed[kind] += 1
         return await fails(self._mode, request)
 
 

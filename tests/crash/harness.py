@@ -390,6 +390,11 @@ NEEDS: Mapping[str, Mapping[str, Any]] = {
     "settle.after_adopt": {"phone": Mode.DROPPED_AFTER, "callbacks": Callbacks.NEVER},
     "retry.before_record": {"mail": Mode.REFUSED},
     "retry.after_record": {"mail": Mode.REFUSED},
+    "ticket.before_read": {"tickets": Mode.ERROR_BEFORE},
+    "ticket.before_comment": {"tickets": Mode.OK},
+    "ticket.after_comment": {"tickets": Mode.OK},
+    "ticket.before_attach": {"tickets": Mode.OK},
+    "ticket.after_attach": {"tickets": Mode.OK},
     "ticket.before_resolve": {"tickets": Mode.OK},
     "ticket.after_resolve": {"tickets": Mode.OK},
     "ticket.after_open": {"tickets": Mode.OK},
@@ -409,7 +414,7 @@ async def counted(server: Lives) -> dict[str, Counter[str]]:
     for story in sorted(set(STORY_OF.values())) if not server.counts else ():
         server.counts[story] = Counter()
         doubtful: dict[str, Any] = {**NEEDS["call.after_lookup"], **NEEDS["retry.after_record"]}
-        for needs in ({}, doubtful):
+        for needs in ({}, doubtful, dict(NEEDS["ticket.before_read"])):
             with server.record() as url:
                 reset(server.ends, Cycle(point=None, **needs), folder / "clock")
                 passed = server.place / "passed"

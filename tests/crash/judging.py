@@ -139,14 +139,17 @@ def _tickets(
         if ticket.incident in over and ticket.incident not in given_up:
             owed = closing.get(ticket.incident)
             told = owed is not None and owed["state"] in GIVEN_UP
-            if not told and (ticket.status != "resolved" or not _once(ticket.notes)):
+            if not told and (ticket.status != "resolved" or not ticket.notes):
                 yield f"lost: ticket {ticket.id} of a resolved incident is {ticket.status}, told {ticket.notes}"
+        if len(set(ticket.files)) != len(ticket.files):
+            yield f"wrong: a file is on ticket {ticket.id} twice"
+        if len(set(marks := [_mark(note) for note in ticket.notes])) != len(marks):
+            yield f"wrong: a note is in ticket {ticket.id} twice: {ticket.notes}"
 
 
-def _once(notes: list[str]) -> bool:
-    """Whether every note was written, and none twice: each carries our mark as its last line."""
-    marks = Counter(note.rsplit("\n", 1)[-1] for note in notes)
-    return bool(notes) and max(marks.values()) == 1
+def _mark(note: str) -> str:
+    """Return our mark in a note, its last line: one mark, one note."""
+    return note.rstrip().rsplit("\n", 1)[-1]
 
 
 def _calls(provider: Provider, attempts: list[Row]) -> Iterable[str]:

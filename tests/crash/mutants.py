@@ -40,7 +40,7 @@ KILLED_BY = {
     "the_board_hides_what_was_given_up": Cycle(point=None, tickets=Mode.REFUSED),
     "announced_in_a_second_transaction": Cycle(point="declare.after_record"),
     "a_request_is_filed_again": Cycle(point="request.after_record"),
-    "a_late_word_of_a_call_counts": Cycle(point=None, callbacks=Callbacks.DOUBLED),
+    "a_note_is_written_again": Cycle(point="ticket.after_comment"),
     "a_finding_is_believed_before_it_is_on_record": Cycle(point="finding.before_record"),
     "digest_before_judging": Cycle(point="finding.before_record", nth=2),
     "answer_before_commit": Cycle(point="crash.before_record", nth=2),

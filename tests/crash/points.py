@@ -57,6 +57,11 @@ PEOPLE = (
     "retry.after_record",
     "mail.before_send",
     "mail.after_send",
+    "ticket.before_read",
+    "ticket.before_comment",
+    "ticket.after_comment",
+    "ticket.before_attach",
+    "ticket.after_attach",
 )
 STORY_OF = {**dict.fromkeys(OUTAGE, "outage"), **dict.fromkeys(PEOPLE, "people")}
 POINTS = tuple(STORY_OF)

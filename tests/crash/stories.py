@@ -8,6 +8,7 @@ whether it is done already looks first.
 """
 
 import asyncio
+import base64
 import json
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
@@ -18,7 +19,7 @@ import aiohttp
 import sqlalchemy as sa
 
 from monitor import wiring
-from monitor.domain.contacts import PRIORITY_PAGE, Obligation
+from monitor.domain.contacts import PRIORITY_NORMAL, PRIORITY_PAGE, Obligation
 from monitor.domain.filing import Filing
 from monitor.domain.findings import Verdict
 from monitor.domain.request_matter import Request
@@ -29,7 +30,7 @@ from tests.factories import MONDAY_AT_TEN, a_crash, a_look
 
 STORIES = {
     "outage": ("outage", "crash", "request", "contact", "recovery", "quiet"),
-    "people": ("asks", "fails", "plans", "declares", "works", "answers", "again", "ends", "quiet"),
+    "people": ("asks", "fails", "plans", "declares", "works", "answers", "again", "writes", "ends", "quiet"),
 }
 CRASHES = 3
 TOKEN, COOKIE = "tok_of_the_harness", "session-of-the-harness"
@@ -270,6 +271,11 @@ class Life:
                 await self.ask("POST", f"/api/v1/outbox/{owed['id']}/retry")
         await self._until_quiet()
 
+    async def writes(self) -> None:
+        """Owe a note and a file to every ticket that is open, once."""
+        await self.service.store.write(_write_in_tickets, self.clock())
+        await self._until_quiet()
+
     async def ends(self) -> None:
         """Resolve by hand what an engineer knows to be over."""
         for incident in await self.items("/api/v1/incidents?status=acknowledged"):
@@ -311,6 +317,33 @@ def _ask(c: sa.Connection, now: datetime) -> None:
         not_before=now,
     )
     owing.owe(c, [page], now)
+
+
+def _write_in_tickets(c: sa.Connection, now: datetime) -> None:
+    for id_, incident in c.execute(
+        sa.select(schema.tickets.c.id, schema.tickets.c.incident).where(schema.tickets.c.closed_at.is_(None))
+    ).all():
+        text = {"ticket": id_, "text": "We are on it.", "author": "nadia"}
+        file = {
+            "ticket": id_, "name": "trace.txt", "media_type": "text/plain", "author": "nadia",
+            "content": base64.b64encode(b"INVITE sip:100@pbx").decode(),
+        }  # fmt: skip
+        for kind, payload in (("ticket.comment", text), ("ticket.attach", file)):
+            owed = Obligation(
+                id=f"out_{wiring.new_id()}",
+                incident=incident,
+                kind=kind,
+                channel="ticket",
+                dedup=f"{id_}|{kind}|once",
+                partner=None,
+                contact=None,
+                recipient=None,
+                language="en",
+                priority=PRIORITY_NORMAL,
+                not_before=now,
+                payload=payload,
+            )
+            owing.owe(c, [owed], now)
 
 
 def _in_the_air(c: sa.Connection) -> int:
