@@ -27,6 +27,7 @@ from monitor.storage import calls, contacts, escalations, incidents, outbox, req
 from monitor.storage.calls import Ended, Follow
 from monitor.storage.engine import Store
 from monitor.storage.outbox import Due, InDoubt
+from monitor.storage.ownership import Holds
 from monitor.world import World
 
 log = structlog.stdlib.get_logger()
@@ -67,7 +68,9 @@ class Calling:
     countries: frozenset[str] = frozenset(COUNTRIES)
     ring_seconds: int = 30
     failpoint: Callable[[str], None] = lambda _name: None
+    holds: Holds = lambda _incident: None
     asked: dict[str, int] = field(default_factory=dict[str, int])
+    hanging_up: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
     chains: Escalating = field(init=False)
 
     def __post_init__(self) -> None:
@@ -129,6 +132,7 @@ class Calling:
             detail=event.detail,
             result=RESULTS.get(event.state),
             follow=lambda due, _result: self.chains.follow(due, outcome_of(event)),
+            holds=self.holds,
         )
         self.failpoint("call.after_event")
         if ended:
@@ -142,6 +146,8 @@ class Calling:
             )
             self.bell.ring(*about(ended))
             self.bell.ring("outbox")
+            if ended.result == "acknowledged":
+                self.settled(ended.incident)
 
     # what follows --------------------------------------------------------------------------------------
 
@@ -206,6 +212,30 @@ class Calling:
     def page_about(self, due: Due) -> Obligation:
         """Return the page to our own people about a contact that could not be made."""
         return self.chains.page_about(due)
+
+    # what nobody is needed for any more ----------------------------------------------------------------
+
+    def settled(self, incident: str) -> None:
+        """Hang up what rings about an incident that somebody has, or that is over; nobody waits for it."""
+        if self.phone is None or not incident:
+            return
+        task = asyncio.create_task(self._hang_up(incident), name=f"hang up {incident}")
+        self.hanging_up.add(task)
+        task.add_done_callback(self.hanging_up.discard)
+
+    async def _hang_up(self, incident: str) -> None:
+        """Do it as well as can be: whoever settled the matter has nothing to do with how it goes."""
+        assert self.phone is not None, "asked before"
+        try:
+            for call in await self.store.read(escalations.in_the_air, incident):
+                script = CallScript(
+                    attempt=call.attempt, to=call.recipient or "", text="", language=call.language
+                )
+                async with asyncio.timeout(LOOKUP_TIMEOUT):
+                    await self.phone.hang_up(script, provider_id=call.provider_id)
+                log.info("call.hung_up", incident=incident, attempt=call.attempt)
+        except Exception as error:  # noqa: BLE001 - it rings on, and whoever answers hears that it is settled
+            log.warning("call.not_hung_up", incident=incident, error=str(error))
 
     # what is in doubt ----------------------------------------------------------------------------------
 

@@ -53,6 +53,11 @@ class Metrics:
             "Steps of escalations that nobody was in, left out at once.",
             registry=r,
         )
+        self.acknowledgements_expired = Counter(
+            "tocsin_acknowledgements_expired",
+            "Acknowledgements that ran out: their incidents are open again.",
+            registry=r,
+        )
         self.attempts_ambiguous = Counter(
             "tocsin_attempts_ambiguous",
             "Attempts whose outcome the provider had to be asked for.",

@@ -31,6 +31,7 @@ from monitor.storage.clocks import Subject
 from monitor.storage.engine import Store
 from monitor.storage.incidents import Opening, Recorded
 from monitor.storage.looks import LookRow
+from monitor.storage.ownership import Holds
 from monitor.world import InForce, Watched, World
 
 log = structlog.stdlib.get_logger()
@@ -51,6 +52,8 @@ class Pipeline:
     verdicts: dict[str, Verdict] = field(default_factory=dict[str, Verdict])
     touched: set[str] = field(default_factory=set[str])
     unsaved: list[LookRow] = field(default_factory=list[LookRow])
+    holds: Holds = lambda _incident: None
+    settled: Callable[[str], None] = lambda _incident: None
 
     # observe and detect ---------------------------------------------------------------------------
 
@@ -187,6 +190,7 @@ class Pipeline:
         self.failpoint("recovery.after_record")
         for resolved in done:
             log.info("incident.resolved", incident=resolved.incident, origin=origin)
+            self.settled(resolved.incident)
             self.bell.ring("incident", resolved.incident)
         self.bell.ring("outbox")
 
@@ -195,9 +199,19 @@ class Pipeline:
     async def acknowledge(self, incident: str, *, actor: str, note: str = "") -> None:
         """Take an incident: calls not yet made are cancelled, the response clock is met."""
         self.failpoint("acknowledge.before_record")
-        await self.store.write(incidents.acknowledge, incident, now=self.clock(), actor=actor, note=note)
+        owner = self.world.in_force.inventory.on_call.who(actor)
+        await self.store.write(
+            incidents.acknowledge,
+            incident,
+            now=self.clock(),
+            actor=actor,
+            note=note,
+            owner=owner,
+            holds=self.holds,
+        )
         self.failpoint("acknowledge.after_record")
         self._rung("incident", incident)
+        self.settled(incident)
 
     async def resolve(self, incident: str, *, actor: str, note: str = "") -> None:
         """Say that an incident is over; what a global problem had held is released."""
@@ -207,6 +221,7 @@ class Pipeline:
         self.failpoint("resolve.after_record")
         self._rung("incident", incident)
         self.bell.ring("component")
+        self.settled(incident)
 
     async def wait(self, about: Subject, wait: str, *, actor: str) -> None:
         """Begin to wait for somebody: the clocks that stand still for it stop."""

@@ -5,7 +5,7 @@ from the record again. ``engine_last_cycle_timestamp_seconds`` says when the las
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -49,6 +49,7 @@ class Rounds:
     year_ends: YearEnds
     reminds: Owe | None = None
     tells_missed: Owe | None = None
+    also: Callable[[datetime], Awaitable[None]] | None = None
     last: datetime | None = None
     count: int = 0
     conditions: dict[str, Condition] = field(default_factory=dict[str, Condition])
@@ -93,6 +94,8 @@ class Rounds:
         if due.registry != self.registering.revision:  # another process changed it
             await self.registering.refresh()
         await self.year_ends.once(now)
+        if self.also:
+            await self.also(now)
         await self._refresh(due.standing, now)
         if self.count % GAUGES_EVERY == 0:
             await self._gauges(now)

@@ -47,6 +47,7 @@ from monitor.intake.body import Bounds, Limits
 from monitor.intake.keys import FindToken
 from monitor.mail_parts import MailParts
 from monitor.metrics import Metrics
+from monitor.owning import Owning
 from monitor.pipeline import Pipeline
 from monitor.publisher import Publisher
 from monitor.registering import Registering
@@ -88,6 +89,7 @@ class Service:
     pages: PublicPages
     desk: Desk
     casework: Casework
+    owning: Owning
     mail_in: MailParts
     phone: PhoneDriver | None
     reload: Callable[[], Awaitable[tuple[str, ...]]]
@@ -202,6 +204,20 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
         )
         late.calling, late.delivery, late.pipeline = calling, delivery, pipeline
 
+        # who has what: acknowledgements that run out, hand-overs, what rings is hung up
+        owning = Owning(
+            world=world,
+            store=store,
+            registering=registering,
+            clock=clock,
+            new_id=ids,
+            bell=bell,
+            metrics=metrics,
+        )
+        pipeline.holds = calling.holds = owning.holds
+        pipeline.settled = calling.settled
+        rounds.also = owning.once
+
         # requests: who takes them in, who works on them
         sealing = sealer(settings.secrets)
         at_desk = desks.Parts(
@@ -297,6 +313,7 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
             checks=lambda: late.settings.checks,
             desk=desk,
             casework=casework,
+            owning=owning,
         )
         app.add_routes(
             intake_routes.routes(
@@ -332,6 +349,7 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
             pages=pages,
             desk=desk,
             casework=casework,
+            owning=owning,
             mail_in=mail_in,
             phone=phone,
             reload=reload,

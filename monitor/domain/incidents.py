@@ -57,7 +57,11 @@ class IllegalMoveError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incident:
-    """One incident as it stands. Times are aware UTC; ``since`` is the first failing look."""
+    """One incident as it stands. Times are aware UTC; ``since`` is the first failing look.
+
+    ``owner`` is who has acknowledged it: one of ours (``owner_party`` us) or a partner's contact (partner);
+    ``holds_until`` is when an acknowledgement runs out unless it is renewed.
+    """
 
     id: str
     status: Status
@@ -80,6 +84,9 @@ class Incident:
     acknowledged_by: str | None = None
     resolved_at: datetime | None = None
     respond_by: datetime | None = None
+    owner: str | None = None
+    owner_party: str | None = None
+    holds_until: datetime | None = None
 
 
 def after(status: Status, move: Move) -> Status:

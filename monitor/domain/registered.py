@@ -9,7 +9,8 @@ we know any more is left out.
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from monitor.domain.inventory import Contact, Inventory, Licence, Partner, System
+from monitor.domain.inventory import Contact, Inventory, Licence, OnCall, Partner, System
+from monitor.domain.rota import Shift
 
 KEPT_UP = ("name", "host", "country", "carrier", "cloud", "region", "version", "component", "licence")
 """What a registered system may say of itself besides its technical information."""
@@ -42,10 +43,13 @@ class Registered:
     licences: tuple[Licence, ...] = ()
     contacts: tuple[RegisteredContact, ...] = ()
     systems: tuple[RegisteredSystem, ...] = ()
+    overrides: tuple[Shift, ...] = ()
 
 
 def overlaid(inventory: Inventory, registered: Registered) -> Inventory:
     """Return the inventory with what was registered laid over it."""
+    if registered.overrides:
+        inventory = replace(inventory, on_call=_with_overrides(inventory.on_call, registered.overrides))
     if not (registered.licences or registered.contacts or registered.systems):
         return inventory
     partners = inventory.partners
@@ -62,6 +66,12 @@ def overlaid(inventory: Inventory, registered: Registered) -> Inventory:
         partners={id_: _with_people(one, ours[id_]) if id_ in ours else one for id_, one in partners.items()},
         systems=_with_systems(inventory, registered.systems),
     )
+
+
+def _with_overrides(on_call: OnCall, rows: tuple[Shift, ...]) -> OnCall:
+    """Put overrides on record over the configured ones; those by or for nobody we know any more are left out."""
+    known = tuple(one for one in rows if one.engineer in on_call.engineers and one.rotation in on_call.names)
+    return replace(on_call, overrides=(*on_call.overrides, *known))
 
 
 def _with_people(partner: Partner, rows: list[RegisteredContact]) -> Partner:

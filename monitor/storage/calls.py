@@ -16,6 +16,7 @@ from monitor.domain.incidents import Status
 from monitor.domain.waiting import Waits
 from monitor.storage import escalations, events, incidents, outbox, owing, request_contacts
 from monitor.storage.outbox import Called, Due
+from monitor.storage.ownership import Holds
 
 UNSETTLED = ("claimed", "sent")
 
@@ -72,6 +73,7 @@ def apply(
     detail: str,
     result: str | None,
     follow: Callable[[Due, str], Follow],
+    holds: Holds = lambda _incident: None,
 ) -> Ended | None:
     """Apply one event of a call; ``result`` is set when the event is its end. Late events are history only."""
     called = outbox.call_event(
@@ -86,7 +88,9 @@ def apply(
     )
     if called is None or result is None:
         return None
-    return end(c, called.due, called.row_state, now=now, result=result, detail=detail, follow=follow)
+    return end(
+        c, called.due, called.row_state, now=now, result=result, detail=detail, follow=follow, holds=holds
+    )
 
 
 def end(
@@ -98,6 +102,7 @@ def end(
     result: str,
     detail: str,
     follow: Callable[[Due, str], Follow],
+    holds: Holds = lambda _incident: None,
 ) -> Ended:
     """Bring a call to its end with its result, and let follow what the result asks for."""
     skipped = 0
@@ -106,10 +111,10 @@ def end(
     ):  # its row was settled without it: history, and an acknowledgement still counts
         outbox.end_attempt(c, due.attempt, now=now, result=result, detail=detail)
         if result == "acknowledged":
-            acknowledged(c, due, now, PRESSED)
+            acknowledged(c, due, now, PRESSED, holds)
     elif result == "acknowledged":
         outbox.finish(c, due, now=now, result=result, detail=detail)
-        acknowledged(c, due, now, PRESSED)
+        acknowledged(c, due, now, PRESSED, holds)
     elif why := _settled(c, due):
         told = f"{why}; the call was ended"
         outbox.give_up(c, due, now=now, reason=told, state="cancelled", result=result)
@@ -159,7 +164,9 @@ def _why(due: Due, follow: Follow) -> Waits:
     return Waits.RETRY if follow.contact == due.contact else Waits.ESCALATION_STEP
 
 
-def acknowledged(c: sa.Connection, due: Due, now: datetime, means: Means) -> None:
+def acknowledged(
+    c: sa.Connection, due: Due, now: datetime, means: Means, holds: Holds = lambda _incident: None
+) -> None:
     """Let what a proven contact was about be taken by whoever was reached."""
     who = due.contact or due.recipient or "the person called"
     said = means.said.format(recipient=due.recipient, who=who)
@@ -168,13 +175,14 @@ def acknowledged(c: sa.Connection, due: Due, now: datetime, means: Means) -> Non
         request_contacts.take(c, due.request, now=now, actor=who, how=f"{means.how}: {said}")
         return
     row = incidents.get(c, due.incident)
-    if row.status is not Status.OPEN:
+    if row.status is Status.RESOLVED:
         return
-    if due.kind == "page" and row.needs_triage:
+    if row.status is Status.OPEN and due.kind == "page" and row.needs_triage:
         incidents.confirm_triage(c, due.incident, now=now, actor=who)
         return
     by = f"{who} {means.how}"
-    incidents.acknowledge(c, due.incident, now=now, actor=by, by_partner=due.kind != "page")
+    partner = due.kind != "page"
+    incidents.acknowledge(c, due.incident, now=now, actor=by, by_partner=partner, owner=who, holds=holds)
 
 
 def _not_reached(c: sa.Connection, due: Due, now: datetime, result: str, detail: str, follow: Follow) -> None:

@@ -1,6 +1,7 @@
 """Chains on record: whom a row goes to now, where it stands, who is contacted at the same time."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -40,6 +41,34 @@ def begun(
         sa.update(attempts).where(attempts.c.id == attempt).values(contact=contact, recipient=recipient)
     )
     owing.owe(c, companions, now)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InTheAir:
+    """A call that rings or is talked on."""
+
+    attempt: str
+    recipient: str | None
+    language: str
+    provider_id: str | None
+
+
+def in_the_air(c: sa.Connection, incident: str) -> list[InTheAir]:
+    """Return the calls about an incident that are in the air."""
+    rows = c.execute(
+        sa.select(attempts.c.id, attempts.c.recipient, attempts.c.provider_id, outbox.c.language)
+        .join(outbox, outbox.c.id == attempts.c.outbox)
+        .where(
+            attempts.c.incident == incident,
+            attempts.c.status != "ended",
+            outbox.c.state == "sent",
+            outbox.c.kind.in_(owing.CALLS),
+        )
+    )
+    return [
+        InTheAir(attempt=row.id, recipient=row.recipient, language=row.language, provider_id=row.provider_id)
+        for row in rows
+    ]
 
 
 def skipped(

@@ -19,8 +19,10 @@ from monitor.domain.decisions import Decision, as_json, counted_again
 from monitor.domain.findings import Finding
 from monitor.domain.incidents import Incident, Move, Status, after, dedup_key
 from monitor.errors import ConflictError, NotFoundError
-from monitor.storage import announcements, clocks, events, owing, recounting, schema, tickets
+from monitor.storage import announcements, clocks, events, owing, ownership, recounting, schema, tickets
 from monitor.storage.clocks import Subject
+from monitor.storage.incident_rows import incident_from
+from monitor.storage.ownership import Holds
 from monitor.storage.upsert import insert_ignoring
 
 incidents, findings = schema.incidents, schema.findings
@@ -156,6 +158,7 @@ def _raise(c: sa.Connection, opening: Opening, incident: str, status: Status) ->
     again: dict[str, Any] = {}
     if status is Status.ACKNOWLEDGED:
         again = {"status": after(status, Move.RELEASE), "acknowledged_at": None, "acknowledged_by": None}
+        again |= {"owner": None, "owner_party": None, "holds_until": None, "reminded_at": None}
     c.execute(
         sa.update(incidents)
         .where(incidents.c.id == incident)
@@ -279,11 +282,26 @@ def _cancel_what_was_held(c: sa.Connection, row: Incident, now: datetime) -> Non
 
 
 def acknowledge(
-    c: sa.Connection, incident: str, *, now: datetime, actor: str, note: str = "", by_partner: bool = False
+    c: sa.Connection,
+    incident: str,
+    *,
+    now: datetime,
+    actor: str,
+    note: str = "",
+    by_partner: bool = False,
+    owner: str | None = None,
+    holds: Holds = lambda _incident: None,
 ) -> bool:
-    """Acknowledge an open incident; False when it was acknowledged already. ConflictError when resolved."""
+    """Acknowledge an open incident; False when it was acknowledged already. ConflictError when resolved.
+
+    ``owner`` has it from then on. What only a partner has acknowledged may still be taken by one of ours.
+    """
     row = get(c, incident)
+    party = ownership.THEIRS if by_partner else ownership.OURS
+    seconds = None if by_partner else holds(row)
     if row.status is Status.ACKNOWLEDGED:
+        if not by_partner and row.owner_party != ownership.OURS:
+            ownership.take(c, incident, owner=owner or actor, actor=actor, seconds=seconds, now=now)
         return False
     if row.status is Status.RESOLVED:
         raise ConflictError(f"incident {incident} is resolved: there is nothing to acknowledge")
@@ -297,6 +315,7 @@ def acknowledge(
             version=incidents.c.version + 1,
         )
     )
+    ownership.own(c, incident, owner=owner or actor, party=party, seconds=seconds, now=now)
     events.record(c, incident, now, "incident.acknowledged", actor=actor, text=note)
     why = f"acknowledged by {actor}"
     owing.cancel(c, incident, now, kinds=owing.CALLS, reason=why)
@@ -319,7 +338,7 @@ def get(c: sa.Connection, incident: str) -> Incident:
     row = c.execute(sa.select(incidents).where(incidents.c.id == incident)).mappings().one_or_none()
     if row is None:
         raise NotFoundError(f"there is no incident {incident}")
-    return _incident(row)
+    return incident_from(row)
 
 
 def dossier(c: sa.Connection, incident: str) -> tuple[Incident, dict[str, Any], dict[str, Any]]:
@@ -327,7 +346,7 @@ def dossier(c: sa.Connection, incident: str) -> tuple[Incident, dict[str, Any], 
     row = c.execute(sa.select(incidents).where(incidents.c.id == incident)).mappings().one_or_none()
     if row is None:
         raise NotFoundError(f"there is no incident {incident}")
-    return _incident(row), json.loads(row["dossier"]), json.loads(row["decision"])
+    return incident_from(row), json.loads(row["dossier"]), json.loads(row["decision"])
 
 
 def open_findings(c: sa.Connection) -> dict[str, str]:
@@ -343,29 +362,3 @@ def open_counts(c: sa.Connection) -> dict[str, int]:
     cls = sa.func.coalesce(findings.c["class"], "none")
     rows = c.execute(sa.select(cls, sa.func.count()).where(findings.c.recovered_at.is_(None)).group_by(cls))
     return dict(rows.all())
-
-
-def _incident(row: Mapping[Any, Any]) -> Incident:
-    return Incident(
-        id=row["id"],
-        status=Status(row["status"]),
-        cls=row["class"],
-        system=row["system"],
-        partner=row["partner"],
-        title=row["title"],
-        summary=row["summary"],
-        symptom=row["symptom"],
-        source=row["source"],
-        opened_at=row["opened_at"],
-        since=row["since"],
-        policy=row["policy"],
-        needs_triage=row["needs_triage"],
-        is_global=row["is_global"],
-        parent=row["parent"],
-        component=row["component"],
-        held_by=row["held_by"],
-        acknowledged_at=row["acknowledged_at"],
-        acknowledged_by=row["acknowledged_by"],
-        resolved_at=row["resolved_at"],
-        respond_by=row["respond_by"],
-    )

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from monitor.domain.inventory import Contact, Licence, Period
 from monitor.domain.registered import Registered, RegisteredContact, RegisteredSystem
+from monitor.storage import oncall_rows
 from monitor.storage.schema_people import licences, registered_contacts, registered_systems
 from monitor.storage.upsert import upsert
 
@@ -20,6 +21,7 @@ def read(c: sa.Connection, revision: int) -> Registered:
         licences=tuple(_licence(row) for row in _all(c, licences) if row["removed_at"] is None),
         contacts=tuple(_contact(row) for row in _all(c, registered_contacts)),
         systems=tuple(_system(row) for row in _all(c, registered_systems) if row["removed_at"] is None),
+        overrides=oncall_rows.standing(c),
     )
 
 

@@ -14,7 +14,7 @@ Deduplication is the database's work: partial unique indexes, never a read befor
 
 import sqlalchemy as sa
 
-from monitor.storage import schema_ledger, schema_outbox, schema_people, schema_requests
+from monitor.storage import schema_ledger, schema_oncall, schema_outbox, schema_people, schema_requests
 from monitor.storage.schema_base import Instant, id_column, metadata, serial
 from monitor.storage.schema_base import at as _at
 from monitor.storage.schema_base import flag as _flag
@@ -27,6 +27,7 @@ __all__ = [
     "Instant",
     "metadata",
     "schema_ledger",
+    "schema_oncall",
     "schema_outbox",
     "schema_people",
     "schema_requests",
@@ -71,6 +72,12 @@ incidents = sa.Table(
     _at("resolved_at"),
     _at("respond_by"),
     sa.Column("version", sa.Integer, nullable=False, default=1),
+    _text("owner"),  # who has it: an engineer, or the partner's contact who acknowledged
+    _text("owner_party"),  # us, partner
+    _at("holds_until"),  # when the acknowledgement runs out unless it is renewed
+    _at("reminded_at"),
+    sa.Index("ix_incidents_holds_until", "holds_until"),
+    sa.Index("ix_incidents_owner", "owner"),
     sa.Index(
         "uq_incidents_open_dedup_key",
         "dedup_key",

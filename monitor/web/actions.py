@@ -296,6 +296,16 @@ async def _form(request: web.Request) -> Any:
 our_form = _form
 
 
+def faults_of(error: Exception) -> dict[str, str]:
+    """Return what is wrong with a form by its field; what concerns no field is under ``form``."""
+    return _faults(error)
+
+
+def moment_of(name: str, form: Mapping[str, Any], zone: str) -> dict[str, object]:
+    """Read a local time of a form; leave out an empty one."""
+    return _moment(name, form, zone)
+
+
 def _actor(request: web.Request) -> str:
     return request[auth.PRINCIPAL].name
 

@@ -49,6 +49,9 @@ class Incident(Out):
     acknowledged_by: str | None
     resolved_at: datetime | None
     respond_by: datetime | None
+    owner: str | None
+    owner_party: str | None
+    holds_until: datetime | None
 
 
 class Span(Out):

@@ -31,7 +31,6 @@ from monitor.web.render import page
 Q = TypeVar("Q", bound=i.Query)
 STATIC = {"console.css": "text/css", "console.js": "text/javascript", "bell.svg": "image/svg+xml"}
 OTHER_INCIDENTS = 20
-SHIFTS_SHOWN = 14
 
 
 async def board(request: web.Request) -> web.Response:
@@ -226,16 +225,6 @@ async def maintenance(request: web.Request) -> web.Response:
     return await _list(request, "maintenance.html", i.MaintenanceQuery, lists.list_maintenance)
 
 
-async def oncall(request: web.Request) -> web.Response:
-    """Show who is on call now and next."""
-    parts = request.app[PARTS]
-    rota = parts.inventory().on_call
-    now = parts.clock()
-    coming = sorted((shift for shift in rota.shifts if shift.end > now), key=lambda shift: shift.start)
-    overrides = [shift for shift in rota.overrides if shift.end > now]
-    return page(request, "oncall.html", rota=rota, coming=coming[:SHIFTS_SHOWN], overrides=overrides)
-
-
 async def audit(request: web.Request) -> web.Response:
     """Show who did what."""
     rows = await request.app[PARTS].store.read(list_audit, limit=i.LIMIT)
@@ -294,7 +283,6 @@ PAGES: dict[tuple[str, str], Page] = {
     ("GET", "/noc/tickets"): tickets,
     ("GET", "/noc/tickets/{id}"): ticket,
     ("GET", "/noc/maintenance"): maintenance,
-    ("GET", "/noc/oncall"): oncall,
     ("GET", "/noc/audit"): audit,
     ("GET", "/noc/static/{name}"): static,
 }

@@ -19,6 +19,7 @@ from monitor.domain.incidents import PublicState
 from monitor.domain.inventory import Inventory
 from monitor.domain.policy import Policy
 from monitor.metrics import Metrics
+from monitor.owning import Owning
 from monitor.registering import Registering
 from monitor.storage.clocks import Subject
 
@@ -147,6 +148,7 @@ class Parts:
     service_name: str
     desk: Desk
     casework: Casework
+    owning: Owning
 
 
 PARTS = web.AppKey("console_parts", Parts)

@@ -23,6 +23,10 @@ FLASH = "tocsin-flash"
 FLASHES: Mapping[str, str] = {
     "acknowledged": "Acknowledged: it is yours.",
     "resolved": "Resolved.",
+    "renewed": "You are still on it: the acknowledgement holds anew.",
+    "stands_in": "The override is on record and in force.",
+    "taken_back": "The override is taken back.",
+    "given": "Handed over; the timelines say so.",
     "waiting": "The clocks follow.",
     "met": "The clock is stopped.",
     "noted": "Your note is in the timeline.",

@@ -23,12 +23,15 @@ from monitor.domain.policy import Policy
 from monitor.domain.request_life import IllegalRequestMoveError
 from monitor.errors import TocsinError
 from monitor.metrics import Metrics
+from monitor.owning import Owning
 from monitor.registering import Registering
 from monitor.web import (
     ack,
     actions,
     api,
     console,
+    oncall_forms,
+    oncall_pages,
     portal,
     portal_forms,
     portal_people,
@@ -43,6 +46,7 @@ from monitor.web.accounts import Pace, Passwords
 from monitor.web.api_appointments import add_appointments
 from monitor.web.api_inventory import add_inventory
 from monitor.web.api_ledger import add_ledger
+from monitor.web.api_oncall import add_oncall
 from monitor.web.api_people import add_people
 from monitor.web.api_requests import add_casework, add_filing, add_requests
 from monitor.web.auth import PAGES, guard
@@ -78,6 +82,7 @@ def setup(
     health: Callable[[], Awaitable[Sequence[str]]],
     desk: Desk,
     casework: Casework,
+    owning: Owning,
     checks: Callable[[], Sequence[ConfiguredCheck]] = tuple,
     passwords: Passwords | None = None,
     live_pace: LivePace | None = None,
@@ -104,6 +109,7 @@ def setup(
         service_name=service_name,
         desk=desk,
         casework=casework,
+        owning=owning,
     )
     app[ENVIRONMENT] = environment()
     app[LIVE] = Live(live_pace or LivePace())
@@ -128,6 +134,7 @@ def rest() -> Api:
     api.add_maintenance(made)
     add_inventory(made)
     add_people(made)
+    add_oncall(made)
     reports.add_reports(made)
     add_ledger(made)
     add_requests(made)
@@ -166,6 +173,8 @@ def handlers(app: web.Application) -> Mapping[tuple[str, str], Handler]:
         **ack.PAGES,
         **console.PAGES,
         **reports.PAGES,
+        **oncall_pages.PAGES,
+        **oncall_forms.ACTIONS,
         **actions.ACTIONS,
         **portal.PAGES,
         **portal_forms.ACTIONS,

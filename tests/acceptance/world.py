@@ -17,7 +17,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from alerts.sandbox import Behaviour, Pickup, SandboxExchange
+from alerts.sandbox import Behaviour, Pickup, SandboxExchange, Sleep
 from checks.registry import load_check_types
 from monitor import configured, wiring
 from monitor.domain.findings import Verdict
@@ -209,6 +209,7 @@ def _due_times(c: sa.Connection) -> list[datetime]:
         sa.select(outbox.not_before).where(outbox.state == "waiting"),
         sa.select(outbox.lease_until).where(outbox.state.in_(("claimed", "sent"))),
         sa.select(clocks.due).where(clocks.met_at.is_(None), clocks.cancelled_at.is_(None)),
+        sa.select(schema.incidents.c.holds_until).where(schema.incidents.c.status == "acknowledged"),
         sa.select(clocks.warn_at).where(clocks.met_at.is_(None), clocks.cancelled_at.is_(None)),
         sa.select(work.starts_at).where(work.status == "scheduled"),
         sa.select(work.ends_at).where(work.status.in_(("scheduled", "in_progress"))),
@@ -228,13 +229,14 @@ async def a_world(
     clock: MovableClock | None = None,
     configuration: str = CONFIGURATION + CHECKS,
     failpoint: Callable[[str], None] = lambda _name: None,
+    sleep: Sleep | None = None,
 ) -> AsyncGenerator[World]:
     """Assemble the service over a configuration; assembling again over the same record is a restart."""
     moved = clock or MovableClock()
     path = folder / "tocsin.yaml"
     path.write_text(configuration)
 
-    async def sleep(seconds: float) -> None:
+    async def passes(seconds: float) -> None:
         moved.forward(seconds)
 
     async with wiring.assemble(
@@ -244,7 +246,7 @@ async def a_world(
         clock=moved,
         ids=an_id,
         exchange_default=Behaviour(rings=2, thinks=3),
-        exchange_sleep=sleep,
+        exchange_sleep=sleep or passes,
         failpoint=failpoint,
     ) as service:
         yield World(service=service, clock=moved, path=path)

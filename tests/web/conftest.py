@@ -1,6 +1,6 @@
 """A console and API over a real SQLite record, reached by a real client."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,8 +12,8 @@ from aiohttp.test_utils import TestClient, TestServer
 from monitor import desks
 from monitor.bell import Bell
 from monitor.domain.inventory import Inventory
-from monitor.domain.registered import overlaid
 from monitor.metrics import Metrics
+from monitor.owning import Owning
 from monitor.registering import Registering
 from monitor.storage import people
 from monitor.storage.engine import open_store
@@ -116,12 +116,15 @@ async def world(tmp_path):
         async def reload():
             return made.problems
 
+        in_force = InForceWorld(in_force=InForce(inventory=made.inventory, policies={"wildix": a_policy()}))
+
         def put(registered):
-            made.inventory = overlaid(made.configured, registered)
+            in_force.configure(replace(in_force.configured, inventory=made.configured))
+            made.inventory = in_force.register(registered)
             return made.inventory
 
         at_desk = desks.Parts(
-            world=InForceWorld(in_force=InForce(inventory=made.inventory, policies={"wildix": a_policy()})),
+            world=in_force,
             store=store,
             clock=lambda: made.now,
             new_id=new_id,
@@ -129,18 +132,29 @@ async def world(tmp_path):
             metrics=metrics,
         )
         desk = desks.desk(at_desk)
+        registering = Registering(
+            store=store,
+            configured=lambda: made.configured,
+            policies=lambda: {"wildix": a_policy()},
+            put=put,
+            clock=lambda: made.now,
+            bell=bell,
+        )
+        owning = Owning(
+            world=in_force,
+            store=store,
+            registering=registering,
+            clock=lambda: made.now,
+            new_id=new_id,
+            bell=bell,
+            metrics=metrics,
+        )
         setup(
             app,
             store=store,
             pipeline=pipeline,
-            registering=Registering(
-                store=store,
-                configured=lambda: made.configured,
-                policies=lambda: {"wildix": a_policy()},
-                put=put,
-                clock=lambda: made.now,
-                bell=bell,
-            ),
+            owning=owning,
+            registering=registering,
             inventory=lambda: made.inventory,
             policies=lambda: {"wildix": a_policy()},
             checks=lambda: made.checks,

@@ -55,7 +55,40 @@ _NAME_WHAT_WAITS = """
 
 
 def _chains() -> None:
-    """Whom an escalation goes to, as it was when it began; who owns an incident, and until when."""
+    """Who owns an incident, and until when; who is on call instead of whom; which hand-overs have happened."""
+    for name, kind in (("owner", sa.Text), ("owner_party", sa.Text)):
+        op.add_column("incidents", sa.Column(name, kind))
+    for name in ("holds_until", "reminded_at"):
+        op.add_column("incidents", sa.Column(name, sa.BigInteger))
+    for name in ("holds_until", "owner"):
+        op.create_index(op.f(f"ix_incidents_{name}"), "incidents", [name])
+    serial = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+    op.create_table(
+        "on_call_overrides",
+        sa.Column("seq", serial, primary_key=True, autoincrement=True),
+        sa.Column("id", sa.String(40), nullable=False),
+        sa.Column("rotation", sa.Text, nullable=False),
+        sa.Column("engineer", sa.Text, nullable=False),
+        sa.Column("starts_at", sa.BigInteger, nullable=False),
+        sa.Column("ends_at", sa.BigInteger, nullable=False),
+        sa.Column("note", sa.Text, nullable=False),
+        sa.Column("made_by", sa.Text, nullable=False),
+        sa.Column("created_at", sa.BigInteger, nullable=False),
+        sa.Column("removed_at", sa.BigInteger),
+        sa.Column("removed_by", sa.Text),
+        sa.UniqueConstraint("id", name=op.f("uq_on_call_overrides_id")),
+    )
+    op.create_table(
+        "on_call_hand_overs",
+        sa.Column("seq", serial, primary_key=True, autoincrement=True),
+        sa.Column("rotation", sa.String(100), nullable=False),
+        sa.Column("at", sa.BigInteger, nullable=False),
+        sa.Column("leaving", sa.Text, nullable=False),
+        sa.Column("arriving", sa.Text, nullable=False),
+        sa.Column("incidents", sa.Integer, nullable=False),
+        sa.Column("recorded_at", sa.BigInteger, nullable=False),
+        sa.UniqueConstraint("rotation", "at", name=op.f("uq_on_call_hand_overs_rotation_at")),
+    )
 
 
 def _tickets() -> None:
