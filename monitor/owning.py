@@ -41,6 +41,7 @@ class Owning:
     new_id: Callable[[], str]
     bell: Bell
     metrics: Metrics
+    settled: Callable[[str], None] = lambda _incident: None
     known: set[tuple[str, datetime]] | None = field(default=None)
 
     @property

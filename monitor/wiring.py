@@ -215,7 +215,7 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
             metrics=metrics,
         )
         pipeline.holds = calling.holds = owning.holds
-        pipeline.settled = calling.settled
+        pipeline.settled = owning.settled = calling.settled
         rounds.also = owning.once
 
         # requests: who takes them in, who works on them

@@ -14,6 +14,7 @@ from monitor.domain.incidents import Status
 from monitor.domain.links import MOST_KEYS, Bound
 from monitor.storage import calls, outbox, request_contacts, schema
 from monitor.storage.calls import Means
+from monitor.storage.ownership import Holds
 from monitor.storage.upsert import insert_ignoring
 
 installation, rows, attempts, incidents = (
@@ -150,7 +151,7 @@ def _of_request(c: sa.Connection, known: Linked) -> Linked:
     )
 
 
-def follow(c: sa.Connection, attempt: str, *, now: datetime) -> bool:
+def follow(c: sa.Connection, attempt: str, *, now: datetime, holds: Holds = lambda _incident: None) -> bool:
     """Take what a link is about, on the word of whoever holds it; False when it is taken or over already."""
     found = linked(c, attempt)
     due = outbox.due_of_attempt(c, attempt)
@@ -170,5 +171,5 @@ def follow(c: sa.Connection, attempt: str, *, now: datetime) -> bool:
             .where(rows.c.id == due.id, rows.c.state == "waiting", rows.c.kind == "mail")
             .values(state="done", done_at=now, reason="", waits=None)
         )
-    calls.acknowledged(c, due, now, BY_LINK)
+    calls.acknowledged(c, due, now, BY_LINK, holds)
     return True

@@ -62,7 +62,9 @@ async def acknowledge(request: web.Request) -> web.Response:
     if found is None:
         return _gone(request)
     parts = request.app[PARTS]
-    if await parts.store.write(book.follow, found.bound.attempt, now=parts.clock()):
+    owning = parts.owning
+    if await parts.store.write(book.follow, found.bound.attempt, now=parts.clock(), holds=owning.holds):
+        owning.settled(found.incident or "")
         parts.metrics.attempts.labels(found.channel, "acknowledged").inc()
         topic = "incident" if found.incident else "request"
         parts.bell.ring(topic, found.bound.about)

@@ -123,7 +123,8 @@ async def test_at_the_end_of_a_shift_what_is_still_owned_goes_to_who_comes_with_
         told = [mail for mail in mailbox.mails[before:] if "You are on call" in str(mail["Subject"])]
         (mail,) = told
         assert mail["To"] == "nadia@noc.example"
-        assert all(incident in mail.get_content() for incident in (first, second))
+        body = mail.get_body(("plain",)).get_content()
+        assert all(incident in body for incident in (first, second))
         (row,) = await world.rows("on_call_hand_overs", leaving="tomas")
         assert (row["arriving"], row["incidents"]) == ("nadia", 2)
 
