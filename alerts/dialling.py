@@ -72,3 +72,11 @@ def _judge(number: str, parsed: PhoneNumber, countries: Collection[str] | None) 
 
 def _no(reason: str) -> Dialling:
     return Dialling(allowed=False, reason=reason)
+
+
+def country_of(number: str) -> str | None:
+    """Return the country a number belongs to, for counting; None where it cannot be told."""
+    try:
+        return phonenumbers.region_code_for_number(phonenumbers.parse(number)) or None
+    except NumberParseException:
+        return None

@@ -152,6 +152,7 @@ def judge_failure(request: Request, error: Exception, *, bytes_left: bool) -> De
         f"{_place(request)}: {what or type(error).__name__}",
         permanent=isinstance(error, ValueError) and not bytes_left,
         ambiguous=bytes_left and not request.safe,
+        away=not isinstance(error, ValueError),
     )
 
 
@@ -169,6 +170,7 @@ def judge_status(
         refused=refused,
         ambiguous=not (for_good or status in REFUSED_FOR_NOW | request.again or request.safe),
         retry_after=retry_after(headers),
+        away=status >= HTTPStatus.INTERNAL_SERVER_ERROR,
     )
 
 

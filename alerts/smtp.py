@@ -30,6 +30,7 @@ _THREADING = ("In-Reply-To", "References")
 _PARENT = re.compile(r"<[!-;=?-~]{1,250}>", re.ASCII)
 _METHOD = re.compile(r"[A-Z]{1,20}", re.ASCII)
 _PERMANENT = 500
+_CLOSING = 421  # the server as a whole has no time for us; any other 4xx is about this mail
 _LONGEST_BODY = 64_000
 _LONGEST_CALENDAR = 64_000
 _LONGEST_HTML = 512_000
@@ -139,7 +140,9 @@ class SmtpMail:
             raise _failure(error, "instead of taking the mail") from error
         except (aiosmtplib.SMTPException, OSError) as error:
             raise DeliveryError(
-                f"the mail server was lost while it took the mail: {clean(str(error), 200)}", ambiguous=True
+                f"the mail server was lost while it took the mail: {clean(str(error), 200)}",
+                ambiguous=True,
+                away=True,
             ) from error
         return f"{answer.code} {clean(answer.message, 200)}"
 
@@ -208,4 +211,5 @@ def _failure(error: Exception, when: str) -> DeliveryError:
     return DeliveryError(
         f"the mail server said {when}: {clean(said, 200) or type(error).__name__}",
         permanent=code >= _PERMANENT or isinstance(error, ValueError),
+        away=code in (0, _CLOSING) and not isinstance(error, ValueError),
     )

@@ -86,6 +86,7 @@ class Calling:
             return None if await self.passes_over(due, refusal) else refusal
         call = await self.compose(due, self.ring_seconds)
         self.failpoint("call.before_place")
+        due.must_be_ours(self.clock())
         provider_id = await self.phone.place(call)
         self.failpoint("call.after_place")
         watch = timedelta(seconds=self.ring_seconds) + IN_THE_AIR
@@ -116,6 +117,8 @@ class Calling:
         """Whether what a call is about needs nobody any more."""
         if due.request:
             return bool(await self.store.read(request_contacts.settled, due.request))
+        if not due.incident:  # an alarm about our own means
+            return False
         incident = await self.store.read(incidents.get, due.incident)
         return incident.status is not Status.OPEN
 

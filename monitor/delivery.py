@@ -8,7 +8,8 @@ Mails are at-least-once under one constant Message-ID. Tickets are :mod:`monitor
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,28 +18,30 @@ import structlog
 
 from alerts import pages, script
 from alerts.base import CallScript, MailDriver, MailText, TicketDriver
-from monitor import mailing, ticketing
-from monitor.bell import Bell
+from monitor import alarms, mailing, ticketing
+from monitor.bell import Bell, Ring
 from monitor.calling import Calling, about
-from monitor.domain.contacts import RETRIES, Obligation, RetryPolicy
+from monitor.domain.contacts import Obligation
 from monitor.domain.incidents import Incident
-from monitor.errors import DeliveryError
+from monitor.errors import DeliveryError, LeaseLostError
+from monitor.gate import BATCH, LEASE, Gate
 from monitor.mailing import Letters
 from monitor.metrics import Metrics
 from monitor.storage import contacts, incidents, mail_threads, outbox, owing, request_contacts
 from monitor.storage import tickets as book
 from monitor.storage.engine import Store
-from monitor.storage.outbox import Due
+from monitor.storage.outbox import Due, InDoubt
 from monitor.storage.request_contacts import Paged
 from monitor.ticketing import Ticketing
 from monitor.world import World
 
 log = structlog.stdlib.get_logger()
 
-BATCH = 32
 SWEEP_SECONDS = 1.0
-LEASE = timedelta(seconds=60)  # longer than SEND_TIMEOUT, so that no living sender loses its lease
 SEND_TIMEOUT = 30.0
+ASKED_AT_ONCE = 8
+POISON = 3  # how often a row may break its handler before it is set aside
+INTERRUPTED = 10  # how often in a row an attempt may be cut short before its row is held to be the cause
 
 
 @dataclass(slots=True, kw_only=True)
@@ -55,21 +58,33 @@ class Delivery:
     new_id: Callable[[], str]
     bell: Bell
     metrics: Metrics
-    retries: Mapping[str, RetryPolicy] = field(default_factory=lambda: RETRIES)
+    gate: Gate
     failpoint: Callable[[str], None] = lambda _name: None
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self) -> None:
         """Drain whenever the bell rings, and look by ourselves every second; until cancelled."""
-        await self.settle(after_restart=self.store.dialect == "sqlite")
-        async with self.bell.listen() as rings, asyncio.TaskGroup() as sends:
+        left_over = await self._doubts(every_lease=self.store.dialect == "sqlite")
+        async with self.bell.listen() as rings, asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._settling(left_over), name="settle what is in doubt")
+            tasks.create_task(self._listening(rings), name="listen for what is owed")
             while True:
-                await self._claim_and_send(sends)
-                try:
-                    async with asyncio.timeout(SWEEP_SECONDS):
-                        while (await rings.get()).topic != "outbox":
-                            pass
-                except TimeoutError:
-                    await self._sweep()
+                await self._claim_and_send(tasks)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(self._pause()):
+                        await self.wake.wait()
+                self.wake.clear()
+
+    async def _listening(self, rings: asyncio.Queue[Ring]) -> None:
+        while True:
+            if (await rings.get()).topic == "outbox":
+                self.wake.set()
+
+    def _pause(self) -> float:
+        """Return how long to sleep: until the next look, or until a spent rate allows the next send."""
+        again = self.gate.again_at
+        ahead = (again - self.clock()).total_seconds() if again else SWEEP_SECONDS
+        return min(max(ahead, 0.01), SWEEP_SECONDS)
 
     async def _claim_and_send(self, sends: asyncio.TaskGroup) -> None:
         try:
@@ -80,38 +95,28 @@ class Delivery:
             log.exception("outbox.claim_failed")
             await asyncio.sleep(SWEEP_SECONDS)
 
-    async def _sweep(self) -> None:
-        try:
-            await self.settle()
-        except Exception:
-            log.exception("outbox.settle_failed")
+    async def _settling(self, left_over: Sequence[InDoubt]) -> None:
+        """Settle every second what is in doubt, beside the sends: asking takes as long as a provider likes."""
+        await self._settle(left_over)
+        while True:
+            try:
+                await self.settle()
+                await self.gate.raise_alarms()
+            except Exception:
+                log.exception("outbox.settle_failed")
+            await asyncio.sleep(SWEEP_SECONDS)
 
-    async def claim(self) -> list[Due]:
+    async def claim(self, most: int = BATCH) -> list[Due]:
         """Claim what is due, with the intent of an attempt committed for each."""
-        waits = await self.store.read(outbox.something_is_due, self.clock())
-        if not waits:
-            return []
-        phone = self.calling.phone.name if self.calling.phone else "none"
-        claimed = await self.store.write(
-            outbox.claim,
-            now=self.clock(),
-            lease=LEASE,
-            token=self.new_id(),
-            new_ids=[f"att_{self.new_id()}" for _ in range(BATCH)],
-            driver={
-                "ticket": self.tickets.name,
-                "phone": phone,
-                "page": phone,
-                "mail": self.mail.name if self.mail else "none",
-            },
-        )
-        self.failpoint("outbox.after_claim")
+        claimed = await self.gate.claim(most)
+        if claimed:
+            self.failpoint("outbox.after_claim")
         return claimed
 
     async def drain(self) -> int:
         """Send everything that is due now, one after the other; return how many rows (for tests and tools)."""
         count = 0
-        while due := await self.claim():
+        while due := await self.claim(1):
             for row in due:
                 await self.send_safely(row)
                 count += 1
@@ -127,6 +132,9 @@ class Delivery:
             await self._send_and_record(due)
         except Exception:
             log.exception("contact.not_recorded", outbox=due.id, incident=due.incident, request=due.request)
+        finally:
+            if self.gate.ended(due):
+                self.wake.set()
         self.bell.ring(*about(due))
 
     async def _send_and_record(self, due: Due) -> None:
@@ -139,10 +147,13 @@ class Delivery:
         except DeliveryError as error:
             await self._failed(due, error)
         except TimeoutError:
-            await self._failed(due, DeliveryError(f"no answer within {SEND_TIMEOUT:.0f} s", ambiguous=True))
+            said = f"no answer within {SEND_TIMEOUT:.0f} s"
+            await self._failed(due, DeliveryError(said, ambiguous=True, away=True))
+        except LeaseLostError as error:
+            log.warning("contact.lease_lost", outbox=due.id, error=str(error))
         except Exception as error:  # a poison row must not stop the others
             log.exception("contact.broke", outbox=due.id, incident=due.incident, request=due.request)
-            await self._gave_up(due, f"{type(error).__name__}: {error}", "set_aside")
+            await self._broke(due, f"{type(error).__name__}: {error}")
 
     async def _send(self, row: Due) -> None:
         due = await self.calling.begins(row) if row.kind in owing.CALLS else row
@@ -151,6 +162,7 @@ class Delivery:
         match due.kind:
             case kind if kind in ticketing.KINDS:
                 await self._ticketing().send(due)
+                await self.gate.answered(due)
             case "call":
                 await self._call(due)
             case "page" if "@" in (due.recipient or ""):
@@ -184,6 +196,8 @@ class Delivery:
         if impossible:
             self.metrics.attempts.labels(due.channel, "failed").inc()
             await self._gave_up(due, impossible, "failed", flag=mailing.flag(due))
+        else:
+            await self.gate.answered(due)
 
     async def compose_call(self, due: Due, ring_seconds: int) -> CallScript:
         """Compose what is said on a call."""
@@ -197,12 +211,17 @@ class Delivery:
         )
 
     async def _spoken(self, due: Due) -> str:
+        if alarms.ALARM in due.payload:
+            return alarms.spoken(self.world.in_force.service_name, due.payload)
         if due.request:
             return pages.call_text(await self._asked(due.request), due.language)
         _, matter = await self._matter(due)
         return script.call_text(matter, due.language)
 
     async def _mail(self, due: Due) -> None:
+        if alarms.ALARM in due.payload:
+            await self._post(due, alarms.letter(due, self.world.in_force.service_name))
+            return
         if due.request:
             asked = await self.letters.asked_with_link(due, await self._asked(due.request))
             await self._post(due, self.letters.page(due, pages.mail_text(asked, due.language)))
@@ -226,9 +245,11 @@ class Delivery:
             await self._gave_up(due, "no mail server is configured", "failed")
             return
         self.failpoint("mail.before_send")
+        due.must_be_ours(self.clock())
         said = await self.mail.send(mail)
         self.failpoint("mail.after_send")
         await self._finish(due, "delivered", said)
+        await self.gate.answered(due)
 
     async def _matter(self, due: Due) -> tuple[Incident, script.Matter]:
         incident, dossier, decision = await self.store.read(incidents.dossier, due.incident)
@@ -244,26 +265,32 @@ class Delivery:
         self.metrics.attempts.labels(due.channel, result).inc()
 
     async def _failed(self, due: Due, error: DeliveryError) -> None:
-        now, policy = self.clock(), self.retries[due.channel]
+        now, policy = self.clock(), self.gate.rules.retries_of(due.channel)
         self.failpoint("contact.before_failure")
         log.warning(
             "contact.failed", incident=due.incident, request=due.request, kind=due.kind, error=str(error)
         )
         if error.ambiguous and due.kind in owing.CALLS:
             await self.store.write(outbox.doubt, due, now=now, detail=str(error))
+            await self.gate.suspect(due, error)
             return
         if error.permanent and due.kind in owing.CALLS and await self.calling.passes_over(due, str(error)):
             return
         self.metrics.attempts.labels(due.channel, "failed").inc()
+        if error.away or error.refused:
+            await self.gate.away(due, error)
+            return
+        await self.gate.answered(due)
         if error.permanent:
             await self._gave_up(due, str(error), "set_aside", flag=mailing.flag(due))
-        elif due.attempts >= policy.attempts and not error.refused:
+        elif due.attempts >= policy.attempts:
             said = f"gave up after {due.attempts} attempts: {error}"
             await self._gave_up(due, said, "failed", flag=mailing.flag(due))
         else:
             delay = max(policy.delay(due.attempts), error.retry_after or 0.0)
             at = now + timedelta(seconds=delay)
             await self.store.write(outbox.retry_later, due, now=now, at=at, reason=str(error))
+            await self.gate.rest(due, error.retry_after)
 
     async def _gave_up(self, due: Due, reason: str, state: str, *, flag: str = "") -> None:
         """End a row; a contact to a partner that will not be made pages our own people."""
@@ -274,24 +301,64 @@ class Delivery:
         )
         self.bell.ring("outbox")
 
+    async def _broke(self, due: Due, what: str) -> None:
+        """Try a row again whose handler broke; set it aside when it does so each time: its neighbours go on."""
+        if due.attempts >= POISON:
+            await self._gave_up(due, f"broke {due.attempts} times, set aside: {what}", "set_aside")
+        elif _by_phone(due):  # it may have been placed before it broke
+            await self.store.write(outbox.doubt, due, now=self.clock(), detail=what)
+        else:
+            now = self.clock()
+            at = now + timedelta(seconds=self.gate.rules.retries_of(due.channel).delay(due.attempts))
+            await self.store.write(outbox.retry_later, due, now=now, at=at, reason=f"broke: {what}")
+
+    # what is in doubt ----------------------------------------------------------------------------------
+
     async def settle(self, *, after_restart: bool = False) -> None:
         """Settle every attempt of whose end nothing is known."""
-        doubts = await self.store.read(outbox.in_doubt, now=self.clock(), every_lease=after_restart)
-        for doubt in doubts:
-            due = await self.store.write(
-                outbox.adopt, doubt, now=self.clock(), token=self.new_id(), watch=LEASE
-            )
-            self.failpoint("settle.after_adopt")
-            if due is None:
-                continue
-            if doubt.kind in owing.CALLS and "@" not in (doubt.recipient or ""):
-                await self.calling.settle(doubt, due)
-            else:  # searched for before it is created again, so trying again is safe
-                at = self.clock()
-                await self.store.write(
-                    outbox.retry_later, due, now=at, at=at, reason="interrupted", result="ambiguous"
-                )
-                self.bell.ring("outbox")
+        await self._settle(await self._doubts(every_lease=after_restart))
+
+    async def _doubts(self, *, every_lease: bool) -> Sequence[InDoubt]:
+        return await self.store.read(outbox.in_doubt, now=self.clock(), every_lease=every_lease)
+
+    async def _settle(self, doubts: Sequence[InDoubt]) -> None:
+        """Ask about several at once; one that cannot be settled does not keep the others."""
+        asking = asyncio.Semaphore(ASKED_AT_ONCE)
+
+        async def one(doubt: InDoubt) -> None:
+            async with asking:
+                await self._settle_one(doubt)
+
+        for ended in await asyncio.gather(*(one(doubt) for doubt in doubts), return_exceptions=True):
+            if isinstance(ended, Exception):
+                log.error("outbox.not_settled", exc_info=ended)
+            elif ended is not None:
+                raise ended
+
+    async def _settle_one(self, doubt: InDoubt) -> None:
+        due = await self.store.write(outbox.adopt, doubt, now=self.clock(), token=self.new_id(), watch=LEASE)
+        self.failpoint("settle.after_adopt")
+        if due is None:
+            return
+        if _by_phone(due):
+            await self.calling.settle(doubt, due)
+        else:  # searched for before it is created again, so trying again is safe
+            await self._interrupted(due)
+
+    async def _interrupted(self, due: Due) -> None:
+        at = self.clock()
+        if await self.store.read(outbox.cut_short, due.id) >= INTERRUPTED:
+            said = f"cut short {INTERRUPTED} times in a row: it may be what stops us, so a person must look"
+            await self._gave_up(due, said, "set_aside")
+            return
+        await self.store.write(
+            outbox.retry_later, due, now=at, at=at, reason="interrupted", result="ambiguous"
+        )
+        self.bell.ring("outbox")
+
+
+def _by_phone(due: Due) -> bool:
+    return due.kind in owing.CALLS and "@" not in (due.recipient or "")
 
 
 def asked(paged: Paged, world: World) -> pages.Asked:

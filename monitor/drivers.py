@@ -121,6 +121,17 @@ def phone(settings: PhoneSettings, public_url: str | None, parts: Parts) -> Phon
     )
 
 
+def names(tickets: TicketDriver, phone: PhoneDriver | None, mail: MailDriver | None) -> dict[str, str]:
+    """Return which driver serves a channel, for the record of attempts."""
+    telephone = phone.name if phone else "none"
+    return {
+        "ticket": tickets.name,
+        "phone": telephone,
+        "page": telephone,
+        "mail": mail.name if mail else "none",
+    }
+
+
 def callback_url(settings: PhoneSettings, public_url: str | None) -> str | None:
     """Return the address under which a phone provider reaches us."""
     return settings.callback_url or public_url

@@ -4,6 +4,7 @@ TocsinError
  +- ConfigError          the configuration cannot be used; ``problems`` lists every mistake
  +- DeliveryError        an outside party was not reached; permanent? ambiguous?
  +- RefusedError         a request from outside is refused; carries the HTTP status and a stable code
+ +- LeaseLostError       a row is not ours any more: whoever was stopped for too long must not send it
  +- NotFoundError        there is no such thing (or it is not yours)
  +- ConflictError        the thing's state does not allow it
  +- StorageError         the record cannot be used (wrong version, second writer, damaged)
@@ -32,6 +33,7 @@ class DeliveryError(TocsinError):
     response), so it must be looked up before anything is sent again. ``retry_after`` in seconds.
     ``refused``: the far end does not have us at all (a wrong key, an unknown queue). That is no fault of this
     contact: it waits, as do its neighbours, until somebody has mended the configuration.
+    ``away``: the far end does not answer at all (no connection, 5xx, no answer in time): its neighbours wait, too.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class DeliveryError(TocsinError):
         ambiguous: bool = False,
         retry_after: float | None = None,
         refused: bool = False,
+        away: bool = False,
     ) -> None:
         """Keep what the outbox must know."""
         super().__init__(message)
@@ -49,6 +52,11 @@ class DeliveryError(TocsinError):
         self.ambiguous = ambiguous
         self.retry_after = retry_after
         self.refused = refused
+        self.away = away
+
+
+class LeaseLostError(TocsinError):
+    """A row's lease ran out before it was sent: another may have settled it, so it is left alone."""
 
 
 class RefusedError(TocsinError):

@@ -75,6 +75,28 @@ class Metrics:
         self.outbox_pending = Gauge(
             "tocsin_outbox_pending", "Outbox rows not yet done.", ["channel"], registry=r
         )
+        self.outbox_wait = Histogram(
+            "tocsin_outbox_wait_seconds",
+            "How long a row stood before an attempt, by what it waited for last.",
+            ["channel", "cause"],
+            buckets=CONTACT_BUCKETS,
+            registry=r,
+        )
+        self.outbox_waiting = Gauge(
+            "tocsin_outbox_waiting", "Outbox rows that wait, by what for.", ["cause"], registry=r
+        )
+        self.outbox_ambiguous = Gauge(
+            "tocsin_outbox_ambiguous", "Attempts of whose end nothing is known now.", registry=r
+        )
+        self.outbox_set_aside = Gauge(
+            "tocsin_outbox_set_aside", "Outbox rows set aside for a person.", registry=r
+        )
+        self.provider_up = Gauge(
+            "tocsin_provider_up", "1 if a provider answers, 0 while it is away.", ["provider"], registry=r
+        )
+        self.caps_hit = Counter(
+            "tocsin_contact_caps_hit", "Calls stopped by a cap of the day.", ["cap"], registry=r
+        )
         self.outbox_oldest = Gauge(
             "tocsin_outbox_oldest_seconds",
             "Age of the oldest outbox row that is due and not done.",

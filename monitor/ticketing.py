@@ -73,6 +73,7 @@ class Ticketing:
         ref = await self.tickets.find(text.mark)
         if ref is None:
             self.failpoint("ticket.before_open")
+            due.must_be_ours(self.clock())
             # with the link, which is nobody else's to follow: what we keep is without
             ref = await self.tickets.open(replace(text, body=f"{text.body}\n\n{link}") if link else text)
         self.failpoint("ticket.after_open")
@@ -127,6 +128,7 @@ class Ticketing:
         text = clean_lines(str(due.payload["text"]), LONGEST_NOTE)
         if not await self._said_before(due, ticket):
             self.failpoint("ticket.before_comment")
+            due.must_be_ours(self.clock())
             await self.tickets.comment(ticket.reference, marked(text, due.id))
         self.failpoint("ticket.after_comment")
         author = str(due.payload.get("author") or "tocsin")
@@ -145,6 +147,7 @@ class Ticketing:
         text = script.resolve_text(matter, ticket.language, until=incident.resolved_at or self.clock())
         said_before = await self._said_before(due, ticket)
         self.failpoint("ticket.before_resolve")
+        due.must_be_ours(self.clock())
         await self.tickets.resolve(ticket.reference, "" if said_before else marked(text, due.id))
         self.failpoint("ticket.after_resolve")
         await self.store.write(contacts.ticket_resolved, due, ticket=ticket.id, text=text, now=self.clock())
@@ -162,6 +165,7 @@ class Ticketing:
             mark=due.id,
         )
         self.failpoint("ticket.before_attach")
+        due.must_be_ours(self.clock())
         await self.tickets.attach(ticket.reference, file)
         self.failpoint("ticket.after_attach")
         author = str(payload.get("author") or "tocsin")

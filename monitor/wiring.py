@@ -35,12 +35,14 @@ from monitor.calling import Calling
 from monitor.casework import Casework
 from monitor.clock import Clock, NewId, new_id, system_clock
 from monitor.configured import Configured
+from monitor.contact_rules import contact_rules
 from monitor.delivery import Delivery
 from monitor.desk import Desk
 from monitor.digest import Digest
 from monitor.domain.access import Token
 from monitor.domain.findings import Observation, Streak
 from monitor.errors import ConfigError, NotFoundError, StorageError
+from monitor.gate import Gate
 from monitor.intake import calls as call_routes
 from monitor.intake import routes as intake_routes
 from monitor.intake.body import Bounds, Limits
@@ -176,6 +178,7 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
         phone = drivers.phone(settings.phone, public_url, parts)
         if isinstance(phone, SandboxExchange | SipPhone):
             await stack.enter_async_context(phone)
+        rules = contact_rules(settings)
         calling = Calling(
             world=world,
             store=store,
@@ -189,17 +192,28 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
             failpoint=failpoint,
             countries=frozenset(settings.contact.regions or COUNTRIES),
         )
+        tickets = drivers.tickets(settings.tickets, parts)
+        mail = drivers.mail(settings.mail, parts)
         delivery = Delivery(
             world=world,
             store=store,
-            tickets=drivers.tickets(settings.tickets, parts),
-            mail=drivers.mail(settings.mail, parts),
+            tickets=tickets,
+            mail=mail,
             letters=await mail_parts.letters(lambda: late.settings, world=world, store=store, clock=clock),
             calling=calling,
             clock=clock,
             new_id=ids,
             bell=bell,
             metrics=metrics,
+            gate=Gate(
+                world=world,
+                store=store,
+                clock=clock,
+                new_id=ids,
+                metrics=metrics,
+                driver=drivers.names(tickets, phone, mail),
+                rules=rules,
+            ),
             failpoint=failpoint,
         )
         late.calling, late.delivery, late.pipeline = calling, delivery, pipeline

@@ -1,12 +1,12 @@
 """The configuration: strict YAML in, frozen dataclasses out. ``load`` is the whole of it."""
 
+from monitor.settings.contact_sections import ContactSettings
 from monitor.settings.loading import from_document, load, load_text
 from monitor.settings.schema import json_schema
 from monitor.settings.secret import Secret
 from monitor.settings.sections import (
     CheckDefaults,
     CheckSettings,
-    ContactSettings,
     Crash,
     Limits,
     Listen,

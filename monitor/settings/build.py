@@ -43,7 +43,7 @@ def inventory(root: models.Root, on_call: OnCall) -> Inventory:
         on_call=on_call,
         licences={one.id: licence(one) for one in root.licences},
         escalations=escalating.escalations(root),
-        patience=Patience(attempts=root.contact.attempts, pauses=root.contact.retry_delays),
+        patience=_patience(root),
     )
 
 
@@ -314,3 +314,11 @@ def policy_paths(root: models.Root, document: Document) -> tuple[tuple[Path, ...
         if not os.path.exists(path):  # noqa: PTH110 - Path.exists raises for names that are too long
             problems.append(document.problem(at, f"there is no file or folder {document.written(at)!r}"))
     return tuple(paths), problems
+
+
+def _patience(root: Root) -> Patience:
+    """Return how often and how far apart a partner's contacts are called where no escalation says."""
+    said = root.contact.retries.phone
+    return Patience(
+        attempts=said.attempts or root.contact.attempts, pauses=said.delays or root.contact.retry_delays
+    )

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from monitor.domain.findings import FactValue, Symptom
 from monitor.settings import sections
+from monitor.settings.contact_sections import ContactSettings
 from monitor.settings.intake_sections import MailIn, Secrets
 from monitor.settings.values import (
     Country,
@@ -413,9 +414,7 @@ class Root(Strict):
     phone: Annotated[sections.PhoneSettings, Field(description="Calls.")] = sections.PhoneSettings()
     mail: Annotated[sections.MailSettings, Field(description="Mail.")] = sections.MailSettings()
     tickets: Annotated[sections.TicketSettings, Field(description="Tickets.")] = sections.TicketSettings()
-    contact: Annotated[sections.ContactSettings, Field(description="How hard we try.")] = (
-        sections.ContactSettings()
-    )
+    contact: Annotated[ContactSettings, Field(description="How hard we try.")] = ContactSettings()
     triage: Annotated[sections.Triage, Field(description="While facts are missing.")] = sections.Triage()
     limits: Annotated[sections.Limits, Field(description="How much is taken from others.")] = (
         sections.Limits()

@@ -9,16 +9,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, with_config
+from pydantic import BeforeValidator, ConfigDict, Field, with_config
 
 from monitor.domain.findings import FactValue, Symptom, Thresholds
 from monitor.domain.inventory import Inventory
 from monitor.settings import ticket_sections
+from monitor.settings.contact_sections import ContactSettings
 from monitor.settings.intake_sections import MailIn, Secrets
 from monitor.settings.secret import Secret
 from monitor.settings.sip_sections import Sip
 from monitor.settings.values import (
-    Country,
     Email,
     Ident,
     Language,
@@ -31,7 +31,6 @@ from monitor.settings.values import (
     Token,
     WebAddress,
     Zone,
-    filled,
     nothing_is_empty,
 )
 
@@ -172,40 +171,6 @@ class TicketSettings:
     zendesk: Annotated[
         ticket_sections.Zendesk | None, Field(description="The account, for driver `zendesk`.")
     ] = None
-
-
-def _delays() -> tuple[float, ...]:
-    return (60.0, 120.0, 300.0)
-
-
-@_strict
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContactSettings:
-    """How hard we try to reach somebody."""
-
-    retry_delays: Annotated[
-        tuple[Seconds, ...],
-        AfterValidator(filled),
-        Field(
-            json_schema_extra={"minItems": 1},
-            description="Pauses after the last contact before the first is called again; the last one repeats.",
-        ),
-    ] = field(default_factory=_delays)
-    attempts: Annotated[
-        int,
-        Field(
-            ge=1,
-            le=20,
-            description="Calls about one incident, over all its contacts, before our own people are told.",
-        ),
-    ] = 6
-    call_ring_time: Annotated[
-        Annotated[Seconds, Field(ge=5, le=120)], Field(description="How long a telephone rings.")
-    ] = 30.0
-    regions: Annotated[
-        tuple[Country, ...],
-        Field(description="Countries that may be called; empty for all. Contacts elsewhere are errors."),
-    ] = ()
 
 
 @_strict

@@ -174,6 +174,8 @@ def acknowledged(
     if due.request:
         request_contacts.take(c, due.request, now=now, actor=who, how=f"{means.how}: {said}")
         return
+    if not due.incident:  # an alarm about our own means: heard, and that is all
+        return
     row = incidents.get(c, due.incident)
     if row.status is Status.RESOLVED:
         return

@@ -10,31 +10,46 @@ back to waiting for a retry; failed, cancelled or set_aside (a person must look)
 """
 
 from monitor.storage.outbox_backlog import Backlog, backlog
-from monitor.storage.outbox_claims import claim, something_is_due
-from monitor.storage.outbox_doubt import adopt, ask_again, calls_beside, doubt, in_doubt, placed_after_all
+from monitor.storage.outbox_claims import Chosen, Claimed, Terms, choose, claim
+from monitor.storage.outbox_doubt import (
+    adopt,
+    ask_again,
+    calls_beside,
+    cut_short,
+    doubt,
+    in_doubt,
+    placed_after_all,
+)
 from monitor.storage.outbox_outcomes import (
     Called,
     call_event,
     end_attempt,
     finish,
     give_up,
+    not_taken,
     placed,
     retry_by_hand,
     retry_later,
 )
+from monitor.storage.outbox_queue import something_is_due
 from monitor.storage.outbox_rows import Due, InDoubt, due_of_attempt, has_phone
 
 __all__ = [
     "Backlog",
     "Called",
+    "Chosen",
+    "Claimed",
     "Due",
     "InDoubt",
+    "Terms",
     "adopt",
     "ask_again",
     "backlog",
     "call_event",
     "calls_beside",
+    "choose",
     "claim",
+    "cut_short",
     "doubt",
     "due_of_attempt",
     "end_attempt",
@@ -42,6 +57,7 @@ __all__ = [
     "give_up",
     "has_phone",
     "in_doubt",
+    "not_taken",
     "placed",
     "placed_after_all",
     "retry_by_hand",

@@ -1,57 +1,168 @@
-"""Claiming: what is due and still owed gets a lease, and the intent of an attempt is committed with it."""
+"""Claiming: what is due and still owed gets a lease, and the intent of an attempt is committed with it.
 
-from collections.abc import Mapping, Sequence
+    chosen (outbox_queue, without locks) -> locked -> still due? still owed? capped? -> leased + intent
+
+One transaction for a handful of rows. What is owed no more is cancelled, what is held or capped waits on and
+says why; neither takes anybody's place.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
+from monitor.domain import breaking, pacing
 from monitor.domain.incidents import Status
-from monitor.storage import announcements, events, request_contacts, schema
+from monitor.domain.pacing import ContactRules
+from monitor.domain.waiting import Waits
+from monitor.storage import announcements, caps, events, outbox_queue, providers, request_contacts, schema
+from monitor.storage.caps import FallBack
 from monitor.storage.outbox_rows import Due, due_from, set_row
 from monitor.storage.owing import CALLS
+from monitor.storage.providers import Standing
 
 outbox, attempts, incidents = schema.outbox, schema.attempts, schema.incidents
 
 
-def something_is_due(c: sa.Connection, now: datetime) -> bool:
-    """Whether there is anything to claim (asked every second, without writing)."""
-    return (
-        c.scalar(
-            sa.select(outbox.c.seq).where(outbox.c.state == "waiting", outbox.c.not_before <= now).limit(1)
-        )
-        is not None
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """On what terms rows are claimed: by whom, until when, under which rules.
+
+    ``driver`` by channel; ``country_of`` a number; ``room``: sends that may begin, by provider (all others as many
+    as there are ids); ``fall_back``: what is owed instead when the budget is used up.
+    """
+
+    now: datetime
+    lease: timedelta
+    token: str
+    new_ids: Sequence[str]
+    driver: Mapping[str, str]
+    rules: ContactRules
+    country_of: Callable[[str], str | None]
+    fall_back: FallBack
+    room: Mapping[str, int] = field(default_factory=dict[str, int])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """Which rows go out next, by provider; ``again_at``: when a spent rate or a provider that is away may be tried.
+
+    ``troubled``: the providers whose last send failed.
+    """
+
+    rows: Mapping[str, Sequence[int]]
+    again_at: datetime | None = None
+    troubled: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimed:
+    """What a claim gave: rows to be sent, how many rows it looked at, and when a spent rate allows the next one."""
+
+    due: tuple[Due, ...]
+    seen: int
+    again_at: datetime | None = None
+
+
+def choose(
+    c: sa.Connection, now: datetime, rules: ContactRules, *, limit: int, full: Collection[str] = ()
+) -> Chosen:
+    """Choose what goes out next, without locks; a provider that takes nothing now is left out."""
+    if not outbox_queue.something_is_due(c, now):
+        return Chosen(rows={})
+    standings = providers.standings(c)
+    shut = {name: at for name, each in standings.items() if (at := _shut_until(name, each, rules, now))}
+    return Chosen(
+        rows=outbox_queue.next_up(c, now, limit=limit, closed={*full, *shut}),
+        again_at=min(shut.values(), default=None),
+        troubled=frozenset(name for name, each in standings.items() if each.breaker.failures),
     )
 
 
-def claim(
-    c: sa.Connection,
-    *,
-    now: datetime,
-    lease: timedelta,
-    token: str,
-    new_ids: Sequence[str],
-    driver: Mapping[str, str],
-) -> list[Due]:
-    """Claim due rows, most urgent first, and commit the intent of an attempt with each.
+def _shut_until(name: str, standing: Standing, rules: ContactRules, now: datetime) -> datetime | None:
+    """Return until when a provider takes nothing; None: it takes something now."""
+    if standing.breaker.is_down:
+        return None if breaking.may_probe(standing.breaker, now) else standing.breaker.probe_at
+    rate = rules.rates.get(name)
+    if rate is None:  # it asked for a pause
+        return standing.free_at if standing.free_at and standing.free_at > now else None
+    return (
+        None if pacing.permits(rate, standing.free_at, now) else pacing.due_at(rate, standing.free_at, now, 0)
+    )
 
-    Rows whose incident or request has moved on are cancelled, rows under a maintenance or global problem wait on.
-    """
-    ready = (
+
+def claim(c: sa.Connection, chosen: Mapping[str, Sequence[int]], terms: Terms) -> Claimed:
+    """Claim of the chosen rows what its provider takes now, in their order."""
+    ids = iter(terms.new_ids)
+    left, seen = len(terms.new_ids), 0
+    due: list[Due] = []
+    again: list[datetime] = []
+    for name in sorted(chosen):  # one order of locks for all processes
+        found = _Provider(c, name, terms)
+        rows = found.rows(chosen[name], min(left, terms.room.get(name, left)))
+        for row in rows:
+            seen += 1
+            if _moved_on(c, row, terms.now) or caps.capped(c, row, terms):
+                continue
+            due.append(_take(c, row, next(ids), terms))
+            found.taken += 1
+            left -= 1
+        again += found.settle()
+    outbox_queue.took_turns(c, [each.partner for each in due])
+    return Claimed(due=tuple(due), seen=seen, again_at=min(again, default=None))
+
+
+class _Provider:
+    """One provider's part of a claim: how many rows it takes now, and what that leaves of its rate."""
+
+    def __init__(self, c: sa.Connection, name: str, terms: Terms) -> None:
+        self.c, self.name, self.terms = c, name, terms
+        self.rate = terms.rules.rates.get(name)
+        self.standing = providers.locked(c, name)
+        self.taken = 0
+
+    def rows(self, chosen: Sequence[int], room: int) -> Iterator[Mapping[Any, Any]]:
+        """Give rows until enough of them are taken."""
+        allowed = min(room, self._allowed())
+        wanted = list(chosen)
+        while wanted and self.taken < allowed:
+            some, wanted = wanted[: allowed - self.taken], wanted[allowed - self.taken :]
+            yield from _locked(self.c, some, self.terms.now)
+
+    def _allowed(self) -> int:
+        now, standing = self.terms.now, self.standing
+        if _shut_until(self.name, standing, self.terms.rules, now):
+            return 0
+        if standing.breaker.is_down:
+            return 1
+        return pacing.permits(self.rate, standing.free_at, now) if self.rate else len(self.terms.new_ids)
+
+    def settle(self) -> list[datetime]:
+        """Put on record what was taken; return when the rate allows the next one, if that is what we wait for."""
+        now, breaker, free_at = self.terms.now, self.standing.breaker, self.standing.free_at
+        if self.taken and self.rate:
+            free_at = pacing.spent(self.rate, free_at, now, self.taken)
+        if self.taken and breaker.is_down:
+            breaker = breaking.probing(breaker, now)
+        fresh = Standing(free_at=free_at, breaker=breaker)
+        if fresh != self.standing:
+            providers.keep(self.c, self.name, fresh)
+        if self.rate and not breaker.is_down and not pacing.permits(self.rate, free_at, now):
+            return [pacing.due_at(self.rate, free_at, now, 0)]
+        return []
+
+
+def _locked(c: sa.Connection, chosen: Sequence[int], now: datetime) -> Iterator[Mapping[Any, Any]]:
+    """Lock rows and look at them again, in the order they were chosen; what another has locked is his."""
+    query = (
         sa.select(outbox)
-        .where(outbox.c.state == "waiting", outbox.c.not_before <= now)
-        .order_by(outbox.c.priority, outbox.c.seq)
-        .limit(len(new_ids))
+        .where(outbox.c.seq.in_(chosen), outbox_queue.is_due(now))
         .with_for_update(skip_locked=True)
     )
-    claimed: list[Due] = []
-    for row, attempt in zip(c.execute(ready).mappings().all(), new_ids, strict=False):
-        if _moved_on(c, row, now):
-            continue
-        _lease(c, row, now + lease, token)
-        _intend(c, row, attempt, driver.get(row["channel"], row["channel"]), now)
-        claimed.append(due_from(row, attempt, token))
-    return claimed
+    rows = {row["seq"]: row for row in c.execute(query).mappings()}
+    return (rows[seq] for seq in chosen if seq in rows)
 
 
 def _moved_on(c: sa.Connection, row: Mapping[Any, Any], now: datetime) -> bool:
@@ -104,32 +215,39 @@ def _moved_on(c: sa.Connection, row: Mapping[Any, Any], now: datetime) -> bool:
     return True
 
 
-def _lease(c: sa.Connection, row: Mapping[Any, Any], until: datetime, token: str) -> None:
+def _take(c: sa.Connection, row: Mapping[Any, Any], attempt: str, terms: Terms) -> Due:
+    """Lease a row and commit to an attempt."""
+    now, until = terms.now, terms.now + terms.lease
+    waited = max((now - (row["not_before"] if row["attempts"] else row["created_at"])).total_seconds(), 0.0)
+    waits = row["waits"] or (Waits.QUEUE if waited > 1 else None)
     set_row(
         c,
         row["id"],
         state="claimed",
         lease_until=until,
-        lease_token=token,
+        lease_token=terms.token,
         attempts=row["attempts"] + 1,
         reason="",
         waits=None,
     )
-
-
-def _intend(c: sa.Connection, row: Mapping[Any, Any], attempt: str, driver: str, now: datetime) -> None:
+    by_phone = row["channel"] in caps.BY_PHONE and "@" not in (row["recipient"] or "@")
     c.execute(
-        sa.insert(attempts).values(
-            id=attempt,
-            outbox=row["id"],
-            incident=row["incident"],
-            request=row["request"],
-            channel=row["channel"],
-            driver=driver,
-            contact=row["contact"],
-            recipient=row["recipient"],
-            started_at=now,
-            status="intent",
-            result="pending",
-        )
+        sa.insert(attempts),
+        {
+            "id": attempt,
+            "outbox": row["id"],
+            "incident": row["incident"],
+            "request": row["request"],
+            "channel": row["channel"],
+            "driver": terms.driver.get(row["channel"], row["channel"]),
+            "contact": row["contact"],
+            "recipient": row["recipient"],
+            "country": terms.country_of(row["recipient"]) if by_phone else None,
+            "started_at": now,
+            "status": "intent",
+            "result": "pending",
+            "waited": waited,
+            "waits": waits,
+        },
     )
+    return replace(due_from(row, attempt, terms.token), lease_until=until, waited=waited, waits=waits)

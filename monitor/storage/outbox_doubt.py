@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import takewhile
 
 import sqlalchemy as sa
 
@@ -10,6 +11,7 @@ from monitor.storage import schema
 from monitor.storage.outbox_rows import OPEN_ATTEMPT, Due, InDoubt, due_from, set_row, still_ours
 
 outbox, attempts = schema.outbox, schema.attempts
+LATEST = 100
 LONGEST_CALL = timedelta(minutes=10)
 IN_DOUBT = "in doubt: the provider is being asked"
 
@@ -97,5 +99,16 @@ def adopt(c: sa.Connection, doubt: InDoubt, *, now: datetime, token: str, watch:
     row = c.execute(sa.select(outbox).where(outbox.c.id == doubt.outbox).with_for_update()).mappings().one()
     if row["state"] not in ("claimed", "sent"):
         return None
-    set_row(c, doubt.outbox, lease_token=token, lease_until=now + watch)
+    set_row(c, doubt.outbox, lease_token=token, lease_until=now + watch, reason=IN_DOUBT, waits=Waits.DOUBT)
     return due_from({**row, "attempts": row["attempts"] - 1}, doubt.attempt, token)
+
+
+def cut_short(c: sa.Connection, row: str) -> int:
+    """Count a row's latest attempts of which nobody told the end: we were stopped in the middle of each."""
+    results = c.scalars(
+        sa.select(attempts.c.result)
+        .where(attempts.c.outbox == row)
+        .order_by(attempts.c.seq.desc())
+        .limit(LATEST)
+    )
+    return sum(1 for _ in takewhile(lambda result: result in ("ambiguous", "pending"), results))

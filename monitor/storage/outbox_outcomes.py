@@ -10,12 +10,15 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from monitor.domain.breaking import Breaker
+from monitor.domain.pacing import ContactRules
 from monitor.domain.waiting import Waits
 from monitor.errors import ConflictError, NotFoundError
-from monitor.storage import schema
+from monitor.storage import caps, providers, schema
 from monitor.storage.outbox_rows import OPEN_ATTEMPT, Due, due_from, set_row, still_ours
 
 outbox, attempts = schema.outbox, schema.attempts
+AFTER_THE_PROBE = timedelta(seconds=1)  # another row goes first: this one may be what is wrong
 
 
 def finish(
@@ -31,6 +34,7 @@ def finish(
     if not still_ours(c, due):
         return False
     end_attempt(c, due.attempt, now=now, result=result, detail=detail, provider_id=provider_id)
+    caps.number_is_free(c, due.recipient, now)
     set_row(c, due.id, state="done", done_at=now, lease_until=None, lease_token=None, reason="", waits=None)
     return True
 
@@ -61,14 +65,21 @@ def retry_later(
     recipient: tuple[str | None, str | None] | None = None,
     language: str | None = None,
     waits: Waits = Waits.RETRY,
+    uncounted: bool = False,
 ) -> bool:
-    """End the attempt and let the row wait for the next one, perhaps at another contact (id, number), in their language."""
+    """End the attempt and let the row wait for the next one, perhaps at another contact (id, number), in their language.
+
+    ``uncounted``: the attempt does not use up the row's attempts, for it never began.
+    """
     if not still_ours(c, due):
         return False
     end_attempt(c, due.attempt, now=now, result=result, detail=reason)
+    caps.number_is_free(c, due.recipient, now)
     values: dict[str, Any] = {} if recipient is None else {"contact": recipient[0], "recipient": recipient[1]}
     if language:
         values["language"] = language
+    if uncounted:
+        values["attempts"] = max(due.attempts - 1, 0)
     set_row(
         c,
         due.id,
@@ -83,6 +94,20 @@ def retry_later(
     return True
 
 
+def not_taken(
+    c: sa.Connection, due: Due, provider: str, *, now: datetime, reason: str, rules: ContactRules
+) -> Breaker:
+    """End an attempt that found its provider away; once it is known to be, no row spends its attempts on it."""
+    breaker = providers.away(c, provider, now=now, why=reason, policy=rules.breaker)
+    if breaker.probe_at is not None:
+        at, waits = breaker.probe_at + AFTER_THE_PROBE, Waits.PROVIDER_DOWN
+    else:
+        delay = rules.retries_of(due.channel).delay(due.attempts)
+        at, waits = now + timedelta(seconds=delay), Waits.RETRY
+    retry_later(c, due, now=now, at=at, reason=reason, waits=waits, uncounted=breaker.is_down)
+    return breaker
+
+
 def give_up(
     c: sa.Connection, due: Due, *, now: datetime, reason: str, state: str = "failed", result: str = "failed"
 ) -> bool:
@@ -90,6 +115,7 @@ def give_up(
     if not still_ours(c, due):
         return False
     end_attempt(c, due.attempt, now=now, result=result, detail=reason)
+    caps.number_is_free(c, due.recipient, now)
     set_row(
         c, due.id, state=state, reason=reason, done_at=now, lease_until=None, lease_token=None, waits=None
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from monitor.errors import LeaseLostError
 from monitor.storage import schema
 
 outbox, attempts = schema.outbox, schema.attempts
@@ -32,6 +33,14 @@ class Due:
     created_at: datetime
     payload: Mapping[str, Any]
     request: str | None = None
+    lease_until: datetime | None = None
+    waited: float = 0.0
+    waits: str | None = None
+
+    def must_be_ours(self, now: datetime) -> None:
+        """Raise LeaseLostError where the lease has run out (this process stood still): another settles the row."""
+        if self.lease_until is not None and now >= self.lease_until:
+            raise LeaseLostError("the lease ran out before the send; whoever took it over settles it")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +75,7 @@ def due_from(row: Mapping[Any, Any], attempt: str, token: str) -> Due:
         created_at=row["created_at"],
         payload=json.loads(row["payload"]),
         request=row["request"],
+        lease_until=row["lease_until"],
     )
 
 

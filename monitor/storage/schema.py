@@ -195,6 +195,8 @@ policy_editions = (
     )
 )
 
+WAITING = "state = 'waiting'"
+
 outbox = sa.Table(
     "outbox",
     metadata,
@@ -223,6 +225,20 @@ outbox = sa.Table(
     sa.Column("attempts", sa.Integer, nullable=False, default=0),
     _at("done_at"),
     sa.Index("ix_outbox_state_not_before", "state", "not_before"),
+    sa.Index("ix_outbox_recipient_state", "recipient", "state"),
+    sa.Index(  # all that the order of the queue is worked out from: monitor.storage.outbox_queue
+        "ix_outbox_waiting",
+        "priority",
+        "partner",
+        "seq",
+        "not_before",
+        "attempts",
+        "first",
+        "channel",
+        "recipient",
+        sqlite_where=sa.text(WAITING),
+        postgresql_where=sa.text(WAITING),
+    ),
 )
 
 attempts = sa.Table(

@@ -25,6 +25,14 @@ def _engine() -> None:
     op.add_column("attempts", sa.Column("waits", sa.Text))
     for columns in (["channel", "started_at"], ["recipient", "started_at"]):
         op.create_index(op.f(f"ix_attempts_{'_'.join(columns)}"), "attempts", columns)
+    op.create_index(op.f("ix_outbox_recipient_state"), "outbox", ["recipient", "state"])
+    op.create_index(
+        op.f("ix_outbox_waiting"),
+        "outbox",
+        ["priority", "partner", "seq", "not_before", "attempts", "first", "channel", "recipient"],
+        sqlite_where=sa.text("state = 'waiting'"),
+        postgresql_where=sa.text("state = 'waiting'"),
+    )
     op.create_table(
         "providers",
         sa.Column("name", sa.String(40), primary_key=True),
