@@ -316,7 +316,7 @@ def policy_paths(root: models.Root, document: Document) -> tuple[tuple[Path, ...
     return tuple(paths), problems
 
 
-def _patience(root: Root) -> Patience:
+def _patience(root: models.Root) -> Patience:
     """Return how often and how far apart a partner's contacts are called where no escalation says."""
     said = root.contact.retries.phone
     return Patience(
