@@ -171,6 +171,7 @@ def judge_status(
         ambiguous=not (for_good or status in REFUSED_FOR_NOW | request.again or request.safe),
         retry_after=retry_after(headers),
         away=status >= HTTPStatus.INTERNAL_SERVER_ERROR,
+        busy=status == HTTPStatus.TOO_MANY_REQUESTS,
     )
 
 

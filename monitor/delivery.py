@@ -9,16 +9,15 @@ Mails are at-least-once under one constant Message-ID. Tickets are :mod:`monitor
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 
 import structlog
 
 from alerts import pages, script
 from alerts.base import CallScript, MailDriver, MailText, TicketDriver
-from monitor import alarms, mailing, ticketing
+from monitor import alarms, mailing, matters, ticketing
 from monitor.bell import Bell, Ring
 from monitor.calling import Calling, about
 from monitor.domain.contacts import Obligation
@@ -31,7 +30,6 @@ from monitor.storage import contacts, incidents, mail_threads, outbox, owing, re
 from monitor.storage import tickets as book
 from monitor.storage.engine import Store
 from monitor.storage.outbox import Due, InDoubt
-from monitor.storage.request_contacts import Paged
 from monitor.ticketing import Ticketing
 from monitor.world import World
 
@@ -199,6 +197,9 @@ class Delivery:
         else:
             await self.gate.answered(due)
 
+    def _service(self) -> str:
+        return self.world.in_force.service_name
+
     async def compose_call(self, due: Due, ring_seconds: int) -> CallScript:
         """Compose what is said on a call."""
         text = await self._spoken(due)
@@ -212,7 +213,7 @@ class Delivery:
 
     async def _spoken(self, due: Due) -> str:
         if alarms.ALARM in due.payload:
-            return alarms.spoken(self.world.in_force.service_name, due.payload)
+            return alarms.spoken(self._service(), due.payload)
         if due.request:
             return pages.call_text(await self._asked(due.request), due.language)
         _, matter = await self._matter(due)
@@ -220,7 +221,7 @@ class Delivery:
 
     async def _mail(self, due: Due) -> None:
         if alarms.ALARM in due.payload:
-            await self._post(due, alarms.letter(due, self.world.in_force.service_name))
+            await self._post(due, self.letters.page(due, alarms.written(self._service(), due.payload)))
             return
         if due.request:
             asked = await self.letters.asked_with_link(due, await self._asked(due.request))
@@ -233,7 +234,7 @@ class Delivery:
         await self._post(due, mail)
 
     async def _asked(self, request: str) -> pages.Asked:
-        return asked(await self.store.read(request_contacts.paged, request), self.world)
+        return matters.asked(await self.store.read(request_contacts.paged, request), self.world)
 
     async def _post(self, due: Due, mail: MailText) -> None:
         """Send a mail that is written; without an address or a server it will not be."""
@@ -254,7 +255,7 @@ class Delivery:
     async def _matter(self, due: Due) -> tuple[Incident, script.Matter]:
         incident, dossier, decision = await self.store.read(incidents.dossier, due.incident)
         ticket = await self.store.read(book.of_incident, due.incident, self.tickets.name)
-        return incident, _matter(incident, dossier, decision, ticket, self.world, due.partner)
+        return incident, matters.matter(incident, dossier, decision, ticket, self.world, due.partner)
 
     # what goes wrong -----------------------------------------------------------------------------------
 
@@ -290,7 +291,8 @@ class Delivery:
             delay = max(policy.delay(due.attempts), error.retry_after or 0.0)
             at = now + timedelta(seconds=delay)
             await self.store.write(outbox.retry_later, due, now=now, at=at, reason=str(error))
-            await self.gate.rest(due, error.retry_after)
+            if error.busy:
+                await self.gate.rest(due, error.retry_after)
 
     async def _gave_up(self, due: Due, reason: str, state: str, *, flag: str = "") -> None:
         """End a row; a contact to a partner that will not be made pages our own people."""
@@ -359,58 +361,3 @@ class Delivery:
 
 def _by_phone(due: Due) -> bool:
     return due.kind in owing.CALLS and "@" not in (due.recipient or "")
-
-
-def asked(paged: Paged, world: World) -> pages.Asked:
-    """Return what an engineer is to be told about a request, in our own zone."""
-    in_force = world.in_force
-    partner = in_force.inventory.partners.get(paged.partner or "")
-    system = in_force.inventory.systems.get(paged.system or "")
-    return pages.Asked(
-        service=in_force.service_name,
-        reference=paged.reference,
-        cls=paged.cls,
-        needs_triage=paged.needs_triage,
-        partner=partner.name if partner else paged.partner or "",
-        serial=paged.system,
-        system=system.name if system else "",
-        subject=paged.subject,
-        received_at=paged.received_at,
-        zone=in_force.zone,
-    )
-
-
-def _matter(
-    incident: Incident,
-    dossier: Mapping[str, Any],
-    decision: Mapping[str, Any],
-    ticket: Mapping[str, Any] | None,
-    world: World,
-    partner: str | None,
-) -> script.Matter:
-    """Return what is to be told about an incident, in the zone of whoever is told."""
-    in_force = world.in_force
-    who = in_force.inventory.partners.get(partner or "")
-    zone = in_force.zone
-    if who and (policy := in_force.policies.get(who.policy)):
-        zone = policy.calendar_for(who.country).zone.key
-    component = in_force.inventory.components.get(incident.component or "")
-    named = component.name if component and not incident.system else ""
-    return script.Matter(
-        incident=incident.id,
-        reference=incident.id[-8:].upper(),
-        partner=who.name if who else in_force.service_name,
-        symptom=incident.symptom,
-        summary=incident.summary,
-        since=incident.since,
-        cls=incident.cls or "",
-        zone=zone,
-        service=in_force.service_name,
-        serial=incident.system,
-        system=dossier.get("name") or named,
-        country=dossier.get("country"),
-        version=dossier.get("version"),
-        clause=decision.get("clause"),
-        respond_by=incident.respond_by,
-        ticket=str(ticket["reference"]) if ticket else None,
-    )

@@ -33,7 +33,7 @@ class DeliveryError(TocsinError):
     response), so it must be looked up before anything is sent again. ``retry_after`` in seconds.
     ``refused``: the far end does not have us at all (a wrong key, an unknown queue). That is no fault of this
     contact: it waits, as do its neighbours, until somebody has mended the configuration.
-    ``away``: the far end does not answer at all (no connection, 5xx, no answer in time): its neighbours wait, too.
+    ``busy``: it asked all of us to slow down, for ``retry_after``. ``away``: the far end does not answer at all (no connection, 5xx, no answer in time): its neighbours wait, too.
     """
 
     def __init__(
@@ -45,6 +45,7 @@ class DeliveryError(TocsinError):
         retry_after: float | None = None,
         refused: bool = False,
         away: bool = False,
+        busy: bool = False,
     ) -> None:
         """Keep what the outbox must know."""
         super().__init__(message)
@@ -53,6 +54,7 @@ class DeliveryError(TocsinError):
         self.retry_after = retry_after
         self.refused = refused
         self.away = away
+        self.busy = busy
 
 
 class LeaseLostError(TocsinError):
