@@ -56,6 +56,23 @@ class Metrics:
         self.acknowledgements_expired = Counter(
             "tocsin_acknowledgements_expired",
             "Acknowledgements that ran out: their incidents are open again.",
+        self.ticket_sync = Histogram(
+            "tocsin_ticket_sync_seconds",
+            "How long it took to read a ticket, or to ask what changed, in its own system.",
+            ["driver", "what"],
+            buckets=LOOK_BUCKETS,
+            registry=r,
+        )
+        self.ticket_sync_errors = Counter(
+            "tocsin_ticket_sync_errors",
+            "Readings of a ticket system that failed.",
+            ["driver", "what"],
+            registry=r,
+        )
+        self.ticket_notes_in = Counter(
+            "tocsin_ticket_notes",
+            "Notes by others that were read in tickets.",
+            ["driver", "kind"],
             registry=r,
         )
         self.attempts_ambiguous = Counter(

@@ -45,6 +45,7 @@ from monitor.errors import ConfigError, NotFoundError, StorageError
 from monitor.gate import Gate
 from monitor.intake import calls as call_routes
 from monitor.intake import routes as intake_routes
+from monitor.intake import tickets as ticket_routes
 from monitor.intake.body import Bounds, Limits
 from monitor.intake.keys import FindToken
 from monitor.mail_parts import MailParts
@@ -60,6 +61,7 @@ from monitor.settings import Settings
 from monitor.storage import editions, incidents, looks, people, public
 from monitor.storage.engine import Store, open_store
 from monitor.storage.reminders import reminding
+from monitor.ticket_sync import TicketSync
 from monitor.web.setup import setup as set_up_web
 from monitor.world import World
 from monitor.year_ends import YearEnds
@@ -83,6 +85,7 @@ class Service:
     world: World
     pipeline: Pipeline
     delivery: Delivery
+    ticket_sync: TicketSync
     calling: Calling
     digest: Digest
     rounds: Rounds
@@ -217,6 +220,15 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
             failpoint=failpoint,
         )
         late.calling, late.delivery, late.pipeline = calling, delivery, pipeline
+        ticket_sync = TicketSync(
+            store=store,
+            tickets=delivery.tickets,
+            clock=clock,
+            bell=bell,
+            metrics=metrics,
+            every=timedelta(seconds=settings.tickets.sync_every),
+            failpoint=failpoint,
+        )
 
         # who has what: acknowledgements that run out, hand-overs, what rings is hung up
         owning = Owning(
@@ -340,6 +352,7 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
                 metrics=metrics,
             )
         )
+        app.add_routes(ticket_routes.routes(tickets=delivery.tickets, received=ticket_sync.received))
         callbacks = drivers.callback_url(settings.phone, public_url)
         if isinstance(phone, TwilioPhone) and callbacks:
             app.add_routes(
@@ -355,6 +368,7 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
             world=world,
             pipeline=pipeline,
             delivery=delivery,
+            ticket_sync=ticket_sync,
             calling=calling,
             digest=digest,
             rounds=rounds,
@@ -370,6 +384,7 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
             jobs={
                 "scheduler": scheduler.run,
                 "delivery": delivery.run,
+                "tickets": ticket_sync.run,
                 "rounds": rounds.run,
                 "digest": rounds.run_digest,
                 "publisher": publisher.run,

@@ -162,6 +162,10 @@ class TicketSettings:
         Literal["builtin", "request-tracker", "redmine", "zendesk"],
         Field(description="`builtin` keeps them here, in the NOC console."),
     ] = "builtin"
+    sync_every: Annotated[
+        Annotated[Seconds, Field(ge=5, le=_DAY)],
+        Field(description="How often a ticket system is asked what others have changed in our tickets."),
+    ] = 60.0
     request_tracker: Annotated[
         RequestTracker | None, Field(description="The tracker, for driver `request-tracker`.")
     ] = None
