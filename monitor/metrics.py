@@ -56,6 +56,8 @@ class Metrics:
         self.acknowledgements_expired = Counter(
             "tocsin_acknowledgements_expired",
             "Acknowledgements that ran out: their incidents are open again.",
+            registry=r,
+        )
         self.ticket_sync = Histogram(
             "tocsin_ticket_sync_seconds",
             "How long it took to read a ticket, or to ask what changed, in its own system.",
@@ -72,7 +74,7 @@ class Metrics:
         self.ticket_notes_in = Counter(
             "tocsin_ticket_notes",
             "Notes by others that were read in tickets.",
-            ["driver", "kind"],
+            ["driver"],
             registry=r,
         )
         self.attempts_ambiguous = Counter(

@@ -166,7 +166,7 @@ class TicketSync:
 
     def _ring(self, driver: SyncedTickets, one: ToRead, reading: Reading | None, news: News) -> None:
         if news.notes:
-            self.metrics.ticket_notes_in.labels(driver.name, "note").inc(news.notes)
+            self.metrics.ticket_notes_in.labels(driver.name).inc(news.notes)
         if news.notes or news.closed or news.gone:
             status = reading.status if reading else record.GONE
             log.info("ticket.read", ticket=one.id, notes=news.notes, status=status)

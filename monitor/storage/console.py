@@ -53,6 +53,7 @@ class TicketNote:
     at: datetime
     author: str
     text: str
+    kind: str | None  # sent; public, internal: read from its own system; None: written here
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

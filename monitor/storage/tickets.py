@@ -8,7 +8,7 @@ A mark is our own id for a ticket, which the remote one carries:
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -199,14 +199,35 @@ def owed_comment(ticket: Ticket, row: str, *, text: str, actor: str, now: dateti
 
 def write(c: sa.Connection, id_: str, row: str, *, text: str, actor: str, now: datetime) -> Ticket:
     """Owe a note to a ticket; ConflictError when it is closed: nothing is written in it then (W10)."""
+    ticket = _takes_more(c, id_)
+    owing.owe(c, [owed_comment(ticket, row, text=text, actor=actor, now=now)], now)
+    said = f"{ticket.driver} {ticket.reference}: {text}"
+    events.record(c, ticket.incident, now, "ticket.written", actor=actor, text=said, request=ticket.request)
+    return ticket
+
+
+def attach(
+    c: sa.Connection, id_: str, row: str, *, file: Mapping[str, str], actor: str, now: datetime
+) -> Ticket:
+    """Owe a file to a ticket; ConflictError when it is closed, or kept here, where there is no place for files."""
+    ticket = _takes_more(c, id_)
+    if ticket.driver == BUILTIN:
+        raise ConflictError("The tickets that are kept here take no files.")
+    comment = owed_comment(ticket, row, text="", actor=actor, now=now)
+    payload = {"ticket": ticket.id, "author": actor, **file}
+    owed = replace(comment, kind="ticket.attach", dedup=f"{ticket.id}|attach|{row}", payload=payload)
+    owing.owe(c, [owed], now)
+    said = f"{ticket.driver} {ticket.reference}: [file: {file['name']}]"
+    events.record(c, ticket.incident, now, "ticket.written", actor=actor, text=said, request=ticket.request)
+    return ticket
+
+
+def _takes_more(c: sa.Connection, id_: str) -> Ticket:
     ticket = get(c, id_, locked=True)
     if not ticket.open:
         raise ConflictError(
             f"Ticket {ticket.reference} is closed and takes no reply: open one that follows it."
         )
-    owing.owe(c, [owed_comment(ticket, row, text=text, actor=actor, now=now)], now)
-    said = f"{ticket.driver} {ticket.reference}: {text}"
-    events.record(c, ticket.incident, now, "ticket.written", actor=actor, text=said, request=ticket.request)
     return ticket
 
 

@@ -342,6 +342,9 @@ def _faults(error: Exception) -> dict[str, str]:
     return {"form": str(error)}
 
 
+checked = _checked
+
+
 def _component_choices(parts: Parts) -> list[tuple[str, str]]:
     components = parts.inventory().components.values()
     return [(each.id, " / ".join(filter(None, (each.group, each.name, each.region)))) for each in components]

@@ -176,12 +176,6 @@ def add_lists(api: Api) -> None:
         page = await of(request).store.read(lists.list_findings, params.wanted())
         return listing(request, page, m.Finding.model_validate)
 
-    @api.route("GET", "/api/v1/tickets")
-    async def list_tickets(request: web.Request, params: i.TicketQuery) -> m.Listing[m.Ticket]:
-        """List tickets, newest first."""
-        page = await of(request).store.read(lists.list_tickets, params.wanted())
-        return listing(request, page, m.Ticket.model_validate)
-
     @api.route("GET", "/api/v1/calls")
     async def list_calls(request: web.Request, params: i.CallQuery) -> m.Listing[m.Call]:
         """List calls to contacts and pages to engineers, newest first."""

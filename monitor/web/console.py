@@ -15,7 +15,7 @@ from aiohttp import web
 from monitor.domain.inventory import Inventory, Partner
 from monitor.domain.policy import WAITS
 from monitor.errors import NotFoundError
-from monitor.storage import console, lists
+from monitor.storage import console, lists, ticket_sync
 from monitor.storage.people import list_audit
 from monitor.web import api_inputs as i
 from monitor.web.auth import may_see_requests
@@ -27,6 +27,7 @@ from monitor.web.health import reasons_not_ready
 from monitor.web.parts import PARTS, Parts
 from monitor.web.problems import ProblemError
 from monitor.web.render import page
+from monitor.web.ticket_cautions import ticket_cautions
 
 Q = TypeVar("Q", bound=i.Query)
 STATIC = {"console.css": "text/css", "console.js": "text/javascript", "bell.svg": "image/svg+xml"}
@@ -59,6 +60,7 @@ async def _cautions(parts: Parts) -> tuple[Caution, ...]:
     if not sample("tocsin_config_last_reload_successful"):
         text = "The newest configuration has faults; the one before it is still in force."
         said.append(Caution(tone="warn", title="Configuration not reloaded", text=text))
+    said.extend(ticket_cautions(await parts.store.read(ticket_sync.standing)))
     overdue = int(sample("tocsin_checks_overdue") or 0)
     if overdue:
         text = f"{overdue} not looked at for more than two intervals: what they said is unknown now."
@@ -211,13 +213,24 @@ async def tickets(request: web.Request) -> web.Response:
 
 async def ticket(request: web.Request) -> web.Response:
     """Show one ticket with what was written into it."""
+    return await ticket_page(request, request.match_info["id"])
+
+
+async def ticket_page(
+    request: web.Request,
+    id: str,  # noqa: A002 - the field's own word
+    *,
+    status: int = 200,
+    error: str | None = None,
+) -> web.Response:
+    """Show a ticket, after a failed command with what went wrong."""
     parts = request.app[PARTS]
-    wanted = lists.Wanted(equal={"id": request.match_info["id"]}, limit=1)
+    wanted = lists.Wanted(equal={"id": id}, limit=1, requests=may_see_requests(request))
     found = (await parts.store.read(lists.list_tickets, wanted)).items
     if not found:
         raise NotFoundError("There is no such ticket.")
     notes = await parts.store.read(console.ticket_notes, [found[0].id])
-    return page(request, "ticket.html", ticket=found[0], notes=notes)
+    return page(request, "ticket.html", status=status, error=error, ticket=found[0], notes=notes)
 
 
 async def maintenance(request: web.Request) -> web.Response:

@@ -40,6 +40,7 @@ from monitor.web import (
     requests_calls,
     requests_forms,
     requests_pages,
+    ticket_forms,
 )
 from monitor.web import health as watched
 from monitor.web.accounts import Pace, Passwords
@@ -49,6 +50,7 @@ from monitor.web.api_ledger import add_ledger
 from monitor.web.api_oncall import add_oncall
 from monitor.web.api_people import add_people
 from monitor.web.api_requests import add_casework, add_filing, add_requests
+from monitor.web.api_tickets import add_tickets
 from monitor.web.auth import PAGES, guard
 from monitor.web.headers import protect
 from monitor.web.live import LIVE, Live
@@ -131,6 +133,7 @@ def rest() -> Api:
     api.add_commands(made)
     api.add_clocks(made)
     api.add_lists(made)
+    add_tickets(made)
     api.add_maintenance(made)
     add_inventory(made)
     add_people(made)
@@ -176,6 +179,7 @@ def handlers(app: web.Application) -> Mapping[tuple[str, str], Handler]:
         **oncall_pages.PAGES,
         **oncall_forms.ACTIONS,
         **actions.ACTIONS,
+        **ticket_forms.ACTIONS,
         **portal.PAGES,
         **portal_forms.ACTIONS,
         **portal_people.ACTIONS,
