@@ -46,6 +46,7 @@ def wrong(story: str, folder: Path, ends: FarEnds, rows: Rows, *, doubts: list[s
     return [
         *told,
         *_tickets(ends.tracker, incidents, outbox, rows("SELECT * FROM tickets")),
+        *_echoes(rows("SELECT * FROM ticket_notes")),
         *_calls(ends.provider, [row for row in attempts if row["channel"] in ("phone", "page")]),
         *_mails(ends.mails, outbox, attempts),
         *_outbox(outbox, attempts),
@@ -145,6 +146,13 @@ def _tickets(
             yield f"wrong: a file is on ticket {ticket.id} twice"
         if len(set(marks := [_mark(note) for note in ticket.notes])) != len(marks):
             yield f"wrong: a note is in ticket {ticket.id} twice: {ticket.notes}"
+
+
+def _echoes(notes: list[Row]) -> Iterable[str]:
+    """Nobody but us wrote in a ticket: what was read there is an echo of ours, and no news."""
+    for note in notes:
+        if note["kind"] in ("public", "internal"):
+            yield f"wrong: our own words came back as news: {note['text']!r}"
 
 
 def _mark(note: str) -> str:

@@ -62,6 +62,12 @@ PEOPLE = (
     "ticket.after_comment",
     "ticket.before_attach",
     "ticket.after_attach",
+    "sync.before_changed",
+    "sync.after_changed",
+    "sync.before_read",
+    "sync.after_read",
+    "sync.before_record",
+    "sync.after_record",
 )
 STORY_OF = {**dict.fromkeys(OUTAGE, "outage"), **dict.fromkeys(PEOPLE, "people")}
 POINTS = tuple(STORY_OF)

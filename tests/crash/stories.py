@@ -275,6 +275,8 @@ class Life:
         """Owe a note and a file to every ticket that is open, once."""
         await self.service.store.write(_write_in_tickets, self.clock())
         await self._until_quiet()
+        await self.forward(121)  # whoever died reading a ticket has lost its lease by then
+        await self.service.ticket_sync.once()
 
     async def ends(self) -> None:
         """Resolve by hand what an engineer knows to be over."""
