@@ -11,6 +11,7 @@ from importlib.metadata import EntryPoint, entry_points
 
 from alerts.base import MailDriver, PhoneDriver, TicketDriver
 from alerts.builtin import BuiltinTickets
+from alerts.jira import Jira
 from alerts.redmine import Redmine
 from alerts.request_tracker import RequestTracker
 from alerts.sandbox import SandboxExchange
@@ -22,6 +23,7 @@ from monitor.errors import ConfigError
 
 TICKET_DRIVERS: Mapping[str, Callable[..., TicketDriver]] = {
     "builtin": BuiltinTickets,
+    "jira": Jira,
     "redmine": Redmine,
     "request-tracker": RequestTracker,
     "zendesk": Zendesk,

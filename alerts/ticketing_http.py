@@ -172,6 +172,17 @@ def media_type(file: Attachment) -> str:
     return file.media_type if _MEDIA_TYPE.fullmatch(file.media_type) else "application/octet-stream"
 
 
+def multipart(file: Attachment) -> tuple[str, bytes]:
+    """Return a form with one file, and its type; the boundary stands nowhere in the file."""
+    boundary = f"tocsin-{hashlib.sha256(file.content).hexdigest()[:40]}"
+    head = (
+        f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{file_name(file)}"\r\n'
+        f"Content-Type: {media_type(file)}\r\n\r\n"
+    )
+    whole = head.encode() + file.content + f"\r\n--{boundary}--\r\n".encode()
+    return f"multipart/form-data; boundary={boundary}", whole
+
+
 # what a far end says -----------------------------------------------------------------------------------
 
 

@@ -159,7 +159,7 @@ class TicketSettings:
     """Where tickets are opened."""
 
     driver: Annotated[
-        Literal["builtin", "request-tracker", "redmine", "zendesk"],
+        Literal["builtin", "request-tracker", "redmine", "jira", "zendesk"],
         Field(description="`builtin` keeps them here, in the NOC console."),
     ] = "builtin"
     sync_every: Annotated[
@@ -172,6 +172,7 @@ class TicketSettings:
     redmine: Annotated[
         ticket_sections.Redmine | None, Field(description="The Redmine, for driver `redmine`.")
     ] = None
+    jira: Annotated[ticket_sections.Jira | None, Field(description="The Jira, for driver `jira`.")] = None
     zendesk: Annotated[
         ticket_sections.Zendesk | None, Field(description="The account, for driver `zendesk`.")
     ] = None

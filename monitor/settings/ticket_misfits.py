@@ -16,6 +16,10 @@ def misfits(root: models.Root, document: Document) -> Iterator[Problem]:
     if root.tickets.driver != "builtin" and getattr(root.tickets, section) is None:
         told = f"driver {root.tickets.driver!r} needs the section tickets.{section}"
         yield document.problem(("tickets", "driver"), told)
+    jira = root.tickets.jira
+    if jira and (jira.user is None) != (jira.edition == "data-center"):
+        told = "in the Cloud a token goes with a user, in a Data Center without one"
+        yield document.problem(("tickets", "jira"), told, at_key=True)
     yield from _strangers(root, document)
 
 

@@ -3,19 +3,30 @@
 A key here is an argument of the driver of that name (``monitor.drivers`` hands them over as they are).
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, with_config
+from pydantic import AfterValidator, ConfigDict, Field, with_config
 
 from monitor.settings.secret import Secret
 from monitor.settings.values import Email, Ident, Line, WebAddress
+
+_KEY = re.compile(r"[A-Z][A-Z0-9_]{1,60}")
+
+
+def _project_key(text: str) -> str:
+    if not _KEY.fullmatch(text):
+        raise ValueError("must be a project's key: capital letters, digits and _, such as SUP")
+    return text
+
 
 _strict = with_config(ConfigDict(extra="forbid", allow_inf_nan=False))
 
 ByPartner = Mapping[Ident, Line]
 ByClass = Mapping[Ident, Line]
+ProjectKey = Annotated[Ident, AfterValidator(_project_key)]
 WebhookSecret = Annotated[
     Secret | None, Field(description="What its webhooks are signed with; without it none is believed.")
 ]
@@ -39,6 +50,32 @@ class Redmine:
     closed_status: Annotated[Line, Field(description="The status that closes an issue.")] = "Closed"
     custom_field: Annotated[
         Annotated[int, Field(ge=1)] | None, Field(description="Number of a custom field that holds our mark.")
+    ] = None
+    webhook_secret: WebhookSecret = None
+
+
+@_strict
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Jira:
+    """A Jira and the projects our tickets go to."""
+
+    url: Annotated[WebAddress, Field(description="Its address.")]
+    token: Annotated[Secret, Field(description="API token (Cloud) or personal access token (Data Center).")]
+    project: Annotated[ProjectKey, Field(description="Key of the project.")]
+    edition: Annotated[Literal["cloud", "data-center"], Field(description="Which Jira it is.")] = "cloud"
+    user: Annotated[Email | None, Field(description="Mail address of a user of our own, in the Cloud.")] = (
+        None
+    )
+    projects: Annotated[Mapping[Ident, ProjectKey], Field(description="Other projects, by partner.")] = field(
+        default_factory=dict[str, str]
+    )
+    issue_type: Annotated[Line, Field(description="Type of the issues.")] = "Task"
+    priorities: Annotated[ByClass, Field(description="Priorities by their names, by class.")] = field(
+        default_factory=dict[str, str]
+    )
+    closed_status: Annotated[
+        Line | None,
+        Field(description="The status that closes an issue; by default any of the category Done."),
     ] = None
     webhook_secret: WebhookSecret = None
 

@@ -18,6 +18,7 @@ import alerts
 from alerts import registry
 from alerts.base import CallEvent, MailDriver, PhoneDriver, TicketDriver, TicketRef, TicketText
 from alerts.builtin import BuiltinTickets, TicketBook
+from alerts.jira import Jira
 from alerts.outcomes import Patience
 from alerts.redmine import Redmine
 from alerts.request_tracker import RequestTracker
@@ -43,6 +44,7 @@ SUPPORT = {
     "cleaning",
     "dialling",
     "html_mail",
+    "jira_texts",
     "languages",
     "marks",
     "notice_texts",
@@ -150,6 +152,11 @@ def unreachable() -> list[tuple[str, object, Callable]]:
         (
             "redmine",
             Redmine(NOWHERE, key="1", project="p", clock=now),
+            lambda driver: driver.open(a_ticket()),
+        ),
+        (
+            "jira",
+            Jira(NOWHERE, user="a@b.example", token="1", project="SUP", clock=now),
             lambda driver: driver.open(a_ticket()),
         ),
         (

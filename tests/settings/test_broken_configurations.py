@@ -138,11 +138,19 @@ BROKEN = [
     ),
     (
         "tickets: {driver: redmin}",
-        "1:19: tickets.driver: 'redmin' is not one of builtin, request-tracker, redmine, zendesk; did you mean 'redmine'?",
+        "1:19: tickets.driver: 'redmin' is not one of builtin, request-tracker, redmine, jira, zendesk; did you mean 'redmine'?",
     ),
     (
         "tickets: {redmine: {url: 'https://r', key: k, project: p, projects: {aurra: q}}}",
         "1:70: tickets.redmine.projects.aurra: there is no partner 'aurra'",
+    ),
+    (
+        "tickets: {jira: {url: 'https://j', token: t, project: SUP}}",
+        "1:11: tickets.jira: in the Cloud a token goes with a user, in a Data Center without one",
+    ),
+    (
+        "tickets: {jira: {url: 'https://j', token: t, project: sup, user: a@b.example}}",
+        "1:55: tickets.jira.project: must be a project's key: capital letters, digits and _, such as SUP",
     ),
     ("tickets: {redmine: {url: 'https://r', project: p}}", "1:20: tickets.redmine.key: this key is missing"),
     (

@@ -6,12 +6,14 @@ from contextlib import asynccontextmanager
 import pytest
 
 from tests.alerts.tickets.ends import End
+from tests.alerts.tickets.jira_end import JiraEnd
 from tests.alerts.tickets.redmine_end import RedmineEnd
 from tests.alerts.tickets.request_tracker_end import RequestTrackerEnd
 from tests.alerts.tickets.zendesk_end import ZendeskEnd
+from tests.far_ends.jira import FakeJira
 from tests.far_ends.zendesk import FakeZendesk
 
-ENDS = ("request-tracker", "redmine", "zendesk")
+ENDS = ("request-tracker", "redmine", "jira", "jira-data-center", "zendesk")
 SLOW = frozenset({"request-tracker"})
 
 
@@ -23,6 +25,9 @@ async def an_end(name: str, request: pytest.FixtureRequest) -> AsyncIterator[End
             yield RequestTrackerEnd(request.getfixturevalue("tracker"))
         case "redmine":
             yield RedmineEnd(request.getfixturevalue("running_redmine"))
+        case "jira" | "jira-data-center":
+            async with FakeJira(cloud=name == "jira").open() as jira:
+                yield JiraEnd(jira)
         case "zendesk":
             async with FakeZendesk().open() as zendesk:
                 yield ZendeskEnd(zendesk)
