@@ -198,7 +198,7 @@ def _facts(matter: Matter, texts: Texts, limit: int) -> dict[str, object]:
         "class_name": clean(texts.word("classes", matter.cls), 40),
         "clause": clean(matter.clause or "", 40),
         "since": written_time(matter.since, matter.zone),
-        "since_spoken": _spoken_time(matter.since, matter.zone, texts),
+        "since_spoken": spoken_time(matter.since, matter.zone, texts),
         "respond_by": written_time(matter.respond_by, matter.zone) if matter.respond_by else "",
         "ticket": clean(matter.ticket or "", 40),
         "ticket_spoken": spelled(shortened(matter.ticket or "", 20)),
@@ -211,7 +211,8 @@ def _facts(matter: Matter, texts: Texts, limit: int) -> dict[str, object]:
     }
 
 
-def _spoken_time(instant: datetime, zone: str, texts: Texts) -> str:
+def spoken_time(instant: datetime, zone: str, texts: Texts) -> str:
+    """Say an instant as its reader's clock shows it."""
     local = _local(instant, zone)
     words = {"time": f"{local:%H:%M}", "day": str(local.day), "month": texts.months[local.month - 1]}
     return texts.word("words", "on_date").format_map(words)

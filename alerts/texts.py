@@ -22,6 +22,7 @@ FALLBACK = "en"
 
 TEMPLATES = ("call", "ticket_subject", "ticket_body", "resolved", "mail_subject", "mail_body")
 PAGES = ("request_call", "request_subject", "request_body")
+PROBLEMS = ("problem_call", "problem_subject", "problem_body", "problem_note", "problem_over")
 TABLES = ("symptoms", "classes", "keys", "phrases", "words")
 PHRASES = frozenset(
     {"confirmed", "handed_on", "settled", "goodbye", "not_understood", "one_moment", "not_recorded"}
@@ -40,6 +41,11 @@ PAGE_FACTS = (
     "nothing unknown ack"
 )
 """What a template of a page about a request may name; ``sure`` is empty where the class is yet to be confirmed."""
+PROBLEM_FACTS = (
+    "service partner title summary count systems more since since_spoken class_name page_url incident reference "
+    "nothing unknown until"
+)
+"""What a template about a global problem may name; ``until`` is for ``problem_over`` only."""
 
 _MONTHS = 12
 
@@ -91,7 +97,7 @@ def load_texts(folder: Path | None) -> Library:
 
 def _problems(data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Say everything that is wrong with a language's data, each with the key it is about."""
-    known = {"tag", "months", *TEMPLATES, *PAGES, *TABLES}
+    known = {"tag", "months", *TEMPLATES, *PAGES, *PROBLEMS, *TABLES}
     yield from ((key, f"unknown key {key!r}") for key in data if key not in known)
     yield from ((key, f"{key!r} is missing") for key in sorted(known - set(data)))
     for key in ("tag", *TEMPLATES):
@@ -107,13 +113,13 @@ def _problems(data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if isinstance(phrases, dict):
         yield from (("phrases", f"'phrases.{name}' is missing") for name in sorted(PHRASES - set(phrases)))
     yield from _date_problems(data)
-    for key in (*TEMPLATES, *PAGES):
+    for key in (*TEMPLATES, *PAGES, *PROBLEMS):
         yield from _template_problems(key, data.get(key))
 
 
 def _template_problems(key: str, source: object) -> Iterator[tuple[str, str]]:
-    known = PAGE_FACTS if key in PAGES else FACTS
-    names = [name for name in known.split() if name != "until" or key == "resolved"]
+    known = PAGE_FACTS if key in PAGES else PROBLEM_FACTS if key in PROBLEMS else FACTS
+    names = [name for name in known.split() if name != "until" or key in ("resolved", "problem_over")]
     yield from languages.template_problems(key, source, names)
 
 
@@ -131,6 +137,6 @@ def _texts(language: str, data: Mapping[str, Any]) -> Texts:
         language=language,
         tag=data["tag"],
         months=tuple(data["months"]),
-        templates={key: languages.template(data[key]) for key in (*TEMPLATES, *PAGES)},
+        templates={key: languages.template(data[key]) for key in (*TEMPLATES, *PAGES, *PROBLEMS)},
         tables={key: data[key] for key in TABLES},
     )

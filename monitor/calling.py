@@ -23,7 +23,7 @@ from monitor.domain.incidents import Status
 from monitor.errors import DeliveryError, NotFoundError
 from monitor.escalating import Escalating, outcome_of, readdressed
 from monitor.metrics import Metrics
-from monitor.storage import calls, contacts, escalations, incidents, outbox, request_contacts
+from monitor.storage import calls, contacts, escalations, incidents, outbox, request_contacts, told
 from monitor.storage.calls import Ended, Follow
 from monitor.storage.engine import Store
 from monitor.storage.outbox import Due, InDoubt
@@ -119,6 +119,8 @@ class Calling:
             return bool(await self.store.read(request_contacts.settled, due.request))
         if not due.incident:  # an alarm about our own means
             return False
+        if problem := due.payload.get("problem"):
+            return await self.store.read(told.nothing_left, problem, due.partner)
         incident = await self.store.read(incidents.get, due.incident)
         return incident.status is not Status.OPEN
 

@@ -129,6 +129,8 @@ def in_force(settings: Settings, policies: Mapping[str, Policy]) -> InForce:
         triage_timeout=settings.triage.timeout,
         announce_to=settings.page.announce_to,
         forward_to=settings.forward_to,
+        correlation=settings.correlation,
+        public_url=settings.service.public_url,
         service_name=settings.service.name,
         zone=settings.service.zone,
     )

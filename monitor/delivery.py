@@ -30,6 +30,7 @@ from monitor.storage import contacts, incidents, mail_threads, outbox, owing, re
 from monitor.storage import tickets as book
 from monitor.storage.engine import Store
 from monitor.storage.outbox import Due, InDoubt
+from monitor.telling import Telling, of_problem
 from monitor.ticketing import Ticketing
 from monitor.world import World
 
@@ -59,6 +60,11 @@ class Delivery:
     gate: Gate
     failpoint: Callable[[str], None] = lambda _name: None
     wake: asyncio.Event = field(default_factory=asyncio.Event)
+    telling: Telling = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Have somebody to compose what is told of problems that concern many."""
+        self.telling = Telling(world=self.world, store=self.store, clock=self.clock)
 
     async def run(self) -> None:
         """Drain whenever the bell rings, and look by ourselves every second; until cancelled."""
@@ -180,6 +186,7 @@ class Delivery:
             tickets=self.tickets,
             tell=self._matter,
             letters=self.letters,
+            telling=self.telling,
             clock=self.clock,
             new_id=self.new_id,
             bell=self.bell,
@@ -216,6 +223,8 @@ class Delivery:
             return alarms.spoken(self._service(), due.payload)
         if due.request:
             return pages.call_text(await self._asked(due.request), due.language)
+        if problem := of_problem(due):
+            return await self.telling.call(due, problem)
         _, matter = await self._matter(due)
         return script.call_text(matter, due.language)
 
@@ -226,6 +235,9 @@ class Delivery:
         if due.request:
             asked = await self.letters.asked_with_link(due, await self._asked(due.request))
             await self._post(due, self.letters.page(due, pages.mail_text(asked, due.language)))
+            return
+        if problem := of_problem(due):
+            await self._post(due, self.letters.page(due, await self.telling.written(due, problem)))
             return
         mail = await self.letters.about(due, *await self._matter(due))
         if mail is None:

@@ -19,7 +19,7 @@ from alerts.base import CalendarEntry, MailText
 from alerts.html_mail import html_of
 from alerts.script import Written
 from monitor.domain import links
-from monitor.domain.contacts import PRIORITY_NORMAL, Obligation
+from monitor.domain.contacts import PRIORITY_NORMAL, PROBLEM, Obligation
 from monitor.domain.incidents import Incident, Status
 from monitor.domain.letters import incident_address
 from monitor.errors import DeliveryError
@@ -173,6 +173,7 @@ class Letters:
             language=due.language,
             priority=PRIORITY_NORMAL,
             not_before=now,
+            payload={PROBLEM: due.payload[PROBLEM]} if PROBLEM in due.payload else {},
         )
         return (mail,)
 

@@ -32,6 +32,7 @@ from monitor.storage.engine import Store
 from monitor.storage.incidents import Opening, Recorded
 from monitor.storage.looks import LookRow
 from monitor.storage.ownership import Holds
+from monitor.storms import Storms
 from monitor.world import InForce, Watched, World
 
 log = structlog.stdlib.get_logger()
@@ -47,6 +48,7 @@ class Pipeline:
     new_id: Callable[[], str]
     bell: Bell
     metrics: Metrics
+    storms: Storms
     failpoint: Callable[[str], None] = lambda _name: None
     streaks: dict[str, Streak] = field(default_factory=dict[str, Streak])
     verdicts: dict[str, Verdict] = field(default_factory=dict[str, Verdict])
@@ -64,6 +66,7 @@ class Pipeline:
             return
         before = self.streaks.get(seen.check, _FRESH)
         streak, turn = detect(before, seen, watched.thresholds)
+        self.storms.looked(watched, streak)
         if turn is not None:
             try:
                 await self._turned(watched, turn)
@@ -105,15 +108,20 @@ class Pipeline:
         # correlate with planned work, where the class depends on it
         work = await self._planned_work(finding)
 
-        # classify, identify, decide: pure
+        # classify, identify, decide: pure; a storm bears on where it stands and on when contacts go out
         now = self.clock()
-        opening = self._opening(finding, now, work)
+        opening = replace(
+            self._opening(finding, now, work),
+            problem=self.storms.stands_under(finding),
+            wait=self.storms.waits(finding, now),
+        )
 
         # record: ONE transaction - finding, incident, clock, outbox rows, events
         self.failpoint("finding.before_record")
         recorded = await self.store.write(incidents.open_or_join, opening)
         self.failpoint("finding.after_record")
         self._tell(opening, recorded)
+        await self.storms.recorded(finding, recorded.incident, recorded.held_by)
         return recorded.incident
 
     async def _planned_work(self, finding: Finding) -> Maintenance | None:
@@ -188,6 +196,7 @@ class Pipeline:
             moves.recover, origin, since=since, now=now, detail=detail, new_id=self.new_id
         )
         self.failpoint("recovery.after_record")
+        self.storms.recovered(origin)
         for resolved in done:
             log.info("incident.resolved", incident=resolved.incident, origin=origin)
             self.settled(resolved.incident)

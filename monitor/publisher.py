@@ -1,10 +1,11 @@
 """Keeps the public page true: renders it when something changed, and at least every few seconds.
 
 Rendering happens here, on change; a request is answered with bytes that lie ready. A burst of changes is
-one rendering.
+one rendering. What the page shows of a problem for the first time is put on record: partners are contacted after it.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -25,6 +26,11 @@ class Pages(Protocol):
         """Read the record and render what changed."""
         ...
 
+    @property
+    def shows(self) -> frozenset[str]:
+        """Return which problems that are not over the pages show as they were rendered last."""
+        ...
+
 
 @dataclass(slots=True, kw_only=True)
 class Publisher:
@@ -32,6 +38,8 @@ class Publisher:
 
     pages: Pages
     bell: Bell
+    on_shown: Callable[[Sequence[str]], Awaitable[None]] | None = None
+    told: frozenset[str] = frozenset()
 
     async def run(self) -> None:
         """Render on change, and at least every ``AT_LEAST_EVERY`` seconds: the page tells its own age."""
@@ -51,5 +59,13 @@ class Publisher:
     async def _refresh(self) -> None:
         try:
             await self.pages.refresh()
+            await self._say_shown()
         except Exception:  # the record is away: the last page stays up and tells its age
             log.exception("page.not_refreshed")
+
+    async def _say_shown(self) -> None:
+        """Put on record which problems the page shows now for the first time: partners hear of them after it."""
+        shown = self.pages.shows
+        if self.on_shown is not None and (news := shown - self.told):
+            await self.on_shown(sorted(news))
+        self.told = shown

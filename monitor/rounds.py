@@ -93,6 +93,7 @@ class Rounds:
             due = await self.store.read(rounds.due_now, now)
         if due.registry != self.registering.revision:  # another process changed it
             await self.registering.refresh()
+        await self.pipeline.storms.once(now)
         await self.year_ends.once(now)
         if self.also:
             await self.also(now)

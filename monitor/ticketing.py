@@ -31,6 +31,7 @@ from monitor.storage import tickets as book
 from monitor.storage.engine import Store
 from monitor.storage.outbox import Due
 from monitor.storage.tickets import Ticket
+from monitor.telling import Telling, of_problem
 
 log = structlog.stdlib.get_logger()
 
@@ -54,6 +55,7 @@ class Ticketing:
     tickets: TicketDriver
     tell: Tell
     letters: Letters
+    telling: Telling
     clock: Callable[[], datetime]
     new_id: Callable[[], str]
     bell: Bell
@@ -101,7 +103,11 @@ class Ticketing:
     async def _written(self, due: Due) -> tuple[TicketText, Ticket | None, str]:
         """Write a ticket; with the closed one that it goes on from, if there is one, and the words with the link."""
         incident, matter = await self.tell(due)
-        written = script.ticket_text(matter, due.language)
+        problem = of_problem(due)  # one of many systems: the ticket speaks for all that the partner has
+        if problem:
+            written = await self.telling.written(due, problem)
+        else:
+            written = script.ticket_text(matter, due.language)
         mark = due.payload.get("mark") or await self.store.read(book.mark_of, due.incident, due.partner)
         follows = None
         body = written.body
@@ -144,7 +150,10 @@ class Ticketing:
             await self.store.write(outbox.finish, due, now=self.clock(), result="delivered", detail=said)
             return
         incident, matter = await self.tell(due)
-        text = script.resolve_text(matter, ticket.language, until=incident.resolved_at or self.clock())
+        if incident.is_global:
+            text = await self.telling.over(incident.id, ticket.partner, ticket.language)
+        else:
+            text = script.resolve_text(matter, ticket.language, until=incident.resolved_at or self.clock())
         said_before = await self._said_before(due, ticket)
         self.failpoint("ticket.before_resolve")
         due.must_be_ours(self.clock())

@@ -61,6 +61,8 @@ from monitor.settings import Settings
 from monitor.storage import editions, incidents, looks, people, public
 from monitor.storage.engine import Store, open_store
 from monitor.storage.reminders import reminding
+from monitor.storms import Storms
+from monitor.telling import Telling
 from monitor.ticket_sync import TicketSync
 from monitor.web.setup import setup as set_up_web
 from monitor.world import World
@@ -127,6 +129,10 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
         await store.write(editions.keep, given.in_force.policies.values(), clock())
         bell, metrics = Bell(), Metrics(version=version("tocsin"))
 
+        telling = Telling(world=world, store=store, clock=clock)
+        storms = Storms(
+            world=world, store=store, clock=clock, new_id=ids, bell=bell, metrics=metrics, telling=telling
+        )
         pipeline = Pipeline(
             world=world,
             store=store,
@@ -134,6 +140,7 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
             new_id=ids,
             bell=bell,
             metrics=metrics,
+            storms=storms,
             failpoint=failpoint,
         )
         digest = Digest(
@@ -290,7 +297,7 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
             site(settings),
             freshness=lambda: rounds.last if not settings.checks else None,
         )
-        publisher = Publisher(pages=pages, bell=bell)
+        publisher = Publisher(pages=pages, bell=bell, on_shown=storms.shown)
         await rounds.refresh_components(clock())
         await pages.refresh()
 
@@ -445,6 +452,7 @@ async def _resume(store: Store, pipeline: Pipeline, settings: Settings, clock: C
     for origin in standing:
         if origin not in configured_checks and not origin.startswith("crash:"):
             await pipeline.recovered(origin, since=clock(), detail="the check is not configured any more")
+    await pipeline.storms.resume(pipeline.streaks)
 
 
 def _on_look(pipeline: Pipeline) -> Callable[[Job, Observation], Awaitable[None]]:

@@ -13,6 +13,7 @@ from monitor.domain.findings import FactValue, Symptom, Thresholds
 from monitor.domain.inventory import Inventory
 from monitor.domain.policy import Policy
 from monitor.domain.registered import Registered, overlaid
+from monitor.settings.storm_sections import Correlation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +42,8 @@ class InForce:
     triage_timeout: float | None = None
     announce_to: tuple[str, ...] = ()
     forward_to: Mapping[str, str] = field(default_factory=dict[str, str])
+    correlation: Correlation = field(default_factory=Correlation)
+    public_url: str | None = None
     service_name: str = "Tocsin"
     zone: str = "UTC"
 

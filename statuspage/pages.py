@@ -54,6 +54,7 @@ class PublicPages:
     _pages: Mapping[str, Page]
     _record: PublicRecord
     _built_at: datetime | None
+    _shown: frozenset[str]
     _turn: asyncio.Lock
 
     def __init__(
@@ -67,6 +68,7 @@ class PublicPages:
         self._pages = {}
         self._record = PublicRecord()
         self._built_at = None
+        self._shown = frozenset()
         self._turn = asyncio.Lock()
 
     async def refresh(self) -> None:
@@ -82,9 +84,10 @@ class PublicPages:
                 await self._render()
 
     async def _render(self) -> None:
-        now = self._clock()
+        now, record = self._clock(), self._record
         self._pages = await asyncio.to_thread(lambda: self._packed(self.board(now)))
         self._built_at = now
+        self._shown = frozenset(one.id for one in record.problems if one.resolved_at is None)
 
     def board(self, now: datetime) -> Board:
         """Return the board of the record last read, as of now."""
@@ -98,6 +101,11 @@ class PublicPages:
     def paths(self) -> tuple[str, ...]:
         """Return every path there is."""
         return tuple(self._pages)
+
+    @property
+    def shows(self) -> frozenset[str]:
+        """Return which problems that are not over the pages show, as they were rendered last."""
+        return self._shown
 
     @property
     def age(self) -> timedelta | None:

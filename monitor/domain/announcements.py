@@ -27,7 +27,7 @@ class MaintenanceStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GlobalProblem:
-    """A problem to be declared. ``attach`` are incidents that will stand under it."""
+    """A problem to be declared. ``attach`` are incidents that will stand under it; not ``public``: a draft."""
 
     title: str
     body: str
@@ -36,6 +36,7 @@ class GlobalProblem:
     attach: tuple[str, ...] = ()
     state: PublicState = PublicState.INVESTIGATING
     next_update_at: datetime | None = None
+    public: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

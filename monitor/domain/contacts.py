@@ -15,6 +15,8 @@ from monitor.domain.waiting import Waits
 TRIAGE = "triage_seconds"
 """In a row's payload: how long it waits for the engineer's word, should it have to begin waiting anew."""
 WAITS_FOR_TRIAGE = "waits for the on-call engineer's word"
+PROBLEM = "problem"
+"""In a row's payload: the global problem that it tells its partner of, for all of their systems."""
 PRIORITY_PAGE = 10
 PRIORITY_URGENT = 20
 PRIORITY_NORMAL = 100

@@ -17,6 +17,7 @@ class Waits(StrEnum):
     GLOBAL_PROBLEM = "global_problem"  # it stands under a global problem
     ESCALATION_STEP = "escalation_step"  # an earlier step of its escalation has its time first
     BUNDLE = "bundle"  # others are being gathered, to go out as one
+    STATUS_PAGE = "status_page"  # the public page tells of a global problem before its partners are
     SCHEDULED = "scheduled"  # it is for later by its nature: a reminder
     QUEUE = "queue"  # it is due, and others go before it
     DOUBT = "doubt"  # it may have been made: the provider is being asked

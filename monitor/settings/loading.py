@@ -99,6 +99,7 @@ def _settings(
         mail_in=root.mail_in,
         forward_to=dict(root.forward_to),
         secrets=root.secrets,
+        correlation=root.correlation,
         policies=policies,
         sources=files,
         places=dict(_places(document)),

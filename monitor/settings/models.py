@@ -9,6 +9,7 @@ from monitor.domain.findings import FactValue, Symptom
 from monitor.settings import sections
 from monitor.settings.contact_sections import ContactSettings
 from monitor.settings.intake_sections import MailIn, Secrets
+from monitor.settings.storm_sections import Correlation
 from monitor.settings.values import (
     Country,
     DatabaseAddress,
@@ -435,6 +436,7 @@ class Root(Strict):
         ),
     ] = {}
     secrets: Annotated[Secrets, Field(description="Credentials that come with requests.")] = Secrets()
+    correlation: Annotated[Correlation, Field(description="Many systems failing at once.")] = Correlation()
     imports: Annotated[sections.Imports, Field(alias="import", description="Tables.")] = sections.Imports()
 
     @model_validator(mode="before")

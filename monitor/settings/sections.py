@@ -18,6 +18,7 @@ from monitor.settings.contact_sections import ContactSettings
 from monitor.settings.intake_sections import MailIn, Secrets
 from monitor.settings.secret import Secret
 from monitor.settings.sip_sections import Sip
+from monitor.settings.storm_sections import Correlation
 from monitor.settings.values import (
     Email,
     Ident,
@@ -332,6 +333,7 @@ class Settings:
     mail_in: MailIn = field(default_factory=MailIn)
     forward_to: Mapping[str, str] = field(default_factory=dict[str, str])
     secrets: Secrets = field(default_factory=Secrets)
+    correlation: Correlation = field(default_factory=Correlation)
     policies: tuple[Path, ...] = ()
     sources: tuple[Path, ...] = field(default=(), repr=False)
     places: Mapping[tuple[str, ...], str] = field(default_factory=dict[tuple[str, ...], str], repr=False)

@@ -14,6 +14,7 @@ from monitor.domain.incidents import PublicState, Status
 from monitor.domain.waiting import Waits
 from monitor.errors import ConflictError, NotFoundError
 from monitor.storage import schema
+from monitor.storage.schema_storms import storms
 
 incidents, outbox, maintenances, updates = (
     schema.incidents,
@@ -23,6 +24,7 @@ incidents, outbox, maintenances, updates = (
 )
 RECHECK = timedelta(minutes=10)
 HELD = (Waits.MAINTENANCE, Waits.GLOBAL_PROBLEM)
+RECHECK_FOUND = timedelta(hours=1)  # thousands may stand under one that we found; it lets them go by itself
 EXPLAINED = ("unreachable", "portal_unreachable", "degraded", "call_drops")
 CURRENT = (MaintenanceStatus.SCHEDULED, MaintenanceStatus.IN_PROGRESS)
 
@@ -61,12 +63,12 @@ def hold_on(
             until=work.ends_at,
             waits=Waits.MAINTENANCE,
         )
-    problem = _global_problem_over(c, component if symptom in EXPLAINED else None, attached)
+    explained = component if symptom in EXPLAINED else None
+    problem, found = _global_problem_over(c, system, explained, attached)
     if problem:
         reason = f"held: stands under global problem {problem}"
-        return Hold(
-            by=problem, reason=reason, until=now + RECHECK, waits=Waits.GLOBAL_PROBLEM, parent=problem
-        )
+        until = now + (RECHECK_FOUND if found else RECHECK)
+        return Hold(by=problem, reason=reason, until=until, waits=Waits.GLOBAL_PROBLEM, parent=problem)
     return None
 
 
@@ -105,13 +107,24 @@ def planned_over(
     return next((work for work in works if system in work.systems or component in work.components), None)
 
 
-def _global_problem_over(c: sa.Connection, component: str | None, attached: str | None) -> str | None:
+def _global_problem_over(
+    c: sa.Connection, system: str | None, component: str | None, attached: str | None
+) -> tuple[str | None, bool]:
+    """Return the problem that explains this, and whether we found it: such a one is joined by its group.
+
+    Its component may have healthy neighbours, so that only the component itself stands under it, too.
+    """
+    found = storms.c.incident.is_not(None)
     rows = c.execute(
-        sa.select(incidents.c.id, incidents.c.components).where(
-            incidents.c.is_global.is_(True), incidents.c.status != Status.RESOLVED
-        )
+        sa.select(incidents.c.id, incidents.c.components, found.label("found"))
+        .outerjoin(storms, storms.c.incident == incidents.c.id)
+        .where(incidents.c.is_global.is_(True), incidents.c.status != Status.RESOLVED)
     )
-    return next((id_ for id_, listed in rows if id_ == attached or component in json.loads(listed)), None)
+    for row in rows:
+        by_component = system is None or not row.found
+        if row.id == attached or (by_component and component in json.loads(row.components)):
+            return row.id, bool(row.found)
+    return None, False
 
 
 def declare(
@@ -129,7 +142,7 @@ def declare(
                 "symptom": "other",
                 "source": "request",
                 "is_global": True,
-                "public": True,
+                "public": problem.public,
                 "public_state": problem.state,
                 "impact": problem.impact,
                 "components": json.dumps(list(problem.components)),
@@ -151,8 +164,10 @@ def declare(
     return attach(c, id_, problem.attach, now=now)
 
 
-def attach(c: sa.Connection, problem: str, children: Sequence[str], *, now: datetime) -> list[str]:
-    """Put open incidents under a global problem; what they owe and have not sent is held."""
+def attach(
+    c: sa.Connection, problem: str, children: Sequence[str], *, now: datetime, free_only: bool = False
+) -> list[str]:
+    """Put open incidents under a global problem (``free_only``: that nothing holds yet); what they owe is held."""
     if not children:
         return []
     attached = list(
@@ -162,6 +177,7 @@ def attach(c: sa.Connection, problem: str, children: Sequence[str], *, now: date
                 incidents.c.id.in_(children),
                 incidents.c.is_global.is_(False),
                 incidents.c.status != Status.RESOLVED,
+                incidents.c.held_by.is_(None) if free_only else sa.true(),
             )
             .values(parent=problem, held_by=problem)
             .returning(incidents.c.id)
@@ -171,7 +187,7 @@ def attach(c: sa.Connection, problem: str, children: Sequence[str], *, now: date
         sa.update(outbox)
         .where(outbox.c.incident.in_(attached), outbox.c.state == "waiting")
         .values(
-            not_before=now + RECHECK,
+            not_before=now + (RECHECK_FOUND if free_only else RECHECK),
             reason=f"held: stands under global problem {problem}",
             waits=Waits.GLOBAL_PROBLEM,
         )
@@ -198,6 +214,9 @@ def update_global(
     ).one_or_none()
     if row is None or not row.is_global:
         raise NotFoundError(f"there is no global problem {id_}")
+    c.execute(
+        sa.update(incidents).where(incidents.c.id == id_).values(public=True)
+    )  # a word publishes a draft
     over = row.status == Status.RESOLVED
     if over != (state is PublicState.POSTMORTEM):
         raise ConflictError(

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from monitor.domain.contacts import Obligation
 from monitor.domain.incidents import Status
 from monitor.domain.waiting import Waits
-from monitor.storage import escalations, events, incidents, outbox, owing, request_contacts
+from monitor.storage import escalations, events, incidents, outbox, owing, request_contacts, told
 from monitor.storage.outbox import Called, Due
 from monitor.storage.ownership import Holds
 
@@ -173,6 +173,9 @@ def acknowledged(
     _tell(c, due, now, means.event, actor=who, text=said)
     if due.request:
         request_contacts.take(c, due.request, now=now, actor=who, how=f"{means.how}: {said}")
+        return
+    if problem := due.payload.get("problem"):  # a partner's word for their part of it, nobody else's
+        told.acknowledged(c, problem, due.partner, now=now, actor=f"{who} {means.how}")
         return
     if not due.incident:  # an alarm about our own means: heard, and that is all
         return

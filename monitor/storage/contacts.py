@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from monitor.domain.contacts import Obligation
 from monitor.domain.incidents import Status
-from monitor.storage import clocks, events, incidents, moves, outbox, owing, request_contacts, tickets
+from monitor.storage import clocks, events, incidents, moves, outbox, owing, request_contacts, tickets, told
 from monitor.storage.clocks import Subject
 from monitor.storage.outbox import Due
 from monitor.storage.tickets import Ticket
@@ -56,7 +56,9 @@ def ticket_opened(
         return
     owing.owe(c, also, now)
     events.record(c, due.incident, now, "ticket.opened", text=f"{driver} {reference}: {subject}")
-    if not outbox.has_phone(c, due.incident):
+    if problem := due.payload.get("problem"):
+        told.told(c, problem, due.partner, now=now, text=f"{driver} {reference}: {subject}")
+    elif not outbox.has_phone(c, due.incident):
         clocks.meet(c, Subject(incident=due.incident), now)
     if incidents.get(c, due.incident).status is Status.RESOLVED:
         over = moves.closing(due.incident, known.id, now=now, row=f"out_{new_id()}")
@@ -72,6 +74,8 @@ def ticket_commented(
     tickets.note(c, ticket.id, now=now, author=author, text=text, dedup=due.id, kind="sent")
     said = f"{ticket.driver} {ticket.reference}"
     events.record(c, ticket.incident, now, "ticket.told", actor=author, text=said, request=ticket.request)
+    if problem := due.payload.get("problem"):
+        told.told(c, problem, due.partner, now=now, text=f"{said}, about global problem {problem}")
 
 
 def ticket_resolved(c: sa.Connection, due: Due, *, ticket: str, text: str, now: datetime) -> None:

@@ -18,6 +18,7 @@ from monitor.domain.contacts import Obligation
 from monitor.domain.decisions import Decision, as_json, counted_again
 from monitor.domain.findings import Finding
 from monitor.domain.incidents import Incident, Move, Status, after, dedup_key
+from monitor.domain.waiting import Waits
 from monitor.errors import ConflictError, NotFoundError
 from monitor.storage import announcements, clocks, events, owing, ownership, recounting, schema, tickets
 from monitor.storage.clocks import Subject
@@ -44,6 +45,8 @@ class Opening:
     now: datetime
     component: str | None = None
     count: int = 1
+    problem: str | None = None  # the global problem that its system's group stands under
+    wait: tuple[str, datetime, Waits] | None = None  # why its contacts wait, and until when
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +78,7 @@ def open_or_join(c: sa.Connection, opening: Opening) -> Recorded:
         component=component,
         now=opening.now,
         symptom=opening.finding.symptom,
+        attached=opening.problem,
     )
     said = as_json(opening.decision)
     inserted = insert_ignoring(c, incidents, _incident_row(opening, hold, said))
@@ -85,9 +89,8 @@ def open_or_join(c: sa.Connection, opening: Opening) -> Recorded:
     if hold:
         events.record(c, opening.id, opening.now, "contact.held", text=hold.reason)
     clocks.start(c, Subject(incident=opening.id), opening.decision.clocks)
-    owing.owe(
-        c, opening.obligations, opening.now, held=(hold.reason, hold.until, hold.waits) if hold else None
-    )
+    held = (hold.reason, hold.until, hold.waits) if hold else opening.wait
+    owing.owe(c, opening.obligations, opening.now, held=held)
     return Recorded(incident=opening.id, new=True, held_by=hold.by if hold else None)
 
 
@@ -318,7 +321,8 @@ def acknowledge(
     ownership.own(c, incident, owner=owner or actor, party=party, seconds=seconds, now=now)
     events.record(c, incident, now, "incident.acknowledged", actor=actor, text=note)
     why = f"acknowledged by {actor}"
-    owing.cancel(c, incident, now, kinds=owing.CALLS, reason=why)
+    # what partners are told of a global problem is owed them, whoever of ours has taken it
+    owing.cancel(c, incident, now, kinds=("page",) if row.is_global else owing.CALLS, reason=why)
     owing.release_triage(c, incident, now)
     clocks.meet(c, Subject(incident=incident), now, actor=actor)
     if not by_partner:

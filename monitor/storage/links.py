@@ -10,9 +10,10 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from monitor.domain.decisions import NOC
 from monitor.domain.incidents import Status
 from monitor.domain.links import MOST_KEYS, Bound
-from monitor.storage import calls, outbox, request_contacts, schema
+from monitor.storage import calls, outbox, request_contacts, schema, told
 from monitor.storage.calls import Means
 from monitor.storage.ownership import Holds
 from monitor.storage.upsert import insert_ignoring
@@ -125,9 +126,14 @@ def _of_incident(c: sa.Connection, known: Linked) -> Linked:
         )
         .limit(1)
     )
+    status = Status(row["status"])
+    if row["is_global"] and known.partner != NOC and status is not Status.RESOLVED:
+        # whoever of ours took it, a partner takes their part
+        left = told.nothing_left(c, row["id"], known.partner)
+        status = Status.ACKNOWLEDGED if left else Status.OPEN
     return replace(
         known,
-        status=Status(row["status"]),
+        status=status,
         system=row["system"],
         component=row["component"],
         symptom=row["symptom"],

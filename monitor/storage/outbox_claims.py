@@ -6,6 +6,7 @@ One transaction for a handful of rows. What is owed no more is cancelled, what i
 says why; neither takes anybody's place.
 """
 
+import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -17,7 +18,16 @@ from monitor.domain import breaking, pacing
 from monitor.domain.incidents import Status
 from monitor.domain.pacing import ContactRules
 from monitor.domain.waiting import Waits
-from monitor.storage import announcements, caps, events, outbox_queue, providers, request_contacts, schema
+from monitor.storage import (
+    announcements,
+    caps,
+    events,
+    outbox_queue,
+    providers,
+    request_contacts,
+    schema,
+    told,
+)
 from monitor.storage.caps import FallBack
 from monitor.storage.outbox_rows import Due, due_from, set_row
 from monitor.storage.owing import CALLS
@@ -104,7 +114,7 @@ def claim(c: sa.Connection, chosen: Mapping[str, Sequence[int]], terms: Terms) -
         rows = found.rows(chosen[name], min(left, terms.room.get(name, left)))
         for row in rows:
             seen += 1
-            if _moved_on(c, row, terms.now) or caps.capped(c, row, terms):
+            if _not_now(c, row, terms.now) or caps.capped(c, row, terms):
                 continue
             due.append(_take(c, row, next(ids), terms))
             found.taken += 1
@@ -163,6 +173,18 @@ def _locked(c: sa.Connection, chosen: Sequence[int], now: datetime) -> Iterator[
     )
     rows = {row["seq"]: row for row in c.execute(query).mappings()}
     return (rows[seq] for seq in chosen if seq in rows)
+
+
+def _not_now(c: sa.Connection, row: Mapping[Any, Any], now: datetime) -> bool:
+    """Say whether a row is not to be sent now; a call about a global problem goes by its partner's own systems."""
+    problem = json.loads(row["payload"]).get("problem") if row["kind"] == "call" else None
+    if not problem:
+        return _moved_on(c, row, now)
+    left = told.nothing_left(c, problem, row["partner"])
+    if left:
+        why = "their systems are well again or acknowledged"
+        set_row(c, row["id"], state="cancelled", reason=why, waits=None, done_at=now)
+    return left
 
 
 def _moved_on(c: sa.Connection, row: Mapping[Any, Any], now: datetime) -> bool:

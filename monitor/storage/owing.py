@@ -25,6 +25,9 @@ def owe(
 ) -> None:
     """Write outbox rows; one that exists already (by its dedup key) is left as it is."""
     for row in rows:
+        hold = held
+        if held and held[2] is Waits.BUNDLE and row.not_before >= held[1]:
+            hold = None  # it waits longer for something else
         insert_ignoring(
             c,
             outbox,
@@ -42,11 +45,11 @@ def owe(
                 "priority": row.priority,
                 "payload": as_text(dict(row.payload)),
                 "state": "waiting",
-                "reason": held[0] if held else row.reason,
-                "waits": held[2] if held else row.waits,
+                "reason": hold[0] if hold else row.reason,
+                "waits": hold[2] if hold else row.waits,
                 "first": _is_first(c, row),
                 "created_at": now,
-                "not_before": max(row.not_before, held[1]) if held else row.not_before,
+                "not_before": max(row.not_before, hold[1]) if hold else row.not_before,
             },
         )
 

@@ -14,7 +14,14 @@ Deduplication is the database's work: partial unique indexes, never a read befor
 
 import sqlalchemy as sa
 
-from monitor.storage import schema_ledger, schema_oncall, schema_outbox, schema_people, schema_requests
+from monitor.storage import (
+    schema_ledger,
+    schema_oncall,
+    schema_outbox,
+    schema_people,
+    schema_requests,
+    schema_storms,
+)
 from monitor.storage.schema_base import Instant, id_column, metadata, serial
 from monitor.storage.schema_base import at as _at
 from monitor.storage.schema_base import flag as _flag
@@ -31,6 +38,7 @@ __all__ = [
     "schema_outbox",
     "schema_people",
     "schema_requests",
+    "schema_storms",
     "ticket_notes",
     "ticket_systems",
     "tickets",
@@ -78,6 +86,7 @@ incidents = sa.Table(
     _at("reminded_at"),
     sa.Index("ix_incidents_holds_until", "holds_until"),
     sa.Index("ix_incidents_owner", "owner"),
+    _at("page_shown_at"),  # of a global problem: when the public page first showed it
     sa.Index(
         "uq_incidents_open_dedup_key",
         "dedup_key",

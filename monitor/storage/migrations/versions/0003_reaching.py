@@ -191,6 +191,18 @@ def _alter_tickets() -> None:
 
 def _storms() -> None:
     """Global problems that were found, and the contacts that speak for many incidents."""
+    op.add_column("incidents", sa.Column("page_shown_at", sa.BigInteger))
+    op.create_table(
+        "storms",
+        sa.Column("incident", sa.String(40), sa.ForeignKey("incidents.id"), primary_key=True),
+        sa.Column("dimension", sa.Text, nullable=False),
+        sa.Column("value", sa.Text, nullable=False),
+        sa.Column("evidence", sa.Text, nullable=False),
+        sa.Column("found_at", sa.BigInteger, nullable=False),
+        sa.Column("tells_from", sa.BigInteger),
+        sa.Column("unshown_at", sa.BigInteger),
+        sa.Column("well_at", sa.BigInteger),
+    )
 
 
 def _announcements() -> None:

@@ -1,0 +1,59 @@
+"""The section about many systems failing at once: from when on they are one problem, and what is made of it."""
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field, with_config
+
+from monitor.settings.values import Seconds
+
+_strict = with_config(ConfigDict(extra="forbid", allow_inf_nan=False))
+_HOUR = 3_600
+DimensionName = Literal["cloud", "component", "region", "carrier", "version"]
+
+
+@_strict
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Correlation:
+    """When findings on many systems are one global problem."""
+
+    systems: Annotated[
+        int, Field(ge=3, le=100_000, description="How many systems of a group must fail together, at least.")
+    ] = 20
+    share: Annotated[
+        float, Field(gt=0, le=1, description="Which share of the group that must be, at least (0.1 is 10 %).")
+    ] = 0.1
+    window: Annotated[
+        Annotated[Seconds, Field(ge=5, le=_HOUR)],
+        Field(description="Within which time they begin to fail; not less than the checks' interval."),
+    ] = 60.0
+    wait: Annotated[
+        Annotated[Seconds, Field(ge=0, le=600)],
+        Field(description="Longest that new contacts wait while such a problem is being looked for."),
+    ] = 30.0
+    publish: Annotated[
+        Literal["at_once", "draft"],
+        Field(description="`at_once` tells the public, `draft` only proposes it to the engineer on call."),
+    ] = "at_once"
+    propose: Annotated[
+        tuple[DimensionName, ...],
+        Field(
+            description="Groups that are never published by us but proposed: others than us answer for them."
+        ),
+    ] = ("carrier", "version")
+    confirm_within: Annotated[
+        Annotated[Seconds, Field(ge=0, le=_HOUR)],
+        Field(description="Longest that partners wait for the engineer's word on a draft."),
+    ] = 600.0
+    page_within: Annotated[
+        Annotated[Seconds, Field(ge=0, le=600)],
+        Field(description="Longest that partners wait for the status page to show the problem first."),
+    ] = 10.0
+    over_at: Annotated[
+        float,
+        Field(gt=0, le=1, description="Which share of its systems must be well again for it to be over."),
+    ] = 1.0
+    watch_for: Annotated[
+        Annotated[Seconds, Field(ge=0, le=24 * _HOUR)],
+        Field(description="How long it is watched after that before it is resolved."),
+    ] = 300.0

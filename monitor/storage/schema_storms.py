@@ -1,0 +1,18 @@
+"""Global problems that we found ourselves: the group they stand for, and where they are."""
+
+import sqlalchemy as sa
+
+from monitor.storage.schema_base import at, metadata, text
+
+storms = sa.Table(
+    "storms",
+    metadata,
+    sa.Column("incident", sa.String(40), sa.ForeignKey("incidents.id"), primary_key=True),
+    text("dimension", nullable=False),  # cloud component region carrier version fleet
+    text("value", nullable=False),
+    text("evidence", nullable=False, default="{}"),
+    at("found_at", nullable=False),
+    at("tells_from"),  # partners are told from then on, published or not; None: when it is published
+    at("unshown_at"),  # the status page did not show it in time: partners were told all the same
+    at("well_at"),  # its systems are well again since then
+)
