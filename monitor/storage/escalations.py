@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from monitor.domain.contacts import Obligation
+from monitor.domain.incidents import Status
 from monitor.storage import events, owing, schema, tickets
 from monitor.storage.events import as_text
 
@@ -54,7 +55,11 @@ class InTheAir:
 
 
 def in_the_air(c: sa.Connection, incident: str) -> list[InTheAir]:
-    """Return the calls about an incident that are in the air."""
+    """Return the calls about an incident that are in the air.
+
+    What partners are told of a global problem is owed to each of them, whoever has it, until it is over.
+    """
+    over = sa.select(schema.incidents.c.status).where(schema.incidents.c.id == incident).scalar_subquery()
     rows = c.execute(
         sa.select(attempts.c.id, attempts.c.recipient, attempts.c.provider_id, outbox.c.language)
         .join(outbox, outbox.c.id == attempts.c.outbox)
@@ -63,6 +68,7 @@ def in_the_air(c: sa.Connection, incident: str) -> list[InTheAir]:
             attempts.c.status != "ended",
             outbox.c.state == "sent",
             outbox.c.kind.in_(owing.CALLS),
+            sa.or_(over == Status.RESOLVED, outbox.c.dedup.not_like("%|told|%")),
         )
     )
     return [
