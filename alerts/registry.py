@@ -15,6 +15,7 @@ from alerts.jira import Jira
 from alerts.redmine import Redmine
 from alerts.request_tracker import RequestTracker
 from alerts.sandbox import SandboxExchange
+from alerts.servicenow import ServiceNow
 from alerts.sip import SipPhone
 from alerts.smtp import SmtpMail
 from alerts.twilio import TwilioPhone
@@ -26,6 +27,7 @@ TICKET_DRIVERS: Mapping[str, Callable[..., TicketDriver]] = {
     "jira": Jira,
     "redmine": Redmine,
     "request-tracker": RequestTracker,
+    "servicenow": ServiceNow,
     "zendesk": Zendesk,
 }
 

@@ -160,7 +160,7 @@ class TicketSettings:
     """Where tickets are opened."""
 
     driver: Annotated[
-        Literal["builtin", "request-tracker", "redmine", "jira", "zendesk"],
+        Literal["builtin", "request-tracker", "redmine", "jira", "servicenow", "zendesk"],
         Field(description="`builtin` keeps them here, in the NOC console."),
     ] = "builtin"
     sync_every: Annotated[
@@ -174,6 +174,9 @@ class TicketSettings:
         ticket_sections.Redmine | None, Field(description="The Redmine, for driver `redmine`.")
     ] = None
     jira: Annotated[ticket_sections.Jira | None, Field(description="The Jira, for driver `jira`.")] = None
+    servicenow: Annotated[
+        ticket_sections.ServiceNow | None, Field(description="The instance, for driver `servicenow`.")
+    ] = None
     zendesk: Annotated[
         ticket_sections.Zendesk | None, Field(description="The account, for driver `zendesk`.")
     ] = None

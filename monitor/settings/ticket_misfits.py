@@ -20,6 +20,9 @@ def misfits(root: models.Root, document: Document) -> Iterator[Problem]:
     if jira and (jira.user is None) != (jira.edition == "data-center"):
         told = "in the Cloud a token goes with a user, in a Data Center without one"
         yield document.problem(("tickets", "jira"), told, at_key=True)
+    now = root.tickets.servicenow
+    if now and not now.token and not (now.user and now.password):
+        yield document.problem(("tickets", "servicenow"), "needs user and password, or a token", at_key=True)
     yield from _strangers(root, document)
 
 

@@ -82,6 +82,32 @@ class Jira:
 
 @_strict
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceNow:
+    """A ServiceNow instance and the groups our incidents go to."""
+
+    url: Annotated[WebAddress, Field(description="Its address.")]
+    user: Annotated[Line | None, Field(description="A user of our own.")] = None
+    password: Annotated[Secret | None, Field(description="Its password.")] = None
+    token: Annotated[Secret | None, Field(description="OAuth token, instead of a user.")] = None
+    table: Annotated[Ident, Field(description="The table of tickets.")] = "incident"
+    group: Annotated[Line | None, Field(description="Assignment group.")] = None
+    groups: Annotated[ByPartner, Field(description="Other assignment groups, by partner.")] = field(
+        default_factory=dict[str, str]
+    )
+    priorities: Annotated[
+        Mapping[Ident, Annotated[int, Field(ge=1, le=3)]],
+        Field(description="Impact and urgency (1 high, 2 medium, 3 low), by class."),
+    ] = field(default_factory=dict[str, int])
+    resolved_state: Annotated[Line, Field(description="The state that resolves.")] = "6"
+    closed_states: Annotated[
+        tuple[Line, ...], Field(description="The states in which a ticket is left alone.")
+    ] = ("6", "7", "8")
+    close_code: Annotated[Line, Field(description="Resolution code.")] = "Solution provided"
+    webhook_secret: WebhookSecret = None
+
+
+@_strict
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Zendesk:
     """A Zendesk Support account and the groups our tickets go to."""
 

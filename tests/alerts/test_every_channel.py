@@ -23,6 +23,7 @@ from alerts.outcomes import Patience
 from alerts.redmine import Redmine
 from alerts.request_tracker import RequestTracker
 from alerts.sandbox import Behaviour, Response, SandboxExchange
+from alerts.servicenow import ServiceNow
 from alerts.smtp import MailServer, Security, SmtpMail
 from alerts.twilio import Account, TwilioPhone
 from alerts.zendesk import Zendesk
@@ -157,6 +158,11 @@ def unreachable() -> list[tuple[str, object, Callable]]:
         (
             "jira",
             Jira(NOWHERE, user="a@b.example", token="1", project="SUP", clock=now),
+            lambda driver: driver.open(a_ticket()),
+        ),
+        (
+            "servicenow",
+            ServiceNow(NOWHERE, token="1", clock=now),
             lambda driver: driver.open(a_ticket()),
         ),
         (

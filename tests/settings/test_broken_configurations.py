@@ -138,11 +138,15 @@ BROKEN = [
     ),
     (
         "tickets: {driver: redmin}",
-        "1:19: tickets.driver: 'redmin' is not one of builtin, request-tracker, redmine, jira, zendesk; did you mean 'redmine'?",
+        "1:19: tickets.driver: 'redmin' is not one of builtin, request-tracker, redmine, jira, servicenow, zendesk; did you mean 'redmine'?",
     ),
     (
         "tickets: {redmine: {url: 'https://r', key: k, project: p, projects: {aurra: q}}}",
         "1:70: tickets.redmine.projects.aurra: there is no partner 'aurra'",
+    ),
+    (
+        "tickets: {servicenow: {url: 'https://s', user: u}}",
+        "1:11: tickets.servicenow: needs user and password, or a token",
     ),
     (
         "tickets: {jira: {url: 'https://j', token: t, project: SUP}}",

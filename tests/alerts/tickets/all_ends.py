@@ -9,11 +9,13 @@ from tests.alerts.tickets.ends import End
 from tests.alerts.tickets.jira_end import JiraEnd
 from tests.alerts.tickets.redmine_end import RedmineEnd
 from tests.alerts.tickets.request_tracker_end import RequestTrackerEnd
+from tests.alerts.tickets.servicenow_end import ServiceNowEnd
 from tests.alerts.tickets.zendesk_end import ZendeskEnd
 from tests.far_ends.jira import FakeJira
+from tests.far_ends.servicenow import FakeServiceNow
 from tests.far_ends.zendesk import FakeZendesk
 
-ENDS = ("request-tracker", "redmine", "jira", "jira-data-center", "zendesk")
+ENDS = ("request-tracker", "redmine", "jira", "jira-data-center", "servicenow", "zendesk")
 SLOW = frozenset({"request-tracker"})
 
 
@@ -28,6 +30,9 @@ async def an_end(name: str, request: pytest.FixtureRequest) -> AsyncIterator[End
         case "jira" | "jira-data-center":
             async with FakeJira(cloud=name == "jira").open() as jira:
                 yield JiraEnd(jira)
+        case "servicenow":
+            async with FakeServiceNow().open() as servicenow:
+                yield ServiceNowEnd(servicenow)
         case "zendesk":
             async with FakeZendesk().open() as zendesk:
                 yield ZendeskEnd(zendesk)
