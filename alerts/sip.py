@@ -22,7 +22,7 @@ from typing import Any, Self
 import structlog
 
 from alerts import sip_journal, sip_outcomes
-from alerts.base import CallEvent, CallEventSink, CallScript
+from alerts.base import CallEvent, CallEventSink, CallScript, CallState
 from alerts.cleaning import clean
 from alerts.script import LONGEST_BODY, LONGEST_CALL, keys_text, phrase, spoken_seconds, within
 from alerts.sip_child import ChildAwayError, SipChild
@@ -33,7 +33,7 @@ from alerts.speech import Speech, Spoken
 from monitor.errors import DeliveryError
 
 LINE_PATIENCE = 15.0
-DIAL_PATIENCE = 8.0
+DIAL_PATIENCE = 12.0
 PHRASES = ("settled", "confirmed", "handed_on", "not_understood", "one_moment", "goodbye", "not_recorded")
 
 log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
@@ -92,11 +92,6 @@ class SipPhone:
         """The driver's name in configuration, records and metrics."""
         return self._name
 
-    @property
-    def in_the_air(self) -> int:
-        """How many calls are not over."""
-        return len(self._talks)
-
     async def place(self, call: CallScript) -> str:
         """Place the call and return an id for it; ambiguous only when the SIP process died over it."""
         await self.voice.prepare(call)
@@ -137,6 +132,11 @@ class SipPhone:
         if talk is not None:
             talk.cut = True
             talk.inbox.put_nowait({"is": "cut"})
+
+    async def settled(self) -> None:
+        """Wait until every call is over."""
+        while self._tasks:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def __aenter__(self) -> Self:
         """Start the process; it is not waited for."""
@@ -214,6 +214,7 @@ class SipPhone:
                 at=self._clock().isoformat(),
             )
             await self._dialled(talk, placed)
+            await talk.note(CallState.QUEUED, 0, f"dialled by line {line.name}")
             outcome = await talk.ring()
             return await talk.speak() if outcome is None else outcome
         finally:

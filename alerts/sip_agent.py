@@ -10,20 +10,18 @@ knows lines and calls and nothing of incidents. When its parent is gone it ends 
 import asyncio
 import contextlib
 import json
-import logging
 import os
 import re
 import sys
 import wave
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from baresip import (
     Account,
-    AudioNotActive,
-    AudioRestarted,
     BaresipError,
     Call,
     Config,
@@ -33,19 +31,16 @@ from baresip import (
     UserAgent,
 )
 
-from alerts.sip_journal import End, Journal, locked
+from alerts.sip_journal import End, Journal, Scribe, locked
+from alerts.sip_sound import poured
+from alerts.sip_wire import answer_to_invite, listen
 
 CODECS = ("pcmu", "pcma")
 LOCK_PATIENCE = 10.0
 REGISTER_AGAIN = (2.0, 5.0, 10.0, 20.0, 30.0)
 GOODBYE = 2.0
 TICK = 0.05
-AHEAD = 0.4
-"""Seconds of sound given to the stack in advance: what is still said after a key was pressed is thrown away."""
 
-_STATUS = re.compile(r"RX .*?\nSIP/2\.0 (\d{3}) ([^\r\n]*)", re.DOTALL)
-_CALL_ID = re.compile(r"^Call-ID: *(\S+)", re.MULTILINE | re.IGNORECASE)
-_INVITE = re.compile(r"^CSeq: *\d+ INVITE", re.MULTILINE | re.IGNORECASE)
 _CLOSED = re.compile(r"(\d{3}) (.*)")
 
 Say = Callable[..., None]
@@ -86,7 +81,8 @@ class Agent:
         self._say = say
         self._loop = asyncio.get_running_loop()
         self._runtime = Runtime()
-        self._journal: Journal | None = None
+        self._disk: Scribe | None = None
+        self._dialling = asyncio.Lock()
         self._lines: dict[str, Line] = {}
         self._calls: dict[str, InTheAir] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -96,7 +92,7 @@ class Agent:
 
     async def start(self, order: Mapping[str, Any]) -> None:
         """Bring up the stack and the lines."""
-        self._journal = Journal(Path(order["folder"]))
+        self._disk = Scribe(Journal(Path(order["folder"])))
         first, last = order["rtp_ports"]
         extra = f"rtp_ports {first}-{last}\n"
         if order["port"]:
@@ -107,7 +103,7 @@ class Agent:
             sip_trace=True,  # the only way to see "100 Trying"; nothing of it is written anywhere
             extra_config_text=extra,
         )
-        self._listen_to_the_wire()
+        listen(lambda text: self._loop.call_soon_threadsafe(self._on_wire, text))
         self._runtime.on_dead = lambda: os._exit(3)
         await self._runtime.start(config)
         self._runtime.subscribe(self._on_event)
@@ -145,27 +141,32 @@ class Agent:
             await line.agent.register(timeout=40)
 
     async def dial(self, order: Mapping[str, Any]) -> None:
+        """Begin a call; other orders are not held up by the disk meanwhile."""
+        self._spawn(self._dial(order))
+
+    async def _dial(self, order: Mapping[str, Any]) -> None:
         """Put on disk that a call begins, then send the INVITE."""
-        assert self._journal, "started"
-        id_, line = order["call"], self._lines[order["line"]]
-        self._early = []  # what happens before we know the call's handle
-        try:
-            self._journal.make_room(order["at"])
-            self._journal.write("begun", attempt=order["attempt"], line=line.name, at=order["at"])
-            call = await line.agent.dial(order["uri"], headers=order["headers"])
-        except (BaresipError, ValueError, OSError) as error:
-            self._early = None
-            self._write("ended", order["attempt"], **asdict(End(reason=str(error))))
-            self._say("refused", call=id_, why=str(error))
-            return
-        early, self._early = self._early, None
-        sip = next((event.call_id for event in early if event.call == call.handle and event.call_id), "")
-        self._calls[id_] = InTheAir(
-            id=id_, attempt=order["attempt"], call=call, sip=sip, began=self._loop.time()
-        )
-        self._say("dialled", call=id_, sip=sip)
-        for event in early:
-            self._on_event(event)
+        assert self._disk, "started"
+        id_, attempt, line = order["call"], order["attempt"], self._lines[order["line"]]
+        async with self._dialling:
+            self._early = []  # what happens before we know the call's handle
+            try:
+                await self._disk.begin(order["at"], attempt=attempt, line=line.name)
+                if self._orphaned:
+                    raise BaresipError("the service stopped")  # noqa: TRY301 - one way out
+                call = await line.agent.dial(order["uri"], headers=order["headers"])
+            except (BaresipError, ValueError, OSError) as error:
+                self._note("ended", attempt, **asdict(End(reason=str(error))))
+                self._say("refused", call=id_, why=str(error))
+                return
+            finally:
+                early, self._early = self._early, None
+            sip = next((one.call_id for one in early if one.call == call.handle and one.call_id), "")
+            known = InTheAir(id=id_, attempt=attempt, call=call, sip=sip, began=self._loop.time())
+            self._calls[id_] = known
+            self._say("dialled", call=id_, sip=sip)
+            for event in early:
+                self._on_event(event)
 
     async def play(self, order: Mapping[str, Any]) -> None:
         """Play a file instead of what is playing; a file of none is silence."""
@@ -182,16 +183,10 @@ class Agent:
             self._keep(known.playing)
 
     async def _play(self, known: InTheAir, file: str, number: int) -> None:
-        with wave.open(file, "rb") as opened:
-            rate, sound = opened.getframerate(), memoryview(opened.readframes(opened.getnframes()))
-        position, buffered = 0, 0
-        while position < len(sound) or buffered:
-            with contextlib.suppress(
-                AudioRestarted, AudioNotActive
-            ):  # held or moved by the far end: it comes back
-                taken, buffered = _pour(known.call, sound[position:], rate)
-                position += taken
-            await asyncio.sleep(TICK)
+        try:
+            await poured(known.call, file)
+        except (OSError, EOFError, ValueError, wave.Error) as error:
+            _complain(f"{file} cannot be played: {error}")
         self._say("played", call=known.id, number=number)
 
     async def hang_up(self, order: Mapping[str, Any]) -> None:
@@ -214,13 +209,13 @@ class Agent:
             await self.hang_up({"call": id_})
         self._empty.clear()
         if self._calls:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(GOODBYE):
-                    await self._empty.wait()
+            await _at_most(GOODBYE, self._empty.wait())
         for known in list(self._calls.values()):
             self._closed(known, "")
-        if self._journal:
-            self._journal.close()
+        if self._disk:
+            await self._disk.written()
+        away = (line.agent.unregister(timeout=GOODBYE) for line in self._lines.values() if line.registers)
+        await _at_most(GOODBYE, asyncio.gather(*away, return_exceptions=True))
 
     # what happens -------------------------------------------------------------------------------------
 
@@ -280,13 +275,18 @@ class Agent:
         if known.answered_at is not None:
             return
         known.progress, known.answered_at = True, self._loop.time()
-        self._note("answered", known)
+        self._note("answered", known.attempt, sip=known.sip)
         self._say("answered", call=known.id, sip=known.sip)
 
     def _pressed(self, known: InTheAir, digit: str) -> None:
         """A key is proof: it is on disk before anything is made of it."""
-        self._note("key", known, digit=digit)
-        self._say("key", call=known.id, digit=digit)
+        self._note(
+            "key",
+            known.attempt,
+            sip=known.sip,
+            digit=digit,
+            then=partial(self._say, "key", call=known.id, digit=digit),
+        )
 
     def _closed(self, known: InTheAir, text: str) -> None:
         self._calls.pop(known.id, None)
@@ -305,58 +305,38 @@ class Agent:
             orphaned=self._orphaned,
             seconds=round(self._loop.time() - (known.answered_at or known.began), 1),
         )
-        self._note("ended", known, **asdict(end))
-        self._say("closed", call=known.id, **asdict(end))
+        told = partial(self._say, "closed", call=known.id, **asdict(end))
+        self._note("ended", known.attempt, sip=known.sip, **asdict(end), then=told)
 
-    def _note(self, what: str, known: InTheAir, **facts: Any) -> None:
-        self._write(what, known.attempt, sip=known.sip, **facts)
-
-    def _write(self, what: str, attempt: str, **facts: Any) -> None:
-        """Put something on disk; the call goes on where that fails, and a person is told in the end."""
-        assert self._journal, "started"
-        try:
-            self._journal.write(what, attempt=attempt, **facts)
-        except OSError as error:
-            _complain(f"the journal of calls cannot be written: {error}")
+    def _note(
+        self, what: str, attempt: str, *, then: Callable[[], None] = lambda: None, **facts: Any
+    ) -> None:
+        """Put something on disk, and do what follows in the order it was noted."""
+        assert self._disk, "started"
+        self._spawn(_written(self._disk.write(what, attempt=attempt, **facts), then))
 
     # the wire -----------------------------------------------------------------------------------------
 
-    def _listen_to_the_wire(self) -> None:
-        """Look at every answer to an INVITE as it comes in: the stack tells nothing of "100 Trying"."""
-        logger = logging.getLogger("baresip.native.sip")
-        logger.setLevel(logging.DEBUG)
-        logger.propagate = False
-        logger.addHandler(_Wire(lambda text: self._loop.call_soon_threadsafe(self._on_wire, text)))
-
     def _on_wire(self, text: str) -> None:
-        said, whose = _STATUS.match(text), _CALL_ID.search(text)
-        if said is None or whose is None or not _INVITE.search(text):
-            return
-        for known in self._calls.values():
-            if known.sip == whose[1] and not known.progress:
+        answer = answer_to_invite(text)
+        for known in self._calls.values() if answer else ():
+            if answer and known.sip == answer.call_id and not known.progress:
                 known.progress = True
-                self._say("trying", call=known.id, status=int(said[1]), sip=known.sip)
+                self._say("trying", call=known.id, status=answer.status, sip=known.sip)
 
 
-class _Wire(logging.Handler):
-    def __init__(self, heard: Callable[[str], object]) -> None:
-        super().__init__()
-        self._heard = heard
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Called by the stack's own thread."""
-        with contextlib.suppress(RuntimeError):  # the loop has ended
-            self._heard(record.getMessage())
+async def _written(writing: Awaitable[None], then: Callable[[], None]) -> None:
+    try:
+        await writing
+    except OSError as error:  # the call goes on; what is not on disk is told to a person in the end
+        _complain(f"the journal of calls cannot be written: {error}")
+    then()
 
 
-def _pour(call: Call, sound: memoryview, rate: int) -> tuple[int, int]:
-    """Give the stack what it is short of; return how much that was and how much it now has, in bytes."""
-    info = call.audio.info()
-    if info.tx_sample_rate not in (0, rate):
-        raise ValueError(f"the call carries {info.tx_sample_rate} Hz, the speech has {rate}")
-    short = round(AHEAD * rate) * 2 - info.tx_buffered
-    taken = call.audio.write(sound[:short]) if info.tx_ready and short > 0 and sound else 0
-    return taken, info.tx_buffered + taken
+async def _at_most(seconds: float, work: Awaitable[object]) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await work
 
 
 async def _turn_away(call: Call) -> None:

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -68,8 +69,7 @@ class SipChild:
         """End a process that does not do what it is told; it is started again."""
         if self._process and self._process.returncode is None:
             log.error("sip.process_killed", why=why, pid=self._process.pid)
-            with contextlib.suppress(ProcessLookupError):
-                self._process.kill()
+            _kill(self._process.pid)
 
     async def run(self) -> None:
         """Keep it alive until cancelled."""
@@ -128,7 +128,7 @@ class SipChild:
             async with asyncio.timeout(STOP_PATIENCE):
                 await process.wait()
         if process.returncode is None:
-            process.kill()
+            _kill(process.pid)
             await process.wait()
         self._process = None
 
@@ -170,6 +170,12 @@ class SipChild:
             if loop.time() - self._pong > PING_PATIENCE:
                 self.kill("it does not answer")
                 return
+
+
+def _kill(pid: int) -> None:
+    """Kill a process we started; its own kill() could reap it away from whoever waits for its end."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
 
 
 def _environment() -> dict[str, str]:

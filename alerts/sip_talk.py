@@ -117,7 +117,7 @@ class Talk:
                     limit = max(limit, loop.time() + self.script.ring_seconds + WITHOUT_RINGING)
                 case "ringing":
                     limit = loop.time() + self.script.ring_seconds
-                    await self._note(CallState.RINGING, 1)
+                    await self.note(CallState.RINGING, 1)
                 case "answered":
                     return None
                 case "cut":
@@ -126,7 +126,7 @@ class Talk:
 
     async def speak(self) -> Outcome | None:
         """Speak with whoever picked up; None: their key is on record, and nothing more is to be told."""
-        await self._note(CallState.ANSWERED, 2)
+        await self.note(CallState.ANSWERED, 2)
         try:
             return await self._spoken()
         except OverError as over:
@@ -284,7 +284,7 @@ class Talk:
 
     # what is told -------------------------------------------------------------------------------------
 
-    async def _note(self, state: CallState, sequence: int, detail: str = "") -> None:
+    async def note(self, state: CallState, sequence: int, detail: str = "") -> None:
         """Tell how far it is; if that cannot be recorded, the call goes on all the same."""
         self.state = state
         await self._told(

@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -148,7 +149,9 @@ async def _run(argv: list[str], text: str) -> bytes:
     finally:
         if process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
-                process.kill()
+                os.kill(
+                    process.pid, signal.SIGKILL
+                )  # process.kill() would reap it away from who waits for it
             await process.wait()
     if status != 0:
         words = complaint.decode("utf-8", "replace").strip()[-_SAID_OF_A_FAILURE:]

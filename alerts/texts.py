@@ -25,7 +25,7 @@ PAGES = ("request_call", "request_subject", "request_body")
 PROBLEMS = ("problem_call", "problem_subject", "problem_body", "problem_note", "problem_over")
 TABLES = ("symptoms", "classes", "keys", "phrases", "words")
 PHRASES = frozenset(
-    {"confirmed", "handed_on", "settled", "goodbye", "not_understood", "one_moment", "not_recorded"}
+    {"confirmed", "handed_on", "settled", "goodbye", "not_understood", "one_moment", "not_recorded", "test"}
 )
 FACTS = (
     "service partner serial serial_spoken name country version symptom symptom_capital other summary class_name "

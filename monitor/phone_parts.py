@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Protocol
 
 from alerts.base import CallEventSink, CallScript
-from alerts.sip import SipPhone, Station
+from alerts.sip import Doubt, SipPhone, Station
 from alerts.sip_lines import Line
-from alerts.sip_talk import Patience
+from alerts.sip_talk import Patience, Say
 from alerts.speech import Renderer, Speech
 from monitor.errors import ConfigError
 from monitor.settings import PhoneSettings
@@ -47,25 +47,46 @@ class Parts(Protocol):
 
 
 def sip(settings: PhoneSettings, parts: Parts) -> SipPhone:
-    """Return the SIP phone; ConfigError when something it needs is not installed."""
-    assert settings.sip, "checked when the settings were read"
-    renderer = _renderer(settings.sip.speech)
-    problems = [problem for problem in (_missing_extra(), _missing_voice(renderer)) if problem]
-    if problems:
-        raise ConfigError(problems)
-    folder = parts.folder / "phone"
-    phone = SipPhone(
-        station(settings.sip, settings.sender),
-        on_event=parts.on_event,
+    """Return the service's SIP phone; ConfigError when something it needs is not installed."""
+    phone = sip_phone(
+        settings,
+        folder=parts.folder / "phone",
         clock=parts.clock,
+        on_event=parts.on_event,
         say=parts.say,
-        speech=Speech(renderer, folder / "speech"),
-        folder=folder / "journal",
         on_doubt=_doubted(parts),
         alone=parts.store.dialect == "sqlite",
     )
     phone.lines.on_change = parts.on_lines
     return phone
+
+
+def sip_phone(
+    settings: PhoneSettings,
+    *,
+    folder: Path,
+    clock: Callable[[], datetime],
+    on_event: CallEventSink,
+    say: Say | None = None,
+    on_doubt: Doubt | None = None,
+    alone: bool = True,
+) -> SipPhone:
+    """Return a SIP phone; ConfigError when something it needs is not installed."""
+    assert settings.sip, "checked when the settings were read"
+    renderer = _renderer(settings.sip.speech)
+    problems = [problem for problem in (_missing_extra(), _missing_voice(renderer)) if problem]
+    if problems:
+        raise ConfigError(problems)
+    return SipPhone(
+        station(settings.sip, settings.sender),
+        on_event=on_event,
+        clock=clock,
+        say=say,
+        speech=Speech(renderer, folder / "speech"),
+        folder=folder / "journal",
+        on_doubt=on_doubt,
+        alone=alone,
+    )
 
 
 def station(settings: Sip, sender: str | None) -> Station:

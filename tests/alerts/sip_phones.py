@@ -74,7 +74,7 @@ async def a_sip_phone(
     )
     async with phone:
         if ready:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 await phone.child.ready.wait()
         yield phone
 
@@ -98,7 +98,7 @@ class Log:
     def states(self) -> list[CallState]:
         return [event.state for event in self.events]
 
-    async def until(self, *states: CallState, seconds: float = 20) -> CallEvent:
+    async def until(self, *states: CallState, seconds: float = 40) -> CallEvent:
         """Wait for the first event with one of these states."""
         async with asyncio.timeout(seconds):
             while True:
@@ -108,7 +108,7 @@ class Log:
                 self.news.clear()
                 await self.news.wait()
 
-    async def until_doubt(self, seconds: float = 20) -> tuple[str, str]:
+    async def until_doubt(self, seconds: float = 40) -> tuple[str, str]:
         async with asyncio.timeout(seconds):
             while not self.doubts:
                 self.news.clear()

@@ -81,8 +81,7 @@ def everything(folder: Path, phones_: Mapping[str, Phone]) -> dict[str, Told]:
                 ]
                 ids = await asyncio.gather(*(sip.place(script) for script in scripts))
                 async with asyncio.timeout(60):
-                    while sip.in_the_air:
-                        await asyncio.sleep(0.05)
+                    await sip.settled()
             assert sorted(far_end.invited()) == sorted(numbers.values()), "each phone rang once"
             wire = far_end.messages()
         return {
@@ -103,9 +102,14 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Told]:
 def test_a_key_is_told_while_the_call_goes_on_and_is_its_proof(told: dict[str, Told], name: str) -> None:
     _, state, digit = KEYS[name]
     events = told[name].events
-    assert [event.state for event in events] == [CallState.RINGING, CallState.ANSWERED, state]
+    assert [event.state for event in events] == [
+        CallState.QUEUED,
+        CallState.RINGING,
+        CallState.ANSWERED,
+        state,
+    ]
     assert events[-1].digit == digit
-    assert [event.sequence for event in events] == [1, 2, 1000], "nothing that is late covers the key"
+    assert [event.sequence for event in events] == [0, 1, 2, 1000], "nothing that is late covers the key"
 
 
 @pytest.mark.parametrize("name", ENDS)

@@ -21,7 +21,7 @@ OTHER = "+390612345679"
 
 
 async def dead(pid: int) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while Path(f"/proc/{pid}").exists():
             await asyncio.sleep(0.02)
 
@@ -45,7 +45,7 @@ async def test_a_call_whose_process_dies_is_in_doubt_at_once_and_never_placed_ag
         id_ = await sip.place(call)
         await log.until(when)
         os.kill(sip.child.pid, signal.SIGKILL)
-        attempt, why = await log.until_doubt(5)
+        attempt, why = await log.until_doubt()
         assert (attempt, "SIP process stopped" in why) == (call.attempt, True)
         for provider_id in (id_, None):
             with pytest.raises(DeliveryError, match="its end is not on record") as unknown:
@@ -74,7 +74,7 @@ async def test_a_key_that_was_pressed_counts_even_if_the_process_dies_before_it_
         a_sip_phone(tmp_path, far_end.address, on_event=record_is_away, on_doubt=log.on_doubt) as sip,
     ):
         await sip.place(a_sip_call())
-        await asyncio.wait_for(pressed.wait(), 10)
+        await asyncio.wait_for(pressed.wait(), 40)
         os.kill(sip.child.pid, signal.SIGKILL)
         proof = await log.until(CallState.ACKNOWLEDGED)
         assert (proof.digit, proof.sequence) == ("1", 1000)
@@ -118,7 +118,7 @@ async def test_a_process_that_hangs_is_killed_and_its_call_is_in_doubt(tmp_path:
         await log.until(CallState.RINGING)
         hung = sip.child.pid
         os.kill(hung, signal.SIGSTOP)
-        await log.until_doubt(12)
+        await log.until_doubt()
         await dead(hung)
 
 

@@ -206,14 +206,18 @@ class FarEnd:
             return (self.folder / "messages").read_text(errors="replace")
         return ""
 
-    def invited(self) -> list[str]:
-        """Return the numbers that were called, in order, each call once."""
+    def calls(self) -> dict[str, str]:
+        """Return the number of every call by its Call-ID, in the order they came."""
         seen: dict[str, str] = {}
         for message in re.split(r"\n-{40,}.*\n", self.messages()):
             if said := re.search(r"message received \[\d+\] bytes *:\s+INVITE sip:([^@]+)@", message):
                 call = re.search(r"^Call-ID: *(\S+)", message, re.MULTILINE)
                 seen.setdefault(call[1] if call else "", said[1])
-        return list(seen.values())
+        return seen
+
+    def invited(self) -> list[str]:
+        """Return the numbers that were called, in order, each call once."""
+        return list(self.calls().values())
 
     def heard(self, seconds: float = 1.0) -> list[str]:
         """Return the same when the other process has had a moment to write down what it heard."""
@@ -222,7 +226,7 @@ class FarEnd:
             time.sleep(0.02)
         return numbers
 
-    async def until(self, wanted: str, seconds: float = 10) -> None:
+    async def until(self, wanted: str, seconds: float = 30) -> None:
         """Wait until a message with these words was seen."""
         async with asyncio.timeout(seconds):
             while wanted not in self.messages():
@@ -266,7 +270,7 @@ async def _started(
 
 
 async def _listening(process: asyncio.subprocess.Process, port: int, transport: str, folder: Path) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while f":{port:04X} " not in Path(f"/proc/net/{transport}").read_text():
             assert process.returncode is None, (folder / "stderr").read_text()
             await asyncio.sleep(0.02)
