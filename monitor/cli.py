@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from monitor import cli_call, cli_lead, cli_ledger, cli_licence, logs
+from monitor import cli_call, cli_lead, cli_ledger, cli_licence, cli_oncall, logs
 from monitor.cli_options import DATA, AsJson, At, ConfigPath, DataDir, say
 from monitor.errors import TocsinError
 
@@ -49,6 +49,7 @@ for name, sub in (
     app.add_typer(sub, name=name)
 cli_lead.add_to(app, policy_app)
 cli_licence.add_to(app)
+cli_oncall.add_to(app)
 
 DEMO_DATA = Path("tocsin-data/demo")
 

@@ -1,12 +1,15 @@
 """Who is on call when, for people to read: each rotation with its stretches, gaps and hand-overs over some days."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from monitor.domain.decisions import rfc3339
 from monitor.domain.inventory import OnCall
 from monitor.domain.rota import GAP, HandOver, Stretch, hand_overs
+
+LOOK_AHEAD = timedelta(days=92)
+"""How far ahead the next hand-over is looked for, however few days are shown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,15 +25,17 @@ class Duty:
 
 def duties(on_call: OnCall, start: datetime, end: datetime) -> tuple[Duty, ...]:
     """Return who is on call from ``start`` to ``end``, rotation by rotation."""
-    return tuple(_duty(name, on_call.timeline(name, start, end)) for name in on_call.names)
+    return tuple(_duty(on_call, name, start, end) for name in on_call.names)
 
 
-def _duty(name: str, stretches: tuple[Stretch, ...]) -> Duty:
+def _duty(on_call: OnCall, name: str, start: datetime, end: datetime) -> Duty:
+    stretches = on_call.timeline(name, start, end)
+    further = on_call.timeline(name, start, max(end, start + LOOK_AHEAD))
     return Duty(
         rotation=name,
         now=stretches[0],
         stretches=stretches,
-        next=next(iter(hand_overs(name, stretches)), None),
+        next=next(iter(hand_overs(name, further)), None),
         gaps=tuple(one for one in stretches if one.why == GAP),
     )
 

@@ -21,7 +21,7 @@ def add_oncall(api: Api) -> None:
     @api.route("GET", "/api/v1/oncall")
     async def on_call(request: web.Request, params: o.OnCallQuery) -> o.OnCallNow:
         """Tell who is on call when, rotation by rotation, with gaps and hand-overs."""
-        start = params.at or of(request).clock()
+        start = (params.at or of(request).clock()).replace(microsecond=0)
         said = duty.as_json(of(request).inventory().on_call, start, start + timedelta(days=params.days))
         return _read(said)
 

@@ -1,6 +1,7 @@
 """Escalations, whole: every way a call can end leads to the next contact, and edits change nothing that runs."""
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -181,6 +182,38 @@ async def test_whoever_is_on_call_is_whoever_is_when_the_step_begins(tmp_path, d
         world.only_called(TOMAS)
         (attempt,) = await world.rows("attempts", channel="page")
         assert (attempt["contact"], attempt["recipient"]) == ("tomas", TOMAS)
+
+
+CALLS = """\
+    calls:
+      no_answer: {then: same, after: 20s, times: 1}
+      hung_up: {after: 45s}
+      busy: next
+      rounds: 1
+"""
+
+
+async def test_a_policy_says_what_each_end_leads_to_and_how_often_round(tmp_path, database_url):
+    shipped = (Path("config/policies/wildix.yaml")).read_text(encoding="utf-8")
+    before, after = shipped.split("  critical:\n    inside:\n", 1)
+    (tmp_path / "ours.yaml").write_text(f"{before}  critical:\n{CALLS}    inside:\n{after}", encoding="utf-8")
+    async with a_world(
+        tmp_path, database_url, configuration=MORE + CHECKS + "policies: ours.yaml\n"
+    ) as world:
+        for number, pickup in (
+            (GIULIA, Pickup.NO_ANSWER),
+            (MARCO, Pickup.HANG_UP),
+            (LUCA, Pickup.BUSY),
+            (SARA, Pickup.VOICEMAIL),
+        ):
+            world.answers(number, pickup)
+        await world.fails("pbx-1-sip")
+        await world.passes_time(minutes=15)
+        assert await numbers(world) == [GIULIA, GIULIA, MARCO, LUCA, SARA, NADIA], "once round, Giulia twice"
+        at = [seconds for _, seconds in await times(world)]
+        assert at[1] - at[0] >= 20
+        assert at[3] - at[2] >= 45
+        assert at[4] - at[3] < 20
 
 
 @pytest.mark.parametrize("pickup", [Pickup.BUSY, Pickup.REFUSE, Pickup.UNREACHABLE])

@@ -333,6 +333,43 @@ BROKEN = [
         + "checks: [{name: x, type: heartbeat, system: s, uuid: u}, {name: y, type: heartbeat, system: s, uuid: u}]",
         "3:102: checks[1].uuid: a second heartbeat 'u'; the first is at f.yaml:3:54",
     ),
+    # several rotations, escalations
+    (
+        "on_call: {engineers: [{id: e, name: E}], fallback: e, rotations: [{anchor: 2026-01-05T09:00, order: [e]}]}",
+        "1:67: on_call.rotations[0]: needs a name",
+    ),
+    (
+        "on_call: {engineers: [{id: e, name: E}], fallback: e, rotations: [{name: a, anchor: 2026-01-05T09:00}]}",
+        "1:67: on_call.rotations[0]: anchor and order belong together",
+    ),
+    (
+        "on_call: {engineers: [{id: e, name: E}], rotations: [{name: a, anchor: 2026-01-05T09:00, order: [e]}, {name: b, anchor: 2026-12-05T09:00, order: [e]}]}",
+        "1:1: on_call: nobody is on call by rotation 'b' from 2026-11-22 12:00 to 2026-12-05 09:00 UTC; name a fallback or extend the rotation",
+    ),
+    (
+        "on_call: {engineers: [{id: e, name: E}], fallback: e, overrides: [{engineer: e, rotation: nigth, from: 2026-12-01T00:00, to: 2026-12-02T00:00}]}",
+        "1:91: on_call.overrides[0].rotation: there is no rotation 'nigth'",
+    ),
+    (
+        "on_call: {engineers: [{id: e, name: E, phone: '+12025550143'}], rotation: {anchor: 2026-01-05T09:00, order: [e]}}\nescalations: [{name: x, steps: [{to: {engineer: e}}]}]",
+        "2:15: escalations[0]: escalation 'x' can end with nobody; name a catch_all, or on_call.fallback for all of them",
+    ),
+    (
+        "on_call: {engineers: [{id: e, name: E}], fallback: e}\nescalations: [{name: x, steps: [{to: {engineer: e}}]}]",
+        "2:15: escalations[0]: 'e', its catch-all, has neither phone nor email: it can end with nobody; give one",
+    ),
+    (
+        "on_call: {engineers: [{id: e, name: E, phone: '+12025550143'}], fallback: e}\nescalations: [{name: x, steps: [{to: {engineer: e, role: r}}]}]",
+        "2:38: escalations[0].steps[0].to: give exactly one of engineer, rotation, contact, role, contacts",
+    ),
+    (
+        "on_call: {engineers: [{id: e, name: E, phone: '+12025550143'}], fallback: e}\nescalations: [{name: x, steps: []}]",
+        "2:32: escalations[0].steps: must not be empty",
+    ),
+    (
+        "on_call: {engineers: [{id: e, name: E, phone: '+12025550143'}], fallback: e, escalation: y}\nescalations: [{name: y, steps: [{to: {role: r}}]}]",
+        "1:90: on_call.escalation: escalation 'y' is for partners' contacts; pages go to our own people",
+    ),
     # on call
     (
         "on_call: {engineers: [{id: e, name: E}]}",
