@@ -12,9 +12,9 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.requirements import require
@@ -71,6 +71,7 @@ class Tracker:
     url: str
     token: str
     password: str
+    environment: Mapping[str, str] = field(repr=False)
 
 
 @contextmanager
@@ -95,15 +96,24 @@ def request_tracker(folder: Path) -> Iterator[Tracker]:
         )
         try:
             _wait(url, server, folder / "rt.log")
-            yield Tracker(url=url, token=token, password=PASSWORD)
+            yield Tracker(url=url, token=token, password=PASSWORD, environment=environment)
         finally:
             server.terminate()
             server.wait(timeout=20)
 
 
-def _prepared(environment: dict[str, str]) -> str:
+def perl(tracker: Tracker, script: str, *args: str) -> str:
+    """Run a script within a tracker, as its administrator would on its machine; return what it printed."""
+    return _run(tracker.environment, script, *args)
+
+
+def _prepared(environment: Mapping[str, str]) -> str:
+    return _run(environment, _PREPARE, PASSWORD).rpartition("TOKEN=")[2].strip()
+
+
+def _run(environment: Mapping[str, str], script: str, *args: str) -> str:
     answer = subprocess.run(
-        ["perl", "-I/usr/share/request-tracker5/lib", "-e", _PREPARE, PASSWORD],
+        ["perl", "-I/usr/share/request-tracker5/lib", "-e", script, *args],
         env=environment,
         capture_output=True,
         text=True,
@@ -111,7 +121,7 @@ def _prepared(environment: dict[str, str]) -> str:
         check=False,
     )
     assert answer.returncode == 0, answer.stderr
-    return answer.stdout.rpartition("TOKEN=")[2].strip()
+    return answer.stdout
 
 
 def _wait(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
