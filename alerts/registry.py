@@ -19,6 +19,7 @@ from alerts.servicenow import ServiceNow
 from alerts.sip import SipPhone
 from alerts.smtp import SmtpMail
 from alerts.twilio import TwilioPhone
+from alerts.zammad import Zammad
 from alerts.zendesk import Zendesk
 from monitor.errors import ConfigError
 
@@ -28,6 +29,7 @@ TICKET_DRIVERS: Mapping[str, Callable[..., TicketDriver]] = {
     "redmine": Redmine,
     "request-tracker": RequestTracker,
     "servicenow": ServiceNow,
+    "zammad": Zammad,
     "zendesk": Zendesk,
 }
 

@@ -160,7 +160,7 @@ class TicketSettings:
     """Where tickets are opened."""
 
     driver: Annotated[
-        Literal["builtin", "request-tracker", "redmine", "jira", "servicenow", "zendesk"],
+        Literal["builtin", "request-tracker", "redmine", "jira", "servicenow", "zammad", "zendesk"],
         Field(description="`builtin` keeps them here, in the NOC console."),
     ] = "builtin"
     sync_every: Annotated[
@@ -176,6 +176,9 @@ class TicketSettings:
     jira: Annotated[ticket_sections.Jira | None, Field(description="The Jira, for driver `jira`.")] = None
     servicenow: Annotated[
         ticket_sections.ServiceNow | None, Field(description="The instance, for driver `servicenow`.")
+    ] = None
+    zammad: Annotated[
+        ticket_sections.Zammad | None, Field(description="The Zammad, for driver `zammad`.")
     ] = None
     zendesk: Annotated[
         ticket_sections.Zendesk | None, Field(description="The account, for driver `zendesk`.")

@@ -108,6 +108,27 @@ class ServiceNow:
 
 @_strict
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Zammad:
+    """A Zammad and the groups our tickets go to."""
+
+    url: Annotated[WebAddress, Field(description="Its address.")]
+    token: Annotated[Secret, Field(description="Access token of an agent of our own.")]
+    group: Annotated[Line, Field(description="Group.")]
+    groups: Annotated[ByPartner, Field(description="Other groups, by partner.")] = field(
+        default_factory=dict[str, str]
+    )
+    priorities: Annotated[ByClass, Field(description="Priorities by their names, by class.")] = field(
+        default_factory=dict[str, str]
+    )
+    closed_state: Annotated[Line, Field(description="The state that closes a ticket.")] = "closed"
+    closed_states: Annotated[
+        tuple[Line, ...], Field(description="The states in which a ticket is left alone.")
+    ] = ("closed", "merged")
+    webhook_secret: WebhookSecret = None
+
+
+@_strict
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Zendesk:
     """A Zendesk Support account and the groups our tickets go to."""
 

@@ -26,6 +26,7 @@ from alerts.sandbox import Behaviour, Response, SandboxExchange
 from alerts.servicenow import ServiceNow
 from alerts.smtp import MailServer, Security, SmtpMail
 from alerts.twilio import Account, TwilioPhone
+from alerts.zammad import Zammad
 from alerts.zendesk import Zendesk
 from monitor.errors import ConfigError, DeliveryError
 from tests.alerts.lines import a_call, an_account
@@ -165,6 +166,11 @@ def unreachable() -> list[tuple[str, object, Callable]]:
         (
             "servicenow",
             ServiceNow(NOWHERE, token="1", clock=now),
+            lambda driver: driver.open(a_ticket()),
+        ),
+        (
+            "zammad",
+            Zammad(NOWHERE, token="1", group="Support", clock=now),
             lambda driver: driver.open(a_ticket()),
         ),
         (

@@ -138,7 +138,7 @@ BROKEN = [
     ),
     (
         "tickets: {driver: redmin}",
-        "1:19: tickets.driver: 'redmin' is not one of builtin, request-tracker, redmine, jira, servicenow, zendesk; did you mean 'redmine'?",
+        "1:19: tickets.driver: 'redmin' is not one of builtin, request-tracker, redmine, jira, servicenow, zammad, zendesk; did you mean 'redmine'?",
     ),
     (
         "tickets: {redmine: {url: 'https://r', key: k, project: p, projects: {aurra: q}}}",

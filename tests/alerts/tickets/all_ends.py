@@ -10,12 +10,14 @@ from tests.alerts.tickets.jira_end import JiraEnd
 from tests.alerts.tickets.redmine_end import RedmineEnd
 from tests.alerts.tickets.request_tracker_end import RequestTrackerEnd
 from tests.alerts.tickets.servicenow_end import ServiceNowEnd
+from tests.alerts.tickets.zammad_end import ZammadEnd
 from tests.alerts.tickets.zendesk_end import ZendeskEnd
 from tests.far_ends.jira import FakeJira
 from tests.far_ends.servicenow import FakeServiceNow
+from tests.far_ends.zammad import FakeZammad
 from tests.far_ends.zendesk import FakeZendesk
 
-ENDS = ("request-tracker", "redmine", "jira", "jira-data-center", "servicenow", "zendesk")
+ENDS = ("request-tracker", "redmine", "jira", "jira-data-center", "servicenow", "zammad", "zendesk")
 SLOW = frozenset({"request-tracker"})
 
 
@@ -33,6 +35,9 @@ async def an_end(name: str, request: pytest.FixtureRequest) -> AsyncIterator[End
         case "servicenow":
             async with FakeServiceNow().open() as servicenow:
                 yield ServiceNowEnd(servicenow)
+        case "zammad":
+            async with FakeZammad().open() as zammad:
+                yield ZammadEnd(zammad)
         case "zendesk":
             async with FakeZendesk().open() as zendesk:
                 yield ZendeskEnd(zendesk)
