@@ -52,6 +52,7 @@ SUPPORT = {
     "notice_texts",
     "outcomes",
     "pages",
+    "problems",
     "registry",
     "request_tracker_notes",
     "script",
