@@ -21,6 +21,7 @@ import structlog
 import uvloop
 from aiohttp import web
 
+from alerts import texts
 from alerts.base import CallEvent, CallScript, PhoneDriver
 from alerts.dialling import COUNTRIES
 from alerts.sandbox import Behaviour, SandboxExchange, Sleep
@@ -172,7 +173,8 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
             year_ends=YearEnds(world=world, store=store, new_id=ids),
         )
 
-        # contact: drivers, calls, the outbox
+        # contact: drivers, calls, the outbox; what is said is compiled now and not when somebody is to be called
+        texts.shipped()
         late = _Late(settings)
         parts = drivers.Parts(
             store=store,

@@ -14,6 +14,7 @@ from monitor.domain.incidents import PublicState, Status
 from monitor.domain.waiting import Waits
 from monitor.errors import ConflictError, NotFoundError
 from monitor.storage import schema
+from monitor.storage.schema_base import Instant
 from monitor.storage.schema_storms import storms
 
 incidents, outbox, maintenances, updates = (
@@ -38,6 +39,19 @@ class Hold:
     until: datetime
     waits: Waits
     parent: str | None = None
+
+
+# asked for every finding, so built once
+_WORK_UNDER_WAY = sa.select(maintenances).where(
+    maintenances.c.status.in_(CURRENT),
+    maintenances.c.starts_at <= sa.bindparam("now", type_=Instant),
+    maintenances.c.ends_at > sa.bindparam("now", type_=Instant),
+)
+_STANDING_PROBLEMS = (
+    sa.select(incidents.c.id, incidents.c.components, storms.c.incident.is_not(None).label("found"))
+    .outerjoin(storms, storms.c.incident == incidents.c.id)
+    .where(incidents.c.is_global.is_(True), incidents.c.status != Status.RESOLVED)
+)
 
 
 def hold_on(
@@ -74,11 +88,7 @@ def hold_on(
 
 def current_maintenances(c: sa.Connection, now: datetime) -> list[Maintenance]:
     """Return the maintenances that are neither over nor cancelled and have begun."""
-    rows = c.execute(
-        sa.select(maintenances).where(
-            maintenances.c.status.in_(CURRENT), maintenances.c.starts_at <= now, maintenances.c.ends_at > now
-        )
-    ).mappings()
+    rows = c.execute(_WORK_UNDER_WAY, {"now": now}).mappings()
     return [_maintenance(row) for row in rows]
 
 
@@ -114,12 +124,7 @@ def _global_problem_over(
 
     Its component may have healthy neighbours, so that only the component itself stands under it, too.
     """
-    found = storms.c.incident.is_not(None)
-    rows = c.execute(
-        sa.select(incidents.c.id, incidents.c.components, found.label("found"))
-        .outerjoin(storms, storms.c.incident == incidents.c.id)
-        .where(incidents.c.is_global.is_(True), incidents.c.status != Status.RESOLVED)
-    )
+    rows = c.execute(_STANDING_PROBLEMS)
     for row in rows:
         by_component = system is None or not row.found
         if row.id == attached or (by_component and component in json.loads(row.components)):
