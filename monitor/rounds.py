@@ -17,6 +17,7 @@ from monitor.digest import Digest
 from monitor.domain.announcements import MaintenanceStatus
 from monitor.domain.components import GAUGE, Condition, condition
 from monitor.domain.timed import Party
+from monitor.domain.waiting import Waits
 from monitor.metrics import Metrics
 from monitor.pipeline import Pipeline
 from monitor.registering import Registering
@@ -215,6 +216,12 @@ class Rounds:
         _replace(self.metrics.clocks_paused, (dict.fromkeys(timed, 0) | still).items())
         _replace(self.metrics.outbox_pending, _singly({**dict.fromkeys(CHANNELS, 0), **backlog.pending}))
         self.metrics.outbox_oldest.set(backlog.oldest_seconds)
+        causes: dict[str, int] = {**{str(name): 0 for name in Waits}, **backlog.waiting}
+        _replace(self.metrics.outbox_waiting, _singly(causes))
+        self.metrics.outbox_ambiguous.set(backlog.ambiguous)
+        self.metrics.outbox_set_aside.set(backlog.set_aside)
+        for name, up in backlog.up.items():
+            self.metrics.provider_up.labels(name).set(up)
 
 
 def _singly(counts: Mapping[str, int]) -> Iterator[tuple[tuple[str], int]]:

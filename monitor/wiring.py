@@ -349,6 +349,7 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
             desk=desk,
             casework=casework,
             owning=owning,
+            contact=rules,
         )
         app.add_routes(
             intake_routes.routes(

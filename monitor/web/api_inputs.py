@@ -23,6 +23,7 @@ from pydantic import (
 
 from monitor.domain.announcements import Impact
 from monitor.domain.incidents import PublicState, Status
+from monitor.domain.waiting import Waits
 from monitor.storage.lists import Wanted
 
 LIMIT = 500
@@ -233,6 +234,22 @@ class OutboxQuery(Query):
     partner: Word | None = None
     contact: Word | None = None
     state: Word | None = None
+
+
+class DeliveryQuery(Query):
+    """Filters of the delivery log; ``waits`` is what a row waits for."""
+
+    COMMON: ClassVar[frozenset[str]] = Query.COMMON | {"waits"}
+
+    id: Id | None = None
+    incident: Id | None = None
+    request: Id | None = None
+    kind: Word | None = None
+    channel: Word | None = None
+    partner: Word | None = None
+    contact: Word | None = None
+    state: Word | None = None
+    waits: Waits | None = None
 
 
 class MaintenanceQuery(Query):

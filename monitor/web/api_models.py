@@ -182,6 +182,55 @@ class Owed(Out):
     done_at: datetime | None
 
 
+class Delivery(Out):
+    """A contact owed: ``waits``, ``why`` and ``until`` say why it is not done yet; ``reason`` how it ended."""
+
+    id: str
+    kind: str
+    channel: str
+    provider: str
+    partner: str | None
+    contact: str | None
+    recipient: str | None
+    language: str
+    incident: str | None
+    request: str | None
+    state: str
+    waits: str | None
+    why: str
+    until: datetime | None
+    reason: str
+    attempts: int
+    created_at: datetime
+    not_before: datetime
+    done_at: datetime | None
+
+
+class DeliveryAttempt(Out):
+    """One try: ``waited`` seconds it had stood for, ``waits`` for what; ``history`` is what the provider said, raw."""
+
+    id: str
+    driver: str
+    contact: str | None
+    recipient: str | None
+    country: str | None
+    waited: float | None
+    waits: str | None
+    started_at: datetime
+    ended_at: datetime | None
+    status: str
+    result: str
+    provider_id: str | None
+    detail: str
+    history: tuple[Any, ...]
+
+
+class DeliveryFile(Delivery):
+    """A contact owed with every attempt at it (``tried``), the oldest first."""
+
+    tried: list[DeliveryAttempt]
+
+
 class Crash(Out):
     """A crash report; ``key`` is the sender's."""
 

@@ -13,6 +13,7 @@ from monitor.domain.incidents import Incident, Status
 from monitor.domain.inventory import Engineer, Inventory
 from monitor.domain.policy import Policy
 from monitor.storage.console import BOARD_LIMIT, BoardLine, BoardLines
+from monitor.storage.deliveries import Attention
 from monitor.storage.lists import AttemptLine, OutboxLine
 from monitor.storage.request_counts import RequestCounts
 from monitor.web.clock_states import ClockState, clock_state
@@ -83,6 +84,7 @@ class BoardView:
     more: bool
     due_next: tuple[ClockState, ...] = ()
     requests: RequestCounts = field(default_factory=RequestCounts)
+    attention: Attention = field(default_factory=Attention)
 
 
 def tone_of(cls: str | None, policy: Policy | None) -> tuple[str, int]:
@@ -104,6 +106,7 @@ def board_view(
     policies: Mapping[str, Policy],
     warnings: tuple[Caution, ...],
     now: datetime,
+    attention: Attention | None = None,
 ) -> BoardView:
     """Put the board together."""
     rows = [_row(line, inventory, policies, now) for line in lines.lines]
@@ -116,6 +119,7 @@ def board_view(
         more=len(rows) >= BOARD_LIMIT,
         due_next=tuple(clock_state(row, now) for row in lines.due_next),
         requests=lines.requests,
+        attention=attention or Attention(),
     )
 
 
@@ -190,7 +194,9 @@ def _owed(owed: OutboxLine, inventory: Inventory, now: datetime, page: str) -> C
     if owed.state in GIVEN_UP:
         said = f"{name}{whom} {GIVEN_UP[owed.state]}: {owed.reason}"
         return ContactState(tone="bad", text=said, path=page + "#contacts")
-    return ContactState(tone="warn", text=f"{name}{whom} waits: {owed.why_waiting(now)}", path="/noc/outbox")
+    return ContactState(
+        tone="warn", text=f"{name}{whom} waits: {owed.why_waiting(now)}", path=f"/noc/deliveries/{owed.id}"
+    )
 
 
 def _counters(rows: list[BoardRow], lines: BoardLines) -> tuple[Counter, ...]:
@@ -206,12 +212,14 @@ def _counters(rows: list[BoardRow], lines: BoardLines) -> tuple[Counter, ...]:
         Counter(name="Answer is late", value=late, tone="bad" if late else "ok"),
         Counter(name="Due soon", value=soon, tone="warn" if soon else "ok"),
         Counter(name="Needs triage", value=triage, tone="warn" if triage else "ok"),
-        Counter(name="Contacts waiting", value=lines.owed, tone="neutral", path="/noc/outbox?state=waiting"),
+        Counter(
+            name="Contacts waiting", value=lines.owed, tone="neutral", path="/noc/deliveries?state=waiting"
+        ),
         Counter(
             name="Contacts failed",
             value=lines.failed,
             tone="bad" if lines.failed else "ok",
-            path="/noc/outbox?state=failed",
+            path="/noc/deliveries?state=failed",
         ),
         Counter(
             name="Contacts set aside",

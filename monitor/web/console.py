@@ -18,6 +18,7 @@ from monitor.errors import NotFoundError
 from monitor.storage import console, lists, ticket_sync
 from monitor.storage.people import list_audit
 from monitor.web import api_inputs as i
+from monitor.web import delivery_pages
 from monitor.web.auth import may_see_requests
 from monitor.web.board import BoardView, Caution, board_view, tone_of
 from monitor.web.checks_now import CheckNow, checks_now
@@ -46,8 +47,10 @@ async def board_fragment(request: web.Request) -> web.Response:
 
 async def _board(request: web.Request) -> BoardView:
     parts, theirs = request.app[PARTS], may_see_requests(request)
-    lines, cautions = await asyncio.gather(parts.store.read(console.board, requests=theirs), _cautions(parts))
-    return board_view(lines, parts.inventory(), parts.policies(), cautions, parts.clock())
+    lines, cautions, attention = await asyncio.gather(
+        parts.store.read(console.board, requests=theirs), _cautions(parts), delivery_pages.attention(request)
+    )
+    return board_view(lines, parts.inventory(), parts.policies(), cautions, parts.clock(), attention)
 
 
 async def _cautions(parts: Parts) -> tuple[Caution, ...]:
@@ -95,6 +98,7 @@ async def incident_page(
         "incident.html",
         status=status,
         file=file,
+        whys=await delivery_pages.whys(request, tuple(each.id for each in file.outbox if not each.done_at)),
         waits=_waits(parts, file),
         clocks=tuple(clock_state(each.row, parts.clock(), each.counted) for each in file.clocks),
         tone=tone,

@@ -5,7 +5,7 @@ the pipeline; every page and list is a read.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
@@ -17,6 +17,7 @@ from monitor.desk import Desk
 from monitor.domain.announcements import GlobalProblem, Maintenance
 from monitor.domain.incidents import PublicState
 from monitor.domain.inventory import Inventory
+from monitor.domain.pacing import ContactRules
 from monitor.domain.policy import Policy
 from monitor.metrics import Metrics
 from monitor.owning import Owning
@@ -149,6 +150,7 @@ class Parts:
     desk: Desk
     casework: Casework
     owning: Owning
+    contact: ContactRules = field(default_factory=ContactRules)
 
 
 PARTS = web.AppKey("console_parts", Parts)

@@ -19,6 +19,7 @@ from monitor.casework import Casework
 from monitor.desk import Desk
 from monitor.domain.incidents import IllegalMoveError
 from monitor.domain.inventory import Inventory
+from monitor.domain.pacing import ContactRules
 from monitor.domain.policy import Policy
 from monitor.domain.request_life import IllegalRequestMoveError
 from monitor.errors import TocsinError
@@ -30,6 +31,7 @@ from monitor.web import (
     actions,
     api,
     console,
+    delivery_pages,
     oncall_forms,
     oncall_pages,
     portal,
@@ -45,6 +47,7 @@ from monitor.web import (
 from monitor.web import health as watched
 from monitor.web.accounts import Pace, Passwords
 from monitor.web.api_appointments import add_appointments
+from monitor.web.api_deliveries import add_deliveries
 from monitor.web.api_inventory import add_inventory
 from monitor.web.api_ledger import add_ledger
 from monitor.web.api_oncall import add_oncall
@@ -86,6 +89,7 @@ def setup(
     casework: Casework,
     owning: Owning,
     checks: Callable[[], Sequence[ConfiguredCheck]] = tuple,
+    contact: ContactRules | None = None,
     passwords: Passwords | None = None,
     live_pace: LivePace | None = None,
 ) -> None:
@@ -112,6 +116,7 @@ def setup(
         desk=desk,
         casework=casework,
         owning=owning,
+        contact=contact or ContactRules(),
     )
     app[ENVIRONMENT] = environment()
     app[LIVE] = Live(live_pace or LivePace())
@@ -134,6 +139,7 @@ def rest() -> Api:
     api.add_clocks(made)
     api.add_lists(made)
     add_tickets(made)
+    add_deliveries(made)
     api.add_maintenance(made)
     add_inventory(made)
     add_people(made)
@@ -175,6 +181,7 @@ def handlers(app: web.Application) -> Mapping[tuple[str, str], Handler]:
         **{(op.method, op.path): made.handler(op) for op in made.ops},
         **ack.PAGES,
         **console.PAGES,
+        **delivery_pages.PAGES,
         **reports.PAGES,
         **oncall_pages.PAGES,
         **oncall_forms.ACTIONS,

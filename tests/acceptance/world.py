@@ -211,6 +211,8 @@ def _due_times(c: sa.Connection) -> list[datetime]:
         sa.select(clocks.due).where(clocks.met_at.is_(None), clocks.cancelled_at.is_(None)),
         sa.select(schema.incidents.c.holds_until).where(schema.incidents.c.status == "acknowledged"),
         sa.select(clocks.warn_at).where(clocks.met_at.is_(None), clocks.cancelled_at.is_(None)),
+        sa.select(schema.schema_outbox.providers.c.probe_at),
+        sa.select(schema.schema_outbox.providers.c.free_at),
         sa.select(work.starts_at).where(work.status == "scheduled"),
         sa.select(work.ends_at).where(work.status.in_(("scheduled", "in_progress"))),
     )

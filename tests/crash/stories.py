@@ -155,6 +155,11 @@ class Life:
             due = await self.service.store.read(_next_due)
             if due is None:
                 return
+            again = (
+                self.service.delivery.gate.again_at
+            )  # what is due waits for a provider: it is away, or its rate
+            if again is not None and due <= self.clock():
+                due = again
             await self._to(max(due, self.clock()) + timedelta(seconds=1))
         raise AssertionError("the outbox never comes to rest")
 

@@ -1,0 +1,75 @@
+"""The console's delivery log: what waits and why, what failed, what is in doubt at the top; one contact in full."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+
+import pydantic
+from aiohttp import web
+
+from monitor.domain.waiting import Waits
+from monitor.storage import deliveries
+from monitor.storage.deliveries import Attention, DeliveryLine
+from monitor.web import api_inputs as i
+from monitor.web.auth import may_see_requests
+from monitor.web.parts import PARTS
+from monitor.web.problems import ProblemError
+from monitor.web.render import page
+
+STATES = ("waiting", "claimed", "sent", "failed", "set_aside", "cancelled", "done")
+Page = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+async def log(request: web.Request) -> web.Response:
+    """List contacts owed, newest first, below what a person must see."""
+    try:
+        query = i.DeliveryQuery.model_validate({k: v for k, v in request.query.items() if v})
+    except pydantic.ValidationError:
+        raise ProblemError(422, "This list has no such filter.") from None
+    parts = request.app[PARTS]
+    wanted = replace(query.wanted(), requests=may_see_requests(request))
+    found = await parts.store.read(
+        deliveries.list_deliveries, wanted, parts.clock(), parts.contact, query.waits
+    )
+    return page(
+        request,
+        "deliveries.html",
+        found=found,
+        query=query,
+        attention=await attention(request),
+        states=STATES,
+        causes=tuple(Waits),
+        more=lambda after: str(request.rel_url.update_query(after=str(after))),
+    )
+
+
+async def one(request: web.Request) -> web.Response:
+    """Show one contact with every attempt at it."""
+    parts = request.app[PARTS]
+    file = await parts.store.read(
+        deliveries.delivery_file,
+        request.match_info["id"],
+        parts.clock(),
+        parts.contact,
+        requests=may_see_requests(request),
+    )
+    return page(request, "delivery.html", file=file, line=file.line)
+
+
+async def attention(request: web.Request) -> Attention:
+    """Return what a person must see of the contacts."""
+    parts = request.app[PARTS]
+    return await parts.store.read(
+        deliveries.attention, parts.clock(), parts.contact, requests=may_see_requests(request)
+    )
+
+
+async def whys(request: web.Request, ids: tuple[str, ...]) -> Mapping[str, DeliveryLine]:
+    """Return why these contacts wait."""
+    parts = request.app[PARTS]
+    return await parts.store.read(deliveries.why_each, ids, parts.clock(), parts.contact)
+
+
+PAGES: dict[tuple[str, str], Page] = {
+    ("GET", "/noc/deliveries"): log,
+    ("GET", "/noc/deliveries/{id}"): one,
+}
