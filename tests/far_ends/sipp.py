@@ -79,6 +79,7 @@ def _picked_up(after: float) -> str:
         f"[last_To:];{TAG}",
         "[last_Call-ID:]",
         "[last_CSeq:]",
+        "[last_Record-Route:]",
     ]
     answer = _message([*ok, CONTACT], sdp=True, retrans=True)
     acked = '<recv request="ACK"><action><ereg regexp=".*" search_in="hdr" header="To:" assign_to="4"/></action></recv>'
