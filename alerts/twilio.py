@@ -10,7 +10,7 @@ a call never proves a contact. The create call has no idempotency key: a lost an
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -55,6 +55,9 @@ _SHORTEST_RING, _LONGEST_RING = 5, 600
 _LONGEST_CALL_SECONDS = 300
 _PAGE = 100
 _SID = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
+
+_NOT_US = frozenset({401, 403})
+"""Statuses that speak of our account and not of a call."""
 
 _CLOCKS_APART = timedelta(seconds=30)
 """How far the provider's clock may be behind ours when calls are matched by time."""
@@ -145,10 +148,11 @@ class TwilioPhone:
         if not _SID.fullmatch(provider_id):
             raise DeliveryError(f"{provider_id!r} is no call's id", permanent=True)
         over = self._request("POST", f"/Calls/{provider_id}.json", form=[("Status", "completed")])
+        over = replace(over, refusals=_NOT_US)
         try:
             await find(over, patience=self._patience)
         except DeliveryError as error:
-            if not error.permanent:  # refused: there is nothing to end any more
+            if not error.permanent or error.refused:  # otherwise there is nothing to end any more
                 raise
 
     def verify(self, url: str, params: twiml.Params, headers: Mapping[str, str]) -> bool:

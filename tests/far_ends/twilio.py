@@ -8,6 +8,7 @@ import asyncio
 import base64
 import hmac
 from collections import Counter
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -38,9 +39,13 @@ class Fault(StrEnum):
 
 @dataclass
 class Device:
-    """A phone: how it ends when it rings, and which keys are pressed, one per question."""
+    """A phone: how it ends when it rings, and which keys are pressed, one per question.
+
+    ``holds``: it stays ``ringing`` (or ``in-progress``) until the call is ended from outside.
+    """
 
     ends: str = "completed"
+    holds: str = ""
     presses: str = "1"
     sip_code: str | None = None
     answered_by: str | None = None
@@ -93,11 +98,14 @@ class FakeTwilio:
         self.answers: list[tuple[str, int, str]] = []
         self._sids = count(1)
         self._running: set[asyncio.Task[None]] = set()
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self.held = asyncio.Event()
         root = "/2010-04-01/Accounts/{account}"
         self.app = app = web.Application()
         app.router.add_post(f"{root}/Calls.json", self._create)
         app.router.add_get(f"{root}/Calls.json", self._list)
         app.router.add_get(f"{root}/Calls/{{sid}}.json", self._read)
+        app.router.add_post(f"{root}/Calls/{{sid}}.json", self._update)
         self._server = TestServer(app, host="127.0.0.1")
 
     @property
@@ -180,6 +188,27 @@ class FakeTwilio:
                 return web.json_response(call.document())
         return _error(404, 20404, "The requested resource was not found")
 
+    async def _update(self, request: web.Request) -> web.Response:
+        """End a call, as the original does: one that has ended cannot be ended again."""
+        if (refusal := self._refusal(request)) is not None:
+            return refusal
+        form = await request.post()
+        assert dict(form) == {"Status": "completed"}, form
+        for call in self.calls:
+            if call.sid == request.match_info["sid"]:
+                task = self._tasks.get(call.sid)
+                if task is None or task.done():
+                    return _error(400, 21220, "Call is not in-progress. Cannot redirect.")
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+                call.status = "completed" if call.status == "in-progress" else "canceled"
+                self._spawn(call, self._ended(call))
+                return web.json_response(call.document())
+        return _error(404, 20404, "The requested resource was not found")
+
+    async def _ended(self, call: PlacedCall) -> None:
+        await self._becomes(call, call.status, [])
+
     async def _list(self, request: web.Request) -> web.Response:
         if (refusal := self._refusal(request)) is not None:
             return refusal
@@ -196,8 +225,8 @@ class FakeTwilio:
 
     # -- the call itself ------------------------------------------------------------------------------
 
-    def _spawn(self, call: PlacedCall) -> None:
-        task = asyncio.create_task(self._run(call))
+    def _spawn(self, call: PlacedCall, work: Coroutine[None, None, None] | None = None) -> None:
+        task = self._tasks[call.sid] = asyncio.create_task(work or self._run(call))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
 
@@ -207,14 +236,21 @@ class FakeTwilio:
         await self._becomes(call, "initiated", told)
         call.status = "ringing"
         await self._becomes(call, "ringing", told)
+        await self._holds(device, "ringing")
         if device.ends == "completed":
             call.status = "in-progress"
             await self._becomes(call, "in-progress", told)
+            await self._holds(device, "in-progress")
             await self._talk(call, device)
         call.status = device.ends
         await self._becomes(call, device.ends, told, device)
         for form in told if self.late else reversed(told):
             await self._post(call, call.get("StatusCallback"), form)
+
+    async def _holds(self, device: Device, status: str) -> None:
+        if device.holds == status:
+            self.held.set()
+            await asyncio.Event().wait()
 
     async def _becomes(
         self, call: PlacedCall, status: str, told: list[list[tuple[str, str]]], device: Device | None = None
