@@ -22,7 +22,6 @@ import structlog
 
 from alerts import wav
 from alerts.languages import short
-from alerts.script import voice_tag
 from monitor.errors import DeliveryError
 
 RATE = 8_000
@@ -56,8 +55,9 @@ class Renderer:
 
     def candidates(self, language: str) -> tuple[str, ...]:
         """Return the voices to try for a language, the best first."""
-        wanted = [self.voices.get(language), self.voices.get(short(language)), voice_tag(language).lower()]
-        wanted += [short(language), self.voices.get(self.fallback), self.fallback]
+        own = short(language)
+        wanted = [self.voices.get(language), self.voices.get(own), own]
+        wanted += [self.voices.get(self.fallback), self.fallback]
         return tuple(dict.fromkeys(voice for voice in wanted if voice))
 
     def argv(self, voice: str, file: str) -> list[str]:
@@ -136,6 +136,7 @@ async def _run(argv: list[str], text: str) -> bytes:
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
+        start_new_session=True,
         env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
     )
     assert process.stdin, "it is a pipe"

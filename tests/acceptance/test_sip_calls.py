@@ -1,11 +1,14 @@
 """The whole service with a real SIP phone, and phones at the far end that nobody here wrote (SIPp)."""
 
 import asyncio
+import os
 import re
+import signal
+import sqlite3
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -177,3 +180,58 @@ async def test_each_way_of_not_being_reached_leads_to_the_next_contact(
         assert incident["acknowledged_by"] == "fabio by phone"
         assert await world.results() == [(name, result) for name, (_, _, result) in people.items()]
         assert far_end.invited() == list(contacts.values()), "nobody was called twice"
+
+
+async def test_a_service_that_is_killed_in_the_middle_of_a_call_tells_a_person_and_dials_nobody_again(
+    tmp_path: Path,
+) -> None:
+    port = free_port()
+    async with phones(tmp_path / "phones", {GIULIA: is_silent(), NADIA: answers("1")}) as far_end:
+        text = re.sub(r"(?ms)^checks:.*", FAILING, configuration(tmp_path, far_end, {"giulia": GIULIA}))
+        (tmp_path / "tocsin.yaml").write_text(text.replace("key_time: 1s", "key_time: 20s"))
+        async with a_process(tmp_path, port):
+            await far_end.until("ACK sip:", 60)  # somebody has picked up, and the text is being read
+            await asyncio.sleep(0.5)
+        await far_end.until("BYE sip:")  # nobody is left in a dead line
+        async with a_process(tmp_path, port):
+            row = await until_set_aside(tmp_path / "tocsin.db")
+            await far_end.until(f"INVITE sip:{NADIA}@")  # our own people are told
+        assert "somebody had picked up when we stopped" in row["reason"]
+        assert "not redialled" in row["reason"]
+        assert far_end.invited() == [GIULIA, NADIA]
+
+
+FAILING = """checks:
+  - {name: pbx-1-sip, type: tcp, system: PBX-1, target: "127.0.0.1:9", every: 1s, timeout: 1s, down_after: 1, symptom: unreachable, facts: {impact: severe, workaround: false}}
+"""
+
+
+@asynccontextmanager
+async def a_process(folder: Path, port: int) -> AsyncIterator[None]:
+    """Run the service as it is run in production; it is killed at the end, without a warning."""
+    with (folder / "log").open("ab") as log:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "monitor", "serve", "-c", str(folder / "tocsin.yaml")),
+            *("--data-dir", str(folder), "--port", str(port)),
+            cwd=Path(__file__).parents[2],
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        yield
+    finally:
+        with suppress(ProcessLookupError):
+            os.kill(process.pid, signal.SIGKILL)
+        await process.wait()
+
+
+async def until_set_aside(database: Path) -> dict[str, Any]:
+    """Read the record beside the service until the call stands there for a person to look at."""
+    async with asyncio.timeout(60):
+        while True:
+            with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as record:
+                record.row_factory = sqlite3.Row
+                with suppress(sqlite3.OperationalError):
+                    for row in record.execute("select * from outbox where kind='call' and state='set_aside'"):
+                        return dict(row)
+            await asyncio.sleep(0.1)
