@@ -54,8 +54,10 @@ _MEANINGS = {
     404: "Request Tracker has no such ticket, or is not at this address",
     412: "somebody changed the ticket meanwhile",
 }
-_REFUSALS = frozenset({401, 403}) | MOVED
-_NOWHERE = _REFUSALS | {404}
+_REFUSALS = frozenset({401}) | MOVED
+"""What refuses us whatever we ask; 403 on one ticket (it was moved to a queue that is not ours) is that one's trouble."""
+_NOWHERE = _REFUSALS | {403, 404}
+_CHANGED = frozenset({412})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +117,11 @@ class RequestTracker:
 
     async def open(self, ticket: TicketText) -> TicketRef:
         """Create it; the caller has searched before."""
-        request = replace(self._write("POST", "ticket", self._document(ticket)), refusals=_NOWHERE)
+        request = self._write("POST", "ticket", self._document(ticket))
+        if ticket.partner in self._queues:  # a wrong queue of one partner's must not hold up the others'
+            request = replace(request, refusals=_REFUSALS | {404}, again=_CHANGED | {403})
+        else:
+            request = replace(request, refusals=_NOWHERE)
         answer = await send(request, patience=self._patience)
         return self._ref(answer, {"Status": "new", **answer.document()})
 
@@ -334,7 +340,7 @@ class RequestTracker:
             safe=safe,
             meanings=_MEANINGS,
             refusals=_REFUSALS,
-            again=frozenset({412}),
+            again=_CHANGED,
         )
 
 

@@ -160,6 +160,7 @@ class TicketLine:
     synced_at: datetime | None
     gone_at: datetime | None
     trouble: str | None
+    follows: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

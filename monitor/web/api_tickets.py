@@ -37,6 +37,7 @@ class TicketFile(m.Ticket):
     synced_at: datetime | None
     gone_at: datetime | None
     trouble: str | None
+    follows: str | None
     notes: list[TicketNote]
 
 

@@ -17,7 +17,7 @@ def ticket_cautions(standing: Standing) -> Iterator[Caution]:
         incident, _ = standing.closed[0]
         shown = ", ".join(reference for _, reference in standing.closed[:SHOWN])
         more = " and more" if len(standing.closed) > SHOWN else ""
-        text = f"{shown}{more}: closed or removed in their own system while the incident goes on. Decide what is to be done."
+        text = f"Ticket {shown}{more}: closed or removed in their own system while the incident goes on. Decide what is to be done."
         yield Caution(
             tone="warn", title="Tickets were closed by others", text=text, path=f"/noc/incidents/{incident}"
         )

@@ -201,6 +201,14 @@ async def test_what_only_a_mended_configuration_helps_refuses_us_and_gives_nothi
     assert await a_driver(tracker).find("01J-REFUSED") is None
 
 
+async def test_a_wrong_queue_of_one_partner_is_tried_again_and_holds_up_nobody_else(tracker: Tracker) -> None:
+    driver = a_driver(tracker, queues={"aurora": "Nowhere"})
+    with pytest.raises(DeliveryError, match="there is no such queue") as refused:
+        await driver.open(a_ticket("01J-THEIR-QUEUE"))
+    assert (refused.value.refused, refused.value.permanent, refused.value.ambiguous) == (False, False, False)
+    assert (await driver.open(a_ticket("01J-OUR-QUEUE", partner="birch"))).status == "new"
+
+
 @pytest.mark.parametrize("reference", ["999999", "../user/root", "", "1 OR 2"])
 async def test_a_reference_to_no_ticket_is_permanent(tracker: Tracker, reference: str) -> None:
     with pytest.raises(DeliveryError) as refused:
