@@ -42,7 +42,7 @@ def in_doubt(c: sa.Connection, *, now: datetime, every_lease: bool = False) -> l
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Beside:
-    """Other attempts at the same number: the calls known to be theirs, and how many are in doubt themselves."""
+    """Other attempts at the same number: the calls known to be theirs, and how many may have one and none is known."""
 
     known: frozenset[str]
     in_doubt: int
@@ -50,7 +50,7 @@ class Beside:
 
 def calls_beside(c: sa.Connection, doubt: InDoubt) -> Beside:
     """Return what is known of other attempts at the number: a provider that is asked by number cannot tell them apart."""
-    others = sa.select(attempts.c.provider_id, attempts.c.status).where(
+    others = sa.select(attempts.c.provider_id, attempts.c.status, attempts.c.result).where(
         attempts.c.recipient == doubt.recipient,
         attempts.c.id != doubt.attempt,
         attempts.c.started_at > doubt.started_at - LONGEST_CALL,
@@ -59,7 +59,10 @@ def calls_beside(c: sa.Connection, doubt: InDoubt) -> Beside:
     rows = c.execute(others).all()
     return Beside(
         known=frozenset(row.provider_id for row in rows if row.provider_id),
-        in_doubt=sum(row.provider_id is None and row.status in OPEN_ATTEMPT for row in rows),
+        in_doubt=sum(
+            row.provider_id is None and (row.status in OPEN_ATTEMPT or row.result == "ambiguous")
+            for row in rows
+        ),
     )
 
 

@@ -17,6 +17,7 @@ Row = dict[str, Any]
 Rows = Callable[[str], list[Row]]
 KINDS = ("lost", "ticket doubled", "call placed twice", "unseen", "wrong")
 UNSETTLED = ("waiting", "claimed", "sent")
+SENDING = "it is being sent"
 TOLD = ("acknowledged", "no_answer", "busy", "refused")
 """Results that only somebody who was called can have given."""
 GIVEN_UP = ("failed", "set_aside")
@@ -241,6 +242,8 @@ def _unseen(
         shown = json.loads((folder / "seen").read_text())
         for doubt in doubts:
             yield from _shown(shown, doubt, attempts, "a minute after the restart")
+    if not any(row["state"] in GIVEN_UP for row in outbox):
+        return
     final = json.loads((folder / "seen-at-the-end").read_text())
     open_ = {row["id"]: row for row in incidents if row["status"] != "resolved"}
     rows = {row["id"]: row for row in outbox}
@@ -274,10 +277,15 @@ def _shown(shown: dict[str, str], doubt: str, attempts: list[Row], when: str) ->
         calls = {call["id"]: call for call in json.loads(shown["/api/v1/calls"])["items"]}
         if doubt not in calls:
             yield f"unseen: {when} the API lists no call {doubt}"
-        elif calls[doubt]["result"] == "pending" and not (row["reason"] or row.get("why_waiting")):
+        elif calls[doubt]["result"] == "pending" and _silent(row):
             yield f"unseen: {when} call {doubt} is pending and nothing says why"
-    elif row["state"] not in ("done", "cancelled") and not (row["reason"] or row.get("why_waiting")):
+    elif row["state"] not in ("done", "cancelled") and _silent(row):
         yield f"unseen: {when} {row['kind']} is {row['state']} and nothing says why"
+
+
+def _silent(row: Row) -> bool:
+    """Whether nothing explains a row; that it is being sent is no explanation, for the sender is dead."""
+    return not row["reason"] and (row["waits_because"] or SENDING) == SENDING
 
 
 def _on_board(page: str, incident: str) -> bool:

@@ -95,7 +95,8 @@ class Life:
             await getattr(self, act)()
         if self.look_at is not None:
             await self._look()
-        await self._look(last=True)
+        if await self.service.store.read(_undone):
+            await self._look(last=True)
 
     # time, and what is seen ------------------------------------------------------------------------------
 
@@ -356,6 +357,12 @@ def _write_in_tickets(c: sa.Connection, now: datetime) -> None:
 def _in_the_air(c: sa.Connection) -> int:
     sent = sa.select(sa.func.count()).select_from(schema.outbox).where(schema.outbox.c.state == "sent")
     return c.execute(sent).scalar_one()
+
+
+def _undone(c: sa.Connection) -> bool:
+    """Whether there is anything that an engineer has to see at the end."""
+    given_up = sa.select(schema.outbox.c.seq).where(schema.outbox.c.state.in_(("failed", "set_aside")))
+    return c.scalar(given_up.limit(1)) is not None
 
 
 def _next_due(c: sa.Connection) -> datetime | None:

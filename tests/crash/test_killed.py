@@ -9,7 +9,7 @@ import random
 import pytest
 
 from tests.crash.far_ends import Callbacks, Lookups, Mode
-from tests.crash.harness import lives, read_cycle, run, thrown
+from tests.crash.harness import Cycle, lives, read_cycle, run, thrown
 from tests.crash.kills import cycles_of
 from tests.crash.mutants import KILLED_BY, SAMPLE, misfits, mutant
 from tests.crash.points import POINTS
@@ -40,6 +40,19 @@ def test_killed_anywhere_and_again_while_recovering_nothing_is_lost_doubled_or_h
     found, killed = harness.played(cycles, tmp_path)
     assert found == {}
     assert killed >= len(cycles) // 2
+
+
+@pytest.mark.slow
+def test_killed_on_postgresql_nothing_is_lost_doubled_or_hidden(harness_on_postgresql, tmp_path):
+    cycles = [
+        Cycle(point="ticket.after_open", tickets=Mode.SILENT_AFTER),
+        Cycle(point="call.after_place", callbacks=Callbacks.NEVER, lookups=Lookups.DOWN_TWICE),
+        Cycle(point="store.after_commit", nth=20, then="settle.after_adopt"),
+        Cycle(point="outbox.after_claim", phone=Mode.ERROR_AFTER, story="people"),
+    ]
+    found, killed = harness_on_postgresql.played(cycles, tmp_path)
+    assert found == {}
+    assert killed == len(cycles)
 
 
 def test_the_sample_has_every_way_of_failing():
