@@ -367,7 +367,7 @@ def thrown(dice: random.Random, point: str = "") -> Cycle:
         tickets=dice.choice(list(Mode)),
         phone=dice.choice(list(Mode)),
         mail=dice.choice(list(Mode)),
-        callbacks=dice.choice(list(Callbacks)),
+        callbacks=dice.choice((Callbacks.OK, Callbacks.OK, Callbacks.OK, *Callbacks)),
         lookups=dice.choice((Lookups.OK, *Lookups)),
         device=dice.choice(list(DEVICES)),
         wrong=dice.choice((1, 1, 2)),
@@ -385,9 +385,9 @@ BOTH = frozenset(point for point in POINTS if STORY_OF[point] == "outage" and "c
 """Points that are passed in both stories."""
 NEEDS: Mapping[str, Mapping[str, Any]] = {
     "contact.before_failure": {"phone": Mode.ERROR_BEFORE},
-    "call.before_lookup": {"phone": Mode.DROPPED_AFTER, "callbacks": Callbacks.NEVER},
-    "call.after_lookup": {"phone": Mode.DROPPED_AFTER, "callbacks": Callbacks.NEVER, "lookups": Lookups.OK},
-    "settle.after_adopt": {"phone": Mode.DROPPED_AFTER, "callbacks": Callbacks.NEVER},
+    "call.before_lookup": {"phone": Mode.ERROR_BEFORE},
+    "call.after_lookup": {"phone": Mode.ERROR_BEFORE, "lookups": Lookups.OK},
+    "settle.after_adopt": {"phone": Mode.ERROR_BEFORE},
     "retry.before_record": {"mail": Mode.REFUSED},
     "retry.after_record": {"mail": Mode.REFUSED},
     "ticket.before_read": {"tickets": Mode.ERROR_BEFORE},

@@ -146,7 +146,7 @@ class Life:
 
     async def _until_quiet(self) -> None:
         """Do what the jobs of the running service do, until nothing is owed; move the clock when all wait."""
-        for _ in range(250):
+        for _ in range(1_000):
             while await self.service.digest.digest():
                 pass
             await self.service.delivery.settle()
