@@ -77,6 +77,9 @@ components:
 on_call:
   engineers: [{{id: nadia, name: Nadia Brandt, phone: "+498998765432", language: en}}]
   fallback: nadia
+contact:
+  retries: {{phone: {{attempts: 4, delays: [1m]}}, page: {{attempts: 3, delays: [1m]}}}}
+  rates: {{phone: {{per_second: 20, burst: 20}}}}
 crash: {{presumed_impacts: {{"pbx-core": limited}}}}
 checks_defaults: {{every: 60s, timeout: 5s, down_after: 3, up_after: 2}}
 checks:
@@ -85,7 +88,7 @@ checks:
   - {{name: pbx-3-sip, type: tcp, system: PBX-3, target: "127.0.0.1:9", symptom: unreachable}}
 """
 FAST = Path("/dev/shm")
-LONGEST_LIFE = 90
+LONGEST_LIFE = 300
 
 
 @dataclass(frozen=True, kw_only=True)
