@@ -53,7 +53,7 @@ class Callbacks(StrEnum):
     DOUBLED = "each twice"
     REVERSED = "all at the end, the last first"
     LATE = "all at the end"
-    NEVER = "none arrives, keys neither"
+    NEVER = "none of the calls to the first contact arrives, keys neither"
 
 
 class Lookups(StrEnum):
@@ -313,7 +313,7 @@ class Provider(FakeTwilio):
 
     async def _post(self, call: PlacedCall, url: str, form: list[tuple[str, str]]) -> int:
         try:
-            if self.callbacks is Callbacks.NEVER:
+            if self.callbacks is Callbacks.NEVER and call.get("To") == FIRST:
                 raise OSError("it never arrives")
             async with asyncio.timeout(5):
                 return await super()._post(call, url, form)

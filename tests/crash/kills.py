@@ -47,10 +47,23 @@ class Kills:
         return len(self.bad)
 
     async def _worker(self) -> None:
-        async with lives(server=self.server) as server:
-            self.tallies.append(server.tally)
-            while self.done < self.wanted:
-                await self._one(server, *next(self.todo))
+        while self.done < self.wanted:
+            async with lives(server=self.server) as server:
+                self.tallies.append(server.tally)
+                while self.done < self.wanted and await self._survived(server, *next(self.todo)):
+                    pass
+
+    async def _survived(self, server: Lives, number: int, cycle: Cycle) -> bool:
+        """Run a cycle; False when a life hung, and the fork server with it: a new one must be started."""
+        try:
+            await self._one(server, number, cycle)
+        except TimeoutError:
+            self.bad.append(str(cycle))
+            server.tally.wrong["wrong"] += 1
+            server.process.kill()
+            print(f"BAD {number}: a life hung; again: --cycle {cycle}", flush=True)
+            return False
+        return True
 
     async def _one(self, server: Lives, number: int, cycle: Cycle) -> None:
         place = self.folder / str(number)
