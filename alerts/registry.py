@@ -19,6 +19,7 @@ from alerts.servicenow import ServiceNow
 from alerts.sip import SipPhone
 from alerts.smtp import SmtpMail
 from alerts.twilio import TwilioPhone
+from alerts.webhook import Webhook
 from alerts.zammad import Zammad
 from alerts.zendesk import Zendesk
 from monitor.errors import ConfigError
@@ -29,6 +30,7 @@ TICKET_DRIVERS: Mapping[str, Callable[..., TicketDriver]] = {
     "redmine": Redmine,
     "request-tracker": RequestTracker,
     "servicenow": ServiceNow,
+    "webhook": Webhook,
     "zammad": Zammad,
     "zendesk": Zendesk,
 }

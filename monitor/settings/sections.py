@@ -160,7 +160,9 @@ class TicketSettings:
     """Where tickets are opened."""
 
     driver: Annotated[
-        Literal["builtin", "request-tracker", "redmine", "jira", "servicenow", "zammad", "zendesk"],
+        Literal[
+            "builtin", "request-tracker", "redmine", "jira", "servicenow", "zammad", "zendesk", "webhook"
+        ],
         Field(description="`builtin` keeps them here, in the NOC console."),
     ] = "builtin"
     sync_every: Annotated[
@@ -182,6 +184,9 @@ class TicketSettings:
     ] = None
     zendesk: Annotated[
         ticket_sections.Zendesk | None, Field(description="The account, for driver `zendesk`.")
+    ] = None
+    webhook: Annotated[
+        ticket_sections.Webhook | None, Field(description="The receiver, for driver `webhook`.")
     ] = None
 
 

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, ConfigDict, Field, with_config
 
 from monitor.settings.secret import Secret
-from monitor.settings.values import Email, Ident, Line, WebAddress
+from monitor.settings.values import Email, Ident, Line, Token, WebAddress
 
 _KEY = re.compile(r"[A-Z][A-Z0-9_]{1,60}")
 
@@ -144,3 +144,22 @@ class Zendesk:
         Field(description="Priorities (urgent, high, normal, low), by class."),
     ] = field(default_factory=dict[str, Literal["urgent", "high", "normal", "low"]])
     webhook_secret: WebhookSecret = None
+
+
+@_strict
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Webhook:
+    """A ticket system of your own behind one address; messages are signed both ways."""
+
+    url: Annotated[WebAddress, Field(description="The receiver's address.")]
+    secret: Annotated[Token, Field(description="What messages are signed with, both ways.")]
+    queue: Annotated[Line | None, Field(description="Queue, in the receiver's words.")] = None
+    queues: Annotated[ByPartner, Field(description="Other queues, by partner.")] = field(
+        default_factory=dict[str, str]
+    )
+    priorities: Annotated[ByClass, Field(description="Priorities in the receiver's words, by class.")] = (
+        field(default_factory=dict[str, str])
+    )
+    reads: Annotated[
+        bool, Field(description="The receiver answers questions; `false` for one that only takes messages.")
+    ] = True

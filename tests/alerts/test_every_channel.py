@@ -26,6 +26,7 @@ from alerts.sandbox import Behaviour, Response, SandboxExchange
 from alerts.servicenow import ServiceNow
 from alerts.smtp import MailServer, Security, SmtpMail
 from alerts.twilio import Account, TwilioPhone
+from alerts.webhook import Webhook
 from alerts.zammad import Zammad
 from alerts.zendesk import Zendesk
 from monitor.errors import ConfigError, DeliveryError
@@ -167,6 +168,11 @@ def unreachable() -> list[tuple[str, object, Callable]]:
         (
             "servicenow",
             ServiceNow(NOWHERE, token="1", clock=now),
+            lambda driver: driver.open(a_ticket()),
+        ),
+        (
+            "webhook",
+            Webhook(NOWHERE, secret="1", clock=now),
             lambda driver: driver.open(a_ticket()),
         ),
         (

@@ -138,11 +138,15 @@ BROKEN = [
     ),
     (
         "tickets: {driver: redmin}",
-        "1:19: tickets.driver: 'redmin' is not one of builtin, request-tracker, redmine, jira, servicenow, zammad, zendesk; did you mean 'redmine'?",
+        "1:19: tickets.driver: 'redmin' is not one of builtin, request-tracker, redmine, jira, servicenow, zammad, zendesk, webhook; did you mean 'redmine'?",
     ),
     (
         "tickets: {redmine: {url: 'https://r', key: k, project: p, projects: {aurra: q}}}",
         "1:70: tickets.redmine.projects.aurra: there is no partner 'aurra'",
+    ),
+    (
+        "tickets: {webhook: {url: 'https://w', secret: short}}",
+        "1:47: tickets.webhook.secret: must have at least 16 characters",
     ),
     (
         "tickets: {servicenow: {url: 'https://s', user: u}}",

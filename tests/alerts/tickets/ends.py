@@ -66,6 +66,8 @@ class End(ABC):
     """It reopens a ticket that takes a note, and has no condition on a note that would prevent it."""
     internal_notes = True
     many_notes = 130
+    dedups = False
+    """It makes one ticket of two requests with our mark, so that a second one is somebody else's (``twin``)."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -95,6 +97,10 @@ class End(ABC):
     @abstractmethod
     async def crowd(self, mark: str, size: int) -> None:
         """Put so many tickets there that a search for a mark might find and that are not ours."""
+
+    async def twin(self, mark: str) -> str:
+        """Make another ticket with our mark."""
+        return (await self.driver().open(a_ticket(mark, subject="Fwd: again"))).reference
 
     async def settle(self) -> None:  # noqa: B027 - most systems have nothing to do
         """Let its search index catch up, where it has one that lags."""

@@ -53,7 +53,7 @@ async def test_a_ticket_that_was_opened_is_found_by_our_mark(end: End) -> None:
     assert not opened.closed
     assert opened.status
     assert opened.url is not None
-    assert opened.url.startswith(end.url)
+    assert opened.reference in opened.url or opened.url.startswith(end.url)
 
 
 async def test_the_dossier_arrives_with_its_text_its_queue_and_its_priority(end: End) -> None:
@@ -75,8 +75,7 @@ async def test_a_ticket_without_a_requestor_is_opened_all_the_same(end: End) -> 
 async def test_of_two_tickets_with_our_mark_the_oldest_is_ours(end: End) -> None:
     mark = a_mark()
     first = await end.driver().open(a_ticket(mark))
-    second = await end.driver().open(a_ticket(mark, subject="Fwd: again"))
-    assert first.reference != second.reference
+    assert first.reference != await end.twin(mark)
     found = await end.driver().find(mark)
     assert found is not None
     assert found.reference == first.reference
