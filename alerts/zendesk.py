@@ -11,6 +11,7 @@ A solved ticket would be reopened by its requester's reply and a closed one take
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -37,10 +38,12 @@ from alerts.ticketing_http import (
     number,
     part,
 )
+from monitor.errors import DeliveryError
 
 _CLOSED = frozenset({"solved", "closed"})
 _LONGEST_MARK, _LONGEST_SUBJECT, _LONGEST_TEXT = 255, 150, 60_000
 _TAG = "tocsin"
+_SET_UP = re.compile(r"\b(Group|Priority): ")
 _LAG = timedelta(minutes=5)
 """How far the search index may be behind."""
 
@@ -110,7 +113,12 @@ class Zendesk(HttpTickets):
         if ticket.cls in self._priorities:
             document["priority"] = self._priorities[ticket.cls]
         key = {"Idempotency-Key": _key(ticket.mark, document)}
-        answer = await self._api.write("POST", "tickets.json", {"ticket": document}, headers=key)
+        try:
+            answer = await self._api.write("POST", "tickets.json", {"ticket": document}, headers=key)
+        except DeliveryError as error:
+            if error.permanent and _SET_UP.search(str(error)):
+                raise not_set_up(f"Zendesk takes no ticket with our group or priority: {error}") from error
+            raise
         return self._ref(answer, answer.document().get("ticket"))
 
     async def comment(self, reference: str, text: str) -> None:

@@ -139,10 +139,9 @@ class Zendesk:
     groups: Annotated[ByPartner, Field(description="Other groups, by partner.")] = field(
         default_factory=dict[str, str]
     )
-    priorities: Annotated[
-        Mapping[Ident, Literal["urgent", "high", "normal", "low"]],
-        Field(description="Priorities (urgent, high, normal, low), by class."),
-    ] = field(default_factory=dict[str, Literal["urgent", "high", "normal", "low"]])
+    priorities: Annotated[ByClass, Field(description="Priorities by their names, by class.")] = field(
+        default_factory=dict[str, str]
+    )
     webhook_secret: WebhookSecret = None
 
 

@@ -66,6 +66,7 @@ class End(ABC):
     """It reopens a ticket that takes a note, and has no condition on a note that would prevent it."""
     internal_notes = True
     many_notes = 130
+    any_priority = False
     dedups = False
     """It makes one ticket of two requests with our mark, so that a second one is somebody else's (``twin``)."""
 

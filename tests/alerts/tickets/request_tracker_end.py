@@ -23,6 +23,7 @@ class RequestTrackerEnd(End):
     name = "request-tracker"
     queue, other_queue = "General", "Aurora"
     priority = "90"
+    any_priority = True
     many_notes = 12
     dated = False
     wakes_up = True

@@ -17,6 +17,7 @@ class ServiceNowEnd(End):
     name = "servicenow"
     queue, other_queue = "Service Desk", "Aurora"
     priority = "1"
+    any_priority = True
     references_that_are_none = ("../users/1", "INC0010001^ORnumber=INC0010002", "", "12", "inc0010001")
 
     def __init__(self, far: FakeServiceNow) -> None:

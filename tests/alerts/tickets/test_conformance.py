@@ -540,3 +540,12 @@ async def test_an_address_that_leads_nowhere_makes_no_ticket_gone(end: End) -> N
             await act(opened.reference)
         assert not lost.value.permanent
         assert not lost.value.ambiguous
+
+
+async def test_a_priority_that_is_none_of_theirs_is_an_error_that_loses_nothing(end: End) -> None:
+    if end.any_priority:
+        pytest.skip("this system takes any, or has numbers whose range is checked in the configuration")
+    driver = end.driver(priorities={"critical": "sky-high"})
+    with pytest.raises(DeliveryError) as refused:
+        await driver.open(a_ticket(a_mark()))
+    assert (refused.value.refused, refused.value.permanent) == (True, False)

@@ -16,6 +16,7 @@ class WebhookEnd(End):
 
     name = "webhook"
     priority = "P1"
+    any_priority = True
     dedups = True
     references_that_are_none = ("../users/1", "", "x" * 500)
 
