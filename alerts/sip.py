@@ -141,6 +141,7 @@ class SipPhone:
     async def __aenter__(self) -> Self:
         """Start the process; it is not waited for."""
         await asyncio.to_thread(sip_journal.open_at, self._folder, self._clock())
+        self.lines.all_down(self.child.why)
         keeper = asyncio.create_task(self.child.run(), name="sip process")
         self._stack.push_async_callback(_cancelled, keeper)
         return self
@@ -178,6 +179,8 @@ class SipPhone:
             await self._lost(talk, placed, str(error))
         except Exception as error:
             log.exception("call.broke", attempt=script.attempt)
+            with contextlib.suppress(ChildAwayError):  # whatever broke here, nobody is left in a silent call
+                self._send("hang_up", call=talk.id)
             await self._lost(talk, placed, f"{type(error).__name__}: {error}")
         finally:
             self._talks.pop(script.attempt, None)

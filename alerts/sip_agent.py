@@ -12,6 +12,7 @@ import contextlib
 import json
 import os
 import re
+import signal
 import sys
 import wave
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
@@ -152,8 +153,6 @@ class Agent:
             self._early = []  # what happens before we know the call's handle
             try:
                 await self._disk.begin(order["at"], attempt=attempt, line=line.name)
-                if self._orphaned:
-                    raise BaresipError("the service stopped")  # noqa: TRY301 - one way out
                 call = await line.agent.dial(order["uri"], headers=order["headers"])
             except (BaresipError, ValueError, OSError) as error:
                 self._note("ended", attempt, **asdict(End(reason=str(error))))
@@ -205,6 +204,9 @@ class Agent:
     async def leave(self) -> None:
         """End every call, with its end on disk, and unregister: whoever asked for them is gone."""
         self._orphaned = True
+        await (
+            self._dialling.acquire()
+        )  # what is just being dialled is a call first; and nothing is dialled any more
         for id_ in list(self._calls):
             await self.hang_up({"call": id_})
         self._empty.clear()
@@ -346,7 +348,9 @@ async def _turn_away(call: Call) -> None:
 
 
 async def main() -> None:
-    """Do what comes in on stdin until it ends."""
+    """Do what comes in on stdin until it ends; a signal to the whole service is its parent's to act on."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
     out = _private_stdout()
     lines = await _stdin()
 

@@ -8,6 +8,7 @@ wait has a limit. What became of it is told to the sink, in words.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -19,6 +20,7 @@ from alerts.base import CallEvent, CallEventSink, CallScript, CallState
 from alerts.script import LONGEST_CALL
 from alerts.sip_journal import End, end_of
 from alerts.sip_outcomes import FINAL_SEQUENCE, KEY_SEQUENCE, MEANINGS, Outcome
+from monitor.errors import DeliveryError
 
 READINGS = 2
 KEY_SECONDS = 8.0
@@ -131,6 +133,10 @@ class Talk:
             return await self._spoken()
         except OverError as over:
             return self._cut_short() or sip_outcomes.answered(over.end)
+        except DeliveryError as error:  # nothing can be said: nobody is left to listen to silence
+            with contextlib.suppress(OverError):
+                await self._hung_up()
+            return Outcome(state=CallState.COMPLETED, detail=str(error))
 
     async def _spoken(self) -> Outcome | None:
         lifted = asyncio.get_running_loop().time() + LIFTING
@@ -223,7 +229,11 @@ class Talk:
     async def _utter(self, language: str, phrase: str) -> None:
         """Say a phrase to its end, whatever is pressed meanwhile."""
         self._played += 1
-        file = await self.voice.phrase(language, phrase)
+        try:
+            file = await self.voice.phrase(language, phrase)
+        except DeliveryError as error:  # it is hung up without the nicety
+            log.warning("call.phrase_not_said", phrase=phrase, why=str(error))
+            return
         self.order("play", call=self.id, file=file, number=self._played)
         loop = asyncio.get_running_loop()
         limit = loop.time() + LONGEST_CALL

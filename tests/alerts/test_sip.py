@@ -20,6 +20,7 @@ from tests.far_ends.sipp import (
     presses_by_info,
     refuses,
     rings_on,
+    sent_elsewhere,
 )
 
 PARTNER = "+390612345678"
@@ -48,6 +49,7 @@ ENDS: Mapping[str, tuple[Phone, CallState, str]] = {
     "forbidden": (refuses("403 Forbidden", rings=None), CallState.FAILED, "does not let this line place"),
     "overloaded": (refuses("503 Service Unavailable"), CallState.FAILED, "cannot place the call just now"),
     "no common codec": (refuses("488 Not Acceptable Here"), CallState.FAILED, "neither PCMU nor PCMA"),
+    "sent elsewhere": (sent_elsewhere("+882990000"), CallState.FAILED, "refused (302 Moved Temporarily)"),
     "a status nobody knows": (refuses("499 Whatever"), CallState.FAILED, "refused (499 Whatever)"),
     "hung up in mid-sentence": (hangs_up(0.5), CallState.COMPLETED, "without pressing a key"),
     "a voicemail listens": (is_silent(), CallState.COMPLETED, "nobody pressed a key"),

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from alerts import sip_journal
-from alerts.base import CallEvent, CallState
+from alerts.base import CallEvent, CallScript, CallState
+from alerts.speech import Speech, Spoken
 from monitor.errors import DeliveryError
-from tests.alerts.sip_phones import Log, a_line, a_sip_call, a_sip_phone, now
+from tests.alerts.sip_phones import Log, a_line, a_sip_call, a_sip_phone, now, speaking
 from tests.far_ends.sipp import FarEnd, answers, is_silent, phones, rings_on
 
 PARTNER = "+390612345678"
@@ -174,6 +175,46 @@ async def killed_when(state: CallState, folder: Path, far_end: FarEnd) -> None:
             victim.kill()
         await victim.communicate()
     await dead(agent)
+
+
+async def test_a_signal_to_the_whole_service_is_not_the_end_of_its_calls(tmp_path: Path) -> None:
+    """An init system tells every process of a service to stop; it is the service that ends calls, in order."""
+    async with phones(tmp_path / "phones", {PARTNER: answers("1", thinks=1)}) as far_end:
+        log = Log()
+        async with a_sip_phone(tmp_path, far_end.address, on_event=log.on_event) as sip:
+            await sip.place(a_sip_call())
+            await log.until(CallState.ANSWERED)
+            for number in (signal.SIGTERM, signal.SIGINT):
+                os.kill(sip.child.pid, number)
+            await log.until(CallState.ACKNOWLEDGED)
+
+
+async def test_when_nothing_can_be_said_any_more_nobody_is_left_in_a_silent_call(tmp_path: Path) -> None:
+    log = Log()
+
+    async def say(attempt: str) -> CallScript:
+        return a_sip_call(attempt, text="Words that were never spoken before", language="xx")
+
+    async with (
+        phones(tmp_path / "phones", {PARTNER: is_silent()}) as far_end,
+        a_sip_phone(tmp_path, far_end.address, on_event=log.on_event, say=say, speech=Mute()) as sip,
+    ):
+        await sip.place(a_sip_call())
+        end = await log.until(CallState.COMPLETED)
+        assert end.detail == "the voice has gone"
+        await far_end.until("BYE sip:")
+
+
+class Mute(Speech):
+    """A voice that speaks what is prepared, and then no more."""
+
+    def __init__(self) -> None:
+        self._ours = speaking()
+
+    async def speak(self, text: str, language: str) -> Spoken:
+        if "never spoken" in text:
+            raise DeliveryError("the voice has gone")
+        return await self._ours.speak(text, language)
 
 
 async def test_a_service_that_stops_ends_its_calls_and_says_so(tmp_path: Path) -> None:

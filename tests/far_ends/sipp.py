@@ -131,6 +131,13 @@ def refuses(status: str, *, rings: float | None = 0.1) -> Phone:
     return Phone(ringing + _reply(status, retrans=True) + '<recv request="ACK"/>')
 
 
+def sent_elsewhere(where: str) -> Phone:
+    """Send the caller to another address, as a forwarded number does."""
+    head = ["SIP/2.0 302 Moved Temporarily", "[last_Via:]", "[last_From:]", f"[last_To:];{TAG}"]
+    head += ["[last_Call-ID:]", "[last_CSeq:]", f"Contact: <sip:{where}@[local_ip]:[local_port]>"]
+    return Phone(_message(head, retrans=True) + '<recv request="ACK"/>')
+
+
 def busy() -> Phone:
     """Be busy."""
     return refuses("486 Busy Here")
