@@ -8,8 +8,10 @@ and that of the configuration (docs/channels/index.md).
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
+from typing import Any
 
-from alerts.base import MailDriver, PhoneDriver, TicketDriver
+from alerts.apprise_chat import AppriseChat
+from alerts.base import ChatDriver, MailDriver, PhoneDriver, TicketDriver
 from alerts.builtin import BuiltinTickets
 from alerts.jira import Jira
 from alerts.redmine import Redmine
@@ -45,6 +47,10 @@ MAIL_DRIVERS: Mapping[str, Callable[..., MailDriver]] = {
     "smtp": SmtpMail,
 }
 
+CHAT_DRIVERS: Mapping[str, Callable[..., ChatDriver]] = {
+    "apprise": AppriseChat,
+}
+
 GROUP = "tocsin.channels"
 
 
@@ -55,6 +61,7 @@ class Drivers:
     tickets: Mapping[str, Callable[..., TicketDriver]]
     phones: Mapping[str, Callable[..., PhoneDriver]]
     mails: Mapping[str, Callable[..., MailDriver]]
+    chats: Mapping[str, Callable[..., ChatDriver]]
 
 
 def every_driver() -> Drivers:
@@ -68,18 +75,20 @@ def with_installed(points: tuple[EntryPoint, ...]) -> Drivers:
         "ticket": {**TICKET_DRIVERS},
         "phone": {**PHONE_DRIVERS},
         "mail": {**MAIL_DRIVERS},
+        "chat": {**CHAT_DRIVERS},
     }
     problems = [problem for point in points if (problem := _added(tables, point))]
     if problems:
         raise ConfigError(problems)
-    return Drivers(tickets=tables["ticket"], phones=tables["phone"], mails=tables["mail"])  # type: ignore[arg-type] # an entry point's type is known only to its author
+    made: dict[str, Any] = {f"{kind}s": table for kind, table in tables.items()}
+    return Drivers(**made)  # an entry point's type is known only to its author
 
 
 def _added(tables: Mapping[str, dict[str, Callable[..., object]]], point: EntryPoint) -> str | None:
     """Put one entry point into its table, or return what is wrong with it."""
     kind, _, name = point.name.partition(".")
     if kind not in tables or not name:
-        return f"entry point {point.name!r} of {GROUP}: its name must be ticket.NAME, phone.NAME or mail.NAME"
+        return f"entry point {point.name!r} of {GROUP}: its name must be ticket.NAME, phone.NAME, mail.NAME or chat.NAME"
     if name in tables[kind]:
         return f"entry point {point.name!r} of {GROUP}: there is already a {kind} driver {name!r}"
     try:

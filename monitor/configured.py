@@ -7,6 +7,7 @@ from pathlib import Path
 
 from checks.base import CheckType, LastPing, Target, Tools
 from monitor.domain import people
+from monitor.domain.announcing import Channel, Form, Kind
 from monitor.domain.findings import Symptom
 from monitor.domain.inventory import Inventory
 from monitor.domain.policy import Policy
@@ -127,13 +128,35 @@ def in_force(settings: Settings, policies: Mapping[str, Policy]) -> InForce:
         by_component={component: tuple(names) for component, names in by_component.items()},
         roles=settings.crash.presumed_impacts,
         triage_timeout=settings.triage.timeout,
-        announce_to=settings.page.announce_to,
+        channels=channels(settings),
         forward_to=settings.forward_to,
         correlation=settings.correlation,
         public_url=settings.service.public_url,
         service_name=settings.service.name,
         zone=settings.service.zone,
     )
+
+
+def channels(settings: Settings) -> tuple[Channel, ...]:
+    """Return where announcements go beside the status page."""
+    language = settings.service.language
+    mails = (
+        Channel(id=address, name=address, form=Form.MAIL, language=language, to=address)
+        for address in settings.page.announce_to
+    )
+    chats = (
+        Channel(
+            id=one.id,
+            name=one.name or one.id,
+            form=Form.COPY if one.url is None else Form.CHAT,
+            kinds=frozenset(map(Kind, one.kinds)),
+            language=one.language or language,
+            limit=one.limit,
+            to=one.name or one.id,
+        )
+        for one in settings.chat.channels
+    )
+    return (*mails, *chats)
 
 
 def _house_policy(inventory: Inventory, policies: Mapping[str, Policy]) -> str:

@@ -20,6 +20,7 @@ from alerts.base import CallScript, MailDriver, MailText, TicketDriver
 from monitor import alarms, mailing, matters, ticketing
 from monitor.bell import Bell, Ring
 from monitor.calling import Calling, about
+from monitor.chatting import Chatting
 from monitor.domain.contacts import Obligation
 from monitor.domain.incidents import Incident
 from monitor.errors import DeliveryError, LeaseLostError
@@ -52,6 +53,7 @@ class Delivery:
     tickets: TicketDriver
     mail: MailDriver | None
     letters: Letters
+    chatting: Chatting
     calling: Calling
     clock: Callable[[], datetime]
     new_id: Callable[[], str]
@@ -175,6 +177,8 @@ class Delivery:
                 await self._call(due)
             case "mail" | mail_threads.OVER:
                 await self._mail(due)
+            case _ if due.channel == "chat":
+                await self._finish(due, "delivered", await self.chatting.post(due))
             case kind if kind in mailing.WRITTEN:
                 await self._post(due, self.letters.as_written(due))
             case _:

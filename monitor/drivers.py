@@ -8,9 +8,11 @@ from inspect import signature
 from pathlib import Path
 from typing import Any
 
+from alerts.apprise_chat import AppriseChat, installed
 from alerts.base import (
     CallEventSink,
     CallScript,
+    ChatDriver,
     MailDriver,
     PhoneDriver,
     TicketDriver,
@@ -24,7 +26,7 @@ from alerts.smtp import MailServer, Security
 from alerts.twilio import Account, TwilioPhone
 from monitor import phone_parts
 from monitor.errors import ConfigError
-from monitor.settings import MailSettings, PhoneSettings, Secret, TicketSettings
+from monitor.settings import MailSettings, PhoneSettings, Secret, Settings, TicketSettings
 from monitor.storage import tickets as book
 from monitor.storage.engine import Store
 
@@ -121,7 +123,9 @@ def phone(settings: PhoneSettings, public_url: str | None, parts: Parts) -> Phon
     )
 
 
-def names(tickets: TicketDriver, phone: PhoneDriver | None, mail: MailDriver | None) -> dict[str, str]:
+def names(
+    tickets: TicketDriver, phone: PhoneDriver | None, mail: MailDriver | None, chat: ChatDriver | None = None
+) -> dict[str, str]:
     """Return which driver serves a channel, for the record of attempts."""
     telephone = phone.name if phone else "none"
     return {
@@ -129,7 +133,31 @@ def names(tickets: TicketDriver, phone: PhoneDriver | None, mail: MailDriver | N
         "phone": telephone,
         "page": telephone,
         "mail": mail.name if mail else "none",
+        "chat": chat.name if chat else "none",
     }
+
+
+def chat(settings: Callable[[], Settings]) -> ChatDriver | None:
+    """Return the chat driver, or None where no channel has an address; its addresses are those in force at each message."""
+
+    def urls() -> dict[str, str]:
+        return {one.id: one.url.reveal() for one in settings().chat.channels if one.url is not None}
+
+    given = settings().chat
+    if not installed():
+        if urls():
+            raise ConfigError(["chat.channels: a url needs the library apprise: pip install 'tocsin[chat]'"])
+        return None
+    driver = AppriseChat(urls, timeout=given.timeout)
+    wrong = [
+        f"chat.channels.{id_}.url: {problem}"
+        for id_, url in urls().items()
+        if (problem := driver.problem(url))
+    ]
+    if wrong:
+        driver.close()
+        raise ConfigError(wrong)
+    return driver
 
 
 def callback_url(settings: PhoneSettings, public_url: str | None) -> str | None:

@@ -15,18 +15,20 @@ from datetime import datetime
 
 import structlog
 
+from monitor.announcing import Announcer
 from monitor.bell import Bell
 from monitor.domain import dossier
 from monitor.domain.announcements import PLANNED, GlobalProblem, Maintenance, MaintenanceStatus, planned_by
+from monitor.domain.announcing import Phase
 from monitor.domain.components import Health
 from monitor.domain.contacts import Obligation, obligations
-from monitor.domain.contacts import announcements as announced
 from monitor.domain.decisions import Decision, decide, decide_for_component
 from monitor.domain.findings import Finding, Observation, Source, Streak, Symptom, Turn, Verdict, detect
 from monitor.domain.incidents import PublicState
 from monitor.domain.policy import Policy
 from monitor.metrics import Metrics
-from monitor.storage import announcements, clocks, incidents, looks, moves, recounting
+from monitor.storage import announced, announcements, clocks, incidents, looks, moves, recounting
+from monitor.storage.announced import Composed
 from monitor.storage.clocks import Subject
 from monitor.storage.engine import Store
 from monitor.storage.incidents import Opening, Recorded
@@ -49,6 +51,7 @@ class Pipeline:
     bell: Bell
     metrics: Metrics
     storms: Storms
+    announcer: Announcer
     failpoint: Callable[[str], None] = lambda _name: None
     streaks: dict[str, Streak] = field(default_factory=dict[str, Streak])
     verdicts: dict[str, Verdict] = field(default_factory=dict[str, Verdict])
@@ -226,7 +229,16 @@ class Pipeline:
         """Say that an incident is over; what a global problem had held is released."""
         now = self.clock()
         self.failpoint("resolve.before_record")
-        await self.store.write(moves.resolve, incident, now=now, actor=actor, note=note, new_id=self.new_id)
+        announce = await self._next_word(incident, PublicState.RESOLVED, note or OVER, now, publishes=False)
+        await self.store.write(
+            moves.resolve,
+            incident,
+            now=now,
+            actor=actor,
+            note=note,
+            new_id=self.new_id,
+            announce=announce,
+        )
         self.failpoint("resolve.after_record")
         self._rung("incident", incident)
         self.bell.ring("component")
@@ -262,7 +274,8 @@ class Pipeline:
     async def declare_global(self, problem: GlobalProblem, *, actor: str) -> str:
         """Open a global problem, tell the public, and hold what its incidents owe."""
         now, id_ = self.clock(), f"inc_{self.new_id()}"
-        rows = self._announcement(id_, problem.title, problem.body, now)
+        news = self.announcer.of_problem(id_, problem)
+        rows = self.announcer.compose(news, now=now) if problem.public else None
         self.failpoint("declare.before_record")
         await self.store.write(
             moves.declare, id_, f"upd_{self.new_id()}", problem, now=now, actor=actor, announce=rows
@@ -294,21 +307,20 @@ class Pipeline:
             now=now,
             next_update_at=next_update_at,
             new_id=self.new_id,
-            announce=self._announcement(f"{incident}|{update}", f"Update: {state}", body, now),
+            announce=await self._next_word(incident, state, body, now, next_update_at),
         )
         self.failpoint("update.after_record")
         self._rung("incident", incident)
         self.bell.ring("component")
 
-    async def plan_maintenance(self, work: Maintenance, *, actor: str) -> str:
-        """Put planned work on record and on the public page."""
+    async def plan_maintenance(self, work: Maintenance, *, actor: str, tell_partners: bool = False) -> str:
+        """Put planned work on record and on the public page; the partners whose systems it covers are told if wanted."""
         update = f"upd_{self.new_id()}"
         now = self.clock()
-        rows = self._announcement(work.id, f"Planned maintenance: {work.title}", _planned(work), now)
+        planned = announced.PlannedWork(work=work, told=frozenset(), planned_at=now)
+        rows = self.announcer.announce_work(planned, Phase.PLANNED, now, tell=tell_partners)
         self.failpoint("plan.before_record")
-        await self.store.write(
-            moves.plan, work, now=now, actor=actor, update_id=update, announce=rows if work.public else ()
-        )
+        await self.store.write(moves.plan, work, now=now, actor=actor, update_id=update, announce=rows)
         self.failpoint("plan.after_record")
         self._rung("maintenance", work.id)
         return work.id
@@ -322,9 +334,20 @@ class Pipeline:
         await self._move_maintenance(id_, MaintenanceStatus.COMPLETED, actor)
 
     async def _move_maintenance(self, id_: str, status: MaintenanceStatus, actor: str) -> None:
-        update = f"upd_{self.new_id()}"
+        await self.move_maintenance(id_, status, actor=actor)
+
+    async def move_maintenance(self, id_: str, status: MaintenanceStatus, *, actor: str) -> None:
+        """Start, complete or cancel a maintenance; its end is announced where it was."""
+        now, phase = self.clock(), announced.over(status)
+        known = await self.store.read(announced.work, id_)
         await self.store.write(
-            announcements.move_maintenance, id_, status, now=self.clock(), actor=actor, update_id=update
+            moves.move_maintenance,
+            id_,
+            status,
+            now=now,
+            actor=actor,
+            update_id=f"upd_{self.new_id()}",
+            announce=self.announcer.announce_work(known, phase, now) if known and phase else None,
         )
         self._rung("maintenance", id_)
 
@@ -341,12 +364,23 @@ class Pipeline:
         """Put a heartbeat on record; False for a uuid nobody knows."""
         return await self.store.write(looks.record_ping, uuid, kind, self.clock(), exit_status, detail)
 
-    def _announcement(self, key: str, subject: str, body: str, now: datetime) -> tuple[Obligation, ...]:
-        """Return what community channels are owed of an announcement."""
-        in_force = self.world.in_force
-        ids = [f"out_{self.new_id()}" for _ in in_force.announce_to]
-        said = f"{in_force.service_name}: {subject}"
-        return announced(in_force.announce_to, key=key, subject=said, body=body, now=now, new_ids=ids)
+    async def _next_word(
+        self,
+        incident: str,
+        state: PublicState,
+        body: str,
+        now: datetime,
+        next_update_at: datetime | None = None,
+        *,
+        publishes: bool = True,
+    ) -> Composed | None:
+        """Return how a global problem goes on, as it is announced; None for another incident, or one that stays a draft."""
+        known = await self.store.read(announced.problem, incident)
+        if known is None or not (known.public or publishes):
+            return None
+        return self.announcer.compose(
+            self.announcer.of_update(incident, known, state, body, next_update_at), now=now
+        )
 
     def _rung(self, topic: str, id_: str) -> None:
         self.bell.ring(topic, id_)
@@ -367,6 +401,7 @@ class Pipeline:
 
 
 _FRESH = Streak()
+OVER = "The problem is resolved."
 
 
 def _finding(watched: Watched, turn: Turn) -> Finding:
@@ -382,10 +417,6 @@ def _finding(watched: Watched, turn: Turn) -> Finding:
         facts={} if certificate else watched.facts,
         origin=watched.name,
     )
-
-
-def _planned(work: Maintenance) -> str:
-    return f"{work.starts_at:%Y-%m-%d %H:%M} to {work.ends_at:%Y-%m-%d %H:%M} UTC\n\n{work.body}"
 
 
 def _policy(world: InForce, finding: Finding) -> Policy:

@@ -31,7 +31,7 @@ from monitor.year_ends import YearEnds
 log = structlog.stdlib.get_logger()
 PACE = 1.0
 GAUGES_EVERY = 5
-CHANNELS = ("ticket", "phone", "page", "mail")
+CHANNELS = ("ticket", "phone", "page", "mail", "chat")
 """What has a series before anything happens."""
 
 
@@ -90,7 +90,7 @@ class Rounds:
         if due.clocks:
             await self._clocks(now)
         if due.moves:
-            await self._move_maintenances(due.moves, now)
+            await self._move_maintenances(due.moves)
             due = await self.store.read(rounds.due_now, now)
         if due.registry != self.registering.revision:  # another process changed it
             await self.registering.refresh()
@@ -138,19 +138,10 @@ class Rounds:
             self.bell.ring("request", subject.request or "")
             self.bell.ring("outbox")  # a reminder may be owed
 
-    async def _move_maintenances(self, moves: Sequence[tuple[str, MaintenanceStatus]], now: datetime) -> None:
+    async def _move_maintenances(self, moves: Sequence[tuple[str, MaintenanceStatus]]) -> None:
         for id_, status in moves:
-            await self.store.write(
-                announcements.move_maintenance,
-                id_,
-                status,
-                now=now,
-                actor="tocsin",
-                update_id=f"upd_{self.new_id()}",
-            )
+            await self.pipeline.move_maintenance(id_, status, actor="tocsin")
             log.info("maintenance.moved", maintenance=id_, status=status)
-            self.bell.ring("maintenance", id_)
-            self.bell.ring("outbox")
 
     async def refresh_components(self, now: datetime) -> None:
         """Work out the status of the components that something happened to, and record what changed."""

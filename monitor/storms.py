@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from monitor.announcing import Announcer
 from monitor.bell import Bell
 from monitor.domain.announcements import GlobalProblem, Impact
 from monitor.domain.contacts import (
@@ -24,14 +25,14 @@ from monitor.domain.contacts import (
     PROBLEM,
     Obligation,
 )
-from monitor.domain.contacts import announcements as announced
 from monitor.domain.correlation import EVERYBODY, EXPLAINED, Evidence, Group, Ledger, Limits
 from monitor.domain.decisions import NOC, first_contact, page_entry
 from monitor.domain.findings import Finding, Streak
 from monitor.domain.incidents import PublicState
 from monitor.domain.waiting import Waits
 from monitor.metrics import Metrics
-from monitor.storage import moves, storms, told
+from monitor.storage import announced, moves, storms, told
+from monitor.storage.announced import Composed
 from monitor.storage.engine import Store
 from monitor.storage.storms import Found, Storm
 from monitor.storage.told import Untold
@@ -61,6 +62,7 @@ class Storms:
     bell: Bell
     metrics: Metrics
     telling: Telling
+    announcer: Announcer
     ledger: Ledger = field(default_factory=Ledger)
     seen: InForce | None = None
     failing: dict[str, dict[str, datetime]] = field(default_factory=dict[str, dict[str, datetime]])
@@ -209,7 +211,10 @@ class Storms:
             evidence=evidence,
             members=self._incidents_of(evidence.group),
             tells_from=now + timedelta(seconds=rules.confirm_within if draft else 0),
-            owed=(self._page(id_, problem, now), *(() if draft else self._channels(id_, problem, now))),
+            owed=(self._page(id_, problem, now),),
+            announce=None
+            if draft
+            else self.announcer.compose(self.announcer.of_problem(id_, problem), now=now),
         )
 
     def _problem(self, evidence: Evidence) -> GlobalProblem:
@@ -266,13 +271,12 @@ class Storms:
             reason=entry.reason,
         )
 
-    def _channels(self, id_: str, problem: GlobalProblem, now: datetime) -> tuple[Obligation, ...]:
-        in_force = self.world.in_force
-        ids = [f"out_{self.new_id()}" for _ in in_force.announce_to]
-        subject = f"{in_force.service_name}: {problem.title}"
-        return announced(
-            in_force.announce_to, key=id_, subject=subject, body=problem.body, now=now, new_ids=ids
-        )
+    async def _word(self, storm: Storm, state: PublicState, body: str, now: datetime) -> Composed | None:
+        """Return how a problem goes on, as it is announced; one that is only proposed is told to nobody."""
+        known = await self.store.read(announced.problem, storm.incident) if storm.public else None
+        if known is None:
+            return None
+        return self.announcer.compose(self.announcer.of_update(storm.incident, known, state, body), now=now)
 
     # every second -------------------------------------------------------------------------------------------------
 
@@ -396,9 +400,13 @@ class Storms:
         well = storm.members - storm.open_ >= rules.over_at * storm.members
         update = f"upd_{self.new_id()}"
         if well and storm.well_at is None:
-            await self.store.write(storms.well, storm.incident, update, now=now, body=WELL)
+            word = await self._word(storm, PublicState.MONITORING, WELL, now)
+            await self.store.write(storms.well, storm.incident, update, now=now, body=WELL, announce=word)
         elif not well and storm.well_at is not None:
-            await self.store.write(storms.failing_again, storm.incident, update, now=now, body=AGAIN)
+            word = await self._word(storm, PublicState.INVESTIGATING, AGAIN, now)
+            await self.store.write(
+                storms.failing_again, storm.incident, update, now=now, body=AGAIN, announce=word
+            )
         elif well and storm.well_at is not None and now >= storm.well_at + timedelta(seconds=rules.watch_for):
             await self.store.write(
                 moves.update_global,
@@ -410,6 +418,7 @@ class Storms:
                 now=now,
                 next_update_at=None,
                 new_id=self.new_id,
+                announce=await self._word(storm, PublicState.RESOLVED, OVER, now),
             )
             log.info("storm.over", incident=storm.incident)
             self.bell.ring("outbox")

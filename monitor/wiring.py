@@ -22,6 +22,7 @@ import uvloop
 from aiohttp import web
 
 from alerts import texts
+from alerts.apprise_chat import AppriseChat
 from alerts.base import CallEvent, CallScript, PhoneDriver
 from alerts.dialling import COUNTRIES
 from alerts.sandbox import Behaviour, SandboxExchange, Sleep
@@ -31,9 +32,11 @@ from checks.base import LastPing, Tools
 from checks.curl import CurlEngine
 from checks.registry import load_check_types
 from monitor import configured, desks, drivers, mail_parts
+from monitor.announcing import Announcer
 from monitor.bell import Bell
 from monitor.calling import Calling
 from monitor.casework import Casework
+from monitor.chatting import Chatting
 from monitor.clock import Clock, NewId, new_id, system_clock
 from monitor.configured import Configured
 from monitor.contact_rules import contact_rules
@@ -131,11 +134,25 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
         bell, metrics = Bell(), Metrics(version=version("tocsin"))
 
         telling = Telling(world=world, store=store, clock=clock)
+        announcer = Announcer(
+            world=world,
+            new_id=ids,
+            public_url=settings.service.public_url,
+            sender=settings.mail.sender if settings.mail.host else None,
+        )
         storms = Storms(
-            world=world, store=store, clock=clock, new_id=ids, bell=bell, metrics=metrics, telling=telling
+            world=world,
+            store=store,
+            clock=clock,
+            new_id=ids,
+            bell=bell,
+            metrics=metrics,
+            telling=telling,
+            announcer=announcer,
         )
         pipeline = Pipeline(
             world=world,
+            announcer=announcer,
             store=store,
             clock=clock,
             new_id=ids,
@@ -190,6 +207,9 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
         phone = drivers.phone(settings.phone, public_url, parts)
         if isinstance(phone, SandboxExchange | SipPhone):
             await stack.enter_async_context(phone)
+        chat = drivers.chat(lambda: late.settings)
+        if isinstance(chat, AppriseChat):
+            stack.callback(chat.close)
         rules = contact_rules(settings)
         calling = Calling(
             world=world,
@@ -211,6 +231,7 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
             store=store,
             tickets=tickets,
             mail=mail,
+            chatting=Chatting(driver=chat, failpoint=failpoint),
             letters=await mail_parts.letters(lambda: late.settings, world=world, store=store, clock=clock),
             calling=calling,
             clock=clock,
@@ -223,7 +244,7 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
                 clock=clock,
                 new_id=ids,
                 metrics=metrics,
-                driver=drivers.names(tickets, phone, mail),
+                driver=drivers.names(tickets, phone, mail, chat),
                 rules=rules,
             ),
             failpoint=failpoint,

@@ -9,6 +9,7 @@ of an old one.
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from monitor.domain.announcing import Channel
 from monitor.domain.findings import FactValue, Symptom, Thresholds
 from monitor.domain.inventory import Inventory
 from monitor.domain.policy import Policy
@@ -40,7 +41,7 @@ class InForce:
     by_component: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     roles: Mapping[str, str] = field(default_factory=dict[str, str])
     triage_timeout: float | None = None
-    announce_to: tuple[str, ...] = ()
+    channels: tuple[Channel, ...] = ()
     forward_to: Mapping[str, str] = field(default_factory=dict[str, str])
     correlation: Correlation = field(default_factory=Correlation)
     public_url: str | None = None

@@ -97,29 +97,6 @@ def _obligation(
     )
 
 
-def announcements(
-    addresses: Iterable[str], *, key: str, subject: str, body: str, now: datetime, new_ids: Iterable[str]
-) -> tuple[Obligation, ...]:
-    """Return the mails by which community channels hear of a global problem or planned work (mission W13)."""
-    return tuple(
-        Obligation(
-            id=row,
-            incident=None,
-            kind="announce",
-            channel="mail",
-            dedup=f"{key}|announce|{address}",
-            partner=None,
-            contact=None,
-            recipient=address,
-            language="en",
-            priority=PRIORITY_NORMAL,
-            not_before=now,
-            payload={"subject": subject, "body": body},
-        )
-        for address, row in zip(addresses, new_ids, strict=False)
-    )
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryPolicy:
     """How often and how far apart one channel is tried; ``delays`` in seconds, the last one repeats."""
@@ -137,4 +114,5 @@ RETRIES: Mapping[str, RetryPolicy] = {
     "page": RetryPolicy(attempts=10, delays=(60.0, 120.0)),
     "ticket": RetryPolicy(attempts=200, delays=(5.0, 15.0, 30.0, 60.0, 120.0, 300.0)),
     "mail": RetryPolicy(attempts=100, delays=(15.0, 60.0, 300.0, 900.0)),
+    "chat": RetryPolicy(attempts=50, delays=(15.0, 60.0, 300.0, 900.0)),
 }

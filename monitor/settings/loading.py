@@ -96,6 +96,7 @@ def _settings(
         sentry=root.sentry,
         crash=root.crash,
         page=root.page,
+        chat=root.chat,
         mail_in=root.mail_in,
         forward_to=dict(root.forward_to),
         secrets=root.secrets,

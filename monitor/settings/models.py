@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from monitor.domain.findings import FactValue, Symptom
 from monitor.settings import sections
+from monitor.settings.chat_section import Chat
 from monitor.settings.contact_sections import ContactSettings
 from monitor.settings.intake_sections import MailIn, Secrets
 from monitor.settings.storm_sections import Correlation
@@ -423,6 +424,7 @@ class Root(Strict):
     sentry: Annotated[sections.Sentry, Field(description="Crash reports by DSN.")] = sections.Sentry()
     crash: Annotated[sections.Crash, Field(description="What is made of crash reports.")] = sections.Crash()
     page: Annotated[sections.Page, Field(description="The public status page.")] = sections.Page()
+    chat: Annotated[Chat, Field(description="Chat and community channels.")] = Chat()
     policies: Annotated[
         tuple[Line, ...],
         BeforeValidator(_listed),

@@ -14,6 +14,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, with_config
 from monitor.domain.findings import FactValue, Symptom, Thresholds
 from monitor.domain.inventory import Inventory
 from monitor.settings import ticket_sections
+from monitor.settings.chat_section import Chat
 from monitor.settings.contact_sections import ContactSettings
 from monitor.settings.intake_sections import MailIn, Secrets
 from monitor.settings.secret import Secret
@@ -341,6 +342,7 @@ class Settings:
     sentry: Sentry = field(default_factory=Sentry)
     crash: Crash = field(default_factory=Crash)
     page: Page = field(default_factory=Page)
+    chat: Chat = field(default_factory=Chat)
     mail_in: MailIn = field(default_factory=MailIn)
     forward_to: Mapping[str, str] = field(default_factory=dict[str, str])
     secrets: Secrets = field(default_factory=Secrets)

@@ -89,7 +89,7 @@ def hold_on(
 def current_maintenances(c: sa.Connection, now: datetime) -> list[Maintenance]:
     """Return the maintenances that are neither over nor cancelled and have begun."""
     rows = c.execute(_WORK_UNDER_WAY, {"now": now}).mappings()
-    return [_maintenance(row) for row in rows]
+    return [maintenance_of(row) for row in rows]
 
 
 def planned_over(
@@ -113,7 +113,7 @@ def planned_over(
         )
         .order_by(maintenances.c.starts_at, maintenances.c.id)
     ).mappings()
-    works = (_maintenance(row) for row in rows)
+    works = (maintenance_of(row) for row in rows)
     return next((work for work in works if system in work.systems or component in work.components), None)
 
 
@@ -399,7 +399,8 @@ def standing(c: sa.Connection, now: datetime) -> Standing:
     return Standing(impacts=impacts, under_maintenance=named, maintenances=len(running))
 
 
-def _maintenance(row: Mapping[Any, Any]) -> Maintenance:
+def maintenance_of(row: Mapping[Any, Any]) -> Maintenance:
+    """Make the value of a row."""
     return Maintenance(
         id=row["id"],
         title=row["title"],

@@ -6,11 +6,22 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from monitor.domain.announcements import GlobalProblem, Maintenance
+from monitor.domain.announcements import GlobalProblem, Maintenance, MaintenanceStatus
 from monitor.domain.contacts import PRIORITY_NORMAL, Obligation
 from monitor.domain.crashes import CrashGroup, CrashReport, group
 from monitor.domain.incidents import PublicState
-from monitor.storage import announcements, crashes, events, incidents, mail_threads, outbox, owing, tickets
+from monitor.storage import (
+    announced,
+    announcements,
+    crashes,
+    events,
+    incidents,
+    mail_threads,
+    outbox,
+    owing,
+    tickets,
+)
+from monitor.storage.announced import Composed
 from monitor.storage.incidents import Resolved
 
 NewId = Callable[[], str]
@@ -25,7 +36,16 @@ def recover(
     return done
 
 
-def resolve(c: sa.Connection, incident: str, *, now: datetime, actor: str, note: str, new_id: NewId) -> None:
+def resolve(
+    c: sa.Connection,
+    incident: str,
+    *,
+    now: datetime,
+    actor: str,
+    note: str,
+    new_id: NewId,
+    announce: Composed | None = None,
+) -> None:
     """Resolve an incident by hand; a global problem lets go what it held."""
     row = incidents.get(c, incident)
     done = incidents.resolve(c, incident, now=now, actor=actor, note=note)
@@ -37,6 +57,7 @@ def resolve(c: sa.Connection, incident: str, *, now: datetime, actor: str, note:
         announcements.say(
             c, f"upd_{new_id()}", incident, PublicState.RESOLVED, body=body, actor=actor, now=now
         )
+        announced.put(c, announce, now=now, actor=actor)
         announcements.release_held(c, incident, now)
 
 
@@ -54,11 +75,11 @@ def declare(
     *,
     now: datetime,
     actor: str,
-    announce: Sequence[Obligation] = (),
+    announce: Composed | None = None,
 ) -> None:
     """Declare a global problem; the timelines of the incidents attached to it say so."""
-    owing.owe(c, announce, now)
     attached = announcements.declare(c, id_, update_id, problem, now=now, actor=actor)
+    announced.put(c, announce, now=now, actor=actor)
     events.record(c, id_, now, "global.declared", actor=actor, text=problem.title)
     for child in attached:
         events.record(c, child, now, "contact.held", actor=actor, text=f"stands under global problem {id_}")
@@ -75,10 +96,10 @@ def update_global(
     now: datetime,
     next_update_at: datetime | None,
     new_id: NewId,
-    announce: Sequence[Obligation] = (),
+    announce: Composed | None = None,
 ) -> None:
     """Tell the next word on a global problem; ``resolved`` ends it."""
-    owing.owe(c, announce, now)
+    announced.put(c, announce, now=now, actor=actor)
     announcements.update_global(
         c, id_, update_id, state=state, body=body, actor=actor, now=now, next_update_at=next_update_at
     )
@@ -98,11 +119,26 @@ def plan(
     now: datetime,
     actor: str,
     update_id: str,
-    announce: Sequence[Obligation] = (),
+    announce: Composed | None = None,
 ) -> None:
     """Put planned work on record, and what community channels are owed of it."""
     announcements.plan(c, work, now=now, actor=actor, update_id=update_id)
-    owing.owe(c, announce, now)
+    announced.put(c, announce, now=now, actor=actor)
+
+
+def move_maintenance(
+    c: sa.Connection,
+    id_: str,
+    status: MaintenanceStatus,
+    *,
+    now: datetime,
+    actor: str,
+    update_id: str,
+    announce: Composed | None = None,
+) -> None:
+    """Start, complete or cancel a maintenance, and owe channels and partners the news of it."""
+    announcements.move_maintenance(c, id_, status, now=now, actor=actor, update_id=update_id)
+    announced.put(c, announce, now=now, actor=actor)
 
 
 def retry(c: sa.Connection, outbox_id: str, *, now: datetime, actor: str) -> None:

@@ -18,7 +18,8 @@ from monitor.domain.contacts import Obligation
 from monitor.domain.correlation import EXPLAINED, Evidence, Group
 from monitor.domain.incidents import PublicState, Status
 from monitor.domain.waiting import Waits
-from monitor.storage import announcements, events, moves, owing, schema
+from monitor.storage import announced, announcements, events, moves, owing, schema
+from monitor.storage.announced import Composed
 from monitor.storage.schema_storms import storms
 from monitor.storage.told import chunks
 
@@ -37,6 +38,7 @@ class Found:
     members: Sequence[str]
     tells_from: datetime | None
     owed: Sequence[Obligation] = ()
+    announce: Composed | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +61,7 @@ class Storm:
 
 def found(c: sa.Connection, one: Found, *, now: datetime) -> list[str]:
     """Open a global problem that was found, with what stands under it; return the incidents attached."""
-    moves.declare(c, one.id, one.update, one.problem, now=now, actor="tocsin")
+    moves.declare(c, one.id, one.update, one.problem, now=now, actor="tocsin", announce=one.announce)
     owing.owe(c, one.owed, now)
     evidence, group = one.evidence, one.evidence.group
     facts = {
@@ -194,16 +196,34 @@ def _let_go(c: sa.Connection, problem: str, now: datetime) -> None:
 # ── its end ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def well(c: sa.Connection, problem: str, update: str, *, now: datetime, body: str) -> None:
+def well(
+    c: sa.Connection,
+    problem: str,
+    update: str,
+    *,
+    now: datetime,
+    body: str,
+    announce: Composed | None = None,
+) -> None:
     """Note that its systems are well again: it is watched from now on."""
     c.execute(sa.update(storms).where(storms.c.incident == problem).values(well_at=now))
     _say(c, problem, update, PublicState.MONITORING, body, now)
+    announced.put(c, announce, now=now, actor="tocsin")
 
 
-def failing_again(c: sa.Connection, problem: str, update: str, *, now: datetime, body: str) -> None:
+def failing_again(
+    c: sa.Connection,
+    problem: str,
+    update: str,
+    *,
+    now: datetime,
+    body: str,
+    announce: Composed | None = None,
+) -> None:
     """Note that systems of it fail again while it was watched."""
     c.execute(sa.update(storms).where(storms.c.incident == problem).values(well_at=None))
     _say(c, problem, update, PublicState.INVESTIGATING, body, now)
+    announced.put(c, announce, now=now, actor="tocsin")
 
 
 def _say(c: sa.Connection, problem: str, update: str, state: PublicState, body: str, now: datetime) -> None:

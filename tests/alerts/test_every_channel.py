@@ -16,7 +16,7 @@ import pytest
 
 import alerts
 from alerts import registry
-from alerts.base import CallEvent, MailDriver, PhoneDriver, TicketDriver, TicketRef, TicketText
+from alerts.base import CallEvent, ChatDriver, MailDriver, PhoneDriver, TicketDriver, TicketRef, TicketText
 from alerts.builtin import BuiltinTickets, TicketBook
 from alerts.jira import Jira
 from alerts.outcomes import Patience
@@ -41,6 +41,7 @@ from tests.far_ends.twilio import FakeTwilio, Fault
 PARTNER = "+390612345678"
 NOWHERE = "http://127.0.0.1:1"
 SUPPORT = {
+    "announcements",
     "answer_texts",
     "answers",
     "base",
@@ -71,6 +72,7 @@ SUPPORT = {
     "ticketing_http",
     "twiml",
     "wav",
+    "work_notices",
 }
 """Modules of the package that are no drivers."""
 
@@ -214,6 +216,7 @@ def a_ticket(incident: str = "01J-ANY") -> TicketText:
         (registry.TICKET_DRIVERS, TicketDriver),
         (registry.PHONE_DRIVERS, PhoneDriver),
         (registry.MAIL_DRIVERS, MailDriver),
+        (registry.CHAT_DRIVERS, ChatDriver),
     ],
 )
 def test_every_driver_has_its_seams_members_and_a_name_of_its_own(table: dict, seam: type) -> None:
@@ -234,6 +237,7 @@ def test_every_module_that_is_no_support_is_a_driver_in_a_table() -> None:
         *registry.TICKET_DRIVERS.values(),
         *registry.PHONE_DRIVERS.values(),
         *registry.MAIL_DRIVERS.values(),
+        *registry.CHAT_DRIVERS.values(),
     ]
     assert {driver.__module__.removeprefix("alerts.") for driver in drivers} == modules
     for name in SUPPORT:
@@ -242,7 +246,12 @@ def test_every_module_that_is_no_support_is_a_driver_in_a_table() -> None:
 
 def test_every_driver_has_its_page() -> None:
     pages = {page.stem for page in (Path(__file__).parents[2] / "docs" / "channels").glob("*.md")}
-    drivers = {*registry.TICKET_DRIVERS, *registry.PHONE_DRIVERS, *registry.MAIL_DRIVERS}
+    drivers = {
+        *registry.TICKET_DRIVERS,
+        *registry.PHONE_DRIVERS,
+        *registry.MAIL_DRIVERS,
+        *registry.CHAT_DRIVERS,
+    }
     assert pages == drivers | {"index", "texts"}
 
 
@@ -325,7 +334,7 @@ def test_an_installed_driver_joins_its_table() -> None:
     ("name", "value", "problem"),
     [
         ("pigeon", "alerts.smtp:SmtpMail", "ticket.NAME"),
-        ("chat.pigeon", "alerts.smtp:SmtpMail", "ticket.NAME"),
+        ("pager.pigeon", "alerts.smtp:SmtpMail", "ticket.NAME"),
         ("mail.smtp", "alerts.smtp:SmtpMail", "already a mail driver 'smtp'"),
         ("mail.pigeon", "no_such_module:X", "no_such_module"),
         ("mail.pigeon", "alerts.smtp:Pigeon", "Pigeon"),

@@ -207,3 +207,45 @@ def _storms() -> None:
 
 def _announcements() -> None:
     """What was announced, where, and what came of it."""
+    serial = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+    op.create_table(
+        "announcements",
+        sa.Column("seq", serial, primary_key=True),
+        sa.Column("id", sa.String(40), nullable=False, unique=True),
+        sa.Column("kind", sa.Text, nullable=False),
+        sa.Column("phase", sa.Text, nullable=False),
+        sa.Column("incident", sa.String(40), sa.ForeignKey("incidents.id"), index=True),
+        sa.Column("maintenance", sa.String(40), sa.ForeignKey("maintenances.id"), index=True),
+        sa.Column("title", sa.Text, nullable=False),
+        sa.Column("body", sa.Text, nullable=False),
+        sa.Column("actor", sa.Text, nullable=False),
+        sa.Column("at", sa.BigInteger, nullable=False),
+    )
+    op.create_table(
+        "announcement_deliveries",
+        sa.Column("seq", serial, primary_key=True),
+        sa.Column("announcement", sa.String(40), sa.ForeignKey("announcements.id"), nullable=False),
+        sa.Column("channel", sa.Text, nullable=False),
+        sa.Column("name", sa.Text, nullable=False),
+        sa.Column("form", sa.Text, nullable=False),
+        sa.Column("recipient", sa.Text),
+        sa.Column("language", sa.Text, nullable=False),
+        sa.Column("subject", sa.Text, nullable=False),
+        sa.Column("body", sa.Text, nullable=False),
+        sa.Column("outbox", sa.String(40), sa.ForeignKey("outbox.id")),
+        sa.Column("posted_at", sa.BigInteger),
+        sa.Column("posted_by", sa.Text),
+        sa.UniqueConstraint("announcement", "channel"),
+    )
+    op.create_table(
+        "incident_mails",
+        sa.Column("seq", serial, primary_key=True),
+        sa.Column("incident", sa.String(40), sa.ForeignKey("incidents.id"), nullable=False, index=True),
+        sa.Column("partner", sa.Text, nullable=False),
+        sa.Column("contact", sa.Text),
+        sa.Column("sender", sa.Text, nullable=False),
+        sa.Column("dedup", sa.Text, nullable=False, unique=True),
+        sa.Column("message_id", sa.Text),
+        sa.Column("body", sa.Text, nullable=False),
+        sa.Column("at", sa.BigInteger, nullable=False),
+    )
