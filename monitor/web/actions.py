@@ -19,7 +19,7 @@ from monitor.domain.incidents import IllegalMoveError, PublicState
 from monitor.errors import ConflictError, RefusedError
 from monitor.storage import console
 from monitor.storage.people import User
-from monitor.web import announced_work, auth, commands
+from monitor.web import announced_work, auth, commands, previews
 from monitor.web import api_inputs as i
 from monitor.web.accounts import Pace, Passwords
 from monitor.web.console import incident_page
@@ -152,7 +152,11 @@ async def update(request: web.Request) -> web.Response:
     """Tell the public how a global problem goes."""
     form = await _form(request)
     fields = {"state": form.get("state", ""), "body": form.get("body", "")}
+    if "change" in form:  # back from the preview, with everything still in the form
+        return await incident_page(request, request.match_info["id"], typed=form)
     given = _checked(i.NewUpdate, fields | _moment("next_update_at", form, "UTC"))
+    if "preview" in form:
+        return await previews.of_update(request, request.match_info["id"], given, form)
     return await _on_incident(request, "updated", commands.update_global, given)
 
 
@@ -187,8 +191,12 @@ async def declare(request: web.Request) -> web.Response:
         "components": form.getall("components", []),
         "attach": form.getall("attach", []),
     }
+    if "change" in form:
+        return await _global(request, {**form, **fields}, {})
     try:
         given = i.NewGlobalProblem.model_validate(fields | _moment("next_update_at", form, "UTC"))
+        if "preview" in form:
+            return await previews.of_problem(request, given, form)
         incident = await commands.declare_global(request.app[PARTS], _actor(request), given)
     except (pydantic.ValidationError, ProblemError, ConflictError, IllegalMoveError) as error:
         return await _global(request, {**form, **fields}, _faults(error))
@@ -233,10 +241,15 @@ async def plan(request: web.Request) -> web.Response:
         "public": "public" in form,
         "partner": str(form.get("partner", "")).strip() or None,
         "major": "major" in form,
+        "tell_partners": "tell_partners" in form,
     }
+    if "change" in form:
+        return _maintenance(request, {**form, "components": fields["components"]}, {})
     try:
         times = _moment("starts_at", form, zone) | _moment("ends_at", form, zone)
         given = i.NewMaintenance.model_validate(fields | times)
+        if "preview" in form and given.partner is None:
+            return previews.of_work(request, given, form)
         if given.partner is None:
             await commands.plan_maintenance(request.app[PARTS], _actor(request), given)
         else:

@@ -371,6 +371,7 @@ class NewMaintenance(In):
     public: bool = True
     partner: Word | None = None
     major: bool = False
+    tell_partners: bool = False
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:

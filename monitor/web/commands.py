@@ -69,9 +69,17 @@ async def retry(parts: Parts, actor: str, outbox: str) -> None:
 
 async def declare_global(parts: Parts, actor: str, wanted: NewGlobalProblem) -> str:
     """Declare a problem over many systems and return its incident's id."""
+    problem = await checked_problem(parts, wanted)
+    incident = await parts.pipeline.declare_global(problem, actor=actor)
+    await audit(parts, actor, "global.declare", incident, title=wanted.title)
+    return incident
+
+
+async def checked_problem(parts: Parts, wanted: NewGlobalProblem) -> GlobalProblem:
+    """Return a global problem as it may be declared."""
     _known("components", wanted.components, parts.inventory().components)
     _known("attach", wanted.attach, [each for each in wanted.attach if await _is_incident(parts, each)])
-    problem = GlobalProblem(
+    return GlobalProblem(
         title=wanted.title,
         body=wanted.body,
         impact=wanted.impact,
@@ -80,9 +88,6 @@ async def declare_global(parts: Parts, actor: str, wanted: NewGlobalProblem) -> 
         state=wanted.state,
         next_update_at=wanted.next_update_at,
     )
-    incident = await parts.pipeline.declare_global(problem, actor=actor)
-    await audit(parts, actor, "global.declare", incident, title=wanted.title)
-    return incident
 
 
 async def _is_incident(parts: Parts, id_: str) -> bool:
@@ -104,10 +109,20 @@ async def update_global(parts: Parts, actor: str, incident: str, wanted: NewUpda
 
 async def plan_maintenance(parts: Parts, actor: str, wanted: NewMaintenance) -> str:
     """Put planned work on record and return its id."""
+    maintenance = checked_work(parts, wanted)
+    planned = await parts.pipeline.plan_maintenance(
+        maintenance, actor=actor, tell_partners=wanted.tell_partners
+    )
+    await audit(parts, actor, "maintenance.plan", planned, title=wanted.title)
+    return planned
+
+
+def checked_work(parts: Parts, wanted: NewMaintenance) -> Maintenance:
+    """Return planned work as it may be put on record."""
     inventory = parts.inventory()
     _known("systems", wanted.systems, inventory.systems)
     _known("components", wanted.components, inventory.components)
-    maintenance = Maintenance(
+    return Maintenance(
         id=parts.new_id(),
         title=wanted.title,
         body=wanted.body,
@@ -118,9 +133,6 @@ async def plan_maintenance(parts: Parts, actor: str, wanted: NewMaintenance) -> 
         components=tuple(dict.fromkeys(wanted.components)),
         public=wanted.public,
     )
-    planned = await parts.pipeline.plan_maintenance(maintenance, actor=actor)
-    await audit(parts, actor, "maintenance.plan", planned, title=wanted.title)
-    return planned
 
 
 async def cancel_maintenance(parts: Parts, actor: str, maintenance: str) -> None:

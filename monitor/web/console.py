@@ -4,9 +4,10 @@ Every page works without JavaScript; the board is also swapped in place when ``l
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from importlib.resources import files
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import pydantic
@@ -84,8 +85,9 @@ async def incident_page(
     *,
     status: int = 200,
     error: str | None = None,
+    typed: Mapping[str, Any] = MappingProxyType({}),
 ) -> web.Response:
-    """Show an incident, after a failed command with what went wrong."""
+    """Show an incident, after a failed command with what went wrong; ``typed`` is what stood in the form for the public."""
     parts = request.app[PARTS]
     file = await parts.store.read(console.incident_file, id, parts.clock())
     if file is None:
@@ -107,6 +109,7 @@ async def incident_page(
         served_by=inventory.partners.get(file.incident.partner or ""),
         components=inventory.components,
         error=error,
+        typed=typed,
     )
 
 

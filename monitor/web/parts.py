@@ -11,6 +11,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from aiohttp import web
 
+from monitor.announcing import Announcer
 from monitor.bell import Bell
 from monitor.casework import Casework
 from monitor.desk import Desk
@@ -83,8 +84,15 @@ class Pipeline(Protocol):
         """Tell the public how it goes."""
         ...
 
-    async def plan_maintenance(self, maintenance: Maintenance, *, actor: str) -> str:
-        """Put planned work on record; returns its id."""
+    @property
+    def announcer(self) -> Announcer:
+        """Who composes announcements: asked what each channel would get."""
+        ...
+
+    async def plan_maintenance(
+        self, maintenance: Maintenance, *, actor: str, tell_partners: bool = False
+    ) -> str:
+        """Put planned work on record, and tell the partners it concerns if wanted; returns its id."""
         ...
 
     async def cancel_maintenance(self, id: str, *, actor: str) -> object:  # noqa: A002 - the seam's own word

@@ -34,6 +34,7 @@ FLASHES: Mapping[str, str] = {
     "followed": "A ticket that goes on from the closed one is being opened.",
     "reading": "The ticket is being read in its own system.",
     "retried": "The contact will be tried again now.",
+    "posted": "It is on record that you have posted it.",
     "declared": "The global problem is declared and on the status page.",
     "updated": "The public has been told.",
     "planned": "The maintenance is planned.",

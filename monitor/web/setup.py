@@ -29,6 +29,7 @@ from monitor.registering import Registering
 from monitor.web import (
     ack,
     actions,
+    announcements,
     api,
     console,
     delivery_pages,
@@ -141,6 +142,7 @@ def rest() -> Api:
     add_tickets(made)
     add_deliveries(made)
     api.add_maintenance(made)
+    announcements.add_announcements(made)
     add_inventory(made)
     add_people(made)
     add_oncall(made)
@@ -180,6 +182,7 @@ def handlers(app: web.Application) -> Mapping[tuple[str, str], Handler]:
         ("GET", "/noc/live"): app[LIVE].stream,
         **{(op.method, op.path): made.handler(op) for op in made.ops},
         **ack.PAGES,
+        **announcements.PAGES,
         **console.PAGES,
         **delivery_pages.PAGES,
         **reports.PAGES,

@@ -259,7 +259,7 @@ class APipeline:
     async def update_global(self, incident, *, state: PublicState, body, actor, next_update_at=None):
         self.told.append(("update", incident, state, body, actor, next_update_at))
 
-    async def plan_maintenance(self, maintenance: Maintenance, *, actor):
+    async def plan_maintenance(self, maintenance: Maintenance, *, actor, tell_partners=False):
         self.told.append(("plan", maintenance, actor))
         m = maintenance
         await self.store.write(

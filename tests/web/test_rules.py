@@ -21,7 +21,13 @@ CLOSED = [route for route in ROUTES if RULES[route] is not None]
 
 
 def path_of(route):
-    known = {"{id}": "inc-1", "{serial}": "PBX-1001", "{name}": "wildix", "{appointment}": "apt-1"}
+    known = {
+        "{id}": "inc-1",
+        "{serial}": "PBX-1001",
+        "{name}": "wildix",
+        "{appointment}": "apt-1",
+        "{channel}": "room",
+    }
     path = route[1]
     for name, value in known.items():
         path = path.replace(name, value)

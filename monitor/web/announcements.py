@@ -1,0 +1,120 @@
+"""What was announced: when, where, by whom, how each channel stands, and what a person still has to copy there."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+import pydantic
+from aiohttp import web
+
+from monitor.storage import announced
+from monitor.storage.announced import AnnouncementLine, DeliveryLine
+from monitor.web import announcement_models as m
+from monitor.web import api_inputs as i
+from monitor.web.actions import our_form
+from monitor.web.api import listing
+from monitor.web.api_models import Listing
+from monitor.web.auth import PRINCIPAL, audit
+from monitor.web.openapi import Api
+from monitor.web.parts import PARTS, Parts
+from monitor.web.problems import Handler, ProblemError
+from monitor.web.render import go, page
+
+TONES: Mapping[str, str] = {
+    "done": "ok",
+    "posted": "ok",
+    "to_copy": "warn",
+    "waiting": "warn",
+    "claimed": "scheduled",
+    "sent": "scheduled",
+    "failed": "bad",
+    "set_aside": "bad",
+}
+"""How a delivery's state is marked; any other is neutral."""
+WORDS: Mapping[str, str] = {
+    "done": "sent",
+    "to_copy": "to copy",
+    "set_aside": "failed",
+    "claimed": "sending",
+}
+
+
+async def show_all(request: web.Request) -> web.Response:
+    """List announcements, with where each went."""
+    try:
+        query = m.AnnouncementQuery.model_validate({k: v for k, v in request.query.items() if v})
+    except pydantic.ValidationError:
+        raise ProblemError(422, "This list has no such filter.") from None
+    found = await request.app[PARTS].store.read(announced.listed, query.wanted())
+
+    def more(after: int) -> str:
+        return str(request.rel_url.update_query(after=str(after)))
+
+    return page(request, "announcements.html", found=found, query=query, more=more, tones=TONES, said=WORDS)
+
+
+async def show(request: web.Request) -> web.Response:
+    """Show one announcement with every channel's text."""
+    found = await request.app[PARTS].store.read(announced.get, request.match_info["id"])
+    return page(request, "announcement.html", each=found, tones=TONES, said=WORDS)
+
+
+async def post_by_hand(request: web.Request) -> web.Response:
+    """Take a person's word that they have posted a text."""
+    await our_form(request)
+    id_, channel = request.match_info["id"], request.match_info["channel"]
+    await posted(request.app[PARTS], request[PRINCIPAL].name, id_, channel)
+    return go(f"/noc/announcements/{id_}", "posted")
+
+
+async def posted(parts: Parts, actor: str, announcement: str, channel: str) -> None:
+    """Say that a person has posted a text where no program can."""
+    await parts.store.write(announced.posted, announcement, channel, now=parts.clock(), actor=actor)
+    await audit(parts, actor, "announcement.posted", announcement, channel=channel)
+
+
+def add_announcements(api: Api) -> None:
+    """Declare what was announced, and that a person has posted a text."""
+
+    @api.route("GET", "/api/v1/announcements")
+    async def list_announcements(
+        request: web.Request, params: m.AnnouncementQuery
+    ) -> Listing[m.Announcement]:
+        """List announcements, newest first, each with how every channel stands."""
+        parts = request.app[PARTS]
+        found = await parts.store.read(announced.listed, params.wanted())
+        return listing(request, found, lambda line: _announcement(line, parts.clock()))
+
+    @api.route("GET", "/api/v1/announcements/{id}", errors=(404,))
+    async def get_announcement(request: web.Request, params: i.ById) -> m.Announcement:
+        """Read one announcement with every channel's text."""
+        return await _one(request, params.id)
+
+    @api.route("POST", "/api/v1/announcements/{id}/channels/{channel}/posted", errors=(404, 409))
+    async def mark_posted(request: web.Request, params: m.ChannelOf) -> m.Announcement:
+        """Say that a person has posted the text of a channel that no program can write to."""
+        await posted(request.app[PARTS], request[PRINCIPAL].name, params.id, params.channel)
+        return await _one(request, params.id)
+
+
+async def _one(request: web.Request, id_: str) -> m.Announcement:
+    parts = request.app[PARTS]
+    return _announcement(await parts.store.read(announced.get, id_), parts.clock())
+
+
+def _announcement(line: AnnouncementLine, now: datetime) -> m.Announcement:
+    said = {name: getattr(line, name) for name in m.Announcement.model_fields if name != "channels"}
+    return m.Announcement(**said, channels=[_channel(one, now) for one in line.deliveries])
+
+
+def _channel(one: DeliveryLine, now: datetime) -> m.AnnouncementChannel:
+    said = {
+        name: getattr(one, name) for name in m.AnnouncementChannel.model_fields if name != "waits_because"
+    }
+    return m.AnnouncementChannel(**said, waits_because=one.why_waiting(now))
+
+
+PAGES: dict[tuple[str, str], Handler] = {
+    ("GET", "/noc/announcements"): show_all,
+    ("GET", "/noc/announcements/{id}"): show,
+    ("POST", "/noc/announcements/{id}/channels/{channel}/posted"): post_by_hand,
+}
