@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from monitor import cli_call, cli_lead, cli_ledger, cli_licence, cli_oncall, logs
+from monitor import cli_call, cli_lead, cli_ledger, cli_licence, cli_oncall, cli_tickets, logs
 from monitor.cli_options import DATA, AsJson, At, ConfigPath, DataDir, say
 from monitor.errors import TocsinError
 
@@ -45,6 +45,7 @@ for name, sub in (
     ("policy", policy_app),
     ("ledger", cli_ledger.app),
     ("call", cli_call.app),
+    ("tickets", cli_tickets.app),
 ):
     app.add_typer(sub, name=name)
 cli_lead.add_to(app, policy_app)

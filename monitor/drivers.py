@@ -52,22 +52,23 @@ def tickets(settings: TicketSettings, parts: Parts) -> TicketDriver:
     """Return the configured ticket system's driver."""
     if settings.driver == "builtin":
         return BuiltinTickets(_book(parts))
+    return remote_tickets(settings, parts.clock)
+
+
+def remote_tickets(settings: TicketSettings, clock: Callable[[], datetime]) -> TicketDriver:
+    """Return the driver of a ticket system elsewhere; it needs nothing but its section and the hour."""
     section = getattr(settings, settings.driver.replace("-", "_"))
     if section is None:
         raise ConfigError([f"tickets.{settings.driver.replace('-', '_')} is missing: the driver needs it"])
     made = every_driver().tickets[settings.driver]
-    return made(section.url, **_arguments(section), **_needed(made, parts))
+    hour = {"clock": clock} if "clock" in signature(made).parameters else {}
+    return made(section.url, **_arguments(section), **hour)
 
 
 def _arguments(section: Any) -> dict[str, Any]:
     """Return a section's keys as its driver's arguments: they have the same names."""
     given = {key.name: getattr(section, key.name) for key in fields(section) if key.name != "url"}
     return {name: value.reveal() if isinstance(value, Secret) else value for name, value in given.items()}
-
-
-def _needed(made: Callable[..., TicketDriver], parts: Parts) -> dict[str, Any]:
-    """Return what a driver asks for beyond its section: those that check webhooks, the hour."""
-    return {"clock": parts.clock} if "clock" in signature(made).parameters else {}
 
 
 def _book(parts: Parts) -> TicketBook:
