@@ -194,9 +194,10 @@ class SipPhone:
         while True:
             outcome = await self._by(line, talk, placed)
             tried.append(line.name)
+            if outcome and (outcome.elsewhere or outcome.silent):
+                self.lines.rest(line, outcome.detail)
             if outcome is None or not outcome.elsewhere:
                 return outcome
-            self.lines.rest(line, outcome.detail)
             other = None if talk.cut else self.lines.take_other(tried)
             if other is None:
                 return replace(outcome, detail=f"line {line.name}: {outcome.detail}")

@@ -20,11 +20,16 @@ _SERVER_FAILURES = range(500, 600)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """A final state with its reason. ``elsewhere``: nobody was rung, and another line may do better."""
+    """A final state with its reason.
+
+    ``elsewhere``: it is certain that nobody was rung, and another line may do better, for the same attempt.
+    ``silent``: nothing at all came back; the line is not to be trusted for a while.
+    """
 
     state: CallState
     detail: str
     elsewhere: bool = False
+    silent: bool = False
 
 
 STATUSES: Mapping[int, tuple[CallState, str]] = {
@@ -93,7 +98,7 @@ def key(attempt: str, digit: str, sip: str | None, detail: str = "") -> CallEven
 def _given_up(end: End) -> Outcome:
     """Judge a call that we ended ourselves while nobody had picked up."""
     if not end.progress:
-        return Outcome(state=CallState.FAILED, detail="no answer from the PBX at all")
+        return Outcome(state=CallState.FAILED, detail="no answer from the PBX at all", silent=True)
     if end.orphaned:
         return Outcome(state=CallState.NO_ANSWER, detail="we stopped while it rang")
     if not end.rang:

@@ -35,7 +35,6 @@ LINGERING = 0.4
 LONGEST_TALK = 240.0
 """Seconds after which no further reading begins, however often 9 is pressed."""
 
-CLOSING = 4.0
 SINK_PATIENCE = 5.0
 SINK_PAUSES = (0.2, 1.0, 3.0)
 WITHOUT_RINGING = 20.0
@@ -60,11 +59,12 @@ class OverError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
-    """How long is waited for: the SIP process; a first sign of the PBX; a key."""
+    """How long is waited for: the SIP process; a first sign of the PBX; a key; the end of a call that we hang up."""
 
     ready: float = 6.0
     setup: float = 10.0
     key: float = KEY_SECONDS
+    closing: float = 4.0
 
 
 class Orders(Protocol):
@@ -260,7 +260,7 @@ class Talk:
         """Hang up and wait for the end; a process that cannot even do that is no good any more."""
         self.order("hang_up", call=self.id)
         loop = asyncio.get_running_loop()
-        limit = loop.time() + CLOSING
+        limit = loop.time() + self.patience.closing
         while True:
             try:
                 await self._next(limit - loop.time())

@@ -61,7 +61,7 @@ async def a_sip_phone(
         lines=made,
         local_address="127.0.0.1",
         rtp_ports=(first, first + 39),
-        patience=Patience(ready=6.0 if ready else 1.0, setup=setup, key=key),
+        patience=Patience(ready=6.0 if ready else 1.0, setup=setup, key=key, closing=2.0),
     )
     phone = SipPhone(
         station,

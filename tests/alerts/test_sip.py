@@ -58,6 +58,11 @@ ENDS: Mapping[str, tuple[Phone, CallState, str]] = {
 }
 
 
+def keys_of(name: str) -> str:
+    """Return the keys there are; few where they are read to their end, twice."""
+    return "1" if name == "a voicemail listens" else "129"
+
+
 @dataclass
 class Told:
     """What the driver told of one call, what was placed, and what went over the wire."""
@@ -78,7 +83,7 @@ def everything(folder: Path, phones_: Mapping[str, Phone]) -> dict[str, Told]:
             line = a_line(far_end.address, channels=len(phones_))
             async with a_sip_phone(folder, lines=(line,), on_event=log.on_event) as sip:
                 scripts = [
-                    a_sip_call(name, number, text="Calls drop.", ring_seconds=2)
+                    a_sip_call(name, number, text="Calls drop.", ring_seconds=2, keys=keys_of(name))
                     for name, number in numbers.items()
                 ]
                 ids = await asyncio.gather(*(sip.place(script) for script in scripts))

@@ -123,33 +123,32 @@ async def test_a_process_that_hangs_is_killed_and_its_call_is_in_doubt(tmp_path:
         await dead(hung)
 
 
-@pytest.mark.parametrize(
-    ("phone", "when", "wire"),
-    [
-        pytest.param(rings_on(), CallState.RINGING, "CANCEL sip:", id="while it rings"),
-        pytest.param(is_silent(), CallState.ANSWERED, "BYE sip:", id="in the middle of a sentence"),
-    ],
-)
 async def test_a_service_that_is_killed_leaves_no_call_in_the_air_and_none_is_placed_twice(
-    tmp_path: Path, phone, when: CallState, wire: str
+    tmp_path: Path,
 ) -> None:
-    async with phones(tmp_path / "phones", {PARTNER: phone}) as far_end:
-        await killed_when(when, tmp_path, far_end)
-        await far_end.until(wire)
-        log = Log()
-        async with a_sip_phone(tmp_path, far_end.address, on_event=log.on_event) as sip:
-            since = now() - timedelta(minutes=1)
-            if when is CallState.RINGING:  # certain: nobody had picked up
-                found = await sip.lookup(a_sip_call(), since=since, provider_id=None)
-                assert found is not None
-                assert (found.state, found.detail) == (
-                    CallState.NO_ANSWER,
-                    "we stopped while it rang, by the journal",
-                )
-            else:
-                with pytest.raises(DeliveryError, match="somebody had picked up"):
-                    await sip.lookup(a_sip_call(), since=since, provider_id=None)
-        assert far_end.invited() == [PARTNER]
+    phone = {"ringing": rings_on(), "talking": is_silent()}
+    async with (
+        phones(tmp_path / "ringing", {PARTNER: phone["ringing"]}) as ringing,
+        phones(tmp_path / "talking", {PARTNER: phone["talking"]}) as talking,
+    ):
+        await asyncio.gather(
+            killed_when(CallState.RINGING, tmp_path / "ringing", ringing),
+            killed_when(CallState.ANSWERED, tmp_path / "talking", talking),
+        )
+        await ringing.until("CANCEL sip:")
+        await talking.until("BYE sip:")
+        since = now() - timedelta(minutes=1)
+        async with a_sip_phone(tmp_path / "ringing", ringing.address, on_event=Log().on_event) as sip:
+            found = await sip.lookup(a_sip_call(), since=since, provider_id=None)
+            assert found is not None, "certain: nobody had picked up"
+            assert (found.state, found.detail) == (
+                CallState.NO_ANSWER,
+                "we stopped while it rang, by the journal",
+            )
+        async with a_sip_phone(tmp_path / "talking", talking.address, on_event=Log().on_event) as sip:
+            with pytest.raises(DeliveryError, match="somebody had picked up"):
+                await sip.lookup(a_sip_call(), since=since, provider_id=None)
+        assert ringing.invited() == talking.invited() == [PARTNER]
 
 
 async def killed_when(state: CallState, folder: Path, far_end: FarEnd) -> None:

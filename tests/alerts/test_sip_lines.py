@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 
 from alerts.base import CallState
+from alerts.sip import SipPhone, Station
 from alerts.sip_lines import Lines, dialled
 from monitor.errors import DeliveryError
-from tests.alerts.sip_phones import Log, a_line, a_sip_call, a_sip_phone
+from tests.alerts.sip_phones import Log, a_line, a_sip_call, a_sip_phone, now, speaking
 from tests.far_ends.kamailio import a_pbx
-from tests.far_ends.sipp import answers, busy, free_port, phones, refuses, rings_on
+from tests.far_ends.sipp import answers, busy, free_port, ignores, phones, refuses, rings_on
 
 PARTNER = "+390612345678"
 
@@ -113,6 +114,25 @@ async def test_a_pbx_that_refuses_connections_is_followed_by_the_next_line(tmp_p
             assert (await log.until(CallState.BUSY, CallState.FAILED)).state is CallState.BUSY
 
 
+async def test_a_line_that_says_nothing_at_all_rests_and_the_next_attempt_goes_by_the_next(
+    tmp_path: Path,
+) -> None:
+    log = Log()
+    async with (
+        phones(tmp_path / "first", {PARTNER: ignores()}) as first,
+        phones(tmp_path / "second", {PARTNER: busy()}) as second,
+        a_sip_phone(tmp_path, first.address, second.address, on_event=log.on_event) as sip,
+    ):
+        for attempt in ("att_1", "att_2"):
+            await sip.place(a_sip_call(attempt))
+            await sip.settled()
+        ends = {event.attempt: event.detail for event in log.events if event.sequence == 3}
+        assert ends == {"att_1": "no answer from the PBX at all", "att_2": "busy (486 Busy Here)"}
+        assert (first.invited(), second.invited()) == ([PARTNER], [PARTNER]), (
+            "it may have rung: not in one attempt"
+        )
+
+
 async def test_a_full_line_is_followed_by_the_next_and_then_calls_wait_for_their_turn(tmp_path: Path) -> None:
     log = Log()
     async with phones(tmp_path / "phones", {PARTNER: rings_on()}) as far_end:
@@ -142,3 +162,46 @@ async def test_a_password_is_in_no_text_about_a_line() -> None:
     line = a_line("pbx.example", password="s3cret", register=True)
     assert "s3cret" not in repr(line)
     assert "s3cret" not in repr(Lines((line,)).lines)
+
+
+async def test_nobody_can_phone_us(tmp_path: Path) -> None:
+    first = free_port(pairs=14)
+    station = Station(
+        lines=(a_line("127.0.0.1:9"),),
+        local_address="127.0.0.1",
+        port=first,
+        rtp_ports=(first + 4, first + 27),
+    )
+    phone = SipPhone(
+        station, on_event=Log().on_event, clock=now, speech=speaking(), folder=tmp_path / "journal"
+    )
+    async with phone:
+        await asyncio.wait_for(phone.child.ready.wait(), 30)
+        caller = await asyncio.create_subprocess_exec(
+            *(
+                "sipp",
+                "-sn",
+                "uac",
+                f"127.0.0.1:{first}",
+                "-i",
+                "127.0.0.1",
+                "-p",
+                str(free_port()),
+                "-m",
+                "1",
+            ),
+            *(
+                "-s",
+                "tocsin",
+                "-timeout",
+                "20",
+                "-nostdin",
+                "-trace_msg",
+                "-message_file",
+                str(tmp_path / "heard"),
+            ),
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        await asyncio.wait_for(caller.wait(), 30)
+    assert "SIP/2.0 486" in (tmp_path / "heard").read_text()

@@ -5,7 +5,6 @@ import math
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -41,6 +40,7 @@ async def a_listener(file: Path, *key: str) -> AsyncIterator[tuple[str, asyncio.
 
 async def heard(folder: Path, call: CallScript, *key: str, say=None) -> tuple[wav.Sound, Log]:
     """Place a call to a phone that listens; return what it heard."""
+    folder.mkdir()
     log, file = Log(), folder / "heard.wav"
     async with (
         a_listener(file, *key) as (address, process),
@@ -81,34 +81,50 @@ def best_match(heard_levels: list[float], wanted: list[float]) -> float:
     )
 
 
-async def test_the_text_and_the_keys_are_heard_and_the_thanks_after_the_key(tmp_path: Path) -> None:
-    call = a_sip_call(text="Calls are dropping at P B X 1 0 0 1, since 14:05.", keys="1")
-    sound, log = await heard(tmp_path, call, "1", "4.5")
+TEXT = "Calls are dropping at P B X 1 0 0 1, since 14:05."
+NEWS = "The ticket is number 4 7 1 1 now, and not before."
+
+
+async def news(attempt: str) -> CallScript:
+    return a_sip_call(attempt, text=NEWS, keys="1")
+
+
+async def nothing_more(_attempt: str) -> None:
+    return None
+
+
+@pytest.fixture(scope="module")
+def calls(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[wav.Sound, Log]]:
+    """Place three calls at the same time, each to a phone that listens."""
+
+    async def at_once() -> dict[str, tuple[wav.Sound, Log]]:
+        folder = tmp_path_factory.mktemp("heard")
+        heard_ = await asyncio.gather(
+            heard(folder / "told", a_sip_call(text=TEXT, keys="1"), "1", "4.5"),
+            heard(folder / "asked", a_sip_call(text="A ticket follows."), "1", "4.5", say=news),
+            heard(folder / "settled", a_sip_call(), say=nothing_more),
+        )
+        return dict(zip(("told", "asked", "settled"), heard_, strict=True))
+
+    return asyncio.run(at_once())
+
+
+async def test_the_text_and_the_keys_are_heard_and_the_thanks_after_the_key(calls: dict) -> None:
+    sound, log = calls["told"]
     acknowledged = next(event for event in log.events if event.state is CallState.ACKNOWLEDGED)
     assert acknowledged.digit == "1"
-    text = await spoken(call.text)
-    assert best_match(levels(sound.samples), text) > 0.8
+    assert best_match(levels(sound.samples), await spoken(TEXT)) > 0.8
     assert best_match(levels(sound.samples), await spoken(phrase("en", "confirmed"))) > 0.8
 
 
-async def test_what_is_said_is_asked_at_the_moment_of_the_answer(tmp_path: Path) -> None:
-    async def say(attempt: str) -> CallScript:
-        return replace(
-            a_sip_call(attempt, keys="1"), text="The ticket is number 4 7 1 1 now, and not before."
-        )
-
-    sound, _ = await heard(tmp_path, a_sip_call(text="A ticket follows."), "1", "3", say=say)
-    assert (
-        best_match(levels(sound.samples), await spoken("The ticket is number 4 7 1 1 now, and not before."))
-        > 0.8
-    )
+async def test_what_is_said_is_asked_at_the_moment_of_the_answer(calls: dict) -> None:
+    sound, _ = calls["asked"]
+    assert best_match(levels(sound.samples), await spoken(NEWS)) > 0.8
+    assert best_match(levels(sound.samples), await spoken("A ticket follows.")) < 0.8
 
 
-async def test_who_answers_when_it_is_settled_hears_that_and_is_left_alone(tmp_path: Path) -> None:
-    async def say(attempt: str) -> None:
-        return None
-
-    sound, log = await heard(tmp_path, a_sip_call(), say=say)
+async def test_who_answers_when_it_is_settled_hears_that_and_is_left_alone(calls: dict) -> None:
+    sound, log = calls["settled"]
     assert best_match(levels(sound.samples), await spoken(phrase("en", "settled"))) > 0.8
     assert log.states()[1:] == [CallState.RINGING, CallState.ANSWERED, CallState.COMPLETED]
     assert sound.seconds < 8
