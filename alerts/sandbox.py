@@ -195,7 +195,10 @@ class SandboxExchange:
     async def settled(self) -> None:
         """Wait until every call is over."""
         while self._running:
-            await asyncio.gather(*self._running)
+            done, _ = await asyncio.wait(tuple(self._running))
+            for call in done:  # one that was hung up is over, too
+                if not call.cancelled():
+                    call.result()
 
     async def __aenter__(self) -> Self:
         """Open the exchange."""

@@ -10,10 +10,12 @@ from pathlib import Path
 
 import structlog
 
+from monitor.bell import Bell
 from monitor.desk import Desk, Seal
 from monitor.domain.correspondence import Addresses, Destination
 from monitor.domain.letters import base_of
 from monitor.domain.links import SHORTEST_KEY
+from monitor.incident_replies import IncidentReplies
 from monitor.intake.mail_parser import Trust
 from monitor.intake.mail_protocol import MailLimits
 from monitor.intake.mail_server import MailServer
@@ -54,7 +56,14 @@ class MailParts:
 
 
 def mail_parts(
-    settings: Callable[[], Settings], *, desk: Desk, world: World, store: Store, metrics: Metrics
+    settings: Callable[[], Settings],
+    *,
+    desk: Desk,
+    world: World,
+    store: Store,
+    metrics: Metrics,
+    clock: Callable[[], datetime],
+    bell: Bell,
 ) -> MailParts:
     """Return the mail room and its listener; addresses are those in force at each mail."""
     given = settings().mail_in
@@ -64,6 +73,9 @@ def mail_parts(
         store=store,
         addresses=lambda: addresses(settings().mail_in),
         ours=lambda: ours(settings()),
+        replies=IncidentReplies(
+            store=store, clock=clock, bell=bell, world=world, ours=lambda: ours(settings())
+        ),
     )
     server = MailServer(
         take_letter=room.take,

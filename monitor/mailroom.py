@@ -38,6 +38,7 @@ from monitor.domain.letters import Letter, Outcome, base_of, folded
 from monitor.domain.policy import Policy
 from monitor.domain.request_life import ENDED, Case
 from monitor.errors import RefusedError
+from monitor.incident_replies import IncidentReplies
 from monitor.mailing import wrote_it
 from monitor.storage import requests as book
 from monitor.storage.engine import Store
@@ -57,6 +58,7 @@ class MailRoom:
     store: Store
     addresses: Callable[[], Addresses]
     ours: Callable[[], tuple[str, ...]]
+    replies: IncidentReplies
 
     def knows(self, address: str) -> bool:
         """Whether requests are taken at an address."""
@@ -66,6 +68,9 @@ class MailRoom:
         """Take a letter in for one recipient; when this returns it is durable."""
         dedup = _dedup(letter, recipient)
         writer = writer_of(self._inventory, letter.sender.address)
+        about_an_incident = await self.replies.take(letter, recipient, writer, dedup)
+        if about_an_incident is not None:
+            return about_an_incident
         claim = claim_of(letter, recipient)
         case = await self._proven(claim, letter, writer)
         if case is None and self._is_nobodys(letter):

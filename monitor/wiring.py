@@ -295,7 +295,13 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
         rounds.reminds = reminding(desks.reminders(desk), missed=False)
         rounds.tells_missed = reminding(desks.reminders(desk), missed=True)
         mail_in = mail_parts.mail_parts(
-            lambda: late.settings, desk=desk, world=world, store=store, metrics=metrics
+            lambda: late.settings,
+            desk=desk,
+            world=world,
+            store=store,
+            metrics=metrics,
+            clock=clock,
+            bell=bell,
         )
 
         # observe: checks and their scheduler
