@@ -33,6 +33,7 @@ def oncall_page(
         duties=duties(rota, now, now + timedelta(days=DAYS)),
         overrides=[shift for shift in rota.overrides if shift.end > now],
         zone=rota.rotations[0].zone if rota.rotations else "UTC",
+        zones=dict.fromkeys(rota.names, "UTC") | {one.name: one.zone for one in rota.rotations},
         values=values or {},
         faults=faults or {},
         days=DAYS,

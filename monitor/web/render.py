@@ -11,6 +11,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from aiohttp import web
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -107,6 +108,11 @@ def when(at: datetime | None) -> str:
     return "\N{EN DASH}" if at is None else f"{at.astimezone(UTC):%d %b %Y, %H:%M:%S} UTC"
 
 
+def in_zone(at: datetime, zone: str) -> str:
+    """Say an instant by the clock of a zone, with its weekday."""
+    return f"{at.astimezone(ZoneInfo(zone)):%a %d %b %Y, %H:%M}"
+
+
 def iso(at: datetime) -> str:
     """Say an instant for machines."""
     return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
@@ -154,6 +160,7 @@ def environment() -> Environment:
         ago=ago,
         when=when,
         iso=iso,
+        in_zone=in_zone,
         safe_url=safe_url,
         words=words,
         capitalize_first=capitalize_first,

@@ -149,7 +149,7 @@ async def test_somebody_stands_in_by_the_form_in_the_rotations_zone(rota):
     answer = await rota.client.post("/noc/oncall/overrides", data=form)
     text = await answer.text()
     assert (answer.status, "The override is on record" in text) == (200, True)
-    assert "24 Dec 2026, 08:00:00 UTC" in text
+    assert "Thu 24 Dec 2026, 09:00" in text
     (made,) = rota.inventory.on_call.overrides
     answer = await rota.client.post(f"/noc/oncall/overrides/{made.id}/remove", data={"csrf": csrf})
     assert "taken back" in await answer.text()
