@@ -5,7 +5,7 @@
 What a row carries was fixed when it became owed. Rows from before that get the default chain of the moment.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -169,7 +169,7 @@ class Escalating:
             priority=PRIORITY_PAGE,
             not_before=now,
             reason="at the same time as the others of its step",
-            payload={COMPANION: True},
+            payload={**_besides_the_chain(due.payload), COMPANION: True},
         )
 
     def page_about(self, due: Due) -> Obligation:
@@ -198,6 +198,10 @@ def readdressed(due: Due, person: Person, payload: dict[str, Any]) -> Due:
     return replace(
         due, contact=person.contact, recipient=person.to, language=person.language, payload=payload
     )
+
+
+def _besides_the_chain(payload: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in payload.items() if name not in (CHAIN, POSITION)}
 
 
 def _ids(step: domain.Step) -> set[str | None]:

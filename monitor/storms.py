@@ -11,6 +11,7 @@ moment, a kill or another process could have left undone is done there.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
 
@@ -340,11 +341,11 @@ class Storms:
             return None
         policy_name, cls = min(one.counts, key=lambda of: _urgency(in_force, *of))
         policy = in_force.policies.get(policy_name) or in_force.policies[partner.policy]
-        entry = first_contact(policy, cls, partner, now)
+        entry = first_contact(policy, cls, partner, now, in_force.inventory)
         if entry is None:
             return None
         kind, channel, language, about = KINDS[entry.channel], entry.channel, entry.language, storm.incident
-        payload: dict[str, str] = {PROBLEM: storm.incident}
+        payload: dict[str, Any] = {**entry.payload, PROBLEM: storm.incident}
         if one.ticket is not None:  # they are in contact about one of their systems already: a note, no more
             kind, channel = "ticket.comment", "ticket"
             ticket, about, language = one.ticket

@@ -217,14 +217,21 @@ def _contacts(
     return (page_entry(inventory, now, reason), *entries)
 
 
-def first_contact(policy: Policy, cls: str, partner: Partner, now: datetime) -> ContactEntry | None:
+def first_contact(
+    policy: Policy, cls: str, partner: Partner, now: datetime, inventory: Inventory | None = None
+) -> ContactEntry | None:
     """Return how a partner is reached first about a class at this hour; what has a way comes before what has none."""
     plan = policy.contact.get(cls)
     if plan is None:
         return None
     inside = not _outside_hours(policy, partner, now)
     steps = plan.inside if inside else plan.outside
-    entries = [_entry(policy, step, partner, now, inside=inside) for step in steps]
+    entries = [
+        _entry(policy, step, partner, now, inside=inside)
+        if step.channel != "phone"
+        else _call(policy, plan.calls, step, partner, inventory or Inventory(), now, inside=inside)
+        for step in steps
+    ]
     reachable = (entry for entry in entries if entry.to or entry.channel == "ticket")
     return next(reachable, entries[0] if entries else None)
 

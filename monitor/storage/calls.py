@@ -116,8 +116,7 @@ def end(
         outbox.finish(c, due, now=now, result=result, detail=detail)
         acknowledged(c, due, now, PRESSED, holds)
     elif why := _settled(c, due):
-        told = f"{why}; the call was ended"
-        outbox.give_up(c, due, now=now, reason=told, state="cancelled", result=result)
+        outbox.give_up(c, due, now=now, reason=f"{why}; the call was ended", state="cancelled", result=result)
     else:
         following = follow(due, result)
         _not_reached(c, due, now, result, detail, following)
@@ -131,6 +130,9 @@ def _settled(c: sa.Connection, due: Due) -> str:
     """Say why nobody need be called about it any more; nothing while somebody must."""
     if due.request:
         return request_contacts.settled(c, due.request)
+    if problem := due.payload.get("problem"):  # owed to the partner, whoever of ours has the problem
+        left = not told.nothing_left(c, problem, due.partner)
+        return "" if left else "their systems are well again or acknowledged"
     if not due.incident:
         return ""
     row = incidents.get(c, due.incident)
