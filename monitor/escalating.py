@@ -111,7 +111,8 @@ class Escalating:
     def _as_follow(self, due: Due, chain: Chain, following: Next) -> Follow:
         if following.at is None or following.position is None:
             page = self.page_about(due) if due.kind == "call" else None
-            return Follow(at=None, page=page, skipped=following.skipped)
+            note = f"out_{self.new_id()}" if due.kind == "call" else ""
+            return Follow(at=None, page=page, skipped=following.skipped, note=note)
         person = following.people[0]
         payload = {
             **due.payload,

@@ -38,7 +38,7 @@ class Follow:
     """What follows a call that reached nobody: another attempt at ``at``, or (None) a page to our own people.
 
     ``payload`` keeps where the row stands then; ``skipped`` names steps that nobody was in; ``quiet``: others of the
-    same step go on, nobody need be told.
+    same step go on, nobody need be told; ``note`` is the row by which the ticket is told that nobody was reached.
     """
 
     at: datetime | None
@@ -49,6 +49,7 @@ class Follow:
     payload: Mapping[str, Any] | None = None
     skipped: tuple[str, ...] = ()
     quiet: bool = False
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,10 +220,9 @@ def _not_reached(c: sa.Connection, due: Due, now: datetime, result: str, detail:
         request_contacts.not_made(c, due.request, due.kind, now=now, text=text, flag=flag)
     else:
         _tell(c, due, now, "contact.failed", text="nobody could be reached by phone")
-        if due.kind == "call":
-            escalations.note_on_ticket(
-                c, due.incident, due.id, f"Nobody could be reached by phone: {said}.", now=now
-            )
+        if follow.note:
+            text = "We tried to reach your contacts by phone, and nobody could be reached."
+            escalations.note_on_tickets(c, due.incident, due.partner, follow.note, text, now=now)
     if follow.page:
         owing.owe(c, [follow.page], now)
 

@@ -86,8 +86,21 @@ def skipped(
         events.record(c, incident, now, "escalation.step_skipped", text=text, request=request)
 
 
-def note_on_ticket(c: sa.Connection, incident: str, row: str, text: str, *, now: datetime) -> None:
-    """Write on a ticket of our own that nobody could be reached by phone."""
-    known = tickets.of_incident(c, incident, "builtin")
-    if known is not None:
-        tickets.note(c, str(known["id"]), now=now, author="tocsin", text=text, dedup=f"{row}|unreached")
+def note_on_tickets(
+    c: sa.Connection, incident: str, partner: str | None, row: str, text: str, *, now: datetime
+) -> None:
+    """Owe the partner's open ticket about an incident a note that nobody could be reached by phone."""
+    known = c.execute(
+        sa.select(schema.tickets)
+        .where(
+            schema.tickets.c.incident == incident,
+            schema.tickets.c.partner == partner,
+            schema.tickets.c.status == tickets.OPEN,
+        )
+        .order_by(schema.tickets.c.seq.desc())
+        .limit(1)
+    ).mappings()
+    owed = [
+        tickets.owed_comment(tickets.ticket_of(one), row, text=text, actor="tocsin", now=now) for one in known
+    ]
+    owing.owe(c, owed, now)

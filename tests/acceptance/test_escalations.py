@@ -72,7 +72,7 @@ async def test_busy_no_answer_voicemail_and_hang_up_each_go_to_the_next_then_rou
         incident = await world.incident()
         assert (incident["status"], incident["acknowledged_by"]) == ("acknowledged", "nadia by phone")
         (note,) = await world.rows("ticket_notes")
-        assert "Nobody could be reached by phone" in note["text"]
+        assert note["text"] == "We tried to reach your contacts by phone, and nobody could be reached."
         assert [result for _, _, result in await world.attempts(channel="phone")] == [
             "busy", "no_answer", "no_answer", "no_answer", "busy", "no_answer",
         ]  # fmt: skip

@@ -157,7 +157,7 @@ async def test_when_nobody_at_the_partner_can_be_reached_our_own_people_are_page
     for number in (GIULIA, MARCO):
         world.answers(number, Pickup.NO_ANSWER)
     await world.fails("pbx-1-sip")
-    await world.passes_time(minutes=60)
+    await world.passes_time(minutes=25)
     assert await world.owed() == [("page", "done"), ("ticket.open", "done"), ("call", "failed")]
     (row,) = await world.rows("outbox", kind="call")
     assert "nobody was reached" in row["reason"]
@@ -188,7 +188,7 @@ async def test_a_call_nobody_can_tell_about_is_set_aside_and_our_own_people_are_
     world.answers(GIULIA, Pickup.VOICEMAIL, response=Response.LOST, lookup_works=False, events_late=0)
     lost = _deaf(world)
     await world.fails("pbx-1-sip")
-    await world.passes_time(minutes=120)
+    await world.passes_time(minutes=25)
     lost()
     (row,) = await world.rows("outbox", kind="call")
     assert row["state"] == "set_aside"
