@@ -291,13 +291,15 @@ class Delivery:
             await self.store.write(outbox.doubt, due, now=now, detail=str(error))
             await self.gate.suspect(due, error)
             return
-        if error.permanent and due.kind in owing.CALLS and await self.calling.passes_over(due, str(error)):
-            return
-        self.metrics.attempts.labels(due.channel, "failed").inc()
         if error.away or error.refused:
+            self.metrics.attempts.labels(due.channel, "failed").inc()
             await self.gate.away(due, error)
             return
         await self.gate.answered(due)
+        spent = error.permanent or due.attempts >= policy.attempts
+        if spent and due.kind in owing.CALLS and await self.calling.passes_over(due, str(error)):
+            return
+        self.metrics.attempts.labels(due.channel, "failed").inc()
         if error.permanent:
             await self._gave_up(due, str(error), "set_aside", flag=mailing.flag(due))
         elif due.attempts >= policy.attempts:

@@ -75,8 +75,9 @@ class Escalating:
         if position.tries:  # the same contact again, and nobody else
             return None
         same = due.contact == chosen.contact and due.recipient == chosen.to
-        if same and len(there) == 1:
+        if same and len(there) == 1 and step.delay is None:
             return None
+        position = replace(position, since=now)
         payload = {**due.payload, CHAIN: domain.as_json(chain), POSITION: domain.position_as_json(position)}
         made = tuple(self._companion(due, position, person, now) for person in there[1:])
         return Begun(to=chosen, payload=payload, companions=made)
@@ -132,10 +133,11 @@ class Escalating:
         """Return a row's chain and where it stands in it; one that goes out anew begins anew."""
         if CHAIN in due.payload and POSITION in due.payload:
             chain = domain.from_json(due.payload[CHAIN])
-            if due.attempts > 1:
-                return chain, domain.position_from_json(due.payload[POSITION])
-            first = domain.begin(chain, now, self._on_duty)
-            return chain, first.position or Position(since=now)
+            kept = domain.position_from_json(due.payload[POSITION])
+            first = domain.begin(chain, now, self._on_duty).position
+            if due.attempts > 1 or first is None or _place(first) == _place(kept):
+                return chain, kept
+            return chain, first
         chain = self._default(due, now)
         ids = [_ids(step) for step in chain.steps]
         step = next((number for number, known in enumerate(ids) if due.contact in known), 0)
@@ -199,6 +201,10 @@ def readdressed(due: Due, person: Person, payload: dict[str, Any]) -> Due:
     return replace(
         due, contact=person.contact, recipient=person.to, language=person.language, payload=payload
     )
+
+
+def _place(position: Position) -> tuple[int, int, int]:
+    return position.step, position.round, position.last
 
 
 def _besides_the_chain(payload: Mapping[str, Any]) -> dict[str, Any]:

@@ -212,9 +212,10 @@ def _not_reached(c: sa.Connection, due: Due, now: datetime, result: str, detail:
         if follow.payload is not None:
             escalations.stands(c, due.id, follow.payload)
         return
-    outbox.give_up(c, due, now=now, reason=f"nobody was reached: {said}", result=result)
-    if follow.quiet:
+    if follow.quiet:  # no failure: the others of its step, and the steps behind it, go on
+        outbox.give_up(c, due, now=now, reason=said, state="cancelled", result=result)
         return
+    outbox.give_up(c, due, now=now, reason=f"nobody was reached: {said}", result=result)
     if due.request:
         text, flag = "nobody could be reached by phone", "no engineer was reached about it by phone"
         request_contacts.not_made(c, due.request, due.kind, now=now, text=text, flag=flag)

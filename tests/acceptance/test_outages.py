@@ -108,7 +108,7 @@ async def test_the_engineer_who_acknowledges_by_hand_lets_the_ticket_out_and_no_
     await world.fails("pbx-3-sip")
     await world.deliver()
     await world.service.pipeline.acknowledge((await world.incident())["id"], actor="nadia")
-    await world.passes_time(minutes=30)
+    await world.passes_time(minutes=25)
     assert await world.owed() == [("page", "cancelled"), ("ticket.open", "done"), ("call", "cancelled")]
     world.only_called(NADIA)
 
@@ -158,7 +158,9 @@ async def test_when_nobody_at_the_partner_can_be_reached_our_own_people_are_page
         world.answers(number, Pickup.NO_ANSWER)
     await world.fails("pbx-1-sip")
     await world.passes_time(minutes=25)
-    assert await world.owed() == [("page", "done"), ("ticket.open", "done"), ("call", "failed")]
+    assert await world.owed() == [
+        ("page", "done"), ("ticket.open", "done"), ("call", "failed"), ("ticket.comment", "done"),
+    ]  # fmt: skip
     (row,) = await world.rows("outbox", kind="call")
     assert "nobody was reached" in row["reason"]
     assert (await world.incident())["acknowledged_by"] == "nadia by phone"
@@ -246,6 +248,6 @@ async def test_keys_pressed_after_the_incident_was_acknowledged_elsewhere_change
     await world.fails("pbx-1-sip")
     incident = await world.incident()
     await world.service.pipeline.acknowledge(incident["id"], actor="nadia")
-    await world.passes_time(minutes=30)
+    await world.passes_time(minutes=25)
     assert await world.owed() == [("ticket.open", "done"), ("call", "cancelled")]
     world.only_called()
