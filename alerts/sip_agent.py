@@ -13,7 +13,6 @@ import json
 import os
 import re
 import signal
-import sys
 import wave
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import asdict, dataclass, field
@@ -33,6 +32,7 @@ from baresip import (
 )
 
 from alerts.sip_journal import End, Journal, Scribe, locked
+from alerts.sip_pipes import complain, private_stdout, stdin_lines
 from alerts.sip_sound import poured
 from alerts.sip_wire import answer_to_invite, listen
 
@@ -185,7 +185,7 @@ class Agent:
         try:
             await poured(known.call, file)
         except (OSError, EOFError, ValueError, wave.Error) as error:
-            _complain(f"{file} cannot be played: {error}")
+            complain(f"{file} cannot be played: {error}")
         self._say("played", call=known.id, number=number)
 
     async def hang_up(self, order: Mapping[str, Any]) -> None:
@@ -231,7 +231,7 @@ class Agent:
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()):
-            _complain(f"{type(error).__name__}: {error}")
+            complain(f"{type(error).__name__}: {error}")
 
     def _on_event(self, event: StackEvent) -> None:
         if event.event in (Event.REGISTER_OK, Event.REGISTER_FAIL):
@@ -331,7 +331,7 @@ async def _written(writing: Awaitable[None], then: Callable[[], None]) -> None:
     try:
         await writing
     except OSError as error:  # the call goes on; what is not on disk is told to a person in the end
-        _complain(f"the journal of calls cannot be written: {error}")
+        complain(f"the journal of calls cannot be written: {error}")
     then()
 
 
@@ -351,8 +351,8 @@ async def main() -> None:
     """Do what comes in on stdin until it ends; a signal to the whole service is its parent's to act on."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
-    out = _private_stdout()
-    lines = await _stdin()
+    out = private_stdout()
+    lines = await stdin_lines()
 
     def say(what: str, **facts: Any) -> None:
         with contextlib.suppress(BrokenPipeError):  # the parent is gone: stdin will tell
@@ -370,7 +370,10 @@ async def main() -> None:
         return
     with contextlib.ExitStack() as stack:
         await _alone(stack, Path(order["folder"]))
-        await agent.start(order)
+        try:
+            await agent.start(order)
+        except (BaresipError, OSError, ValueError) as error:
+            raise SystemExit(f"it cannot start: {error}") from None
         while line := await lines.readline():
             order = json.loads(line)
             await orders[order["do"]](order)
@@ -388,25 +391,6 @@ async def _alone(stack: contextlib.ExitStack, folder: Path) -> None:
                 f"another process keeps its journal of calls in {folder}: give each a folder of its own"
             )
         await asyncio.sleep(TICK)
-
-
-def _complain(text: str) -> None:
-    """Say what is wrong where the parent reads it into the log."""
-    os.write(2, text.encode() + b"\n")
-
-
-def _private_stdout() -> int:
-    """Keep stdout for ourselves: what the stack prints goes to stderr."""
-    out = os.dup(1)
-    os.dup2(2, 1)
-    return out
-
-
-async def _stdin() -> asyncio.StreamReader:
-    reader = asyncio.StreamReader(limit=1024 * 1024)
-    loop = asyncio.get_running_loop()
-    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin.buffer)
-    return reader
 
 
 if __name__ == "__main__":

@@ -81,7 +81,7 @@ class SipChild:
             except OSError as error:
                 self._last_words = str(error)
             failures = 0 if loop.time() - began > STEADY else failures + 1
-            self.why = f"the SIP process stopped: {self._last_words or 'it said nothing'}"
+            self.why = f"the SIP process stopped: {self._last_words}"
             log.error(
                 "sip.process_died", why=self._last_words, again_in=PAUSES[min(failures, len(PAUSES)) - 1]
             )
@@ -113,7 +113,8 @@ class SipChild:
                 group.create_task(self._complaints(process.stderr), name="sip complaints")
                 await self._messages(process.stdout)
                 watch.cancel()
-            await process.wait()
+            status = await process.wait()
+            self._last_words = self._last_words or f"it ended with status {status}"
         finally:
             if not self.ready.is_set():  # it has no calls to end, and may be waiting for somebody else
                 self.kill("it never became ready")

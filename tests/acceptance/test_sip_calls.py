@@ -16,6 +16,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from alerts.sip import SipPhone
 from monitor import wiring
 from monitor.domain.findings import Verdict
 from monitor.storage import schema
@@ -235,3 +236,27 @@ async def until_set_aside(database: Path) -> dict[str, Any]:
                     for row in record.execute("select * from outbox where kind='call' and state='set_aside'"):
                         return dict(row)
             await asyncio.sleep(0.1)
+
+
+async def test_a_call_whose_sip_process_dies_is_told_within_seconds_and_nobody_is_dialled_again(
+    tmp_path: Path, database_url: str
+) -> None:
+    async with (
+        phones(tmp_path / "phones", {GIULIA: rings_on(), NADIA: answers("1")}) as far_end,
+        running(tmp_path, database_url, configuration(tmp_path, far_end, {"giulia": GIULIA})) as world,
+    ):
+        await world.fails("pbx-1-sip")
+        await far_end.until("180 Ringing")
+        assert isinstance(world.service.phone, SipPhone)
+        assert world.service.phone.child.pid
+        os.kill(world.service.phone.child.pid, signal.SIGKILL)
+        died = time.monotonic()
+        async with asyncio.timeout(LONG_ENOUGH):
+            while "ambiguous" not in dict(await world.results()).values():
+                await asyncio.sleep(0.05)
+        print(f"process died -> told as ambiguous: {time.monotonic() - died:.1f} s (asked for: 60 s)")
+        (row,) = [row for row in await world.rows(schema.outbox) if row["kind"] == "call"]
+        assert row["state"] == "set_aside"
+        assert "its end is not on record: it may have rung; not redialled" in row["reason"]
+        await far_end.until(f"INVITE sip:{NADIA}@")  # by the process that took its place
+        assert far_end.invited() == [GIULIA, NADIA]

@@ -64,6 +64,7 @@ SUPPORT = {
     "sip_journal",
     "sip_lines",
     "sip_outcomes",
+    "sip_pipes",
     "sip_sound",
     "sip_talk",
     "sip_wire",
