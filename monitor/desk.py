@@ -16,6 +16,7 @@ from typing import Any
 
 import structlog
 
+from monitor import request_tickets
 from monitor.bell import Bell
 from monitor.desk_answers import Answers, Told, passed_on, told_of
 from monitor.desk_known import RELATED, Known
@@ -89,6 +90,7 @@ class Desk:
     edition_of: Callable[[Case], Awaitable[Policy]]
     seal: Seal = lambda _request, _kind, _value: None
     forward_to: Callable[[str], str | None] = lambda _name: None
+    opens_tickets: Callable[[], bool] = lambda: False
     failpoint: Callable[[str], None] = lambda _name: None
 
     # filing -----------------------------------------------------------------------------------------------
@@ -158,7 +160,8 @@ class Desk:
                 if filing.answers
                 else ()
             )
-            return (*answers, *self._owed(numbered, filing, matter, now))
+            ticket = self._ticket(numbered, filing, new, now)
+            return (*answers, *self._owed(numbered, filing, matter, now), *ticket)
 
         self.failpoint("request.before_record")
         recorded = await self.store.write(request_filing.file, new, owed, now)
@@ -255,6 +258,14 @@ class Desk:
             for rule in domain.passed_on_at_once(matter.policy, matter)
         )
         return rows
+
+    def _ticket(self, case: Case, filing: Filing, new: NewRequest, now: datetime) -> Sequence[Obligation]:
+        """Return the obligation to open a request's ticket in another system, where that is wanted."""
+        if case.status in ENDED or not self.opens_tickets():
+            return ()
+        said = new.message.id if new.message else None
+        ticket = request_tickets.ticket_of(case, filing, f"out_{self.new_id()}", now, said=said)
+        return (ticket,) if ticket else ()
 
     def _page(self, case: Case, clause: str, now: datetime) -> Obligation:
         entry = page_entry(self._inventory, now, f"a request outside support hours (section {clause})")

@@ -37,6 +37,7 @@ class Parts:
     seal: Seal = lambda _request, _kind, _value: None
     unseal: Unseal | None = None
     planned: Planned | None = None
+    opens_tickets: Callable[[], bool] = lambda: False
     failpoint: Callable[[str], None] = lambda _name: None
 
 
@@ -65,6 +66,7 @@ def desk(parts: Parts) -> Desk:
         edition_of=_edition_of(parts),
         seal=parts.seal,
         known=Known(world=world, store=parts.store, planned=parts.planned),
+        opens_tickets=parts.opens_tickets,
         forward_to=lambda name: world.in_force.forward_to.get(name),  # noqa: PLW0108 - what is in force changes
         failpoint=parts.failpoint,
     )

@@ -94,7 +94,9 @@ class Ticketing:
             new_id=self.new_id,
             follows=follows.id if follows else None,
             look_at=now + FIRST_LOOK if isinstance(self.tickets, SyncedTickets) else None,
-            also=self.letters.of_ticket(
+            also=()
+            if due.request
+            else self.letters.of_ticket(
                 due, f"out_{self.new_id()}", now, keeps_tickets=self.tickets.name == "builtin"
             ),
         )
@@ -102,6 +104,8 @@ class Ticketing:
 
     async def _written(self, due: Due) -> tuple[TicketText, Ticket | None, str]:
         """Write a ticket; with the closed one that it goes on from, if there is one, and the words with the link."""
+        if due.request:
+            return _of_request(due), None, ""
         incident, matter = await self.tell(due)
         problem = of_problem(due)  # one of many systems: the ticket speaks for all that the partner has
         if problem:
@@ -149,17 +153,21 @@ class Ticketing:
             said = "the ticket is closed already" if not ticket.open else _elsewhere(ticket)
             await self.store.write(outbox.finish, due, now=self.clock(), result="delivered", detail=said)
             return
-        incident, matter = await self.tell(due)
-        if incident.is_global:
-            text = await self.telling.over(incident.id, ticket.partner, ticket.language)
-        else:
-            text = script.resolve_text(matter, ticket.language, until=incident.resolved_at or self.clock())
+        text = await self._last_word(due, ticket)
         said_before = await self._said_before(due, ticket)
         self.failpoint("ticket.before_resolve")
         due.must_be_ours(self.clock())
         await self.tickets.resolve(ticket.reference, "" if said_before else marked(text, due.id))
         self.failpoint("ticket.after_resolve")
         await self.store.write(contacts.ticket_resolved, due, ticket=ticket.id, text=text, now=self.clock())
+
+    async def _last_word(self, due: Due, ticket: Ticket) -> str:
+        if due.request:
+            return "The request is closed."
+        incident, matter = await self.tell(due)
+        if incident.is_global:
+            return await self.telling.over(incident.id, ticket.partner, ticket.language)
+        return script.resolve_text(matter, ticket.language, until=incident.resolved_at or self.clock())
 
     async def attach(self, due: Due) -> None:
         """Add a file, once."""
@@ -203,6 +211,21 @@ class Ticketing:
         self.failpoint("ticket.before_read")
         now = await self.tickets.read(ticket.reference)
         return now is not None and any(mark_in(note.text) == due.id for note in now.notes)
+
+
+def _of_request(due: Due) -> TicketText:
+    """Return a request's ticket as it was written when the request was filed."""
+    said = due.payload
+    return TicketText(
+        mark=str(said["mark"]),
+        partner=due.partner or "",
+        requestor=None,
+        subject=str(said["subject"]),
+        body=str(said["body"]),
+        language=due.language,
+        cls=str(said.get("class") or ""),
+        system=str(said["system"]) if said.get("system") else None,
+    )
 
 
 def _elsewhere(ticket: Ticket) -> str:

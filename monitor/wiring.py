@@ -288,6 +288,9 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
             reply_address=mail_parts.reply_address(settings.mail_in),
             seal=mail_parts.seal_with(sealing),
             unseal=mail_parts.unseal_with(sealing),
+            opens_tickets=lambda: (
+                late.settings.tickets.requests and late.settings.tickets.driver != "builtin"
+            ),
             failpoint=failpoint,
         )
         desk = desks.desk(at_desk)

@@ -170,6 +170,12 @@ class TicketSettings:
         Annotated[Seconds, Field(ge=5, le=_DAY)],
         Field(description="How often a ticket system is asked what others have changed in our tickets."),
     ] = 60.0
+    requests: Annotated[
+        bool,
+        Field(
+            description="Whether customers' requests get a ticket there too; never those that only their requester may see."
+        ),
+    ] = False
     request_tracker: Annotated[
         RequestTracker | None, Field(description="The tracker, for driver `request-tracker`.")
     ] = None

@@ -39,7 +39,8 @@ def ticket_opened(
         c,
         id_=id_,
         mark=mark,
-        incident=due.incident,
+        incident=due.incident or None,
+        request=due.request,
         partner=due.partner,
         driver=driver,
         reference=reference,
@@ -55,6 +56,10 @@ def ticket_opened(
     if not outbox.finish(c, due, now=now, result="delivered", provider_id=reference):
         return
     owing.owe(c, also, now)
+    if due.request:
+        events.record(c, None, now, "ticket.opened", text=f"{driver} {reference}", request=due.request)
+        tickets.catch_up(c, known, due.payload.get("message"), now)
+        return
     events.record(c, due.incident, now, "ticket.opened", text=f"{driver} {reference}: {subject}")
     if problem := due.payload.get("problem"):
         told.told(c, problem, due.partner, now=now, text=f"{driver} {reference}: {subject}")
@@ -83,7 +88,7 @@ def ticket_resolved(c: sa.Connection, due: Due, *, ticket: str, text: str, now: 
     tickets.close(c, ticket, now=now)
     tickets.note(c, ticket, now=now, author="tocsin", text=text, dedup=due.id, kind="sent")
     outbox.finish(c, due, now=now, result="delivered")
-    events.record(c, due.incident, now, "ticket.resolved", text=ticket)
+    events.record(c, due.incident or None, now, "ticket.resolved", text=ticket, request=due.request)
 
 
 def gave_up(

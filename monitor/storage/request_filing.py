@@ -294,6 +294,8 @@ def write(
     seal(c, id_, sealed, now)
     owing.owe(c, obligations, now)
     tell(c, id_, now, event, actor=message.author, data={"message": message.id})
+    if not message.internal and message.side != "system":
+        tickets.tell_request(c, id_, message.id, text=message.text, author=message.author, now=now)
     return True
 
 

@@ -15,7 +15,7 @@ from monitor.domain.policy import WAITING_FOR_CUSTOMER
 from monitor.domain.request_life import ENDED, Case, Outcome, RequestMove, RequestStatus, moved
 from monitor.domain.timed import Edition, Timed
 from monitor.errors import ConflictError, NotFoundError
-from monitor.storage import appointments, clocks, ledger, owing, recounting, request_filing, schema
+from monitor.storage import appointments, clocks, ledger, owing, recounting, request_filing, schema, tickets
 from monitor.storage import requests as book
 from monitor.storage.clocks import Subject
 from monitor.storage.events import as_text
@@ -204,6 +204,7 @@ def close(
     clocks.finish(c, Subject(request=id_), now, actor=actor)
     owing.owe(c, obligations, now)
     owing.cancel_of_request(c, id_, now, kinds=("page",), reason="the request is closed")
+    tickets.close_request(c, id_, now=now)
     request_filing.wipe(c, id_, now)
     return book.get(c, case.id)
 

@@ -6,6 +6,7 @@ Remote truth wins for a ticket's status; our own incident is nobody's but ours: 
 its timeline and on the board. What is closed here stays closed whatever is done there (mission W10).
 """
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,7 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from monitor.domain.incidents import Status
-from monitor.storage import events, schema, tickets
+from monitor.storage import events, request_filing, schema, tickets
 from monitor.storage.tickets import OPEN, Ticket, ticket_of
 from monitor.storage.upsert import insert_ignoring, upsert
 
@@ -235,7 +236,9 @@ def _write(c: sa.Connection, ticket: Ticket, note: ReadNote, now: datetime) -> N
             "remote_id": note.id,
         },
     )
-    if written:
+    if written and ticket.request:
+        _note_on_request(c, ticket, note, now)
+    elif written:
         late = "" if ticket.open else " (it is closed: nobody answers there)"
         _tell(
             c,
@@ -245,6 +248,20 @@ def _write(c: sa.Connection, ticket: Ticket, note: ReadNote, now: datetime) -> N
             f"{ticket.driver} {ticket.reference}{late}: {note.text}",
             actor=note.author,
         )
+
+
+def _note_on_request(c: sa.Connection, ticket: Ticket, note: ReadNote, now: datetime) -> None:
+    """Keep what was written in a request's ticket with the request, for our own people: the customer is answered by us."""
+    named = hashlib.sha256(f"{ticket.id}|{note.id}".encode()).hexdigest()[:26]
+    message = request_filing.Message(
+        id=f"msg_{named}",
+        author=note.author,
+        side="support",
+        text=f"{ticket.driver} {ticket.reference}: {note.text}",
+        channel="ticket",
+        internal=True,
+    )
+    request_filing.write(c, str(ticket.request), message, now=now, event="ticket.answered")
 
 
 def _stands(c: sa.Connection, row: Mapping[Any, Any], ticket: Ticket, seen: Reading, now: datetime) -> bool:

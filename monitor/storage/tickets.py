@@ -201,7 +201,7 @@ def write(c: sa.Connection, id_: str, row: str, *, text: str, actor: str, now: d
     """Owe a note to a ticket; ConflictError when it is closed: nothing is written in it then (W10)."""
     ticket = _takes_more(c, id_)
     owing.owe(c, [owed_comment(ticket, row, text=text, actor=actor, now=now)], now)
-    said = f"{ticket.driver} {ticket.reference}: {text}"
+    said = f"{ticket.driver} {ticket.reference}" + (f": {text}" if ticket.incident else "")
     events.record(c, ticket.incident, now, "ticket.written", actor=actor, text=said, request=ticket.request)
     return ticket
 
@@ -229,6 +229,49 @@ def _takes_more(c: sa.Connection, id_: str) -> Ticket:
             f"Ticket {ticket.reference} is closed and takes no reply: open one that follows it."
         )
     return ticket
+
+
+def tell_request(
+    c: sa.Connection, request: str, message: str, *, text: str, author: str, now: datetime
+) -> None:
+    """Owe a message of a request to its open ticket, once: the row is named after the message."""
+    query = sa.select(tickets).where(tickets.c.request == request, tickets.c.status == OPEN)
+    row = c.execute(query.order_by(tickets.c.seq.desc()).limit(1)).mappings().one_or_none()
+    if row is not None:
+        id_ = f"out_{message.removeprefix('msg_')}"
+        owed = owed_comment(ticket_of(row), id_, text=f"{author}: {text}", actor=author, now=now)
+        owing.owe(c, [owed], now)
+
+
+def catch_up(c: sa.Connection, ticket: Ticket, begins_with: str | None, now: datetime) -> None:
+    """Owe to a request's fresh ticket what was written while it was being opened, and that it is closed, if it is.
+
+    The request is locked, as it is by whoever writes in it: one of the two sees the other.
+    """
+    r, m = schema.schema_requests.requests.c, schema.schema_requests.request_messages.c
+    closed_at = c.execute(sa.select(r.closed_at).where(r.id == ticket.request).with_for_update()).scalar_one()
+    query = sa.select(m.id, m.author, m.text).where(
+        m.request == ticket.request, m.internal.is_(False), m.side != "system"
+    )
+    for row in c.execute(query.order_by(m.seq)).all():
+        if row.id != begins_with:
+            tell_request(c, str(ticket.request), row.id, text=row.text, author=row.author, now=now)
+    if closed_at is not None:
+        close_request(c, str(ticket.request), now=now)
+
+
+def close_request(c: sa.Connection, request: str, *, now: datetime) -> None:
+    """Owe to the open ticket of a request that it is closed."""
+    query = sa.select(tickets).where(tickets.c.request == request, tickets.c.status == OPEN)
+    for row in c.execute(query).mappings().all():
+        ticket = ticket_of(row)
+        owed = replace(
+            owed_comment(ticket, f"out_{ticket.id.removeprefix('tic_')}", text="", actor="tocsin", now=now),
+            kind="ticket.resolve",
+            dedup=f"{request}|ticket.resolve|{ticket.id}",
+            payload={"ticket": ticket.id},
+        )
+        owing.owe(c, [owed], now)
 
 
 def tell_open(
