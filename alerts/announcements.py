@@ -9,7 +9,7 @@ from alerts import notice_texts
 from alerts.cleaning import clean, clean_lines, shortened
 from alerts.notice_texts import Notices
 from alerts.script import Written, written_time
-from monitor.domain.announcing import Channel, Form, Kind, News, Phase
+from monitor.domain.announcing import Channel, Form, News, Phase
 
 LONGEST_SUBJECT = 150
 LONGEST_BODY = 20_000
@@ -28,12 +28,13 @@ def announcement_text(news: News, channel: Channel, *, service: str, link: str =
     """Write an announcement for a channel."""
     words = notice_texts.pick(channel.language)
     title = title_line(news, words)
-    facts = _facts(news, words, link)
+    facts = _facts(news, words)
+    more = words.say("more_at", link=link) if link else ""
     if channel.form is Form.MAIL:
-        body = "\n\n".join(filter(None, (news.body, "\n".join(facts), service)))
+        body = "\n\n".join(filter(None, (news.body, "\n".join(filter(None, (*facts, more))), service)))
         subject = clean(f"{service}: {title}", LONGEST_SUBJECT)
         return Written(subject=subject, body=clean_lines(body, LONGEST_BODY))
-    return _short(news, clean(title, LONGEST_SUBJECT), facts, channel.limit or LONGEST_BODY)
+    return _short(title, facts, more, news.body, channel.limit or LONGEST_BODY)
 
 
 def title_line(news: News, words: Notices) -> str:
@@ -42,25 +43,23 @@ def title_line(news: News, words: Notices) -> str:
     return clean(words.say(TITLES[news.phase], title=news.title, state=state), LONGEST_SUBJECT)
 
 
-def _short(news: News, title: str, facts: tuple[str, ...], limit: int) -> Written:
-    """Fit everything into so many characters: the title and where to read on go first, then facts, then the words."""
-    link, others = facts[-1:], facts[:-1]
-    if news.kind is Kind.GLOBAL_PROBLEM and not facts:
-        link = ()
-    kept = list(link)
-    room = limit - len(title) - 2 - sum(len(line) + 1 for line in kept)
-    for line in reversed(others):
+def _short(title: str, facts: tuple[str, ...], link: str, said: str, limit: int) -> Written:
+    """Fit it into so many characters: where to read on whole or not at all, then the title, the facts, the words."""
+    kept = [link] if link and len(link) <= limit // 2 else []
+    room = limit - sum(len(line) + 2 for line in kept)
+    subject = shortened(title, room)
+    room -= len(subject) + 2
+    for line in reversed(facts):
         if len(line) + 1 <= room:
             kept.insert(0, line)
             room -= len(line) + 1
-    body = clean_lines(news.body, LONGEST_BODY)
-    said = shortened(" ".join(body.split()), room - 2) if len(body) > room - 2 else body
-    parts = [said] if room - 2 >= SHORTEST_BODY and said else []
-    text = "\n\n".join((*parts, "\n".join(kept))).strip("\n")
-    return Written(subject=shortened(title, limit), body=text[: max(limit - len(title) - 2, 0)])
+    words = clean_lines(said, LONGEST_BODY)
+    if len(words) > room - 2:
+        words = shortened(" ".join(words.split()), room - 2) if room - 2 >= SHORTEST_BODY else ""
+    return Written(subject=subject, body="\n\n".join(part for part in (words, "\n".join(kept)) if part))
 
 
-def _facts(news: News, words: Notices, link: str) -> tuple[str, ...]:
+def _facts(news: News, words: Notices) -> tuple[str, ...]:
     found = []
     if news.components:
         found.append(
@@ -73,6 +72,4 @@ def _facts(news: News, words: Notices, link: str) -> tuple[str, ...]:
     if news.starts_at and news.ends_at:
         starts, ends = (written_time(at, news.zone) for at in (news.starts_at, news.ends_at))
         found.append(words.say("work_from_to", starts=starts, ends=ends))
-    if link:
-        found.append(words.say("more_at", link=link))
     return tuple(found)

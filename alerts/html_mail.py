@@ -6,10 +6,12 @@ The text is the one source: whatever says it in plain text says it here, and a r
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from itertools import groupby
+from types import MappingProxyType
+from urllib.parse import urlsplit
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
@@ -19,6 +21,7 @@ _LINK = re.compile(r"https?://[!-;=?-~]{1,1000}", re.ASCII)
 _AFTER_A_LINK = ".,;:!?)]}'\""
 _FEWEST_PAIRS = 2
 _MOST_BLOCKS = 400
+NO_LABELS: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,10 +40,22 @@ class Block:
     rows: tuple[tuple[tuple[Piece, ...], ...], ...]
 
 
-def html_of(subject: str, body: str, *, language: str, service: str) -> str:
-    """Lay a plain text out as HTML."""
+def html_of(
+    subject: str, body: str, *, language: str, service: str, labels: Mapping[str, str] = NO_LABELS
+) -> str:
+    """Lay a plain text out as HTML; a link alone on its line is a button, called as ``labels`` calls what its path begins with."""
     blocks = tuple(blocks_of(body))[:_MOST_BLOCKS]
-    return _template().render(subject=subject, blocks=blocks, language=language, service=service)
+    return _template().render(
+        subject=subject,
+        blocks=blocks,
+        language=language,
+        service=service,
+        label=lambda url: _label(url, labels),
+    )
+
+
+def _label(url: str, labels: Mapping[str, str]) -> str:
+    return next((said for path, said in labels.items() if urlsplit(url).path.startswith(path)), url)
 
 
 def blocks_of(body: str) -> Iterator[Block]:

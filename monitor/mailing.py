@@ -40,6 +40,9 @@ MISSING: Mapping[str, str] = {
 }
 """Why a mail without an address stays here."""
 
+ACK = "/ack/"
+"""Where signed links lead."""
+
 NOWHERE = "tocsin.invalid"
 """What the ids of our mails end with where no sender is configured."""
 
@@ -62,7 +65,7 @@ class Links:
         if not keys or bound is None:
             return ""
         until = self.clock().replace(microsecond=0) + self.lasts
-        link = f"{self.public_url.rstrip('/')}/ack/{links.token(bound, until, keys[0])}"
+        link = f"{self.public_url.rstrip('/')}{ACK}{links.token(bound, until, keys[0])}"
         said = notice_texts.pick(due.language)
         return said.say("link_here", link=link, until=script.written_time(until, zone))
 
@@ -149,7 +152,13 @@ class Letters:
             reply_to=reply_to,
             in_reply_to=in_reply_to,
             references=(in_reply_to,) if in_reply_to else (),
-            html=html_of(written.subject, written.body, language=due.language, service=self.service()),
+            html=html_of(
+                written.subject,
+                written.body,
+                language=due.language,
+                service=self.service(),
+                labels={ACK: notice_texts.pick(due.language).say("link_label")},
+            ),
         )
 
     def message_id(self, row: str) -> str:

@@ -82,6 +82,8 @@ class DeliveryLine:
             return "a person has to copy it there"
         if self.state != "waiting":
             return None
+        if "next attempt at" in self.reason:
+            return self.reason
         until = (
             f"not before {self.not_before:%H:%M:%S} UTC" if self.not_before and self.not_before > now else ""
         )
