@@ -11,7 +11,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +23,12 @@ PAUSES = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 STEADY = 60.0
 """Seconds after which a process that dies is started again at once."""
 
-PING_EVERY, PING_PATIENCE = 5.0, 10.0
+PING_EVERY, PING_PATIENCE, MISSES = 5.0, 5.0, 2
 START_PATIENCE = 25.0
 STOP_PATIENCE = 4.0
 LONGEST_LINE = 1024 * 1024
+
+AGENT = (sys.executable, "-P", "-m", "alerts.sip_agent")
 
 Message = Mapping[str, Any]
 log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
@@ -40,14 +42,20 @@ class SipChild:
     """The process and its supervision."""
 
     def __init__(
-        self, order: Message, *, on_message: Callable[[Message], None], on_death: Callable[[str], None]
+        self,
+        order: Message,
+        *,
+        on_message: Callable[[Message], None],
+        on_death: Callable[[str], None],
+        argv: Sequence[str] = AGENT,
     ) -> None:
         """``order`` is the first line the process gets: lines, ports, folder."""
+        self._argv = argv
         self._order = order
         self._on_message = on_message
         self._on_death = on_death
         self._process: asyncio.subprocess.Process | None = None
-        self._pong = 0.0
+        self._pong = asyncio.Event()
         self._stopping = False
         self._last_words = ""
         self.ready = asyncio.Event()
@@ -78,7 +86,8 @@ class SipChild:
             began = loop.time()
             try:
                 await self._live()
-            except OSError as error:
+            except Exception as error:
+                log.exception("sip.process_lost")
                 self._last_words = str(error)
             failures = 0 if loop.time() - began > STEADY else failures + 1
             self.why = f"the SIP process stopped: {self._last_words}"
@@ -92,10 +101,7 @@ class SipChild:
         """Run one process to its end."""
         self._last_words = ""
         process = self._process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-P",
-            "-m",
-            "alerts.sip_agent",
+            *self._argv,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
@@ -127,28 +133,34 @@ class SipChild:
         process.stdin.close()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(STOP_PATIENCE):
-                await process.wait()
+                await _emptied(process)
         if process.returncode is None:
             _kill(process.pid)
-            await process.wait()
+            await _emptied(process)
         self._process = None
 
     async def _messages(self, stdout: asyncio.StreamReader) -> None:
         while line := await stdout.readline():
             try:
-                message = json.loads(line)
-            except ValueError:
+                message = dict(json.loads(line))
+            except (ValueError, TypeError):
                 log.warning("sip.unreadable", said=clean(line.decode("utf-8", "replace"), 200))
                 continue
             match message.get("is"):
                 case "ready":
-                    self._pong = asyncio.get_running_loop().time()
                     self.ready.set()
                     log.info("sip.process_ready", pid=self.pid)
                 case "pong":
-                    self._pong = asyncio.get_running_loop().time()
+                    self._pong.set()
                 case _:
-                    self._on_message(message)
+                    self._take(message)
+
+    def _take(self, message: Message) -> None:
+        """Hand on a message; one that makes no sense is no reason to leave calls unwatched."""
+        try:
+            self._on_message(message)
+        except Exception:
+            log.exception("sip.message_not_understood", message=clean(str(message), 300))
 
     async def _complaints(self, stderr: asyncio.StreamReader) -> None:
         while line := await stderr.readline():
@@ -157,20 +169,38 @@ class SipChild:
 
     async def _watch(self) -> None:
         """Kill a process that does not become ready, or does not answer any more."""
-        loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(START_PATIENCE):
                 await self.ready.wait()
         except TimeoutError:
             self.kill("it did not become ready")
             return
-        while True:
+        misses = 0  # one may be our own: a loop that was held up finds the answer and the time limit at once
+        while misses < MISSES:
+            self._pong.clear()
             with contextlib.suppress(ChildAwayError):  # it is just ending: its pipe tells
                 self.send("ping")
-            await asyncio.sleep(PING_EVERY)
-            if loop.time() - self._pong > PING_PATIENCE:
-                self.kill("it does not answer")
-                return
+            try:
+                async with asyncio.timeout(PING_PATIENCE):
+                    await self._pong.wait()
+                misses = 0
+                await asyncio.sleep(PING_EVERY)
+            except TimeoutError:
+                misses += 1
+        self.kill("it does not answer")
+
+
+async def _emptied(process: asyncio.subprocess.Process) -> None:
+    """Wait for its end; what it still says is thrown away, so that its pipes close and hold up nobody."""
+    assert process.stdout, "it is a pipe"
+    assert process.stderr, "it is a pipe"
+    await asyncio.gather(_thrown_away(process.stdout), _thrown_away(process.stderr))
+    await process.wait()
+
+
+async def _thrown_away(stream: asyncio.StreamReader) -> None:
+    while await stream.read(LONGEST_LINE):
+        pass
 
 
 def _kill(pid: int) -> None:
