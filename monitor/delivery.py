@@ -162,7 +162,8 @@ class Delivery:
             await self._broke(due, f"{type(error).__name__}: {error}")
 
     async def _send(self, row: Due) -> None:
-        due = await self.calling.begins(row) if row.kind in owing.CALLS else row
+        chained = row.kind in owing.CALLS and alarms.ALARM not in row.payload
+        due = await self.calling.begins(row) if chained else row
         if due is None:
             return
         match due.kind:

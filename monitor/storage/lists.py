@@ -137,6 +137,9 @@ class AttemptLine:
     provider_id: str | None
     detail: str
     history: tuple[object, ...]
+    country: str | None = None
+    waited: float | None = None
+    waits: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
