@@ -343,6 +343,20 @@ def secrets_key() -> None:
     print(sealing.new_key())
 
 
+@secrets_app.command("links")
+def secrets_links(
+    revoke: Annotated[
+        bool, typer.Option("--revoke", help="Links and reply addresses that are out count no more.")
+    ] = False,
+    config: ConfigPath = None,
+    data_dir: DataDir = DATA,
+) -> None:
+    """Sign links in mails and tickets with a new key from now on."""
+    from monitor import operating  # noqa: PLC0415
+
+    print(operating.rotate_links(config, data_dir, revoke=revoke))
+
+
 @status_app.command("export")
 def status_export(
     folder: Annotated[Path, typer.Argument(help="Folder to write into.")],

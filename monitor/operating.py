@@ -19,7 +19,7 @@ from monitor.domain.findings import Observation, Verdict
 from monitor.domain.inventory import Inventory
 from monitor.domain.registered import Registered, overlaid
 from monitor.errors import ConflictError, NotFoundError, TocsinError
-from monitor.storage import backup, people, public, registry
+from monitor.storage import backup, links, people, public, registry
 from monitor.storage.engine import Store, open_store
 from monitor.storage.people import Role
 from monitor.web.accounts import hash_password
@@ -251,6 +251,21 @@ def token_create(
         scheme, host = _host(path)
         made["dsn"] = f"{scheme}://{secret}@{host}/1"
     return made
+
+
+def rotate_links(path: Path | None, data_dir: Path, *, revoke: bool) -> str:
+    """Sign with a new key from now on; the old ones still count unless they are revoked."""
+
+    async def rotate(store: Store) -> None:
+        await store.write(links.rotate, os.urandom(links.KEY_BYTES), revoke=revoke)
+
+    _beside(path, data_dir, rotate)
+    kept = (
+        "Those that are out count no more."
+        if revoke
+        else "Those that are out go on counting until they expire."
+    )
+    return f"Links and reply addresses are signed with a new key from now on. {kept}"
 
 
 def _host(path: Path | None) -> tuple[str, str]:

@@ -25,6 +25,7 @@ installation, rows, attempts, incidents = (
     schema.incidents,
 )
 KEYS = "link_keys"
+KEY_BYTES = 32
 CONFIRMED = "confirmed by the link in it"
 BY_LINK = Means(event="link.followed", said="{who} confirmed by the link", how="by link")
 

@@ -47,7 +47,7 @@ class NewRequest(In):
     """A request to be filed. Customers' own programs leave out who asks: it is them."""
 
     policy: Word | None = None
-    channel: Literal["api", "phone"] = "api"
+    channel: Literal["api", "phone", "chat", "social"] = "api"
     partner: Word | None = None
     contact: Word | None = None
     system: Word | None = None

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from aiohttp.test_utils import TestClient, TestServer
 
 from alerts.sandbox import Pickup
+from monitor.cli import main
 from monitor.storage import links
 from tests.acceptance.mails import a_sink
 from tests.acceptance.world import CHECKS, CONFIGURATION, GIULIA, MARCO, a_world
@@ -213,3 +214,9 @@ async def test_an_engineer_without_a_phone_confirms_a_class_by_the_link(tmp_path
         assert (await world.incident())["needs_triage"]
         await browser.post(link_in(page))
         assert not (await world.incident())["needs_triage"], "the engineer's word, as by key 1"
+
+
+def test_the_operator_changes_the_key_from_the_command_line(tmp_path, capsys):
+    for arguments in (["secrets", "links"], ["secrets", "links", "--revoke"]):
+        assert main([*arguments, "--data-dir", str(tmp_path)]) == 0
+        assert "signed with a new key" in capsys.readouterr().out
