@@ -106,6 +106,8 @@ class TicketSync:
 
     async def _ask(self, driver: SyncedTickets) -> None:
         now = self.clock()
+        if not await self.store.read(record.is_due, driver.name, now):
+            return
         since = await self.store.write(record.take_turn, driver.name, now=now, every=self.every)
         if since is None:
             return

@@ -47,6 +47,12 @@ class Reading:
     notes: tuple[ReadNote, ...]
 
 
+def is_due(c: sa.Connection, driver: str, now: datetime) -> bool:
+    """Whether it is time to ask a system what changed (asked every second, without writing)."""
+    at: datetime | None = c.scalar(sa.select(systems.c.turn_at).where(systems.c.driver == driver))
+    return at is None or at <= now
+
+
 def take_turn(c: sa.Connection, driver: str, *, now: datetime, every: timedelta) -> datetime | None:
     """Take the turn of asking a system what changed: since when; None while it is not due, or somebody else's.
 

@@ -1,5 +1,6 @@
 """Tickets that live in another system: what others do there comes back, and what we write there is written once."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -8,7 +9,10 @@ from alerts.marks import mark_in, marked
 from monitor.errors import ConflictError, DeliveryError
 from monitor.storage import ticket_sync
 from monitor.ticket_desk import TicketDesk
+from tests.acceptance.world import a_world
 from tests.factories import an_id
+from tests.tickets.conftest import over
+from tests.tickets.far_end import FarEnd
 
 LENA = "Lena"
 
@@ -286,3 +290,21 @@ async def test_a_file_is_sent_once_and_one_with_a_password_in_it_not_at_all(told
             b"\x00" * 50 + b"password: hunter2-Qwerty!9\x00",
             actor=LENA,
         )
+
+
+async def test_two_processes_ask_once_and_read_once(tmp_path, postgresql_url):
+    """Whose turn it is, and who reads a ticket, is settled in the record."""
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    async with a_world(tmp_path / "a", postgresql_url) as one, a_world(tmp_path / "b", postgresql_url) as two:
+        told = over(one, FarEnd())
+        over(two, told.far)
+        await told.outage()
+        told.far.write("1", "hello?")
+        for world in (one, two):
+            world.clock.now = one.clock() + timedelta(minutes=2)
+        read = await asyncio.gather(one.service.ticket_sync.once(), two.service.ticket_sync.once())
+        assert sorted(read) in ([0, 1], [0, 0])
+        read += await asyncio.gather(one.service.ticket_sync.once(), two.service.ticket_sync.once())
+        assert sum(read) == told.far.reads == 1
+        assert await told.notes() == [("public", "hello?")]
