@@ -150,8 +150,10 @@ class Ticketing:
         """Say that it is over, once, and close the ticket; one that is closed already is left as it is."""
         ticket = await self.store.read(book.get, str(due.payload["ticket"]))
         if not ticket.open or ticket.driver != self.tickets.name:
-            said = "the ticket is closed already" if not ticket.open else _elsewhere(ticket)
-            await self.store.write(outbox.finish, due, now=self.clock(), result="delivered", detail=said)
+            result, said = (
+                ("delivered", "closed already") if not ticket.open else ("failed", _elsewhere(ticket))
+            )
+            await self.store.write(outbox.finish, due, now=self.clock(), result=result, detail=said)
             return
         text = await self._last_word(due, ticket)
         said_before = await self._said_before(due, ticket)
