@@ -16,31 +16,16 @@ from math import ceil
 from typing import Any, Literal
 
 from alerts import jira_texts, signatures
+from alerts import ticketing_http as http
 from alerts.base import Attachment, TicketNote, TicketNow, TicketRef, TicketText
 from alerts.cleaning import clean
+from alerts.jira_search import JiraSearch, numbered
 from alerts.marks import recognised
 from alerts.outcomes import Patience, basic, unreadable
-from alerts.ticketing_http import (
-    MOST_PAGES,
-    PAGE,
-    Api,
-    HttpTickets,
-    file_name,
-    fitted,
-    gone_error,
-    items,
-    moment,
-    multipart,
-    must_be_open,
-    not_set_up,
-    part,
-)
 from monitor.errors import DeliveryError
 
 _LONGEST_LABEL = _LONGEST_SUBJECT = 255
 _LABEL = "tocsin"
-_AHEAD = 50
-"""How many numbers behind the newest issue that a search knows are looked at."""
 _LAG = timedelta(minutes=5)
 _KEY = re.compile(r"[A-Z][A-Z0-9_]{0,60}-[0-9]{1,12}")
 _SET_UP = re.compile(r"project|issue ?type|priority|labels", re.IGNORECASE)
@@ -53,7 +38,7 @@ _MEANINGS = {
 }
 
 
-class Jira(HttpTickets):
+class Jira(http.HttpTickets):
     """A ``SyncedTickets``. ``projects`` are keys by partner, ``priorities`` names by class of service."""
 
     def __init__(
@@ -77,7 +62,7 @@ class Jira(HttpTickets):
         self._cloud = edition == "cloud"
         headers = basic(user, token) if user else {"Authorization": f"Bearer {token}"}
         self._web = base_url.rstrip("/")
-        api = Api(
+        api = http.Api(
             f"{self._web}/rest/api/{3 if self._cloud else 2}",
             headers=headers,
             meanings=_MEANINGS,
@@ -87,23 +72,23 @@ class Jira(HttpTickets):
         )
         super().__init__(api, name=name, clock=clock, webhook_secret=webhook_secret)
         self._project, self._projects = project, dict(projects or {})
+        self._keys = tuple(dict.fromkeys((project, *self._projects.values())))
+        self._search = JiraSearch(api, cloud=self._cloud, projects=self._keys)
         self._type, self._priorities, self._closed_status = issue_type, dict(priorities or {}), closed_status
 
     async def find(self, mark: str) -> TicketRef | None:
         """Return the oldest issue that carries our mark, closed ones included, or None."""
-        label = fitted(mark, _LONGEST_LABEL)
-        hits = await self._search(f'labels = "{label}" ORDER BY created ASC', most=MOST_PAGES)
+        label = http.fitted(mark, _LONGEST_LABEL)
+        hits = await self._search.by(f'labels = "{label}" ORDER BY created ASC')
         found = await self._oldest(hits, label)
-        if found is None and self._cloud:
-            found = await self._oldest(await self._unindexed(), label)
-        return found
+        return found or await self._oldest(await self._search.unindexed(), label)
 
     async def _oldest(self, hits: list[dict[str, Any]], label: str) -> TicketRef | None:
         for hit in sorted(hits, key=lambda one: int(str(one.get("id")))):
-            if label not in (part(hit, "fields", "labels") or ()):
+            if label not in (http.part(hit, "fields", "labels") or ()):
                 continue
             issue = await self._issue(str(hit.get("key")), "labels")
-            if issue is not None and label in (part(issue, "fields", "labels") or ()):
+            if issue is not None and label in (http.part(issue, "fields", "labels") or ()):
                 return self._ref(issue)
         return None
 
@@ -114,7 +99,7 @@ class Jira(HttpTickets):
             "issuetype": {"name": self._type},
             "summary": clean(ticket.subject, _LONGEST_SUBJECT),
             "description": self._written(ticket.body),
-            "labels": [fitted(ticket.mark, _LONGEST_LABEL), _LABEL],
+            "labels": [http.fitted(ticket.mark, _LONGEST_LABEL), _LABEL],
         }
         if ticket.cls in self._priorities:
             fields["priority"] = {"name": self._priorities[ticket.cls]}
@@ -122,8 +107,8 @@ class Jira(HttpTickets):
             answer = await self._api.write("POST", "issue", {"fields": fields})
         except DeliveryError as error:
             if error.permanent and _SET_UP.search(str(error).partition(" answered ")[2]):
-                told = f"Jira takes no issue of type {self._type!r} in project {part(fields, 'project', 'key')!r}"
-                raise not_set_up(f"{told}: {error}") from error
+                told = f"Jira takes no issue of type {self._type!r} in project {http.part(fields, 'project', 'key')!r}"
+                raise http.not_set_up(f"{told}: {error}") from error
             raise
         key = answer.document().get("key")
         if not _KEY.fullmatch(str(key)):
@@ -133,7 +118,7 @@ class Jira(HttpTickets):
 
     async def comment(self, reference: str, text: str) -> None:
         """Add a comment that everybody who sees the issue sees; a closed issue takes none."""
-        must_be_open(self._ref(await self._must(reference)))
+        http.must_be_open(self._ref(await self._must(reference)))
         await self._api.write("POST", f"issue/{_path(reference)}/comment", {"body": self._written(text)})
 
     async def resolve(self, reference: str, text: str) -> None:
@@ -150,12 +135,11 @@ class Jira(HttpTickets):
 
     async def attach(self, reference: str, file: Attachment) -> None:
         """Add a file; one of the same name and size that is there already is not added again."""
-        name, issue = file_name(file), await self._must(reference, "attachment")
-        must_be_open(self._ref(issue))
-        there = part(issue, "fields", "attachment") or ()
-        if any((part(one, "filename"), part(one, "size")) == (name, len(file.content)) for one in there):
+        issue = await self._must(reference, "attachment")
+        http.must_be_open(self._ref(issue))
+        if http.has(http.part(issue, "fields", "attachment"), "filename", "size", file):
             return
-        kind, content = multipart(file)
+        kind, content = http.multipart(file)
         headers = {"Content-Type": kind, "X-Atlassian-Token": "no-check"}
         await self._api.write(
             "POST", f"issue/{_path(reference)}/attachments", content=content, headers=headers
@@ -167,14 +151,15 @@ class Jira(HttpTickets):
         if issue is None:
             return None
         ref = self._ref(issue)
-        turn = _numbered
-        comments = await self._api.every(f"issue/{_path(reference)}/comment", [], of="comments", turn=turn)
+        comments = await self._api.every(
+            f"issue/{_path(reference)}/comment", [], of="comments", turn=numbered
+        )
         comments.sort(key=lambda one: int(str(one.get("id"))))
         return TicketNow(
             reference=reference,
             status=ref.status,
             closed=ref.closed,
-            version=f"{part(issue, 'fields', 'updated')}/{len(comments)}",
+            version=f"{http.part(issue, 'fields', 'updated')}/{len(comments)}",
             notes=recognised(self._note(comment) for comment in comments),
             url=ref.url,
         )
@@ -182,7 +167,7 @@ class Jira(HttpTickets):
     async def changed(self, since: datetime) -> tuple[str, ...] | None:
         """Return which issues of ours changed since then, as far as the search has it; by age, whatever our zone there."""
         minutes = max(ceil((self._clock() - since + _LAG) / timedelta(minutes=1)), 1)
-        hits = await self._search(f"labels = {_LABEL} AND updated >= -{minutes}m", most=MOST_PAGES)
+        hits = await self._search.by(f"labels = {_LABEL} AND updated >= -{minutes}m")
         return tuple(dict.fromkeys(str(hit.get("key")) for hit in hits))
 
     def received(self, headers: Mapping[str, str], body: bytes) -> tuple[str, ...]:
@@ -190,57 +175,29 @@ class Jira(HttpTickets):
         signatures.verify_hex(self._secret, headers.get("x-hub-signature", ""), body, algorithm="sha256")
         said = signatures.message(body)
         signatures.verify_age(signatures.epoch(said.get("timestamp"), thousandths=True), now=self._clock())
-        key = str(part(said, "issue", "key"))
+        key = str(http.part(said, "issue", "key"))
         return (key,) if _KEY.fullmatch(key) else ()
 
     async def check(self) -> tuple[str, ...]:
         """Ask whether our token is taken, our projects are there, and what we may do in them."""
         me = (await self._api.get("myself")).document()
         told = [f"the token is {clean(str(me.get('displayName') or me.get('name')), 100)}'s"]
-        for key in dict.fromkeys((self._project, *self._projects.values())):
+        for key in self._keys:
             found = await self._api.find(f"project/{key}")
             if found is None:
-                raise not_set_up(f"Jira has no project {key!r}, or does not show it to us")
-            types = [part(one, "name") for one in items(found, found.document().get("issueTypes"))]
+                raise http.not_set_up(f"Jira has no project {key!r}, or does not show it to us")
+            types = [http.part(one, "name") for one in http.items(found, found.document().get("issueTypes"))]
             if self._type not in types:
-                raise not_set_up(
+                raise http.not_set_up(
                     f"project {key} has no issue type {self._type!r} among {', '.join(map(str, types))}"
                 )
             allowed = await self._api.get("mypermissions", [("projectKey", key), ("permissions", _NEEDED)])
-            may = part(allowed.json(), "permissions") or {}
-            missing = [one for one in _NEEDED.split(",") if part(may, one, "havePermission") is False]
+            may = http.part(allowed.json(), "permissions") or {}
+            missing = [one for one in _NEEDED.split(",") if http.part(may, one, "havePermission") is False]
             if missing:
-                raise not_set_up(f"in project {key} we lack {', '.join(missing)}")
+                raise http.not_set_up(f"in project {key} we lack {', '.join(missing)}")
             told.append(f"project {key} is there, and we may open and close issues in it")
         return tuple(told)
-
-    async def _search(self, jql: str, *, most: int, size: int = PAGE) -> list[dict[str, Any]]:
-        query = [("jql", jql), ("fields", "labels,status"), ("maxResults", str(size))]
-        if not self._cloud:
-            return await self._api.every("search", query[:2], of="issues", turn=_numbered)
-        found: list[dict[str, Any]] = []
-        token: list[tuple[str, str]] = []
-        for _ in range(most):
-            answer = await self._api.get("search/jql", [*query, *token])
-            found += items(answer, answer.document().get("issues"))
-            if not (further := answer.document().get("nextPageToken")):
-                break
-            token = [("nextPageToken", str(further))]
-        return found
-
-    async def _unindexed(self) -> list[dict[str, Any]]:
-        """Read the issues that a search may not know yet: those behind the newest it knows, in each project."""
-        keys: list[str] = []
-        for project in dict.fromkeys((self._project, *self._projects.values())):
-            newest = await self._search(f'project = "{project}" ORDER BY created DESC', most=1, size=1)
-            last = int(str(newest[0].get("key")).rpartition("-")[2]) if newest else 0
-            keys += [f"{project}-{number}" for number in range(last + 1, last + 1 + _AHEAD)]
-        found: list[dict[str, Any]] = []
-        for start in range(0, len(keys), PAGE):
-            wanted = {"issueIdsOrKeys": keys[start : start + PAGE], "fields": ["labels", "status"]}
-            answer = await self._api.ask("issue/bulkfetch", wanted)
-            found += items(answer, answer.document().get("issues"))
-        return found
 
     async def _issue(self, reference: str, also: str = "") -> dict[str, Any] | None:
         answer = await self._api.find(f"issue/{_path(reference)}", [("fields", f"status,{also}".rstrip(","))])
@@ -249,14 +206,14 @@ class Jira(HttpTickets):
     async def _must(self, reference: str, also: str = "") -> dict[str, Any]:
         issue = await self._issue(reference, also)
         if issue is None:
-            raise gone_error("Jira", reference)
+            raise http.gone_error("Jira", reference)
         return issue
 
     async def _transition(self, reference: str, status: str) -> str:
         answer = await self._api.get(f"issue/{_path(reference)}/transitions")
-        for one in items(answer, answer.document().get("transitions")):
-            wanted = self._closed_status in (None, part(one, "to", "name"))
-            if wanted and part(one, "to", "statusCategory", "key") == "done":
+        for one in http.items(answer, answer.document().get("transitions")):
+            wanted = self._closed_status in (None, http.part(one, "to", "name"))
+            if wanted and http.part(one, "to", "statusCategory", "key") == "done":
                 return str(one.get("id"))
         aim = self._closed_status or "a status of the category done"
         raise DeliveryError(
@@ -270,21 +227,17 @@ class Jira(HttpTickets):
         body = comment.get("body")
         return TicketNote(
             id=str(comment.get("id")),
-            author=clean(str(part(comment, "author", "displayName")), 100),
+            author=clean(str(http.part(comment, "author", "displayName")), 100),
             text=jira_texts.from_adf(body) if self._cloud else jira_texts.from_wiki(body),
             public=comment.get("jsdPublic") is not False and not comment.get("visibility"),
-            at=moment(comment.get("created")),
+            at=http.moment(comment.get("created")),
         )
 
     def _ref(self, issue: object) -> TicketRef:
-        key, status = str(part(issue, "key")), part(issue, "fields", "status")
-        closed = part(status, "statusCategory", "key") == "done"
-        name = clean(str(part(status, "name")), 40)
+        key, status = str(http.part(issue, "key")), http.part(issue, "fields", "status")
+        closed = http.part(status, "statusCategory", "key") == "done"
+        name = clean(str(http.part(status, "name")), 40)
         return TicketRef(reference=key, status=name, url=f"{self._web}/browse/{key}", closed=closed)
-
-
-def _numbered(page: int) -> list[tuple[str, str]]:
-    return [("startAt", str(page * PAGE)), ("maxResults", str(PAGE))]
 
 
 def _path(reference: str) -> str:

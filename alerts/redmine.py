@@ -14,28 +14,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from alerts import signatures
+from alerts import ticketing_http as http
 from alerts.base import Attachment, TicketNote, TicketNow, TicketRef, TicketText
 from alerts.cleaning import clean
 from alerts.marks import recognised
-from alerts.outcomes import Answer, Patience, unreadable
-from alerts.ticketing_http import (
-    PAGE,
-    Api,
-    HttpTickets,
-    digits,
-    file_name,
-    fit,
-    gone_error,
-    is_tagged,
-    items,
-    media_type,
-    moment,
-    must_be_open,
-    not_set_up,
-    number,
-    part,
-    tagged,
-)
+from alerts.outcomes import Answer, Patience
 from monitor.errors import DeliveryError
 
 _LONGEST_SUBJECT = 255
@@ -47,7 +30,7 @@ _MEANINGS = {
 }
 
 
-class Redmine(HttpTickets):
+class Redmine(http.HttpTickets):
     """A ``SyncedTickets``. ``projects`` are identifiers by partner, ``priorities`` names by class of service."""
 
     def __init__(
@@ -67,7 +50,7 @@ class Redmine(HttpTickets):
         name: str = "redmine",
     ) -> None:
         """Keep the settings; names of trackers, priorities and statuses are as Redmine shows them."""
-        api = Api(
+        api = http.Api(
             base_url,
             headers={"X-Redmine-API-Key": key},
             meanings=_MEANINGS,
@@ -83,7 +66,7 @@ class Redmine(HttpTickets):
     async def find(self, mark: str) -> TicketRef | None:
         """Return the oldest issue that carries our mark, closed ones included, or None."""
         by_subject = await self._hits(("subject", f"~[#{mark}]"))
-        found = [one for one in by_subject if is_tagged(one.get("subject"), mark)]
+        found = [one for one in by_subject if http.is_tagged(one.get("subject"), mark)]
         if self._field is not None:
             by_field = await self._hits((f"cf_{self._field}", mark))
             # One that does not have it means that nothing was filtered.
@@ -95,8 +78,8 @@ class Redmine(HttpTickets):
         project = self._projects.get(ticket.partner, self._project)
         document: dict[str, object] = {
             "project_id": project,
-            "subject": tagged(ticket.subject, ticket.mark, _LONGEST_SUBJECT),
-            "description": fit(ticket.body, _LONGEST_TEXT),
+            "subject": http.tagged(ticket.subject, ticket.mark, _LONGEST_SUBJECT),
+            "description": http.fit(ticket.body, _LONGEST_TEXT),
         }
         if self._field is not None:
             document["custom_fields"] = [{"id": self._field, "value": ticket.mark}]
@@ -108,22 +91,24 @@ class Redmine(HttpTickets):
             answer = await self._api.write("POST", "issues.json", {"issue": document})
         except DeliveryError as error:
             if error.permanent and "Project cannot be blank" in str(error):
-                raise not_set_up(f"Redmine has no project {project!r}, or does not show it to us") from error
+                raise http.not_set_up(
+                    f"Redmine has no project {project!r}, or does not show it to us"
+                ) from error
             raise
         return self._ref(answer, answer.document().get("issue"))
 
     async def comment(self, reference: str, text: str) -> None:
         """Add a note that everybody who sees the issue sees; a closed issue takes none."""
         ref, _ = await self._issue(reference)
-        must_be_open(ref)
-        await self._put(reference, {"notes": _text(text)})
+        http.must_be_open(ref)
+        await self._put(reference, {"notes": http.fit(text, _LONGEST_TEXT)})
 
     async def resolve(self, reference: str, text: str) -> None:
         """Say that it is over and close it; nothing is done to an issue that is closed already."""
         if (await self._issue(reference))[0].closed:
             return
         status = await self._id("issue_statuses", self._closed_status)
-        await self._put(reference, {"status_id": status, "notes": _text(text)})
+        await self._put(reference, {"status_id": status, "notes": http.fit(text, _LONGEST_TEXT)})
         now, _ = await self._issue(reference)
         if not now.closed:
             told = (
@@ -133,11 +118,10 @@ class Redmine(HttpTickets):
 
     async def attach(self, reference: str, file: Attachment) -> None:
         """Add a file; one of the same name and size that is there already is not added again."""
-        name = file_name(file)
+        name = http.file_name(file)
         ref, issue = await self._issue(reference, "attachments")
-        must_be_open(ref)
-        there = issue.get("attachments") or ()
-        if any((part(one, "filename"), part(one, "filesize")) == (name, len(file.content)) for one in there):
+        http.must_be_open(ref)
+        if http.has(issue.get("attachments"), "filename", "filesize", file):
             return
         answer = await self._api.write(
             "POST",
@@ -146,18 +130,18 @@ class Redmine(HttpTickets):
             content=file.content,
             headers={"Content-Type": "application/octet-stream"},
         )
-        upload = {"token": part(answer.document(), "upload", "token"), "filename": name}
-        await self._put(reference, {"uploads": [{**upload, "content_type": media_type(file)}]})
+        upload = {"token": http.part(answer.document(), "upload", "token"), "filename": name}
+        await self._put(reference, {"uploads": [{**upload, "content_type": http.media_type(file)}]})
 
     async def read(self, reference: str) -> TicketNow | None:
         """Return an issue as it stands, or None: it is gone."""
-        answer = await self._api.find(f"issues/{digits(reference)}.json", [("include", "journals")])
+        answer = await self._api.find(f"issues/{http.digits(reference)}.json", [("include", "journals")])
         if answer is None:
             return None
-        issue = _object(answer, "issue")
+        issue = http.within(answer, "issue")
         ref = self._ref(answer, issue)
         notes = sorted(
-            (_note(one) for one in items(answer, issue.get("journals"))), key=lambda note: int(note.id)
+            (_note(one) for one in http.items(answer, issue.get("journals"))), key=lambda note: int(note.id)
         )
         return TicketNow(
             reference=ref.reference,
@@ -172,22 +156,22 @@ class Redmine(HttpTickets):
         """Return which issues that we opened changed since then."""
         at = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         found = await self._hits(("author_id", "me"), ("updated_on", f">={at}"))
-        return tuple(number(None, one.get("id")) for one in found)
+        return tuple(http.number(None, one.get("id")) for one in found)
 
     def received(self, headers: Mapping[str, str], body: bytes) -> tuple[str, ...]:
         """Check our signature (Redmine has none of its own) and return the issue that the message names."""
         signatures.verify_standard(self._secret, headers, body, now=self._clock())
         said = signatures.message(body)
-        id_ = part(said, "issue", "id") or part(said, "payload", "issue", "id")
+        id_ = http.part(said, "issue", "id") or http.part(said, "payload", "issue", "id")
         return (str(id_),) if str(id_).isascii() and str(id_).isdigit() else ()
 
     async def check(self) -> tuple[str, ...]:
         """Ask whether our key is taken (a public list would not tell) and all that we name is there."""
-        user = _object(await self._api.get("users/current.json"), "user")
+        user = http.within(await self._api.get("users/current.json"), "user")
         told = [f"the key is {clean(str(user.get('login')), 60)}'s"]
         for project in dict.fromkeys((self._project, *self._projects.values())):
             if await self._api.find(f"projects/{project}.json") is None:
-                raise not_set_up(f"Redmine has no project {project!r}, or does not show it to us")
+                raise http.not_set_up(f"Redmine has no project {project!r}, or does not show it to us")
             told.append(f"project {project} is there")
         for kind, names in (
             ("trackers", [self._tracker] if self._tracker else []),
@@ -205,65 +189,54 @@ class Redmine(HttpTickets):
 
     def _field_of(self, issue: Mapping[str, Any]) -> object:
         fields = issue.get("custom_fields") or ()
-        return next((one.get("value") for one in fields if part(one, "id") == self._field), None)
+        return next((one.get("value") for one in fields if http.part(one, "id") == self._field), None)
 
     async def _issue(self, reference: str, include: str = "") -> tuple[TicketRef, dict[str, Any]]:
-        answer = await self._api.find(f"issues/{digits(reference)}.json", [("include", include)])
+        answer = await self._api.find(f"issues/{http.digits(reference)}.json", [("include", include)])
         if answer is None:
-            raise gone_error("Redmine", reference)
-        issue = _object(answer, "issue")
+            raise http.gone_error("Redmine", reference)
+        issue = http.within(answer, "issue")
         return self._ref(answer, issue), issue
 
     async def _put(self, reference: str, changes: Mapping[str, object]) -> None:
-        await self._api.write("PUT", f"issues/{digits(reference)}.json", {"issue": changes})
+        await self._api.write("PUT", f"issues/{http.digits(reference)}.json", {"issue": changes})
 
     async def _id(self, kind: str, name: str) -> int:
         """Return the number of a tracker, priority or status; asked once."""
         if (kind, name) not in self._ids:
             path = f"enumerations/{kind}.json" if kind == "issue_priorities" else f"{kind}.json"
             answer = await self._api.get(path)
-            named = {part(one, "name"): one for one in items(answer, answer.document().get(kind))}
+            named = {http.part(one, "name"): one for one in http.items(answer, answer.document().get(kind))}
             told = f"Redmine has no {name!r} among {', '.join(map(str, named))} ({kind})"
             if name not in named:
-                raise not_set_up(told)
+                raise http.not_set_up(told)
             if kind == "issue_statuses" and not named[name].get("is_closed"):
-                raise not_set_up(
+                raise http.not_set_up(
                     f"Redmine's status {name!r} closes nothing: take one that is marked as closed"
                 )
-            self._ids[kind, name] = int(number(answer, named[name].get("id")))
+            self._ids[kind, name] = int(http.number(answer, named[name].get("id")))
         return self._ids[kind, name]
 
     def _ref(self, answer: Answer | None, issue: object) -> TicketRef:
-        reference = number(answer, part(issue, "id"))
-        status = part(issue, "status")
+        reference = http.number(answer, http.part(issue, "id"))
+        status = http.part(issue, "status")
         return TicketRef(
             reference=reference,
-            status=clean(str(part(status, "name")), 40),
-            closed=bool(part(status, "is_closed")),
+            status=clean(str(http.part(status, "name")), 40),
+            closed=bool(http.part(status, "is_closed")),
             url=f"{self._api.url}/issues/{reference}",
         )
 
 
 def _turn(page: int) -> list[tuple[str, str]]:
-    return [("limit", str(PAGE)), ("offset", str(page * PAGE))]
-
-
-def _object(answer: Answer, name: str) -> dict[str, Any]:
-    found = answer.document().get(name)
-    if not isinstance(found, dict):
-        raise unreadable(answer, f"has no {name}")
-    return found
+    return [("limit", str(http.PAGE)), ("offset", str(page * http.PAGE))]
 
 
 def _note(journal: Mapping[str, Any]) -> TicketNote:
     return TicketNote(
         id=str(journal.get("id")),
-        author=clean(str(part(journal, "user", "name")), 100),
+        author=clean(str(http.part(journal, "user", "name")), 100),
         text=str(journal.get("notes") or "").replace("\r\n", "\n"),
         public=not journal.get("private_notes"),
-        at=moment(journal.get("created_on")),
+        at=http.moment(journal.get("created_on")),
     )
-
-
-def _text(said: str) -> str:
-    return fit(said, _LONGEST_TEXT)

@@ -16,31 +16,18 @@ from math import ceil
 from typing import Any
 
 from alerts import signatures
+from alerts import ticketing_http as http
 from alerts.base import Attachment, TicketNote, TicketNow, TicketRef, TicketText
 from alerts.cleaning import clean
 from alerts.marks import recognised, without_mark
 from alerts.outcomes import Answer, Patience, basic, unreadable
-from alerts.ticketing_http import (
-    PAGE,
-    Api,
-    HttpTickets,
-    file_name,
-    fit,
-    fitted,
-    gone_error,
-    media_type,
-    must_be_open,
-    not_set_up,
-    part,
-)
 from monitor.errors import DeliveryError
 
 CLOSED = ("6", "7", "8")
 """Resolved, closed, canceled, as ServiceNow ships them."""
 
 _LONGEST_MARK, _LONGEST_SUBJECT, _LONGEST_TEXT = 100, 160, 4_000
-_OURS = "Tocsin"
-_LAG = timedelta(minutes=1)
+_OURS, _LAG = "Tocsin", timedelta(minutes=1)
 _NUMBER = re.compile(r"[A-Z]{2,10}[0-9]{4,12}")
 _FIELDS = "sys_id,number,state,active,correlation_id,sys_updated_on,sys_mod_count"
 _MEANINGS = {
@@ -50,7 +37,7 @@ _MEANINGS = {
 }
 
 
-class ServiceNow(HttpTickets):
+class ServiceNow(http.HttpTickets):
     """A ``SyncedTickets``. ``groups`` are by partner, ``priorities`` (1 2 3, impact and urgency) by class of service."""
 
     def __init__(
@@ -76,7 +63,9 @@ class ServiceNow(HttpTickets):
         self._web, self._table = base_url.rstrip("/"), f"table/{table}"
         headers = {"Authorization": f"Bearer {token}"} if token else basic(user or "", password or "")
         home = f"{self._table}?sysparm_limit=1&sysparm_fields=number"
-        api = Api(f"{self._web}/api/now", headers=headers, meanings=_MEANINGS, home=home, patience=patience)
+        api = http.Api(
+            f"{self._web}/api/now", headers=headers, meanings=_MEANINGS, home=home, patience=patience
+        )
         super().__init__(api, name=name, clock=clock, webhook_secret=webhook_secret)
         self._group, self._groups, self._priorities = group, dict(groups or {}), dict(priorities or {})
         self._resolved, self._closed = resolved_state, {*closed_states, resolved_state}
@@ -85,17 +74,16 @@ class ServiceNow(HttpTickets):
 
     async def find(self, mark: str) -> TicketRef | None:
         """Return the oldest incident that carries our mark, closed ones included, or None."""
-        kept = fitted(mark, _LONGEST_MARK)
+        kept = http.fitted(mark, _LONGEST_MARK)
         found = await self._query(self._table, f"correlation_id={kept}^ORDERBYsys_created_on", _FIELDS)
-        ours = [one for one in found if one.get("correlation_id") == kept]
-        return self._ref(None, ours[0]) if ours else None
+        return next((self._ref(None, one) for one in found if one.get("correlation_id") == kept), None)
 
     async def open(self, ticket: TicketText) -> TicketRef:
         """Create it; the caller has searched before."""
         document: dict[str, object] = {
             "short_description": clean(ticket.subject, _LONGEST_SUBJECT),
-            "description": fit(ticket.body, _LONGEST_TEXT),
-            "correlation_id": fitted(ticket.mark, _LONGEST_MARK),
+            "description": http.fit(ticket.body, _LONGEST_TEXT),
+            "correlation_id": http.fitted(ticket.mark, _LONGEST_MARK),
             "correlation_display": _OURS,
         }
         if ticket.requestor and (caller := await self._caller(ticket.requestor)):
@@ -105,19 +93,19 @@ class ServiceNow(HttpTickets):
         if ticket.cls in self._priorities:
             document["impact"] = document["urgency"] = str(self._priorities[ticket.cls])
         answer = await self._api.write("POST", self._table, document, query=[("sysparm_fields", _FIELDS)])
-        return self._ref(answer, part(answer.document(), "result"))
+        return self._ref(answer, http.part(answer.document(), "result"))
 
     async def comment(self, reference: str, text: str) -> None:
         """Add a comment that the caller sees; none to an incident that is resolved or closed."""
         record = await self._open_record(reference)
-        await self._patch(record, {"comments": fit(text, _LONGEST_TEXT)})
+        await self._patch(record, {"comments": http.fit(text, _LONGEST_TEXT)})
 
     async def resolve(self, reference: str, text: str) -> None:
         """Say that it is over and resolve it; nothing is done to an incident that is resolved or closed already."""
         record = await self._must(reference)
         if self._ref(None, record).closed:
             return
-        said = fit(text, _LONGEST_TEXT) if text.strip() else ""
+        said = http.fit(text, _LONGEST_TEXT) if text.strip() else ""
         changes = {
             "state": self._resolved,
             "close_code": self._close_code,
@@ -125,20 +113,20 @@ class ServiceNow(HttpTickets):
             **({"comments": said} if said else {}),
         }
         answer = await self._patch(record, changes)
-        now = self._ref(answer, part(answer.document(), "result"))
+        now = self._ref(answer, http.part(answer.document(), "result"))
         if not now.closed:
             told = f"incident {reference} is still in state {now.status}, not {self._resolved}"
             raise DeliveryError(told, permanent=True)
 
     async def attach(self, reference: str, file: Attachment) -> None:
         """Add a file; one of the same name and size that is there already is not added again."""
-        name, record = file_name(file), await self._open_record(reference)
+        name, record = http.file_name(file), await self._open_record(reference)
         of = [("table_name", self._table.removeprefix("table/")), ("table_sys_id", str(record.get("sys_id")))]
         by = "^".join(f"{key}={value}" for key, value in of)
-        for one in await self._query("attachment", by, "file_name,size_bytes"):
-            if (one.get("file_name"), str(one.get("size_bytes"))) == (name, str(len(file.content))):
-                return
-        query, headers = [*of, ("file_name", name)], {"Content-Type": media_type(file)}
+        there = await self._query("attachment", by, "file_name,size_bytes")
+        if http.has(there, "file_name", "size_bytes", file):
+            return
+        query, headers = [*of, ("file_name", name)], {"Content-Type": http.media_type(file)}
         await self._api.write("POST", "attachment/file", query=query, content=file.content, headers=headers)
 
     async def read(self, reference: str) -> TicketNow | None:
@@ -172,12 +160,12 @@ class ServiceNow(HttpTickets):
     def received(self, headers: Mapping[str, str], body: bytes) -> tuple[str, ...]:
         """Check our signature (a business rule makes it) and return the incident that the message names."""
         signatures.verify_standard(self._secret, headers, body, now=self._clock())
-        number = str(part(signatures.message(body), "number"))
+        number = str(http.part(signatures.message(body), "number"))
         return (number,) if _NUMBER.fullmatch(number) else ()
 
     async def check(self) -> tuple[str, ...]:
         """Ask whether our user is taken, our groups are there, and the close code is one."""
-        await self._query(self._table, "", "number", most=1)
+        await self._api.get(self._table, [("sysparm_limit", "1"), ("sysparm_fields", "number")])
         told = [f"our user may read {self._table.removeprefix('table/')}s"]
         for group in dict.fromkeys(filter(None, (self._group, *self._groups.values()))):
             await self._group_id(group)
@@ -185,17 +173,14 @@ class ServiceNow(HttpTickets):
         by = f"name={self._table.removeprefix('table/')}^element=close_code^inactive=false"
         codes = [str(one.get("value")) for one in await self._query("table/sys_choice", by, "value")]
         if codes and self._close_code not in codes:
-            raise not_set_up(f"ServiceNow has no close code {self._close_code!r} among {', '.join(codes)}")
+            raise http.not_set_up(
+                f"ServiceNow has no close code {self._close_code!r} among {', '.join(codes)}"
+            )
         return tuple(told)
 
-    async def _query(self, path: str, query: str, fields: str, most: int = PAGE) -> list[dict[str, Any]]:
-        def turn(page: int) -> list[tuple[str, str]]:
-            return [("sysparm_limit", str(most)), ("sysparm_offset", str(page * most))]
-
+    async def _query(self, path: str, query: str, fields: str) -> list[dict[str, Any]]:
         asked = [("sysparm_query", query), ("sysparm_fields", fields)]
-        if most < PAGE:
-            return await self._api.every(path, [*asked, *turn(0)], of="result", turn=lambda _page: [])
-        return await self._api.every(path, asked, of="result", turn=turn)
+        return await self._api.every(path, asked, of="result", turn=_turn)
 
     async def _record(self, reference: str) -> dict[str, Any] | None:
         if not _NUMBER.fullmatch(reference):
@@ -206,12 +191,12 @@ class ServiceNow(HttpTickets):
     async def _must(self, reference: str) -> dict[str, Any]:
         record = await self._record(reference)
         if record is None:
-            raise gone_error("ServiceNow", reference)
+            raise http.gone_error("ServiceNow", reference)
         return record
 
     async def _open_record(self, reference: str) -> dict[str, Any]:
         record = await self._must(reference)
-        must_be_open(self._ref(None, record))
+        http.must_be_open(self._ref(None, record))
         return record
 
     async def _patch(self, record: Mapping[str, Any], changes: Mapping[str, object]) -> Answer:
@@ -220,32 +205,30 @@ class ServiceNow(HttpTickets):
 
     async def _group_id(self, name: str) -> str:
         if name not in self._ids:
-            found = await self._query(
-                "table/sys_user_group", f"name={_plain(name)}^active=true", "sys_id,name"
-            )
-            ids = [str(one.get("sys_id")) for one in found if one.get("name") == name]
-            if not ids:
-                raise not_set_up(f"ServiceNow has no group {name!r}, or does not show it to us")
+            by = f"name={name.replace('^', '')}^active=true"
+            found = await self._query("table/sys_user_group", by, "sys_id,name")
+            if not (ids := [str(one.get("sys_id")) for one in found if one.get("name") == name]):
+                raise http.not_set_up(f"ServiceNow has no group {name!r}, or does not show it to us")
             self._ids[name] = ids[0]
         return self._ids[name]
 
     async def _caller(self, address: str) -> str | None:
-        found = await self._query("table/sys_user", f"email={_plain(address)}^active=true", "sys_id,email")
-        same = [one for one in found if str(one.get("email")).lower() == address.lower()]
-        return str(same[0].get("sys_id")) if same else None
+        by = f"email={address.replace('^', '')}^active=true"
+        found = await self._query("table/sys_user", by, "sys_id,email")
+        same = (one for one in found if str(one.get("email")).lower() == address.lower())
+        return next((str(one.get("sys_id")) for one in same), None)
 
     def _ref(self, answer: Answer | None, record: object) -> TicketRef:
-        number, state = str(part(record, "number")), clean(str(part(record, "state")), 40)
+        number, state = str(http.part(record, "number")), clean(str(http.part(record, "state")), 40)
         if not _NUMBER.fullmatch(number):
             raise unreadable(answer or Answer(status=200, body=b"", safe=True), "names no incident")
-        url = f"{self._web}/nav_to.do?uri={self._table.removeprefix('table/')}.do?sys_id={part(record, 'sys_id')}"
-        closed = state in self._closed or part(record, "active") == "false"
+        url = f"{self._web}/nav_to.do?uri={self._table.removeprefix('table/')}.do?sys_id={http.part(record, 'sys_id')}"
+        closed = state in self._closed or http.part(record, "active") == "false"
         return TicketRef(reference=number, status=state, url=url, closed=closed)
 
 
-def _plain(value: str) -> str:
-    """Return a value for an encoded query, in which a caret would begin another condition."""
-    return value.replace("^", "")
+def _turn(page: int) -> list[tuple[str, str]]:
+    return [("sysparm_limit", str(http.PAGE)), ("sysparm_offset", str(page * http.PAGE))]
 
 
 def _note(entry: Mapping[str, Any]) -> TicketNote:

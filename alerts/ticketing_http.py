@@ -172,6 +172,15 @@ def media_type(file: Attachment) -> str:
     return file.media_type if _MEDIA_TYPE.fullmatch(file.media_type) else "application/octet-stream"
 
 
+def has(files: object, name: str, size: str, file: Attachment) -> bool:
+    """Tell whether one of the same name and size is among a ticket's files; ``name`` and ``size`` are their keys."""
+    wanted = (file_name(file), str(len(file.content)))
+    return any(
+        (part(one, name), str(part(one, size))) == wanted
+        for one in (files if isinstance(files, list) else ())
+    )
+
+
 def multipart(file: Attachment) -> tuple[str, bytes]:
     """Return a form with one file, and its type; the boundary stands nowhere in the file."""
     boundary = f"tocsin-{hashlib.sha256(file.content).hexdigest()[:40]}"
@@ -197,6 +206,14 @@ def part(found: object, *names: str) -> Any:
     """Return what stands at a path in an answer, or None."""
     for name in names:
         found = found.get(name) if isinstance(found, dict) else None
+    return found
+
+
+def within(answer: Answer, name: str) -> dict[str, Any]:
+    """Return the object of this name, which an answer must have."""
+    found = answer.document().get(name)
+    if not isinstance(found, dict):
+        raise unreadable(answer, f"has no {name}")
     return found
 
 

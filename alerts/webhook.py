@@ -20,27 +20,15 @@ from urllib.parse import urlencode
 from yarl import URL
 
 from alerts import signatures
+from alerts import ticketing_http as http
 from alerts.base import Attachment, TicketNote, TicketNow, TicketRef, TicketText
 from alerts.cleaning import clean
 from alerts.marks import mark_in, recognised
 from alerts.outcomes import Answer, Patience, Request, find, send, unreadable
-from alerts.ticketing_http import (
-    file_name,
-    fit,
-    fitted,
-    gone_error,
-    items,
-    media_type,
-    moment,
-    must_be_open,
-    not_set_up,
-    part,
-)
 from monitor.errors import DeliveryError
 
 _LONGEST_SUBJECT, _LONGEST_TEXT, _LONGEST_REFERENCE = 300, 100_000, 200
-_LAG = timedelta(minutes=1)
-_NOT_US = frozenset({401, 403})
+_LAG, _NOT_US = timedelta(minutes=1), frozenset({401, 403})
 _MEANINGS = {
     401: "the receiver does not accept our signature",
     403: "the receiver does not let us do this",
@@ -80,7 +68,7 @@ class Webhook:
         if not self._reads:
             return None
         answer = await self._ask(("mark", mark))
-        found = [] if answer is None else items(answer, answer.document().get("tickets"))
+        found = [] if answer is None else http.items(answer, answer.document().get("tickets"))
         ours = [one for one in found if one.get("mark") == mark]
         return _ref(answer, ours[0]) if answer and ours else None
 
@@ -96,21 +84,21 @@ class Webhook:
             "requestor": ticket.requestor,
             "language": ticket.language,
             "subject": clean(ticket.subject, _LONGEST_SUBJECT),
-            "body": fit(ticket.body, _LONGEST_TEXT),
+            "body": http.fit(ticket.body, _LONGEST_TEXT),
             "follows": ticket.follows,
         }
         try:
-            answer = await self._post("ticket.open", fitted(ticket.mark, 200), document)
+            answer = await self._post("ticket.open", http.fitted(ticket.mark, 200), document)
         except DeliveryError as error:
             if error.permanent and "unknown_queue" in str(error):
-                raise not_set_up(f"the receiver has no queue {document['queue']!r}: {error}") from error
+                raise http.not_set_up(f"the receiver has no queue {document['queue']!r}: {error}") from error
             raise
         return _ref(answer, answer.document())
 
     async def comment(self, reference: str, text: str) -> None:
         """Add a note that the partner sees; a closed ticket takes none."""
-        await self._must_be_open(reference)
-        said = fit(text, _LONGEST_TEXT)
+        await self._now(reference, open_=True)
+        said = http.fit(text, _LONGEST_TEXT)
         await self._post(
             "ticket.comment", _id(mark_in(text), reference, said), {"reference": reference, "text": said}
         )
@@ -120,22 +108,22 @@ class Webhook:
         now = await self._now(reference)
         if now.closed:
             return
-        said = fit(text, _LONGEST_TEXT)
+        said = http.fit(text, _LONGEST_TEXT)
         id_ = _id(mark_in(text), reference, f"resolve {said}")
         answer = await self._post("ticket.resolve", id_, {"reference": reference, "text": said})
-        if part(answer.document(), "closed") is False:
+        if http.part(answer.document(), "closed") is False:
             raise DeliveryError(
                 f"ticket {reference} is still open: the receiver did not close it", permanent=True
             )
 
     async def attach(self, reference: str, file: Attachment) -> None:
         """Add a file; one of the same name and size that is there already is not added again."""
-        await self._must_be_open(reference)
-        name, size = file_name(file), len(file.content)
+        await self._now(reference, open_=True)
+        name, size = http.file_name(file), len(file.content)
         document = {
             "reference": reference,
             "name": name,
-            "media_type": media_type(file),
+            "media_type": http.media_type(file),
             "size": size,
             "content": base64.b64encode(file.content).decode("ascii"),
         }
@@ -150,7 +138,7 @@ class Webhook:
             return None
         found = answer.document()
         ref = _ref(answer, found)
-        notes = items(answer, found.get("notes") or [])
+        notes = http.items(answer, found.get("notes") or [])
         return TicketNow(
             reference=reference,
             status=ref.status,
@@ -171,7 +159,7 @@ class Webhook:
     def received(self, headers: Mapping[str, str], body: bytes) -> tuple[str, ...]:
         """Check the signature and return the ticket that the message names."""
         signatures.verify_standard(self._secret, headers, body, now=self._clock())
-        reference = part(signatures.message(body), "reference")
+        reference = http.part(signatures.message(body), "reference")
         return (str(reference),) if reference and len(str(reference)) <= _LONGEST_REFERENCE else ()
 
     async def check(self) -> tuple[str, ...]:
@@ -181,32 +169,29 @@ class Webhook:
         queues = list(dict.fromkeys(filter(None, (self._queue, *self._queues.values()))))
         answer = await self._ask(*(("queue", queue) for queue in queues), ("check", "1"))
         if answer is None:
-            raise not_set_up("the receiver is not at this address")
+            raise http.not_set_up("the receiver is not at this address")
         known = answer.document().get("queues")
         for queue in queues:
             if not isinstance(known, list) or queue not in known:
-                raise not_set_up(f"the receiver has no queue {queue!r}")
+                raise http.not_set_up(f"the receiver has no queue {queue!r}")
         return ("the receiver accepts our signature", *(f"queue {queue} is there" for queue in queues))
 
-    async def _now(self, reference: str) -> TicketNow:
+    async def _now(self, reference: str, *, open_: bool = False) -> TicketNow:
         now = await self.read(reference)
         if now is None:
-            raise gone_error("the receiver", reference)
+            raise http.gone_error("the receiver", reference)
+        if open_:
+            http.must_be_open(TicketRef(reference=reference, status=now.status, closed=now.closed))
         return now
 
-    async def _must_be_open(self, reference: str) -> None:
-        now = await self._now(reference)
-        must_be_open(TicketRef(reference=reference, status=now.status, closed=now.closed))
-
     async def _ask(self, *query: tuple[str, str]) -> Answer | None:
-        """Ask; None for 404, unless the address itself leads nowhere. What is signed of a question is its query."""
-        # What the client puts on the wire is signed, in its own way of quoting.
+        """Ask; None for 404, unless the address itself leads nowhere. Signed is the query as it goes over the wire."""
         asked = URL(f"{self._url}?{urlencode(query)}").raw_query_string
         answer = await find(
             self._request("GET", self._signed(asked.encode(), None), query=asked), patience=self._patience
         )
         if answer is None and ("check", "1") not in query and await self._ask(("check", "1")) is None:
-            raise not_set_up("the receiver is not at this address")
+            raise http.not_set_up("the receiver is not at this address")
         return answer
 
     async def _post(self, kind: str, id_: str, document: Mapping[str, object]) -> Answer:
@@ -245,17 +230,13 @@ def _known(reference: str) -> str:
     return reference
 
 
-def _ref(answer: Answer | None, found: object) -> TicketRef:
-    reference = part(found, "reference")
-    if (
-        answer is None
-        or not isinstance(reference, str | int)
-        or not 0 < len(str(reference)) <= _LONGEST_REFERENCE
-    ):
-        raise unreadable(answer or Answer(status=200, body=b"", safe=True), "names no ticket")
-    url, status = part(found, "url"), clean(str(part(found, "status") or "open"), 40)
+def _ref(answer: Answer, found: object) -> TicketRef:
+    reference = str(http.part(found, "reference") or "")
+    if not 0 < len(reference) <= _LONGEST_REFERENCE:
+        raise unreadable(answer, "names no ticket")
+    url, status = http.part(found, "url"), clean(str(http.part(found, "status") or "open"), 40)
     shown = url if isinstance(url, str) and url.startswith(("https://", "http://")) else None
-    return TicketRef(reference=str(reference), status=status, url=shown, closed=bool(part(found, "closed")))
+    return TicketRef(reference=reference, status=status, url=shown, closed=bool(http.part(found, "closed")))
 
 
 def _note(note: Mapping[str, Any]) -> TicketNote:
@@ -264,5 +245,5 @@ def _note(note: Mapping[str, Any]) -> TicketNote:
         author=clean(str(note.get("author") or ""), 100),
         text=str(note.get("text") or "").replace("\r\n", "\n"),
         public=note.get("public") is not False,
-        at=moment(note.get("at")),
+        at=http.moment(note.get("at")),
     )

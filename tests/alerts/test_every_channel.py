@@ -48,6 +48,7 @@ SUPPORT = {
     "cleaning",
     "dialling",
     "html_mail",
+    "jira_search",
     "jira_texts",
     "languages",
     "marks",
@@ -72,6 +73,7 @@ SUPPORT = {
     "texts",
     "ticketing_http",
     "twiml",
+    "zendesk_notes",
     "wav",
     "work_notices",
 }

@@ -29,7 +29,8 @@ ENDS = (
     "zendesk",
     "webhook",
 )
-SLOW = frozenset({"request-tracker"})
+BRIEFLY = frozenset({"request-tracker", "jira-data-center"})
+"""Gone through with one variation of each test: one takes half a second to answer, the other has the driver of ``jira``."""
 
 
 @asynccontextmanager

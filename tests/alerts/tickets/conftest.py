@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.alerts.tickets.all_ends import ENDS, SLOW, an_end
+from tests.alerts.tickets.all_ends import BRIEFLY, ENDS, an_end
 from tests.alerts.tickets.ends import End
 from tests.far_ends.faults import Wire, a_wire
 
@@ -24,12 +24,12 @@ async def wire(end: End) -> AsyncIterator[Wire]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Take one variation of each test for a system whose every answer takes half a second; the others get them all."""
+    """Take one variation of each test for those that are gone through briefly; the others get them all."""
     seen: set[str] = set()
     dropped = []
     for item in items:
         call = getattr(item, "callspec", None)
-        if call is None or call.params.get("end") not in SLOW:
+        if call is None or call.params.get("end") not in BRIEFLY:
             continue
         name = f"{item.parent}{item.originalname}"  # type: ignore[attr-defined] # a function's
         if name in seen:

@@ -438,6 +438,8 @@ async def test_a_question_that_failed_is_no_riddle_and_never_an_answer(
     asks = [lambda d: d.find(mark), lambda d: d.read(opened.reference)]
     if end.tells_changes:
         asks.append(lambda d: d.changed(now()))
+    if fault is Fault.SLOW_AFTER:
+        asks = asks[:1]  # silence is the same everywhere, and takes its second
     for ask in asks:
         wire.fails(fault, times=99)
         with pytest.raises(DeliveryError) as failed:
