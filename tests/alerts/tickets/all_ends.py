@@ -29,8 +29,8 @@ ENDS = (
     "zendesk",
     "webhook",
 )
-BRIEFLY = frozenset({"request-tracker", "jira-data-center"})
-"""Gone through with one variation of each test: one takes half a second to answer, the other has the driver of ``jira``."""
+BRIEFLY = frozenset({"request-tracker", "redmine", "jira-data-center"})
+"""Gone through with one variation of each test: real ones are slow, and ``jira`` has the same driver."""
 
 
 @asynccontextmanager

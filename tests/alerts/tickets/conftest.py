@@ -31,6 +31,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         call = getattr(item, "callspec", None)
         if call is None or call.params.get("end") not in BRIEFLY:
             continue
+        if call.params["end"] == "redmine" and "fault" not in call.params:
+            continue  # hostile texts and marks are for a real one
         name = f"{item.parent}{item.originalname}"  # type: ignore[attr-defined] # a function's
         if name in seen:
             dropped.append(item)
