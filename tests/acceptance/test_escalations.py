@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from alerts.sandbox import Pickup
+from tests.acceptance.asked import a_mailbox, mail_settings
 from tests.acceptance.world import CHECKS, CONFIGURATION, GIULIA, MARCO, NADIA, TOMAS, a_world
 
 LUCA, SARA = "+390461234569", "+390461234570"
@@ -214,6 +215,37 @@ async def test_a_policy_says_what_each_end_leads_to_and_how_often_round(tmp_path
         assert at[1] - at[0] >= 20
         assert at[3] - at[2] >= 45
         assert at[4] - at[3] < 20
+
+
+async def test_behind_a_page_by_mail_the_next_step_begins_when_its_time_is_over(
+    tmp_path, database_url, unused_tcp_port
+):
+    escalation = """
+escalations:
+  - {name: quiet, steps: [{to: {engineer: lars}, delay: 5m}, {to: {engineer: tomas}}], catch_all: tomas}
+"""
+    configuration = CONFIGURATION.replace(
+        "  engineers:\n",
+        "  escalation: quiet\n  engineers:\n    - {id: lars, name: Lars Holm, email: lars@noc.example}\n",
+    )
+    async with (
+        a_mailbox(unused_tcp_port) as mailbox,
+        a_world(
+            tmp_path,
+            database_url,
+            configuration=configuration + escalation + CHECKS + mail_settings(unused_tcp_port),
+        ) as world,
+    ):
+        await world.fails("portal-web")
+        await world.deliver()
+        assert [mail["To"] for mail in mailbox.mails] == ["lars@noc.example"]
+        (row,) = await world.rows("outbox", kind="page")
+        assert (row["state"], row["waits"], row["recipient"]) == ("waiting", "escalation_step", TOMAS)
+        await world.passes_time(minutes=4)
+        world.only_called()
+        await world.passes_time(minutes=2)
+        world.only_called(TOMAS)
+        assert (await world.incident())["owner"] == "tomas"
 
 
 @pytest.mark.parametrize("pickup", [Pickup.BUSY, Pickup.REFUSE, Pickup.UNREACHABLE])
