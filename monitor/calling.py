@@ -228,6 +228,12 @@ class Calling:
         self.hanging_up.add(task)
         task.add_done_callback(self.hanging_up.discard)
 
+    async def stop(self) -> None:
+        """Let go of what is still being hung up; it rings on, and whoever answers hears that it is settled."""
+        for task in self.hanging_up:
+            task.cancel()
+        await asyncio.gather(*self.hanging_up, return_exceptions=True)
+
     async def _hang_up(self, incident: str) -> None:
         """Do it as well as can be: whoever settled the matter has nothing to do with how it goes."""
         assert self.phone is not None, "asked before"

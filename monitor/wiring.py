@@ -249,6 +249,7 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
             ),
             failpoint=failpoint,
         )
+        stack.push_async_callback(calling.stop)
         late.calling, late.delivery, late.pipeline = calling, delivery, pipeline
         ticket_sync = TicketSync(
             store=store,

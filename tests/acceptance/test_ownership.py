@@ -244,3 +244,22 @@ escalations:
 
 def _pressed(attempt: str):
     return CallEvent(attempt=attempt, state=CallState.ACKNOWLEDGED, sequence=1000, digit="1")
+
+
+@pytest.mark.parametrize("dialect", ["postgresql"], indirect=True)
+async def test_two_processes_let_it_run_out_and_hand_over_once(tmp_path, database_url):
+    clock = MovableClock()
+    clock.now = clock.now.replace(hour=10, minute=50)
+    (tmp_path / "two").mkdir()
+    async with (
+        a_world(tmp_path, database_url, clock=clock, configuration=WITH_ROTA + CHECKS) as one,
+        a_world(tmp_path / "two", database_url, clock=clock, configuration=WITH_ROTA + CHECKS) as two,
+    ):
+        incident = await critical(one, "tomas")
+        clock.now = clock.now.replace(hour=11, minute=0, second=5)
+        await asyncio.gather(*(each.service.owning.once(clock()) for each in (one, two)))
+        assert (await one.events(incident)).count("incident.handed_over") == 1
+        clock.forward(31 * 60)
+        await asyncio.gather(*(each.service.owning.once(clock()) for each in (one, two)))
+        assert (await one.events(incident)).count("acknowledgement.expired") == 1
+        assert len(await one.rows("outbox", kind="page")) == 1
