@@ -27,12 +27,14 @@ tests:
       - {series: 'tocsin_clock_breaches_total{class="critical",clock="response"}', values: "%s"}
       - {series: tocsin_config_last_reload_successful, values: "%s"}
       - {series: 'tocsin_phone_lines{state="down"}', values: "%s"}
+      - {series: 'tocsin_provider_up{provider="phone"}', values: "%s"}
+      - {series: tocsin_outbox_ambiguous, values: "%s"}
     promql_expr_test:
       - expr: count by (alertname) (ALERTS{alertstate="firing"})
         eval_time: 15m
         exp_samples: [%s]
 """
-WELL = ("1x20", "0+60x20", "0x20", "0x20", "0x20", "1x20", "0x20")
+WELL = ("1x20", "0+60x20", "0x20", "0x20", "0x20", "1x20", "0x20", "1x20", "0x20")
 
 
 def series_of(metric: Metric) -> set[str]:
@@ -72,6 +74,8 @@ def test_promtool_reads_the_rules():
         pytest.param(4, "_x9 1x10", "TocsinPromiseBroken", id="the first promise is broken"),
         pytest.param(5, "1x4 0x15", "TocsinConfigurationRefused", id="a configuration is refused"),
         pytest.param(6, "0x4 1x15", "TocsinPhoneLineDown", id="a telephone line is down"),
+        pytest.param(7, "1x4 0x15", "TocsinProviderAway", id="a provider is away"),
+        pytest.param(8, "0x4 2x15", "TocsinContactInDoubt", id="contacts are in doubt"),
     ],
 )
 def test_an_alert_rings(tmp_path, place, values, rings):

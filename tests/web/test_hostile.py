@@ -131,7 +131,7 @@ async def test_hostile_text_in_a_request_makes_no_element_attribute_or_link(worl
         is_only_text(text)
 
 
-PAGES = ["/noc/", "/noc/board", "/noc/incidents", "/noc/incidents/inc-1", "/noc/incidents/glo-1", "/noc/systems/PBX-1001", "/noc/checks", "/noc/crashes", "/noc/outbox", "/noc/tickets", "/noc/tickets/tic-1", "/noc/maintenance", "/noc/global/new", "/noc/audit"]  # fmt: skip
+PAGES = ["/noc/", "/noc/board", "/noc/incidents", "/noc/incidents/inc-1", "/noc/incidents/glo-1", "/noc/systems/PBX-1001", "/noc/checks", "/noc/crashes", "/noc/outbox", "/noc/deliveries", "/noc/deliveries/out-1", "/noc/tickets", "/noc/tickets/tic-1", "/noc/maintenance", "/noc/global/new", "/noc/audit"]  # fmt: skip
 
 
 @pytest.mark.parametrize("bad", CORPUS)
