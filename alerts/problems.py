@@ -31,10 +31,19 @@ class Problem:
 
 def call_text(problem: Problem, language: str, *, library: Library | None = None) -> str:
     """Say which problem, how many of their systems and since when, in the time of any call."""
+    return _said(problem, language, "problem_call", library)
+
+
+def bundle_text(problem: Problem, language: str, *, library: Library | None = None) -> str:
+    """Say how many of their systems have problems of their own, which, and since when the first."""
+    return _said(problem, language, "bundle_call", library)
+
+
+def _said(problem: Problem, language: str, key: str, library: Library | None) -> str:
     texts = pick(library or shipped(), language)
     said = ""
     for limit in TIGHTER:
-        said = clean(texts.templates["problem_call"].render(_facts(problem, texts, limit)), LONGEST_BODY)
+        said = clean(texts.templates[key].render(_facts(problem, texts, limit)), LONGEST_BODY)
         if script.spoken_seconds(said) <= LONGEST_TEXT:
             return said
     return script.within(said, LONGEST_TEXT)
@@ -77,6 +86,7 @@ def _facts(problem: Problem, texts: Texts, limit: int) -> dict[str, object]:
         "summary": clean(problem.summary, LONGEST_SUBJECT * 4),
         "count": problem.count,
         "systems": listed,
+        "systems_spoken": ", ".join(script.spelled(clean(system, 20)) for system in problem.systems[:5]),
         "more": max(problem.count - len(problem.systems), 0) or "",
         "since": script.written_time(problem.since, problem.zone),
         "since_spoken": script.spoken_time(problem.since, problem.zone, texts),

@@ -22,7 +22,7 @@ FALLBACK = "en"
 
 TEMPLATES = ("call", "ticket_subject", "ticket_body", "resolved", "mail_subject", "mail_body")
 PAGES = ("request_call", "request_subject", "request_body")
-PROBLEMS = ("problem_call", "problem_subject", "problem_body", "problem_note", "problem_over")
+PROBLEMS = ("problem_call", "problem_subject", "problem_body", "problem_note", "problem_over", "bundle_call")
 TABLES = ("symptoms", "classes", "keys", "phrases", "words")
 PHRASES = frozenset(
     {"confirmed", "handed_on", "settled", "goodbye", "not_understood", "one_moment", "not_recorded", "test"}
@@ -42,7 +42,7 @@ PAGE_FACTS = (
 )
 """What a template of a page about a request may name; ``sure`` is empty where the class is yet to be confirmed."""
 PROBLEM_FACTS = (
-    "service partner title summary count systems more since since_spoken class_name page_url incident reference "
+    "service partner title summary count systems systems_spoken more since since_spoken class_name page_url incident reference "
     "nothing unknown until"
 )
 """What a template about a global problem may name; ``until`` is for ``problem_over`` only."""

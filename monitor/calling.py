@@ -23,7 +23,7 @@ from monitor.domain.incidents import Status
 from monitor.errors import DeliveryError, NotFoundError
 from monitor.escalating import Escalating, outcome_of, readdressed
 from monitor.metrics import Metrics
-from monitor.storage import calls, contacts, escalations, incidents, outbox, request_contacts, told
+from monitor.storage import bundles, calls, contacts, escalations, incidents, outbox, request_contacts, told
 from monitor.storage.calls import Ended, Follow
 from monitor.storage.engine import Store
 from monitor.storage.outbox import Due, InDoubt
@@ -122,7 +122,9 @@ class Calling:
         if problem := due.payload.get("problem"):
             return await self.store.read(told.nothing_left, problem, due.partner)
         incident = await self.store.read(incidents.get, due.incident)
-        return incident.status is not Status.OPEN
+        if incident.status is Status.OPEN or due.kind != "call":
+            return incident.status is not Status.OPEN
+        return not await self.store.read(bundles.named, due.id)
 
     async def event(self, event: CallEvent) -> None:
         """Put what a provider says of a call on record, with everything that follows from it."""

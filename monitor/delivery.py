@@ -27,11 +27,11 @@ from monitor.errors import DeliveryError, LeaseLostError
 from monitor.gate import BATCH, LEASE, Gate
 from monitor.mailing import Letters
 from monitor.metrics import Metrics
-from monitor.storage import contacts, incidents, mail_threads, outbox, owing, request_contacts
+from monitor.storage import bundles, contacts, incidents, mail_threads, outbox, owing, request_contacts
 from monitor.storage import tickets as book
 from monitor.storage.engine import Store
 from monitor.storage.outbox import Due, InDoubt
-from monitor.telling import Telling, of_problem
+from monitor.telling import Telling, bundle_text, of_problem
 from monitor.ticketing import Ticketing
 from monitor.world import World
 
@@ -230,7 +230,10 @@ class Delivery:
             return pages.call_text(await self._asked(due.request), due.language)
         if problem := of_problem(due):
             return await self.telling.call(due, problem)
-        _, matter = await self._matter(due)
+        incident, matter = await self._matter(due)
+        others = await self.store.read(bundles.named, due.id) if due.kind == "call" else []
+        if others:
+            return bundle_text(matter, incident, others, due.language)
         return script.call_text(matter, due.language)
 
     async def _mail(self, due: Due) -> None:

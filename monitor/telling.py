@@ -1,16 +1,20 @@
 """The contacts that speak for many incidents: what a partner is told of a global problem, as texts for the drivers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from alerts import problems
+from alerts import problems, script
 from alerts.script import Written
 from monitor.domain.contacts import PROBLEM
-from monitor.storage import told
+from monitor.domain.incidents import Incident, Status
+from monitor.storage import bundles, told
 from monitor.storage.engine import Store
 from monitor.storage.outbox import Due
 from monitor.world import World
+
+MOST_SPOKEN = 5
+"""Systems that are spelled out on a call; of the others the number is said."""
 
 
 def of_problem(due: Due) -> str | None:
@@ -68,3 +72,25 @@ class Telling:
             page_url=in_force.public_url if of.public else None,
         )
         return matter, of.resolved_at
+
+
+def bundle_text(
+    matter: script.Matter, incident: Incident, others: Sequence[bundles.Named], language: str
+) -> str:
+    """Compose one call about an incident and the others that ride along with it, which nobody has acknowledged."""
+    own = ((incident.system, incident.since),) if incident.status is Status.OPEN else ()
+    told_of = (*own, *((one.system, one.since) for one in others))
+    systems = tuple(dict.fromkeys(system for system, _ in told_of if system))
+    problem = problems.Problem(
+        incident=matter.incident,
+        title="",
+        summary="",
+        partner=matter.partner,
+        count=len(told_of),
+        systems=systems[:MOST_SPOKEN],
+        since=min(since for _, since in told_of),
+        cls=matter.cls,
+        zone=matter.zone,
+        service=matter.service,
+    )
+    return problems.bundle_text(problem, language)

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from monitor.domain.contacts import Obligation
 from monitor.domain.incidents import Status
 from monitor.domain.waiting import Waits
-from monitor.storage import escalations, events, incidents, outbox, owing, request_contacts, told
+from monitor.storage import bundles, escalations, events, incidents, outbox, owing, request_contacts, told
 from monitor.storage.outbox import Called, Due
 from monitor.storage.ownership import Holds
 
@@ -182,6 +182,10 @@ def acknowledged(
         return
     if not due.incident:  # an alarm about our own means: heard, and that is all
         return
+    if due.kind == "call":
+        for one in bundles.named(c, due.id):
+            by_all = f"{who} {means.how}, who was told of it with {due.incident}"
+            incidents.acknowledge(c, one.incident, now=now, actor=by_all, by_partner=True, owner=who)
     row = incidents.get(c, due.incident)
     if row.status is Status.RESOLVED:
         return

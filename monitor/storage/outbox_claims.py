@@ -20,6 +20,7 @@ from monitor.domain.pacing import ContactRules
 from monitor.domain.waiting import Waits
 from monitor.storage import (
     announcements,
+    bundles,
     caps,
     events,
     outbox_queue,
@@ -117,6 +118,7 @@ def claim(c: sa.Connection, chosen: Mapping[str, Sequence[int]], terms: Terms) -
             if _not_now(c, row, terms.now) or caps.capped(c, row, terms):
                 continue
             due.append(_take(c, row, next(ids), terms))
+            bundles.gather(c, row, terms.now)
             found.taken += 1
             left -= 1
         again += found.settle()
@@ -179,7 +181,7 @@ def _not_now(c: sa.Connection, row: Mapping[Any, Any], now: datetime) -> bool:
     """Say whether a row is not to be sent now; a call about a global problem goes by its partner's own systems."""
     problem = json.loads(row["payload"]).get("problem") if row["kind"] == "call" else None
     if not problem:
-        return _moved_on(c, row, now)
+        return _moved_on(c, row, now) or bundles.rides(c, row, now)
     left = told.nothing_left(c, problem, row["partner"])
     if left:
         why = "their systems are well again or acknowledged"

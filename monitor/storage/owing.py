@@ -78,7 +78,7 @@ def cancel(c: sa.Connection, incident: str, now: datetime, *, kinds: Sequence[st
     done = c.execute(
         sa.update(outbox)
         .where(outbox.c.incident == incident, outbox.c.kind.in_(kinds), outbox.c.state == "waiting")
-        .values(state="cancelled", reason=reason, done_at=now)
+        .values(state="cancelled", reason=reason, waits=None, done_at=now)
     )
     return done.rowcount
 
@@ -90,7 +90,7 @@ def cancel_of_request(
     done = c.execute(
         sa.update(outbox)
         .where(outbox.c.request == request, outbox.c.kind.in_(kinds), outbox.c.state == "waiting")
-        .values(state="cancelled", reason=reason, done_at=now)
+        .values(state="cancelled", reason=reason, waits=None, done_at=now)
     )
     return done.rowcount
 

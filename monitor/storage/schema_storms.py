@@ -16,3 +16,10 @@ storms = sa.Table(
     at("unshown_at"),  # the status page did not show it in time: partners were told all the same
     at("well_at"),  # its systems are well again since then
 )
+
+bundled = sa.Table(  # a call that is not made because another one names its incident, too
+    "bundled",
+    metadata,
+    sa.Column("row", sa.String(40), sa.ForeignKey("outbox.id"), primary_key=True),
+    sa.Column("lead", sa.String(40), sa.ForeignKey("outbox.id"), nullable=False, index=True),
+)

@@ -203,6 +203,12 @@ def _storms() -> None:
         sa.Column("unshown_at", sa.BigInteger),
         sa.Column("well_at", sa.BigInteger),
     )
+    op.create_table(
+        "bundled",
+        sa.Column("row", sa.String(40), sa.ForeignKey("outbox.id"), primary_key=True),
+        sa.Column("lead", sa.String(40), sa.ForeignKey("outbox.id"), nullable=False),
+    )
+    op.create_index("ix_bundled_lead", "bundled", ["lead"])
 
 
 def _announcements() -> None:
