@@ -86,8 +86,8 @@ async def storm(
     fleet = Fleet(systems=systems, others=systems // 10, partners=partners)
     path = folder / "tocsin.yaml"
     rates = {
-        "ticket": {"per_second": tickets, "burst": 1},
-        "phone": {"per_second": calls, "burst": 1},
+        "ticket": {"per_second": tickets, "burst": max(1, round(tickets))},
+        "phone": {"per_second": calls, "burst": max(1, round(calls))},
     }
     path.write_text(fleet.configuration(systems=20) + f"contact: {{rates: {rates}}}\n".replace("'", '"'))
     clock = MovableClock(SATURDAY_NIGHT if night else MONDAY_AT_TEN)
