@@ -40,6 +40,7 @@ CODECS = ("pcmu", "pcma")
 LOCK_PATIENCE = 10.0
 REGISTER_AGAIN = (2.0, 5.0, 10.0, 20.0, 30.0)
 GOODBYE = 2.0
+FLUSHED = 0.05
 TICK = 0.05
 
 _CLOSED = re.compile(r"(\d{3}) (.*)")
@@ -176,6 +177,7 @@ class Agent:
             known.playing.cancel()
             with contextlib.suppress(BaresipError):
                 known.call.audio.flush_tx()
+                await asyncio.sleep(FLUSHED)  # what is written before its next tick is thrown away, too
             known.playing = None
         if order["file"]:
             known.playing = self._loop.create_task(self._play(known, order["file"], order["number"]))

@@ -7,7 +7,7 @@ import wave
 from baresip import AudioNotActive, AudioRestarted, Call
 
 TICK = 0.05
-AHEAD = 0.4
+AHEAD = 1.0
 """Seconds of sound given to the stack in advance: what is still unsaid when a key is pressed is thrown away."""
 
 

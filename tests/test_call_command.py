@@ -2,10 +2,13 @@
 
 import asyncio
 import json
+import logging
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from monitor.cli import main
 from tests.far_ends.sipp import answers, busy, free_port, phones
@@ -23,6 +26,15 @@ partners:
     contacts: [{{id: giulia, name: Giulia, phone: "{giulia}"}}, {{id: marco, name: Marco, phone: "{marco}"}}]
 phone: {phone}
 """
+
+
+@pytest.fixture(autouse=True)
+def no_log_of_ours_stays() -> Iterator[None]:
+    """The command sets up logging for the whole process; the next test has its own stderr."""
+    before = logging.getLogger().handlers[:]
+    yield
+    structlog.reset_defaults()
+    logging.getLogger().handlers[:] = before
 
 
 def configured(folder: Path, phone: str) -> Path:
