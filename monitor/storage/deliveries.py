@@ -21,7 +21,7 @@ from monitor.storage.lists import AttemptLine, Page, Wanted
 from monitor.storage.providers import Standing, provider
 
 outbox, attempts = schema.outbox, schema.attempts
-FAR = 10_000
+FAR = 1_000
 LATE = timedelta(minutes=1)
 SHOWN = 20
 OURS_TO_WORRY = (
