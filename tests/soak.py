@@ -1,8 +1,9 @@
-"""The long runs: ``python -m tests.soak [kills|load|mutants|ledger] [--cycles N] [--reports N] [--operations N] [--seed N] [--jobs N]``.
+"""The long runs: ``python -m tests.soak [kills|load|mutants|storms|ledger] [--cycles N] [--reports N] [--operations N] [--seed N] [--jobs N]``.
 
     kills    random points, passings and providers that fail; 2,000 cycles (``--database postgresql``, ``--cycle "…"``)
     mutants  every known bug is put in and must be caught
     load     kill -9 under 10,000 reports from 64 connections
+    storms   10,000 systems of 300 partners in one cloud fail within a minute, by day and by night
     ledger   10,000 random operations of several processes, killed and told twice, on SQLite and on PostgreSQL
 
 A cycle that fails is printed with what makes it happen again; the exit status is 1 if anything was wrong.
@@ -20,6 +21,7 @@ from tests.crash.kills import Kills, again
 from tests.crash.load import PLACES, kill_under_load
 from tests.crash.mutants import KILLED_BY, LEDGER, mutant
 from tests.databases import a_postgres
+from tests.storm import storms
 
 
 async def kills(folder: Path, arguments: argparse.Namespace) -> int:
@@ -91,13 +93,15 @@ async def main(arguments: argparse.Namespace) -> int:
     """Run what was asked for; return how much was wrong."""
     wrong = 0
     folder = Path(tempfile.mkdtemp(prefix="tocsin-soak-"))  # bad cycles are kept in it
-    for part in arguments.parts or ("mutants", "load", "kills", "ledger"):
+    for part in arguments.parts or ("mutants", "load", "kills", "storms", "ledger"):
         place = folder / part
         place.mkdir()
         if part == "mutants":
             wrong += await mutants(place)
         elif part == "load":
             wrong += await load(place, reports=arguments.reports)
+        elif part == "storms":
+            wrong += await storms(place)
         elif part == "ledger":
             wrong += await ledger(
                 place, operations=arguments.operations, seed=arguments.seed, jobs=arguments.jobs
@@ -111,7 +115,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("parts", nargs="*", choices=["kills", "load", "mutants", "ledger", []])
+    parser.add_argument("parts", nargs="*", choices=["kills", "load", "mutants", "storms", "ledger", []])
     parser.add_argument("--cycles", type=int, default=2_000)
     parser.add_argument("--reports", type=int, default=10_000)
     parser.add_argument("--operations", type=int, default=10_000)
