@@ -96,7 +96,6 @@ def desk(world) -> TicketDesk:
 async def sync(world, minutes: float = 2) -> None:
     """Let our own time pass, and read what changed there; its own clock is the machine's."""
     world.clock.forward(minutes * 60)
-    await world.service.ticket_sync.once()
     rows = await world.rows("tickets")
     await world.service.ticket_sync.received([row["reference"] for row in rows])
     await world.service.ticket_sync.once()
@@ -205,7 +204,7 @@ async def test_a_wrong_setting_is_a_clear_error_and_loses_nothing(
     clock = MovableClock()
     async with a_service(tracker, tmp_path, sqlite_url, clock=clock, **wrong) as world:
         await world.fails("pbx-3-sip")
-        await world.passes_time(minutes=120)
+        await world.passes_time(minutes=15)
         (row,) = await world.rows("outbox", kind="ticket.open")
         assert row["state"] == "waiting"
         assert sentence in row["reason"]
