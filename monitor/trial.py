@@ -151,7 +151,9 @@ async def _phone(settings: Settings, script: CallScript, trial: Trial) -> AsyncI
         case "sip":
             assert settings.phone.sip, "checked when the settings were read"
             own_port = replace(settings.phone, sip=replace(settings.phone.sip, port=0))
-            with TemporaryDirectory(prefix="tocsin-call-") as folder:
+            with TemporaryDirectory(
+                prefix="tocsin-call-", ignore_cleanup_errors=True
+            ) as folder:  # a voice may still speak
                 phone = phone_parts.sip_phone(
                     own_port, folder=Path(folder), clock=system_clock, on_event=trial.event, say=say
                 )

@@ -76,6 +76,7 @@ async def test_a_real_call_is_told_line_by_line_and_only_key_1_is_success(tmp_pa
             ],
         )
         status, said, complained = await command(MARCO, "--json", "-c", str(path))
+        assert said, complained
         told = json.loads(said)
         assert (status, told["acknowledged"], told["events"][-1]["state"]) == (1, False, "busy")
         assert complained == ""

@@ -145,7 +145,7 @@ async def a_phone(name: str, *, lost: bool) -> AsyncIterator[tuple[PhoneDriver, 
             yield await stack.enter_async_context(exchange), lambda: len(exchange.calls)
         elif name == "sip":
             assert not lost, "its lost answer is the death of its process: tests/alerts/test_sip_deaths.py"
-            folder = Path(stack.enter_context(TemporaryDirectory()))
+            folder = Path(stack.enter_context(TemporaryDirectory(ignore_cleanup_errors=True)))
             far_end = await stack.enter_async_context(phones(folder / "phones", {PARTNER: rings_on()}))
             phone = await stack.enter_async_context(a_sip_phone(folder, far_end.address, on_event=ignore))
             yield phone, lambda: len(far_end.heard())
