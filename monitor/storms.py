@@ -44,6 +44,7 @@ log = structlog.stdlib.get_logger()
 
 MAJORITY = 0.5  # of a group's members failing: more is critical, less is major
 SHOWN_WITH = 0.1  # of the failing systems belong to a component: the problem is shown with it
+STILL_NEWS = timedelta(minutes=5)  # what began longer ago was told singly, and stays so
 OWED_EVERY = 5  # rounds: who was being contacted when it was named may be owed it after all
 
 BODY = "Many systems of {what} cannot be used as they should since {since:%H:%M} UTC. We are working on it."
@@ -285,6 +286,8 @@ class Storms:
         """Bring every problem that was found a step further."""
         self._refresh()
         self.rounds += 1
+        if self.rounds % OWED_EVERY == 1:
+            await self._name_what_was_not(now)
         if not self.standing and self.rounds % OWED_EVERY:
             return
         before = set(self.standing)
@@ -298,6 +301,12 @@ class Storms:
                 await self._tell_partners(storm, now)
             await self._page_gate(storm, now)
             await self._end(storm, now)
+
+    async def _name_what_was_not(self, now: datetime) -> None:
+        """Name a storm that a kill, or a record that was away, has kept from being named."""
+        evidence = self.ledger.explanation()
+        if evidence is not None and evidence.group not in self.naming and now - evidence.last <= STILL_NEWS:
+            await self._name(evidence)
 
     def _keep(self, before: Iterable[Group], standing: Iterable[Storm]) -> None:
         """Know what stands by the record: another process or a person may have ended or begun one.
@@ -438,12 +447,14 @@ class Storms:
         for name, streak in streaks.items():
             if name in checks:
                 self.looked(checks[name], streak)
-        for origin, serial, incident, since in await self.store.read(storms.findings_standing):
-            self.origins[origin] = serial
-            self.believed.setdefault(serial, {})[origin] = incident
-            self.failing.setdefault(serial, {}).setdefault(origin, since)
-            self.ledger.believe(serial, since)
-            self.loose.add(incident)
+        for one in await self.store.read(storms.findings_standing):
+            self.origins[one.origin] = one.system
+            self.believed.setdefault(one.system, {})[one.origin] = one.incident
+            self.failing.setdefault(one.system, {}).setdefault(one.origin, one.since)
+            self.ledger.believe(one.system, one.since)
+            self.loose.add(one.incident)
+            if one.problem is not None and one.problem not in self.standing.values():
+                self.ledger.spend(one.system)
         self.dirty = True
 
 

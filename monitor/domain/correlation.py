@@ -212,6 +212,12 @@ class Ledger:
             entries = lists[group]
             del entries[bisect_left(entries, (since, serial))]
 
+    def spend(self, serial: str) -> None:
+        """Let a system that fails count for nothing until it was well: its problem was told and is over."""
+        if serial not in self._spent and self._counts(serial):
+            self._take_out_everywhere(serial)
+            self._spent.add(serial)
+
     # what is named ----------------------------------------------------------------------------------------
 
     def set_aside(self, group: Group) -> None:

@@ -247,12 +247,32 @@ def open_members(c: sa.Connection, problem: str) -> list[tuple[str, str]]:
     return [(row.id, row.system) for row in rows if row.system]
 
 
-def findings_standing(c: sa.Connection) -> list[tuple[str, str, str, datetime]]:
-    """Return what is believed of systems and a common cause explains: origin, system, incident, since."""
-    f = schema.findings.c
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Believed:
+    """A finding that stands and that a common cause explains; ``problem``: what its incident stands, or stood, under."""
+
+    origin: str
+    system: str
+    incident: str
+    since: datetime
+    problem: str | None
+
+
+def findings_standing(c: sa.Connection) -> list[Believed]:
+    """Return what is believed of systems and a common cause explains."""
+    f, i = schema.findings.c, incidents.c
     rows = c.execute(
-        sa.select(f.origin, f.system, f.incident, f.since).where(
-            f.recovered_at.is_(None), f.system.is_not(None), f.symptom.in_(EXPLAINED)
-        )
+        sa.select(f.origin, f.system, f.incident, f.since, i.parent)
+        .join(incidents, i.id == f.incident)
+        .where(f.recovered_at.is_(None), f.system.is_not(None), f.symptom.in_(EXPLAINED))
     )
-    return [(row.origin or row.incident, row.system, row.incident, row.since) for row in rows]
+    return [
+        Believed(
+            origin=row.origin or row.incident,
+            system=row.system,
+            incident=row.incident,
+            since=row.since,
+            problem=row.parent,
+        )
+        for row in rows
+    ]

@@ -287,3 +287,22 @@ async def test_planned_work_over_the_cloud_is_no_storm_anybody_hears_of(world):
     assert await world.rows("tickets") == []
     held = {row["held_by"] for row in await world.rows("incidents", is_global=False)}
     assert all(by.startswith("mnt_") for by in held)
+
+
+async def test_a_storm_that_a_kill_kept_from_being_named_is_named_after_the_restart(tmp_path, database_url):
+    clock = MovableClock()
+    blind = FLEET.configuration(systems=1000)
+    async with a_world(tmp_path, database_url, clock=clock, configuration=blind) as world:
+        for check in FLEET.checks():
+            for _ in range(3):
+                await world.service.pipeline.observed(a_look(check, at=clock()))
+        assert await world.rows("incidents", is_global=True) == []
+    async with a_world(tmp_path, database_url, clock=clock, configuration=FLEET.configuration()) as world:
+        await seconds(world, 12)
+        problem = await the_problem(world)
+        assert len(await world.rows("incidents", parent=problem["id"])) == 24
+        assert len(await world.rows("tickets")) == 3
+        await world.service.pipeline.resolve(problem["id"], actor="nadia", note="Repaired.")
+    async with a_world(tmp_path, database_url, clock=clock, configuration=FLEET.configuration()) as world:
+        await seconds(world, 4)
+        assert len(await world.rows("incidents", is_global=True)) == 1
