@@ -62,7 +62,7 @@ from monitor.rounds import Rounds
 from monitor.scheduler import Job, Scheduler
 from monitor.sealing import sealer
 from monitor.settings import Settings
-from monitor.storage import editions, incidents, looks, people, public
+from monitor.storage import caps, editions, incidents, looks, people, public
 from monitor.storage.engine import Store, open_store
 from monitor.storage.reminders import reminding
 from monitor.storms import Storms
@@ -352,6 +352,9 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
             world.refused = ()
             registering.complain(world.in_force.inventory)
             late.settings = fresh.settings
+            delivery.gate.rules = contact_rules(fresh.settings)
+            await store.write(caps.look_again, clock())
+            bell.ring("outbox")
             pages.site = replace(site(fresh.settings), url=pages.site.url)
             await _resume(store, pipeline, fresh.settings, clock)
             metrics.config_reload_successful.set(1)
@@ -380,7 +383,7 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
             desk=desk,
             casework=casework,
             owning=owning,
-            contact=rules,
+            contact=lambda: delivery.gate.rules,
         )
         app.add_routes(
             intake_routes.routes(

@@ -144,3 +144,13 @@ def number_is_free(c: sa.Connection, number: str | None, now: datetime) -> None:
             )
             .values(not_before=now)
         )
+
+
+def look_again(c: sa.Connection, now: datetime) -> None:
+    """Let what waits for the day's limits be judged anew: they may have been raised."""
+    capped = (Waits.BUDGET, Waits.COUNTRY_CAP, Waits.CONTACT_CAP)
+    c.execute(
+        sa.update(outbox)
+        .where(outbox.c.state == "waiting", outbox.c.waits.in_(capped), outbox.c.not_before > now)
+        .values(not_before=now)
+    )

@@ -20,7 +20,7 @@ def add_deliveries(api: Api) -> None:
         parts = of(request)
         wanted = with_requests(request, params.wanted())
         page = await parts.store.read(
-            deliveries.list_deliveries, wanted, parts.clock(), parts.contact, params.waits
+            deliveries.list_deliveries, wanted, parts.clock(), parts.contact(), params.waits
         )
         return listing(request, page, m.Delivery.model_validate)
 
@@ -39,7 +39,7 @@ def add_deliveries(api: Api) -> None:
 async def _file(request: web.Request, id_: str) -> m.DeliveryFile:
     parts = of(request)
     found = await parts.store.read(
-        deliveries.delivery_file, id_, parts.clock(), parts.contact, requests=may_see_requests(request)
+        deliveries.delivery_file, id_, parts.clock(), parts.contact(), requests=may_see_requests(request)
     )
     line = m.Delivery.model_validate(found.line)
     tried = [m.DeliveryAttempt.model_validate(each) for each in found.attempts]

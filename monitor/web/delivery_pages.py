@@ -28,7 +28,7 @@ async def log(request: web.Request) -> web.Response:
     parts = request.app[PARTS]
     wanted = replace(query.wanted(), requests=may_see_requests(request))
     found = await parts.store.read(
-        deliveries.list_deliveries, wanted, parts.clock(), parts.contact, query.waits
+        deliveries.list_deliveries, wanted, parts.clock(), parts.contact(), query.waits
     )
     return page(
         request,
@@ -49,7 +49,7 @@ async def one(request: web.Request) -> web.Response:
         deliveries.delivery_file,
         request.match_info["id"],
         parts.clock(),
-        parts.contact,
+        parts.contact(),
         requests=may_see_requests(request),
     )
     return page(request, "delivery.html", file=file, line=file.line)
@@ -59,14 +59,14 @@ async def attention(request: web.Request) -> Attention:
     """Return what a person must see of the contacts."""
     parts = request.app[PARTS]
     return await parts.store.read(
-        deliveries.attention, parts.clock(), parts.contact, requests=may_see_requests(request)
+        deliveries.attention, parts.clock(), parts.contact(), requests=may_see_requests(request)
     )
 
 
 async def whys(request: web.Request, ids: tuple[str, ...]) -> Mapping[str, DeliveryLine]:
     """Return why these contacts wait."""
     parts = request.app[PARTS]
-    return await parts.store.read(deliveries.why_each, ids, parts.clock(), parts.contact)
+    return await parts.store.read(deliveries.why_each, ids, parts.clock(), parts.contact())
 
 
 PAGES: dict[tuple[str, str], Page] = {

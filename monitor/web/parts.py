@@ -5,7 +5,7 @@ the pipeline; every page and list is a read.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
@@ -158,7 +158,7 @@ class Parts:
     desk: Desk
     casework: Casework
     owning: Owning
-    contact: ContactRules = field(default_factory=ContactRules)
+    contact: Callable[[], ContactRules] = ContactRules
 
 
 PARTS = web.AppKey("console_parts", Parts)

@@ -90,7 +90,7 @@ def setup(
     casework: Casework,
     owning: Owning,
     checks: Callable[[], Sequence[ConfiguredCheck]] = tuple,
-    contact: ContactRules | None = None,
+    contact: Callable[[], ContactRules] = ContactRules,
     passwords: Passwords | None = None,
     live_pace: LivePace | None = None,
 ) -> None:
@@ -117,7 +117,7 @@ def setup(
         desk=desk,
         casework=casework,
         owning=owning,
-        contact=contact or ContactRules(),
+        contact=contact,
     )
     app[ENVIRONMENT] = environment()
     app[LIVE] = Live(live_pace or LivePace())

@@ -72,6 +72,10 @@ async def test_when_the_days_calls_are_used_up_a_ticket_stands_in_and_the_engine
         (line,) = (await waiting_of(world, id=call["id"])).items
         assert (line.waits, line.until) == ("budget", call["not_before"])
         assert world.metric("tocsin_contact_caps_hit_total", cap="budget") >= 1
+        (tmp_path / "tocsin.yaml").write_text(limited.replace("calls_per_day: 1", "calls_per_day: 2"))
+        assert await world.service.reload() == ()
+        await world.deliver()
+        assert (await world.rows("outbox", kind="call", incident=second["id"]))[0]["state"] == "done"
 
 
 async def test_an_exchange_away_for_an_hour_costs_no_attempts_and_is_not_hammered(tmp_path, sqlite_url):
