@@ -64,3 +64,15 @@ async def test_every_message_is_signed_over_its_very_bytes_and_is_refused_when_o
             await driver.open(a_ticket("inc_1"))
         assert receiver.names["TICKETS"] == {}
     assert refused.value.refused
+
+
+async def test_a_receiver_that_answers_with_somebody_elses_ticket_is_not_believed() -> None:
+    async with a_receiver(SECRET) as receiver:
+        driver = a_driver(receiver.url, reads=True)
+        opened = await driver.open(a_ticket("inc_1"))
+        receiver.names["ask"] = lambda _query: (
+            200,
+            {"tickets": [{"mark": "inc_1", "reference": opened.reference}]},
+        )
+        assert await driver.find("inc_2") is None
+        assert await driver.find("inc_1") is not None

@@ -190,12 +190,12 @@ class FakeZendesk:
 
     async def listed(self, request: web.Request) -> web.Response:
         wanted = request.query.get("external_id")
-        # A comma separates several ids; archived tickets are in no list.
-        among = None if wanted is None else wanted.split(",")
+        # A comma separates several ids; archived tickets are in no list. Upper and lower case may be one to it.
+        among = None if wanted is None else wanted.lower().split(",")
         found = [
             ticket
             for number, ticket in sorted(self.tickets.items())
-            if number not in self.archived and (among is None or ticket["external_id"] in among)
+            if number not in self.archived and (among is None or ticket["external_id"].lower() in among)
         ]
         return self._page(request, "tickets", found)
 
