@@ -1,12 +1,14 @@
-"""The long runs: ``python -m tests.soak [kills|load|mutants|storms|ledger] [--cycles N] [--reports N] [--operations N] [--seed N] [--jobs N]``.
+"""The long runs: ``python -m tests.soak [VERB…] [--seed N] [--jobs N] [--database postgresql] …``; without a verb all of them.
 
-    kills    random points, passings and providers that fail; 2,000 cycles (``--database postgresql``, ``--cycle "…"``)
-    mutants  every known bug is put in and must be caught
-    load     kill -9 under 10,000 reports from 64 connections
-    storms   10,000 systems of 300 partners in one cloud fail within a minute, by day and by night
-    ledger   10,000 random operations of several processes, killed and told twice, on SQLite and on PostgreSQL
+    kills     2,000 kills: any failpoint, far ends that fail in any way (``--cycles N``, ``--cycle "…"`` for one)
+    mutants   every known bug is put in and must be caught
+    together  two engines on one PostgreSQL, one stopped in the middle of a send for longer than its lease
+    power     the power is cut under SQLite, 400 times (``--cuts N``); two bugs that lose what was acknowledged must be caught
+    storms    10,000 systems of 300 partners in one cloud fail within a minute, by day and by night
+    load      kill -9 under 10,000 reports from 64 connections (``--reports N``)
+    ledger    10,000 random operations of several processes, killed and told twice, on both databases (``--operations N``)
 
-A cycle that fails is printed with what makes it happen again; the exit status is 1 if anything was wrong.
+What fails is printed with what makes it happen again; the exit status is 1 if anything was wrong.
 """
 
 import argparse
@@ -15,13 +17,18 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tests.crash import together
 from tests.crash.fire import books
-from tests.crash.harness import lives, read_cycle, run
+from tests.crash.harness import ROOT, lives, read_cycle, run
 from tests.crash.kills import Kills, again
 from tests.crash.load import PLACES, kill_under_load
-from tests.crash.mutants import KILLED_BY, LEDGER, mutant
+from tests.crash.mutants import KILLED_BY, LEDGER, LOSERS, mutant
 from tests.databases import a_postgres
+from tests.power.cuts import cut
+from tests.power.recording import record
 from tests.storm import storms
+
+VERBS = ("mutants", "power", "together", "load", "kills", "storms", "ledger")
 
 
 async def kills(folder: Path, arguments: argparse.Namespace) -> int:
@@ -37,6 +44,33 @@ async def _kills(folder: Path, arguments: argparse.Namespace, server: str | None
         return await again(read_cycle(arguments.cycle), folder, server=server)
     long = Kills(folder, cycles=arguments.cycles, seed=arguments.seed, server=server)
     return await long.run(arguments.jobs)
+
+
+async def side_by_side() -> int:
+    """Stop one engine of two at every point of a send; return at how many points something was wrong."""
+    wrong = 0
+    with a_postgres() as server:
+        async with lives(server=server) as first, lives(server=server, beside=first) as second:
+            for point in together.POINTS:
+                problems = await together.together(point, first, second)
+                print(f"together, stopped at {point}: {problems or 'every effect once'}", flush=True)
+                wrong += bool(problems)
+    return wrong
+
+
+async def power(folder: Path, *, cuts: int, seed: int) -> int:
+    """Cut the power under what a real process wrote; return how much was wrong."""
+    wrong = 0
+    for name in ("", *LOSERS):
+        place = folder / (name or "sources")
+        place.mkdir()
+        tree = mutant(name, place) if name else ROOT
+        outcome = cut(await record(place, reports=60, tree=tree), place, cuts=cuts, seed=seed)
+        print(f"power, {f'mutant {name}' if name else 'our sources'}: {outcome}", flush=True)
+        for problem in outcome.problems[:3]:
+            print(f"    {problem}", flush=True)
+        wrong += bool(outcome.problems) != bool(name)
+    return wrong
 
 
 async def mutants(folder: Path) -> int:
@@ -93,11 +127,15 @@ async def main(arguments: argparse.Namespace) -> int:
     """Run what was asked for; return how much was wrong."""
     wrong = 0
     folder = Path(tempfile.mkdtemp(prefix="tocsin-soak-"))  # bad cycles are kept in it
-    for part in arguments.parts or ("mutants", "load", "kills", "storms", "ledger"):
+    for part in arguments.parts or VERBS:
         place = folder / part
         place.mkdir()
         if part == "mutants":
             wrong += await mutants(place)
+        elif part == "together":
+            wrong += await side_by_side()
+        elif part == "power":
+            wrong += await power(place, cuts=arguments.cuts, seed=arguments.seed)
         elif part == "load":
             wrong += await load(place, reports=arguments.reports)
         elif part == "storms":
@@ -115,8 +153,9 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("parts", nargs="*", choices=["kills", "load", "mutants", "storms", "ledger", []])
+    parser.add_argument("parts", nargs="*", choices=[*VERBS, []])
     parser.add_argument("--cycles", type=int, default=2_000)
+    parser.add_argument("--cuts", type=int, default=400)
     parser.add_argument("--reports", type=int, default=10_000)
     parser.add_argument("--operations", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=20_261_123)

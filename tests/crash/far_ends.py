@@ -315,7 +315,7 @@ class Provider(FakeTwilio):
         try:
             if self.callbacks is Callbacks.NEVER and call.get("To") == FIRST:
                 raise OSError("it never arrives")
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(2):
                 return await super()._post(call, url, form)
         except (aiohttp.ClientError, OSError, TimeoutError):
             self.answers.append((url, 502, "<Response/>"))

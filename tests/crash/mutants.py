@@ -50,6 +50,9 @@ KILLED_BY = {
 SAMPLE = ("search_only_at_first", "intent_after_placing", "the_board_hides_what_was_given_up")
 """Those that the suite puts in; all of them are the long run's."""
 
+LOSERS = ("sqlite_synchronous_normal", "answer_before_commit")
+"""Bugs that lose what was acknowledged when the power is cut; ``tests.power`` must catch them."""
+
 LEDGER = {
     "ledger_charged_again": "sqlite",
     "ledger_closed_by_todays_balance": "sqlite",
