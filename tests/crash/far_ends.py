@@ -107,12 +107,14 @@ class FakeTracker:
         app.router.add_get("/REST/2.0/transactions", self._transactions)
         app.router.add_post("/REST/2.0/attachments", self._attachments)
         app.router.add_get("/REST/2.0/ticket/{id}/attachments", self._files)
+        app.router.add_post("/room", self._said)
         self._server = TestServer(app, host="127.0.0.1")
 
     def reset(self, mode: Mode = Mode.OK, *, wrong: int = 1) -> None:
         """Forget everything, and go wrong anew."""
         self.tickets: list[Ticket] = []
         self.asked = 0
+        self.messages: list[str] = []
         self._failed: Counter[str] = Counter()
         self._mode, self._wrong = mode, wrong
 
@@ -174,6 +176,11 @@ class FakeTracker:
             part = {"id": wanted, "TransactionId": wanted, "ContentType": "text/plain", "Filename": ""}
             items.append({**part, "ContentLength": str(len(note.encode())), "Content": note})
         return web.json_response({"items": items, "pages": 1})
+
+    async def _said(self, request: web.Request) -> web.Response:
+        """Take a message for a chat room (apprise's json://)."""
+        self.messages.append(await request.text())
+        return web.json_response({})
 
     async def _files(self, request: web.Request) -> web.Response:
         items = [

@@ -51,6 +51,7 @@ tickets:
   driver: request-tracker
   request_tracker: {{url: "{tracker}", queue: General, token: only-on-the-loopback}}
 mail: {{host: 127.0.0.1, port: {mail}, security: none, from: noc@tocsin.example}}
+chat: {{channels: [{{id: room, name: The room, url: "json://{room}/room", language: en}}]}}
 partners:
   - id: aurora
     policy: wildix
@@ -252,6 +253,7 @@ async def _ready(made: Lives, warm: bool) -> None:
             token=provider.token,
             phone=provider.url,
             tracker=made.ends.tracker.url,
+            room=made.ends.tracker.url.removeprefix("http://"),
             mail=made.ends.mails.port,
         )
     )

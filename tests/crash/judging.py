@@ -50,6 +50,7 @@ def wrong(story: str, folder: Path, ends: FarEnds, rows: Rows, *, doubts: list[s
         *_echoes(rows("SELECT * FROM ticket_notes")),
         *_calls(ends.provider, [row for row in attempts if row["channel"] in ("phone", "page")]),
         *_mails(ends.mails, outbox, attempts),
+        *_chats(ends.tracker, outbox),
         *_outbox(outbox, attempts),
         *_unseen(folder, doubts, incidents, outbox, attempts),
     ]
@@ -212,6 +213,13 @@ def _mails(mails: MailServer, outbox: list[Row], attempts: list[Row]) -> Iterabl
     tries = Counter(row["outbox"] for row in attempts if row["channel"] == "mail")
     if by_id and max(by_id.values()) > max(tries.values(), default=0):
         yield "wrong: a mail was sent more often than it was tried"
+
+
+def _chats(tracker: FakeTracker, outbox: list[Row]) -> Iterable[str]:
+    """Messages to a room are at-least-once."""
+    done = sum(row["channel"] == "chat" and row["state"] == "done" for row in outbox)
+    if len(tracker.messages) < done:
+        yield f"lost: {done} messages are said in the room, it heard {len(tracker.messages)}"
 
 
 def _outbox(rows: list[Row], attempts: list[Row]) -> Iterable[str]:

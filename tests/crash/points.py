@@ -57,6 +57,8 @@ PEOPLE = (
     "retry.after_record",
     "mail.before_send",
     "mail.after_send",
+    "chat.before_send",
+    "chat.after_send",
     "ticket.before_read",
     "ticket.before_comment",
     "ticket.after_comment",

@@ -124,7 +124,8 @@ def _judge(files: dict[str, bytes], promised: list[str], folder: Path, outcome: 
         with closing(sqlite3.connect(folder / "tocsin.db")) as record:
             (sound,) = record.execute("PRAGMA integrity_check").fetchone()
             kept = {id_ for (id_,) in record.execute("SELECT id FROM crashes")}
-            kept |= {id_ for (id_,) in record.execute("SELECT id FROM incidents WHERE status <> 'open'")}
+            taken = "SELECT incident FROM events WHERE kind LIKE '%.acknowledged'"
+            kept |= {id_ for (id_,) in record.execute(taken)}
     except sqlite3.DatabaseError as error:
         sound, kept = str(error), set()
     if sound != "ok":

@@ -67,7 +67,8 @@ async def record(folder: Path, *, reports: int, tree: Path = ROOT) -> list[Step]
         await _post(f"http://127.0.0.1:{port}", token, reports)
     finally:
         if process.returncode is None:
-            process.send_signal(signal.SIGTERM)
+            for child in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split():
+                os.kill(int(child), signal.SIGKILL)  # strace itself heeds no signal while it has a child
         async with asyncio.timeout(60):
             await process.wait()
     return [*before, *steps(log, folder / "data")]
@@ -96,7 +97,7 @@ async def _token(folder: Path, tree: Path, environment: dict[str, str]) -> str:
 async def _post(base: str, token: str, reports: int) -> None:
     """Wait until it is there, then send reports, some at once, and acknowledge what comes of them."""
     headers = {"Authorization": f"Bearer {token}"}
-    async with aiohttp.ClientSession(headers=headers) as http, asyncio.timeout(90):
+    async with aiohttp.ClientSession(headers=headers) as http, asyncio.timeout(100):
         await _there(http, base)
 
         async def one(number: int) -> None:
@@ -134,8 +135,9 @@ _RESUMED = re.compile(rb"^<\.\.\. \w+ resumed>(.*)$")
 _CALL = re.compile(rb"^(\w+)\((.*)$", re.DOTALL)
 _FILE = re.compile(rb"^\d+<([^>]*)>")
 _TEXT = re.compile(rb'"((?:\\x[0-9a-f]{2})*)"')
-_ACCEPTED = re.compile(rb'HTTP/1\.1 202.*?"id": ?"(crs_[0-9a-z]+)"', re.DOTALL)
-_TAKEN = re.compile(rb'HTTP/1\.1 200.*?"id": ?"(inc_[0-9a-z]+)".*?"status": ?"acknowledged"', re.DOTALL)
+_ACCEPTED = re.compile(rb'^\{"id": ?"([0-9a-z]{26})"\}', re.MULTILINE)
+_TAKEN = re.compile(rb'^\{"id": ?"(inc_[0-9a-z]+)", ?"status": ?"acknowledged"', re.MULTILINE)
+"""A body that says: a report is accepted, an incident is taken."""
 
 
 def steps(log: Path, data: Path) -> Iterator[Step]:
