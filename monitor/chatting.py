@@ -1,5 +1,6 @@
 """Messages to chat and community channels, from the row that owes them to the driver that posts them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from alerts.base import ChatDriver, ChatText
@@ -12,6 +13,7 @@ class Chatting:
     """Posts what rows of the channel ``chat`` owe; at-least-once, for nobody can be asked whether it is there."""
 
     driver: ChatDriver | None
+    failpoint: Callable[[str], None] = lambda _name: None
 
     @property
     def name(self) -> str:
@@ -33,4 +35,7 @@ class Chatting:
             title=str(said.get("subject") or ""),
             body=str(said.get("body") or ""),
         )
-        return await self.driver.send(text)
+        self.failpoint("chat.before_send")
+        answer = await self.driver.send(text)
+        self.failpoint("chat.after_send")
+        return answer

@@ -231,7 +231,7 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
             store=store,
             tickets=tickets,
             mail=mail,
-            chatting=Chatting(driver=chat),
+            chatting=Chatting(driver=chat, failpoint=failpoint),
             letters=await mail_parts.letters(lambda: late.settings, world=world, store=store, clock=clock),
             calling=calling,
             clock=clock,
