@@ -61,7 +61,7 @@ async def record(folder: Path, *, reports: int, tree: Path = ROOT) -> list[Step]
         cwd=tree,
         env=environment,
         stdout=asyncio.subprocess.DEVNULL,
-        stderr=(folder / "stderr").open("wb"),
+        stderr=asyncio.subprocess.DEVNULL,
     )
     try:
         await _post(f"http://127.0.0.1:{port}", token, reports)
