@@ -6,6 +6,9 @@ Apprise says only whether it worked. Why not stands in its log lines, so these a
 status decides between later and never; a connection that broke off leaves open whether the message was taken. Nothing
 of a URL but its scheme is ever told: the rest may be a token. Redirects are not followed, and what the environment
 says of proxies or passwords is not looked at.
+
+No failure is ``away``: behind one driver stand as many services as there are channels, and one that is down must not
+hold up the others. Its own messages are tried again for half a day.
 """
 
 import asyncio

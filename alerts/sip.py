@@ -1,6 +1,6 @@
 """``sip``: phones through the operator's own PBX or trunk, as a SIP user agent.
 
-    place     words rendered -> a free line -> begun, on disk -> INVITE; what happens arrives at the sink
+    place     words rendered -> a free line -> begun, on disk -> INVITE -> a first sign of the PBX; then the sink hears
     lookup    in the air -> as it stands; otherwise the journal: no record, never placed | its end | nobody knows
     hang_up   CANCEL while it rings; the one who picked up hears that it is settled
 
@@ -11,7 +11,7 @@ journal (``alerts/sip_journal.py``) outlives both of us, so that no call is plac
 import asyncio
 import contextlib
 import itertools
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -23,18 +23,16 @@ import structlog
 
 from alerts import sip_journal, sip_outcomes
 from alerts.base import CallEvent, CallEventSink, CallScript, CallState
-from alerts.cleaning import clean
-from alerts.script import LONGEST_BODY, LONGEST_CALL, keys_text, phrase, spoken_seconds, within
 from alerts.sip_child import ChildAwayError, SipChild
 from alerts.sip_lines import Line, Lines, dialled
 from alerts.sip_outcomes import FINAL_SEQUENCE, Outcome
 from alerts.sip_talk import LostError, Patience, Say, Talk
-from alerts.speech import Speech, Spoken
+from alerts.sip_voice import SpokenAhead
+from alerts.speech import Speech
 from monitor.errors import DeliveryError
 
 LINE_PATIENCE = 15.0
 DIAL_PATIENCE = 12.0
-PHRASES = ("settled", "confirmed", "handed_on", "not_understood", "one_moment", "goodbye", "not_recorded")
 
 log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 Doubt = Callable[[str, str], Awaitable[None]]
@@ -74,7 +72,7 @@ class SipPhone:
         self._station = station
         self._on_event = on_event
         self._clock = clock
-        self.voice = _Voice(speech)
+        self.voice = SpokenAhead(speech)
         self._folder = folder
         self._say = say
         self._on_doubt = on_doubt
@@ -93,7 +91,10 @@ class SipPhone:
         return self._name
 
     async def place(self, call: CallScript) -> str:
-        """Place the call and return an id for it; ambiguous only when the SIP process died over it."""
+        """Place the call and return an id for it when the PBX gave a first sign of it.
+
+        Ambiguous only when the SIP process died over it; ``away`` where no line reaches a PBX that answers.
+        """
         await self.voice.prepare(call)
         await self._ready()
         line = await self.lines.take(LINE_PATIENCE)
@@ -169,10 +170,16 @@ class SipPhone:
             say=self._say,
             patience=self._station.patience,
             wedged=self.child.kill,
+            on_sign=lambda: self._there(talk, placed),
         )
         self._talks[script.attempt] = talk
         try:
-            outcome = await self._by_lines(talk, line, placed)
+            outcome = await self._by_lines(talk, line)
+            if outcome and (outcome.away or outcome.refused) and not placed.done():
+                failed = DeliveryError(outcome.detail, away=outcome.away, refused=outcome.refused)
+                placed.set_exception(failed)
+                return
+            self._there(talk, placed)
             if outcome is not None:
                 await talk.finish(outcome)
         except (LostError, ChildAwayError) as error:
@@ -189,10 +196,15 @@ class SipPhone:
                     DeliveryError("the service stopped while the call was placed", ambiguous=True)
                 )
 
-    async def _by_lines(self, talk: Talk, line: Line, placed: asyncio.Future[str]) -> Outcome | None:
+    def _there(self, talk: Talk, placed: asyncio.Future[str]) -> None:
+        """Take the call for placed: from here on its events say what becomes of it."""
+        if not placed.done():
+            placed.set_result(talk.sip or f"{self._name}-{talk.script.attempt}")
+
+    async def _by_lines(self, talk: Talk, line: Line) -> Outcome | None:
         tried: list[str] = []
         while True:
-            outcome = await self._by(line, talk, placed)
+            outcome = await self._by(line, talk)
             tried.append(line.name)
             if outcome and (outcome.elsewhere or outcome.silent):
                 self.lines.rest(line, outcome.detail)
@@ -204,7 +216,7 @@ class SipPhone:
             log.warning("call.another_line", attempt=talk.script.attempt, line=other.name, why=outcome.detail)
             line = other
 
-    async def _by(self, line: Line, talk: Talk, placed: asyncio.Future[str]) -> Outcome | None:
+    async def _by(self, line: Line, talk: Talk) -> Outcome | None:
         """Place it by one line; None: the one who picked up has pressed a key."""
         talk.id, talk.inbox = f"{next(self._ids)}", asyncio.Queue()
         try:
@@ -217,14 +229,14 @@ class SipPhone:
                 headers=line.headers(talk.script.attempt),
                 at=self._clock().isoformat(),
             )
-            await self._dialled(talk, placed)
+            await self._dialled(talk)
             await talk.note(CallState.QUEUED, 0, f"dialled by line {line.name}")
             outcome = await talk.ring()
             return await talk.speak() if outcome is None else outcome
         finally:
             self.lines.give_back(line)
 
-    async def _dialled(self, talk: Talk, placed: asyncio.Future[str]) -> None:
+    async def _dialled(self, talk: Talk) -> None:
         """Wait until the INVITE is on its way; what else is told meanwhile is put back."""
         try:
             async with asyncio.timeout(DIAL_PATIENCE):
@@ -235,15 +247,13 @@ class SipPhone:
         if message["is"] != "dialled":
             _put_back(talk.inbox, message)
         talk.sip = message.get("sip") or talk.sip
-        if message["is"] != "lost" and not placed.done():
-            placed.set_result(talk.sip or f"{self._name}-{talk.script.attempt}")
 
     async def _lost(self, talk: Talk, placed: asyncio.Future[str], why: str) -> None:
         """Settle a call whose process is gone by what it left on disk."""
         attempt = talk.script.attempt
         known = await asyncio.to_thread(sip_journal.find, self._folder, attempt)
         if known is None and not placed.done():
-            placed.set_exception(DeliveryError(f"the call was not placed: {why}"))
+            placed.set_exception(DeliveryError(f"the call was not placed: {why}", away=True))
             return
         if not placed.done():
             placed.set_exception(DeliveryError(f"{why}, over this call", ambiguous=True))
@@ -292,7 +302,7 @@ class SipPhone:
             async with asyncio.timeout(self._station.patience.ready):
                 await self.child.ready.wait()
         except TimeoutError:
-            raise DeliveryError(self.child.why) from None
+            raise DeliveryError(self.child.why, away=True) from None
 
     def _heard(self, message: Mapping[str, Any]) -> None:
         if message["is"] == "line":
@@ -306,56 +316,6 @@ class SipPhone:
         self.lines.all_down(why)
         for talk in self._talks.values():
             talk.inbox.put_nowait({"is": "lost", "why": why})
-
-
-class _Voice:
-    """What is said, as files."""
-
-    def __init__(self, speech: Speech) -> None:
-        self._speech = speech
-        self._later: set[asyncio.Task[None]] = set()
-
-    async def stop(self) -> None:
-        """Leave off speaking ahead."""
-        for task in self._later:
-            task.cancel()
-        await asyncio.gather(*self._later, return_exceptions=True)
-
-    async def prepare(self, call: CallScript) -> None:
-        """Speak everything the call may need, so that the words are there when it is answered."""
-        await self.reading(call)
-        await self.phrase(call.language, PHRASES[0])
-        later = asyncio.create_task(self._phrases(call.language), name="sip phrases")
-        self._later.add(later)  # while it rings
-        later.add_done_callback(self._later.discard)
-
-    async def _phrases(self, language: str) -> None:
-        with contextlib.suppress(DeliveryError):  # tried again when the phrase is to be said
-            for name in PHRASES[1:]:
-                await self.phrase(language, name)
-
-    async def reading(self, call: CallScript) -> Sequence[str]:
-        """Return text and keys as files; together never longer than one reading may be."""
-        keys = keys_text(call.language, call.keys)
-        spoken_keys = await self._speech.speak(keys, call.language) if keys else None
-        room = LONGEST_CALL - (spoken_keys.seconds if spoken_keys else 0.0)
-        text = await self._within(clean(call.text, LONGEST_BODY), call.language, room)
-        return [str(part.file) for part in (text, spoken_keys) if part]
-
-    async def phrase(self, language: str, name: str) -> str:
-        """Return a fixed phrase as a file."""
-        return str((await self._speech.speak(phrase(language, name), language)).file)
-
-    async def _within(self, text: str, language: str, room: float) -> Spoken:
-        """Speak a text in the time there is: by what the voice really takes, not by an estimate."""
-        text = within(text, room)
-        spoken = await self._speech.speak(text, language)
-        for _ in range(4):
-            if spoken.seconds <= room:
-                break
-            text = within(text, spoken_seconds(text) * room / spoken.seconds * 0.97)
-            spoken = await self._speech.speak(text, language)
-        return spoken
 
 
 def _told(attempt: str, known: sip_journal.Known) -> CallEvent:

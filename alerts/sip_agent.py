@@ -42,6 +42,7 @@ REGISTER_AGAIN = (2.0, 5.0, 10.0, 20.0, 30.0)
 GOODBYE = 2.0
 FLUSHED = 0.05
 TICK = 0.05
+PROVISIONAL = 200  # below it the far end works on the call; a 407 only asks who we are
 
 _CLOSED = re.compile(r"(\d{3}) (.*)")
 
@@ -71,6 +72,7 @@ class InTheAir:
     sip: str = ""
     rang: bool = False
     progress: bool = False
+    taken: bool = False
     answered_at: float | None = None
     ours: bool = False
     playing: asyncio.Task[None] | None = field(default=None)
@@ -270,7 +272,7 @@ class Agent:
             line.again = self._loop.call_later(delay, self._register, line)
 
     def _rings(self, known: InTheAir) -> None:
-        known.progress = True
+        known.progress = known.taken = True
         if not known.rang:
             known.rang = True
             self._say("ringing", call=known.id, sip=known.sip)
@@ -278,7 +280,8 @@ class Agent:
     def _answered(self, known: InTheAir) -> None:
         if known.answered_at is not None:
             return
-        known.progress, known.answered_at = True, self._loop.time()
+        known.progress = known.taken = True
+        known.answered_at = self._loop.time()
         self._note("answered", known.attempt, sip=known.sip)
         self._say("answered", call=known.id, sip=known.sip)
 
@@ -324,8 +327,8 @@ class Agent:
     def _on_wire(self, text: str) -> None:
         answer = answer_to_invite(text)
         for known in self._calls.values() if answer else ():
-            if answer and known.sip == answer.call_id and not known.progress:
-                known.progress = True
+            if answer and known.sip == answer.call_id and not known.taken:
+                known.progress, known.taken = True, answer.status < PROVISIONAL
                 self._say("trying", call=known.id, status=answer.status, sip=known.sip)
 
 

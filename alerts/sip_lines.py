@@ -16,6 +16,7 @@ from monitor.errors import DeliveryError
 
 REST = 60.0
 HEADER = "X-Tocsin-Attempt"
+_REFUSALS = ("401", "403", "407")  # what a registrar says to a user or a password that it does not know
 log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
 
@@ -65,6 +66,7 @@ class _Standing:
     up: bool = False
     known: bool = False
     why: str = "not registered yet"
+    refused: bool = False
     used: int = 0
     rests_until: float = 0.0
 
@@ -100,7 +102,9 @@ class Lines:
                     await self._news.wait()
         if any(standing.up for standing in self._standing.values()):
             raise DeliveryError("every line is in use", retry_after=10)
-        raise DeliveryError("; ".join(f"line {name}: {why}" for name, why in self.down.items()))
+        told = "; ".join(f"line {name}: {why}" for name, why in self.down.items())
+        refused = all(standing.refused for standing in self._standing.values())
+        raise DeliveryError(told, away=not refused, refused=refused)
 
     def take_other(self, tried: Collection[str]) -> Line | None:
         """Occupy the first line with room that was not tried yet, rather one that has not just failed."""
@@ -132,12 +136,13 @@ class Lines:
         if standing.up != up or (not up and standing.why != why):
             (log.info if up else log.error)("sip.line_up" if up else "sip.line_down", line=name, why=why)
         standing.up, standing.known, standing.why = up, True, "" if up else f"not registered: {why}"
+        standing.refused = not up and why.startswith(_REFUSALS)
         self._changed()
 
     def all_down(self, why: str) -> None:
         """Note that there is nobody to speak by any of them."""
         for standing in self._standing.values():
-            standing.up, standing.known, standing.why = False, False, why
+            standing.up, standing.known, standing.why, standing.refused = False, False, why, False
         self._changed()
 
     def _changed(self) -> None:

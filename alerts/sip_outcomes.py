@@ -23,13 +23,16 @@ class Outcome:
     """A final state with its reason.
 
     ``elsewhere``: it is certain that nobody was rung, and another line may do better, for the same attempt.
-    ``silent``: nothing at all came back; the line is not to be trusted for a while.
+    ``silent``: nothing at all came back; the line is not to be trusted for a while. ``away``: the PBX was not reached,
+    or not a sign came of it; ``refused``: it does not take our credentials. Neither is the number's fault.
     """
 
     state: CallState
     detail: str
     elsewhere: bool = False
     silent: bool = False
+    away: bool = False
+    refused: bool = False
 
 
 STATUSES: Mapping[int, tuple[CallState, str]] = {
@@ -52,14 +55,17 @@ STATUSES: Mapping[int, tuple[CallState, str]] = {
     608: (CallState.REFUSED, "declined by an intermediary"),
 }
 
-_ELSEWHERE = frozenset({401, 403, 407, *_SERVER_FAILURES})
+_UNKNOWN_TO_IT = frozenset({401, 407})
+_ELSEWHERE = frozenset({403, *_UNKNOWN_TO_IT, *_SERVER_FAILURES})
 
 
 def unanswered(end: End) -> Outcome:
     """Judge a call that nobody picked up."""
     if end.status in STATUSES:
         state, words = STATUSES[end.status]
-        return Outcome(state=state, detail=f"{words} ({_said(end)})", elsewhere=_elsewhere(end))
+        refused = end.status in _UNKNOWN_TO_IT and not end.rang
+        detail = f"{words} ({_said(end)})"
+        return Outcome(state=state, detail=detail, elsewhere=_elsewhere(end), refused=refused)
     if end.status in _SERVER_FAILURES:
         detail = f"the PBX cannot place the call just now ({_said(end)})"
         return Outcome(state=CallState.FAILED, detail=detail, elsewhere=_elsewhere(end))
@@ -69,7 +75,7 @@ def unanswered(end: End) -> Outcome:
         return _given_up(end)
     why = clean(end.reason, 200) or "no reason given"
     detail = f"the PBX cannot be reached: {why}" if not end.progress else f"the call broke off: {why}"
-    return Outcome(state=CallState.FAILED, detail=detail, elsewhere=not end.progress)
+    return Outcome(state=CallState.FAILED, detail=detail, elsewhere=not end.progress, away=not end.progress)
 
 
 def answered(end: End) -> Outcome:
@@ -98,7 +104,7 @@ def key(attempt: str, digit: str, sip: str | None, detail: str = "") -> CallEven
 def _given_up(end: End) -> Outcome:
     """Judge a call that we ended ourselves while nobody had picked up."""
     if not end.progress:
-        return Outcome(state=CallState.FAILED, detail="no answer from the PBX at all", silent=True)
+        return Outcome(state=CallState.FAILED, detail="no answer from the PBX at all", silent=True, away=True)
     if end.orphaned:
         return Outcome(state=CallState.NO_ANSWER, detail="we stopped while it rang")
     if not end.rang:

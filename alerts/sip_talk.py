@@ -40,6 +40,9 @@ SINK_PAUSES = (0.2, 1.0, 3.0)
 WITHOUT_RINGING = 20.0
 """Seconds more than it may ring that the PBX may take to make it ring."""
 
+REFUSAL = 200
+"""From this status on an answer is no sign that the call is being worked on."""
+
 log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 Say = Callable[[str], Awaitable[CallScript | None]]
 
@@ -97,6 +100,7 @@ class Talk:
     say: Say | None
     patience: Patience
     wedged: Callable[[str], None]
+    on_sign: Callable[[], None] = lambda: None
     sip: str | None = None
     state: CallState = CallState.QUEUED
     inbox: asyncio.Queue[Mapping[str, Any]] = field(default_factory=asyncio.Queue[Mapping[str, Any]])
@@ -114,6 +118,8 @@ class Talk:
                 return sip_outcomes.unanswered(await self._hung_up())
             except OverError as over:
                 return self._cut_short() or sip_outcomes.unanswered(over.end)
+            if message["is"] in ("ringing", "answered") or message.get("status", REFUSAL) < REFUSAL:
+                self.on_sign()
             match message["is"]:
                 case "trying":
                     limit = max(limit, loop.time() + self.script.ring_seconds + WITHOUT_RINGING)

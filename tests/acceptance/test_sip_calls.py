@@ -21,9 +21,11 @@ from monitor import wiring
 from monitor.domain.findings import Verdict
 from monitor.storage import schema
 from monitor.wiring import Service
+from tests.acceptance.asked import Mailbox, a_mailbox, mail_settings
 from tests.acceptance.world import CHECKS, CONFIGURATION, read
 from tests.alerts.sip_phones import now
 from tests.factories import MONDAY_AT_TEN, a_look
+from tests.far_ends.kamailio import Pbx, a_pbx
 from tests.far_ends.sipp import (
     FarEnd,
     Phone,
@@ -39,6 +41,7 @@ from tests.far_ends.sipp import (
 from tests.requirements import require
 
 GIULIA, MARCO, NADIA, TOMAS = "+390461234567", "+390461234568", "+498998765432", "+390461998877"
+DANA = "+16142345678"
 LONG_ENOUGH = 30.0
 BRIEF = """
 import subprocess, sys, wave
@@ -111,6 +114,13 @@ class Running:
                 if incident["status"] == "acknowledged":
                     return incident, now()
                 await asyncio.sleep(0.01)
+
+    async def until(self, is_so: Callable[[], object], what: str) -> None:
+        """Wait for something that the service does by itself."""
+        async with asyncio.timeout(LONG_ENOUGH):
+            while not is_so():
+                await asyncio.sleep(0.05)
+        assert is_so(), what
 
     async def results(self) -> list[tuple[str, str]]:
         tried = [row for row in await self.rows(schema.attempts) if row["channel"] == "phone"]
@@ -260,3 +270,53 @@ async def test_a_call_whose_sip_process_dies_is_told_within_seconds_and_nobody_i
         assert "its end is not on record: it may have rung; not redialled" in row["reason"]
         await far_end.until(f"INVITE sip:{NADIA}@")  # by the process that took its place
         assert far_end.invited() == [GIULIA, NADIA]
+
+
+async def test_when_no_line_is_up_calls_wait_the_engineer_is_mailed_and_each_goes_out_once_after_the_return(
+    tmp_path: Path, sqlite_url: str
+) -> None:
+    port = free_port()
+    async with (
+        phones(tmp_path / "phones", {GIULIA: answers("1"), DANA: answers("1")}) as far_end,
+        a_pbx(tmp_path / "pbx", behind=far_end.address) as pbx,
+        a_mailbox(port) as mailbox,
+    ):
+        await pbx.stop()
+        async with running(tmp_path, sqlite_url, registered_at(pbx, tmp_path, far_end, port)) as world:
+            await world.fails("pbx-1-sip")
+            await world.fails("pbx-4-sip")
+            await world.until(lambda: to_nadia(mailbox), "a mail to the engineer")
+            assert "telephone has been away" in to_nadia(mailbox)[0]
+            calls = [row for row in await world.rows(schema.outbox) if row["kind"] == "call"]
+            assert {row["state"] for row in calls} <= {"waiting", "claimed"}, (
+                "one at a time sees whether it is back"
+            )
+            assert "provider_down" in {row["waits"] for row in calls if row["state"] == "waiting"}
+            assert max(row["attempts"] for row in calls) <= 3, "those that found out, and no more"
+            assert far_end.invited() == []
+            await pbx.start()
+            async with asyncio.timeout(LONG_ENOUGH):
+                while {row["status"] for row in await world.rows(schema.incidents)} != {"acknowledged"}:
+                    await asyncio.sleep(0.05)
+            await asyncio.sleep(1)
+            assert sorted(far_end.invited()) == sorted([GIULIA, DANA]), "each once"
+        assert len(to_nadia(mailbox)) == 1
+
+
+def to_nadia(mailbox: Mailbox) -> list[str]:
+    bodies = [mail.get_body(("plain",)) for mail in mailbox.mails if mail["To"] == "nadia@example.org"]
+    return [str(body.get_content()) for body in bodies if body]
+
+
+def registered_at(pbx: Pbx, folder: Path, far_end: FarEnd, mail: int) -> str:
+    """Return a configuration whose only line registers at a PBX, and whose engineer can be mailed."""
+    text = configuration(folder, far_end)
+    trunk = re.search(r"lines: \[.*\]", text)
+    assert trunk, "it is a line"
+    line = f'{{name: pbx, domain: "{pbx.address}", user: tocsin, password: "{pbx.password}", transport: tcp, channels: 4}}'
+    text = text.replace(trunk[0], f"lines: [{line}]")
+    text = text.replace(
+        "retry_delays: [1s]}", "retry_delays: [1s], breaker: {probe_after: [1s], alarm_after: 2s}}"
+    )
+    text = text.replace(f'phone: "{NADIA}"', f'phone: "{NADIA}", email: nadia@example.org')
+    return text + mail_settings(mail)

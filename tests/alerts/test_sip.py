@@ -14,7 +14,6 @@ from tests.far_ends.sipp import (
     answers,
     busy,
     hangs_up,
-    ignores,
     is_silent,
     phones,
     presses_by_info,
@@ -54,7 +53,6 @@ ENDS: Mapping[str, tuple[Phone, CallState, str]] = {
     "hung up in mid-sentence": (hangs_up(0.5), CallState.COMPLETED, "without pressing a key"),
     "a voicemail listens": (is_silent(), CallState.COMPLETED, "nobody pressed a key"),
     "it rings and rings": (rings_on(), CallState.NO_ANSWER, "rang for 2 s"),
-    "no answer at all": (ignores(), CallState.FAILED, "no answer from the PBX at all"),
 }
 
 

@@ -87,7 +87,7 @@ async def test_a_call_that_is_ordered_while_there_is_no_process_was_not_placed(t
         async with a_sip_phone(tmp_path, "127.0.0.1:9", on_event=Log().on_event, ready=False) as sip:
             with pytest.raises(DeliveryError, match="SIP process") as away:
                 await sip.place(a_sip_call())
-            assert (away.value.permanent, away.value.ambiguous) == (False, False)
+            assert (away.value.permanent, away.value.ambiguous, away.value.away) == (False, False, True)
 
 
 def sip_journal_of_somebody_else(folder: Path):
@@ -103,9 +103,9 @@ async def test_nothing_is_dialled_when_the_journal_cannot_be_written(tmp_path: P
         phones(tmp_path / "phones", {PARTNER: answers("1")}) as far_end,
         a_sip_phone(tmp_path, far_end.address, on_event=log.on_event) as sip,
     ):
-        await sip.place(a_sip_call())
-        end = await log.until(CallState.FAILED)
-        assert "No space left" in end.detail
+        with pytest.raises(DeliveryError, match="No space left") as away:
+            await sip.place(a_sip_call())
+        assert (away.value.away, away.value.ambiguous) == (True, False)
         assert far_end.invited() == []
 
 

@@ -16,6 +16,10 @@ from tests.far_ends.sipp import answers, busy, free_port, ignores, phones, refus
 PARTNER = "+390612345678"
 
 
+def judged(error: DeliveryError) -> set[str]:
+    return {name for name in ("permanent", "ambiguous", "refused", "away") if getattr(error, name)}
+
+
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
 async def test_a_line_registers_with_its_password_and_calls_through_the_pbx(
     tmp_path: Path, transport: str
@@ -52,7 +56,7 @@ async def test_a_wrong_password_is_said_at_once_and_nothing_is_dialled(tmp_path:
         async with a_sip_phone(tmp_path, lines=(wrong,), on_event=Log().on_event) as sip:
             with pytest.raises(DeliveryError, match="line pbx: not registered: 401 Unauthorized") as refused:
                 await sip.place(a_sip_call())
-            assert (refused.value.permanent, refused.value.ambiguous) == (False, False)
+            assert judged(refused.value) == {"refused"}, "it waits for a mended configuration"
         assert far_end.invited() == []
 
 
@@ -63,8 +67,9 @@ async def test_a_pbx_that_goes_and_comes_back_is_registered_at_again(tmp_path: P
         await pbx.stop()
         async with a_sip_phone(tmp_path, lines=(line,), on_event=Log().on_event) as sip:
             sip.lines.on_change = lambda up, _of: ups.append(up)
-            with pytest.raises(DeliveryError, match="not registered"):
+            with pytest.raises(DeliveryError, match="not registered") as away:
                 await sip.place(a_sip_call())
+            assert judged(away.value) == {"away"}
             await pbx.start()
             async with asyncio.timeout(30):
                 while sip.lines.down:
@@ -114,6 +119,31 @@ async def test_a_pbx_that_refuses_connections_is_followed_by_the_next_line(tmp_p
             assert (await log.until(CallState.BUSY, CallState.FAILED)).state is CallState.BUSY
 
 
+async def test_a_pbx_that_nobody_reaches_is_away_and_the_call_is_nobody_s_outcome(tmp_path: Path) -> None:
+    log = Log()
+    dead = a_line(f"127.0.0.1:{free_port()}", name="dead", transport="tcp")
+    async with a_sip_phone(tmp_path, lines=(dead,), on_event=log.on_event) as sip:
+        with pytest.raises(DeliveryError, match="line dead: the PBX cannot be reached") as away:
+            await sip.place(a_sip_call())
+        assert judged(away.value) == {"away"}
+    assert log.states() == [CallState.QUEUED]
+
+
+async def test_a_trunk_that_takes_no_call_with_this_password_refuses_us_and_not_the_number(
+    tmp_path: Path,
+) -> None:
+    async with (
+        phones(tmp_path / "phones", {PARTNER: answers("1")}) as far_end,
+        a_pbx(tmp_path / "pbx", behind=far_end.address) as pbx,
+    ):
+        wrong = a_line(pbx.address, password="guessed")
+        async with a_sip_phone(tmp_path, lines=(wrong,), on_event=Log().on_event) as sip:
+            with pytest.raises(DeliveryError, match="user name or password is not accepted") as refused:
+                await sip.place(a_sip_call())
+            assert judged(refused.value) == {"refused"}
+        assert far_end.invited() == []
+
+
 async def test_a_line_that_says_nothing_at_all_rests_and_the_next_attempt_goes_by_the_next(
     tmp_path: Path,
 ) -> None:
@@ -123,11 +153,13 @@ async def test_a_line_that_says_nothing_at_all_rests_and_the_next_attempt_goes_b
         phones(tmp_path / "second", {PARTNER: busy()}) as second,
         a_sip_phone(tmp_path, first.address, second.address, on_event=log.on_event) as sip,
     ):
-        for attempt in ("att_1", "att_2"):
-            await sip.place(a_sip_call(attempt))
-            await sip.settled()
+        with pytest.raises(DeliveryError, match="no answer from the PBX at all") as away:
+            await sip.place(a_sip_call("att_1"))
+        assert judged(away.value) == {"away"}
+        await sip.place(a_sip_call("att_2"))
+        await sip.settled()
         ends = {event.attempt: event.detail for event in log.events if event.sequence == 3}
-        assert ends == {"att_1": "no answer from the PBX at all", "att_2": "busy (486 Busy Here)"}
+        assert ends == {"att_2": "busy (486 Busy Here)"}
         assert (first.invited(), second.invited()) == ([PARTNER], [PARTNER]), (
             "it may have rung: not in one attempt"
         )
