@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import groupby
 from types import MappingProxyType
-from urllib.parse import urlsplit
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
@@ -43,7 +42,7 @@ class Block:
 def html_of(
     subject: str, body: str, *, language: str, service: str, labels: Mapping[str, str] = NO_LABELS
 ) -> str:
-    """Lay a plain text out as HTML; a link alone on its line is a button, called as ``labels`` calls what its path begins with."""
+    """Lay a plain text out as HTML; a link alone on its line is a button, called as ``labels`` calls what it begins with."""
     blocks = tuple(blocks_of(body))[:_MOST_BLOCKS]
     return _template().render(
         subject=subject,
@@ -55,7 +54,7 @@ def html_of(
 
 
 def _label(url: str, labels: Mapping[str, str]) -> str:
-    return next((said for path, said in labels.items() if urlsplit(url).path.startswith(path)), url)
+    return next((said for start, said in labels.items() if url.startswith(start)), url)
 
 
 def blocks_of(body: str) -> Iterator[Block]:

@@ -56,6 +56,15 @@ class Links:
     public_url: str | None
     lasts: timedelta = timedelta(days=7)
 
+    @property
+    def start(self) -> str:
+        """Return what every link of ours begins with; empty where there are none."""
+        return f"{self.public_url.rstrip('/')}{ACK}" if self.public_url else ""
+
+    def labels(self, language: str) -> dict[str, str]:
+        """Return how a mail calls our own links, and no other address that looks like one."""
+        return {self.start: notice_texts.pick(language).say("link_label")} if self.start else {}
+
     async def paragraph(self, due: Due, zone: str) -> str:
         """Say how to confirm by the link of this attempt; empty where there is none."""
         if self.public_url is None or not due.contact:
@@ -65,7 +74,7 @@ class Links:
         if not keys or bound is None:
             return ""
         until = self.clock().replace(microsecond=0) + self.lasts
-        link = f"{self.public_url.rstrip('/')}{ACK}{links.token(bound, until, keys[0])}"
+        link = f"{self.start}{links.token(bound, until, keys[0])}"
         said = notice_texts.pick(due.language)
         return said.say("link_here", link=link, until=script.written_time(until, zone))
 
@@ -157,7 +166,7 @@ class Letters:
                 written.body,
                 language=due.language,
                 service=self.service(),
-                labels={ACK: notice_texts.pick(due.language).say("link_label")},
+                labels=self.links.labels(due.language),
             ),
         )
 

@@ -1,12 +1,15 @@
 """Why one row of the outbox is not done yet, in a word and a sentence, and until when. Pure."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from monitor.domain.breaking import Breaker
 from monitor.domain.pacing import Rate, due_at
 from monitor.domain.waiting import Waits
 
+ESTIMATED = (Waits.RATE, Waits.QUEUE)
+"""What is waited for until a moment that is worked out, and may come sooner or later."""
+NEXT = "it is next in line"
 BEING_SENT, AWAITED = "it is being sent", "the answer is awaited"
 NAMES = {"phone": "telephone", "ticket": "ticket system", "mail": "mail server", "chat": "chat"}
 
@@ -52,8 +55,40 @@ def explain(row: Row, ahead: Ahead, now: datetime) -> Why:
         return Why()
     if row.not_before > now:
         cause = Waits(row.waits) if row.waits in set(Waits) else Waits.SCHEDULED
-        return Why(waits=cause, why=row.reason or "it is for later", until=row.not_before)
+        why = row.reason or "it is for later"
+        if cause is Waits.PROVIDER_DOWN and ahead.breaker.is_down:  # as it stands now, not as it failed then
+            why = _away(ahead, now)
+        return Why(waits=cause, why=why, until=row.not_before)
     return _in_line(ahead, now)
+
+
+def sentence(why: Why, now: datetime) -> str | None:
+    """Say why a row is not done and until when, in one line; None when it is, or was given up."""
+    if not why.why:
+        return None
+    until = _until(why, now)
+    if not until or until in why.why:
+        return why.why
+    return f"{why.why}: {'about' if why.waits in ESTIMATED else 'not before'} {until}"
+
+
+def until_first(why: Why, now: datetime) -> str | None:
+    """Say the same for where little room is: what is cut off then is never the moment."""
+    until = _until(why, now)
+    if not why.why or not until:
+        return why.why or None
+    about = "about " if why.waits in ESTIMATED else ""
+    return f"until {about}{until}: {why.why.removesuffix(f'; next attempt at {until}')}"
+
+
+def _until(why: Why, now: datetime) -> str:
+    return when(why.until, now) if why.until and why.until > now else ""
+
+
+def when(moment: datetime, now: datetime, form: str = "%H:%M:%S") -> str:
+    """Return a moment in UTC, with its day where that is not today."""
+    day = "" if moment.astimezone(UTC).date() == now.astimezone(UTC).date() else "%Y-%m-%d "
+    return f"{moment.astimezone(UTC):{day}{form}} UTC"
 
 
 def cause_of_due(ahead: Ahead, now: datetime) -> Waits:
@@ -68,23 +103,31 @@ def _in_line(ahead: Ahead, now: datetime) -> Why:
     name, cause = NAMES.get(ahead.provider, ahead.provider), cause_of_due(ahead, now)
     line = _line(ahead.rows)
     if cause is Waits.PROVIDER_DOWN:
-        assert ahead.breaker.down_since is not None, "it is down"
-        since = f"{ahead.breaker.down_since:%H:%M} UTC"
-        why = (
-            f"the {name} is away since {since} ({ahead.breaker.why}): one contact at a time tries it; {line}"
-        )
+        why = f"{_away(ahead, now)}: one contact at a time tries it; {line}"
         return Why(waits=cause, why=why, until=ahead.breaker.probe_at)
     if cause is Waits.QUEUE:
         return Why(waits=cause, why=line)
     until = ahead.free_at
     pace = "asked for a pause"
     if ahead.rate:
-        pace = f"takes {ahead.rate.per_second:g} a second"
+        pace = _pace(ahead.rate)
         until = None if ahead.rows is None else due_at(ahead.rate, ahead.free_at, now, ahead.rows)
     return Why(waits=cause, why=f"{line}; the {name} {pace}", until=until)
+
+
+def _away(ahead: Ahead, now: datetime) -> str:
+    assert ahead.breaker.down_since is not None, "it is down"
+    name = NAMES.get(ahead.provider, ahead.provider)
+    return f"the {name} is away since {when(ahead.breaker.down_since, now, '%H:%M')} ({ahead.breaker.why})"
+
+
+def _pace(rate: Rate) -> str:
+    if rate.per_second < 1:
+        return f"takes one every {1 / rate.per_second:.3g} s"
+    return f"takes {rate.per_second:g} a second"
 
 
 def _line(rows: int | None) -> str:
     if rows is None:
         return "very many go before it"
-    return f"{rows} go{'es' if rows == 1 else ''} before it" if rows else "it is next in line"
+    return f"{rows} go{'es' if rows == 1 else ''} before it" if rows else NEXT

@@ -57,7 +57,10 @@ def read_token(text: str) -> Token | None:
     found = _TOKEN.fullmatch(text)
     if found is None:
         return None
-    until = datetime.fromtimestamp(int(found["until"], 16), UTC)
+    try:
+        until = datetime.fromtimestamp(int(found["until"], 16), UTC)
+    except (ValueError, OverflowError, OSError):  # beyond the last year there is
+        return None
     return Token(attempt=found["attempt"], until=until, mac=found["mac"])
 
 

@@ -76,19 +76,6 @@ class DeliveryLine:
         """The text as a person copies it."""
         return f"{self.subject}\n\n{self.body}" if self.body else self.subject
 
-    def why_waiting(self, now: datetime) -> str | None:
-        """Say why it has not gone out yet; None when it has, or will not."""
-        if self.state == "to_copy":
-            return "a person has to copy it there"
-        if self.state != "waiting":
-            return None
-        if "next attempt at" in self.reason:
-            return self.reason
-        until = (
-            f"not before {self.not_before:%H:%M:%S} UTC" if self.not_before and self.not_before > now else ""
-        )
-        return ": ".join(part for part in (self.reason, until) if part) or "it is next in line"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnnouncementLine:

@@ -11,7 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from monitor.domain.explaining import Ahead, Row, cause_of_due, explain
+from monitor.domain.explaining import NEXT, Ahead, Row, Why, cause_of_due, explain, sentence, until_first
 from monitor.domain.pacing import ContactRules
 from monitor.domain.queueing import provider_of
 from monitor.domain.waiting import Waits
@@ -61,6 +61,18 @@ class DeliveryLine:
     not_before: datetime
     done_at: datetime | None
 
+    def sentence(self, now: datetime) -> str | None:
+        """Say in one line why this is not done yet and until when; None when it is, or was given up."""
+        return sentence(self._why, now)
+
+    def until_first(self, now: datetime) -> str | None:
+        """Say the same with the moment first."""
+        return until_first(self._why, now)
+
+    @property
+    def _why(self) -> Why:
+        return Why(waits=Waits(self.waits) if self.waits else None, why=self.why, until=self.until)
+
     @property
     def retryable(self) -> bool:
         """Whether it may be sent once more by hand."""
@@ -76,18 +88,33 @@ class DeliveryFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Alike:
+    """Contacts that wait for the same: the one that goes first, and how many they are."""
+
+    first: DeliveryLine
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Attention:
-    """What a person must see of the contacts: of whose end nothing is known, set aside, waiting for too long."""
+    """What a person must see of the contacts: of whose end nothing is known, set aside, waiting for too long.
+
+    ``late`` by what they wait for, so that very many that wait for one thing hide no other.
+    """
 
     doubtful: tuple[DeliveryLine, ...] = ()
     set_aside: tuple[DeliveryLine, ...] = ()
-    late: tuple[DeliveryLine, ...] = ()
+    late: tuple[Alike, ...] = ()
     more: bool = False
 
     @property
-    def lines(self) -> tuple[DeliveryLine, ...]:
-        """Return them all, what is in doubt first."""
-        return (*self.doubtful, *self.set_aside, *self.late)
+    def waiting(self) -> int:
+        """Return how many wait for too long."""
+        return sum(alike.count for alike in self.late)
+
+    def __bool__(self) -> bool:
+        """Whether there is anything to be seen."""
+        return bool(self.doubtful or self.set_aside or self.late)
 
 
 def list_deliveries(
@@ -131,20 +158,40 @@ def attention(c: sa.Connection, now: datetime, rules: ContactRules, *, requests:
     )
     groups = [
         _first(c, condition, requests=requests)
-        for condition in (how.waiting_for(Waits.DOUBT), outbox.c.state == "set_aside", late)
+        for condition in (how.waiting_for(Waits.DOUBT), outbox.c.state == "set_aside")
     ]
-    doubtful, aside, waiting = (tuple(how.lines(rows[:SHOWN])) for rows in groups)
+    doubtful, aside = (tuple(how.lines(rows[:SHOWN])) for rows in groups)
+    waiting = _first(c, late, requests=requests, limit=FAR)
     return Attention(
-        doubtful=doubtful, set_aside=aside, late=waiting, more=any(len(rows) > SHOWN for rows in groups)
+        doubtful=doubtful,
+        set_aside=aside,
+        late=_alike(how.lines(waiting[:FAR])),
+        more=any(len(rows) > SHOWN for rows in groups) or len(waiting) > FAR,
+    )
+
+
+def _alike(lines: Sequence[DeliveryLine]) -> tuple[Alike, ...]:
+    found: dict[tuple[str | None, str], list[DeliveryLine]] = {}
+    for line in lines:
+        cap = line.contact or line.recipient or "" if line.waits == Waits.CONTACT_CAP else ""
+        found.setdefault((line.waits, f"{line.channel} {cap}"), []).append(line)
+    return tuple(
+        Alike(
+            first=min(
+                alike, key=lambda one: (not one.why.count(NEXT), one.until is None, one.until, one.seq)
+            ),
+            count=len(alike),
+        )
+        for alike in found.values()
     )
 
 
 def _first(
-    c: sa.Connection, condition: sa.ColumnElement[bool], *, requests: bool
+    c: sa.Connection, condition: sa.ColumnElement[bool], *, requests: bool, limit: int = SHOWN
 ) -> Sequence[Mapping[Any, Any]]:
     mine = sa.true() if requests else outbox.c.request.is_(None)
     query = sa.select(*_LIGHT).where(condition, mine).order_by(outbox.c.priority, outbox.c.seq)
-    return [dict(row) for row in c.execute(query.limit(SHOWN + 1)).mappings()]
+    return [dict(row) for row in c.execute(query.limit(limit + 1)).mappings()]
 
 
 _LIGHT = tuple(column for column in outbox.c if column.name != "payload")

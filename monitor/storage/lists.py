@@ -103,20 +103,6 @@ class OutboxLine:
         """Whether it may have been made, and the provider is being asked."""
         return self.state in ("claimed", "sent") and self.reason.startswith(IN_DOUBT)
 
-    def why_waiting(self, now: datetime) -> str | None:
-        """Say in a sentence why this is not done yet; None when it is, or was given up."""
-        if self.in_doubt:
-            return self.reason
-        if self.state == "claimed":
-            return "it is being sent"
-        if self.state == "sent":
-            return "the answer is awaited"
-        if self.state != "waiting":
-            return None
-        shown = "%H:%M:%S" if self.not_before.date() == now.date() else "%Y-%m-%d %H:%M:%S"
-        until = f"not before {self.not_before:{shown}} UTC" if self.not_before > now else ""
-        return ": ".join(part for part in (self.reason, until) if part) or "it is next in line"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptLine:

@@ -15,6 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from monitor.domain import breaking, pacing
+from monitor.domain.explaining import Ahead, cause_of_due
 from monitor.domain.incidents import Status
 from monitor.domain.pacing import ContactRules
 from monitor.domain.waiting import Waits
@@ -117,7 +118,7 @@ def claim(c: sa.Connection, chosen: Mapping[str, Sequence[int]], terms: Terms) -
             seen += 1
             if _not_now(c, row, terms.now) or caps.capped(c, row, terms):
                 continue
-            due.append(_take(c, row, next(ids), terms))
+            due.append(_take(c, row, next(ids), terms, found.cause))
             bundles.gather(c, row, terms.now)
             found.taken += 1
             left -= 1
@@ -134,6 +135,13 @@ class _Provider:
         self.rate = terms.rules.rates.get(name)
         self.standing = providers.locked(c, name)
         self.taken = 0
+
+    @property
+    def cause(self) -> Waits:
+        """Return what a row that was due has waited for here."""
+        standing = self.standing
+        ahead = Ahead(provider=self.name, breaker=standing.breaker, rate=self.rate, free_at=standing.free_at)
+        return cause_of_due(ahead, self.terms.now)
 
     def rows(self, chosen: Sequence[int], room: int) -> Iterator[Mapping[Any, Any]]:
         """Give rows until enough of them are taken."""
@@ -239,11 +247,11 @@ def _moved_on(c: sa.Connection, row: Mapping[Any, Any], now: datetime) -> bool:
     return True
 
 
-def _take(c: sa.Connection, row: Mapping[Any, Any], attempt: str, terms: Terms) -> Due:
+def _take(c: sa.Connection, row: Mapping[Any, Any], attempt: str, terms: Terms, cause: Waits) -> Due:
     """Lease a row and commit to an attempt."""
     now, until = terms.now, terms.now + terms.lease
     waited = max((now - (row["not_before"] if row["attempts"] else row["created_at"])).total_seconds(), 0.0)
-    waits = row["waits"] or (Waits.QUEUE if waited > 1 else None)
+    waits = row["waits"] or (cause if waited > 1 else None)
     set_row(
         c,
         row["id"],

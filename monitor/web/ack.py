@@ -19,6 +19,7 @@ from monitor.domain.links import holds, read_token
 from monitor.storage import links as book
 from monitor.storage.links import Linked
 from monitor.web.accounts import Pace
+from monitor.web.auth import address_of
 from monitor.web.parts import PARTS, Parts
 from monitor.web.problems import Handler
 from monitor.web.render import ENVIRONMENT
@@ -74,7 +75,7 @@ async def acknowledge(request: web.Request) -> web.Response:
 
 def _refused(request: web.Request) -> web.Response | None:
     parts = request.app[PARTS]
-    if request.app[PACE].allows(request.remote or "", parts.clock()):
+    if request.app[PACE].allows(address_of(request), parts.clock()):
         return None
     words = _wish(request)
     return _render(request, words, status=429, title=words.say("link_slow"), message="")

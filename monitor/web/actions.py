@@ -73,7 +73,7 @@ async def try_to_log_in(request: web.Request) -> Tried:
     form = await request.post()
     name, password = str(form.get("user", ""))[:100].strip(), str(form.get("password", ""))
     parts, now = request.app[PARTS], request.app[PARTS].clock()
-    address = request.remote or ""
+    address = auth.address_of(request)
     by_address = request.app[PACE_OF_ADDRESS].allows(address, now)
     if not (request.app[PACE_OF_NAME].allows(name, now) and by_address):
         log.warning("login.slowed", address=address)

@@ -1,7 +1,6 @@
 """What was announced: when, where, by whom, how each channel stands, and what a person still has to copy there."""
 
 from collections.abc import Mapping
-from datetime import datetime
 
 import pydantic
 from aiohttp import web
@@ -10,6 +9,7 @@ from monitor.storage import announced
 from monitor.storage.announced import AnnouncementLine, DeliveryLine
 from monitor.web import announcement_models as m
 from monitor.web import api_inputs as i
+from monitor.web import delivery_pages
 from monitor.web.actions import our_form
 from monitor.web.api import listing
 from monitor.web.api_models import Listing
@@ -30,6 +30,7 @@ TONES: Mapping[str, str] = {
     "set_aside": "bad",
 }
 """How a delivery's state is marked; any other is neutral."""
+TO_COPY = "a person has to copy it there"
 WORDS: Mapping[str, str] = {
     "done": "sent",
     "to_copy": "to copy",
@@ -55,7 +56,14 @@ async def show_all(request: web.Request) -> web.Response:
 async def show(request: web.Request) -> web.Response:
     """Show one announcement with every channel's text."""
     found = await request.app[PARTS].store.read(announced.get, request.match_info["id"])
-    return page(request, "announcement.html", each=found, tones=TONES, said=WORDS)
+    whys = await waiting(request, found)
+    return page(request, "announcement.html", each=found, whys=whys, tones=TONES, said=WORDS)
+
+
+async def waiting(request: web.Request, *lines: AnnouncementLine) -> Mapping[str, str]:
+    """Return why what was not sent yet waits, by its row."""
+    rows = [one.outbox for line in lines for one in line.deliveries if one.outbox and not one.at]
+    return await delivery_pages.sentences(request, rows)
 
 
 async def post_by_hand(request: web.Request) -> web.Response:
@@ -82,7 +90,8 @@ def add_announcements(api: Api) -> None:
         """List announcements, newest first, each with how every channel stands."""
         parts = request.app[PARTS]
         found = await parts.store.read(announced.listed, params.wanted())
-        return listing(request, found, lambda line: _announcement(line, parts.clock()))
+        whys = await waiting(request, *found.items)
+        return listing(request, found, lambda line: _announcement(line, whys))
 
     @api.route("GET", "/api/v1/announcements/{id}", errors=(404,))
     async def get_announcement(request: web.Request, params: i.ById) -> m.Announcement:
@@ -97,20 +106,21 @@ def add_announcements(api: Api) -> None:
 
 
 async def _one(request: web.Request, id_: str) -> m.Announcement:
-    parts = request.app[PARTS]
-    return _announcement(await parts.store.read(announced.get, id_), parts.clock())
+    found = await request.app[PARTS].store.read(announced.get, id_)
+    return _announcement(found, await waiting(request, found))
 
 
-def _announcement(line: AnnouncementLine, now: datetime) -> m.Announcement:
+def _announcement(line: AnnouncementLine, whys: Mapping[str, str]) -> m.Announcement:
     said = {name: getattr(line, name) for name in m.Announcement.model_fields if name != "channels"}
-    return m.Announcement(**said, channels=[_channel(one, now) for one in line.deliveries])
+    return m.Announcement(**said, channels=[_channel(one, whys) for one in line.deliveries])
 
 
-def _channel(one: DeliveryLine, now: datetime) -> m.AnnouncementChannel:
+def _channel(one: DeliveryLine, whys: Mapping[str, str]) -> m.AnnouncementChannel:
     said = {
         name: getattr(one, name) for name in m.AnnouncementChannel.model_fields if name != "waits_because"
     }
-    return m.AnnouncementChannel(**said, waits_because=one.why_waiting(now))
+    because = TO_COPY if one.state == "to_copy" else whys.get(one.outbox or "")
+    return m.AnnouncementChannel(**said, waits_because=because)
 
 
 PAGES: dict[tuple[str, str], Handler] = {

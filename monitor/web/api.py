@@ -4,7 +4,7 @@ Each operation is a few lines: read through the store or command through ``comma
 The inventory's lists are in ``api_inventory``.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TypeVar
 from urllib.parse import urlencode
@@ -15,7 +15,7 @@ from aiohttp import web
 from monitor.errors import NotFoundError
 from monitor.storage import console, lists
 from monitor.storage.lists import Page
-from monitor.web import announced_work, commands
+from monitor.web import announced_work, commands, delivery_pages
 from monitor.web import api_inputs as i
 from monitor.web import api_models as m
 from monitor.web.auth import PRINCIPAL, may_see_requests, viewer
@@ -133,7 +133,7 @@ def add_commands(api: Api) -> None:
         page = await of(request).store.read(lists.list_outbox, wanted)
         if not page.items:
             raise NotFoundError("There is no such contact.")
-        return _owed(request)(page.items[0])
+        return _owed(await delivery_pages.sentences(request, [params.id]))(page.items[0])
 
     @api.route("POST", "/api/v1/config/reload", errors=(409,))
     async def reload_config(request: web.Request) -> m.Reloaded:
@@ -198,7 +198,8 @@ def add_lists(api: Api) -> None:
     async def list_outbox(request: web.Request, params: i.OutboxQuery) -> m.Listing[m.Owed]:
         """List what is and was owed to the outside, and why it waits."""
         page = await of(request).store.read(lists.list_outbox, with_requests(request, params.wanted()))
-        return listing(request, page, _owed(request))
+        whys = await delivery_pages.sentences(request, (each.id for each in page.items if not each.done_at))
+        return listing(request, page, _owed(whys))
 
 
 def add_maintenance(api: Api) -> None:
@@ -278,10 +279,8 @@ async def _may_move(request: web.Request, id: str) -> None:  # noqa: A002
     announced_work.may_announce(of(request), viewer(request))
 
 
-def _owed(request: web.Request) -> Callable[[lists.OutboxLine], m.Owed]:
-    now = of(request).clock()
-
+def _owed(whys: Mapping[str, str]) -> Callable[[lists.OutboxLine], m.Owed]:
     def make(line: lists.OutboxLine) -> m.Owed:
-        return m.Owed.model_validate(line).model_copy(update={"waits_because": line.why_waiting(now)})
+        return m.Owed.model_validate(line).model_copy(update={"waits_because": whys.get(line.id)})
 
     return make

@@ -79,6 +79,17 @@ def is_loopback(address: str | None) -> bool:
         return False
 
 
+def address_of(request: web.Request) -> str:
+    """Return the address a request came from; from a proxy on this very host, the one it says it serves."""
+    last = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
+    if last and is_loopback(request.remote):
+        try:
+            return str(ipaddress.ip_address(last))
+        except ValueError:
+            pass
+    return request.remote or ""
+
+
 def cookie_name(request: web.Request) -> str:
     """Return the cookie's name: with ``__Host-`` wherever browsers honour it."""
     return f"__Host-{COOKIE}" if is_https(request) else COOKIE

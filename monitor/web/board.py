@@ -7,19 +7,21 @@ and why they wait, so that nobody opens a page to learn that nothing can be done
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from types import MappingProxyType
 
 from monitor.domain.clocks import RESPONSE
 from monitor.domain.incidents import Incident, Status
 from monitor.domain.inventory import Engineer, Inventory
 from monitor.domain.policy import Policy
 from monitor.storage.console import BOARD_LIMIT, BoardLine, BoardLines
-from monitor.storage.deliveries import Attention
+from monitor.storage.deliveries import Attention, DeliveryLine
 from monitor.storage.lists import AttemptLine, OutboxLine
 from monitor.storage.request_counts import RequestCounts
 from monitor.web.clock_states import ClockState, clock_state
 from monitor.web.render import left, words
 
 TONES = ("critical", "major", "minor", "standard")
+CONTACTS_SHOWN = 8  # in one row; a global problem may owe hundreds
 NO_CLASS = 50  # what nobody classified stands below the urgent and above nothing
 GOOD_RESULTS = frozenset({"acknowledged", "delivered"})
 BAD_RESULTS = frozenset({"failed", "refused"})
@@ -107,9 +109,10 @@ def board_view(
     warnings: tuple[Caution, ...],
     now: datetime,
     attention: Attention | None = None,
+    whys: Mapping[str, DeliveryLine] = MappingProxyType({}),
 ) -> BoardView:
-    """Put the board together."""
-    rows = [_row(line, inventory, policies, now) for line in lines.lines]
+    """Put the board together; ``whys`` says of contacts that are owed why they wait."""
+    rows = [_row(line, inventory, policies, now, whys) for line in lines.lines]
     rows.sort(key=lambda row: (not row.incident.is_global, row.urgency, row.incident.respond_by or _NEVER))
     return BoardView(
         rows=tuple(rows),
@@ -123,7 +126,27 @@ def board_view(
     )
 
 
-def _row(line: BoardLine, inventory: Inventory, policies: Mapping[str, Policy], now: datetime) -> BoardRow:
+def shown(line: BoardLine) -> tuple[OutboxLine, ...]:
+    """Return the contacts still owed that a row of the board names: the first of very many."""
+    return _standing(line)[:CONTACTS_SHOWN]
+
+
+def _standing(line: BoardLine) -> tuple[OutboxLine, ...]:
+    told = {attempt.outbox for attempt in line.attempts}  # its attempt says more than its row
+    return tuple(
+        owed
+        for owed in line.owed
+        if owed.state in ("waiting", *GIVEN_UP) or owed.in_doubt or owed.id not in told
+    )
+
+
+def _row(
+    line: BoardLine,
+    inventory: Inventory,
+    policies: Mapping[str, Policy],
+    now: datetime,
+    whys: Mapping[str, DeliveryLine],
+) -> BoardRow:
     incident = line.incident
     tone, urgency = tone_of(incident.cls, policies.get(incident.policy or ""))
     system = inventory.systems.get(incident.system or "")
@@ -142,11 +165,13 @@ def _row(line: BoardLine, inventory: Inventory, policies: Mapping[str, Policy], 
         due="answered" if answered else left(incident.respond_by, now),
         late=late,
         clocks=clocks,
-        contacts=_contacts(line, inventory, now),
+        contacts=_contacts(line, inventory, whys, now),
     )
 
 
-def _contacts(line: BoardLine, inventory: Inventory, now: datetime) -> tuple[ContactState, ...]:
+def _contacts(
+    line: BoardLine, inventory: Inventory, whys: Mapping[str, DeliveryLine], now: datetime
+) -> tuple[ContactState, ...]:
     page = f"/noc/incidents/{line.incident.id}"
     said = [
         ContactState(
@@ -157,12 +182,11 @@ def _contacts(line: BoardLine, inventory: Inventory, now: datetime) -> tuple[Con
         for ticket in line.tickets
     ]
     said += [_tried(attempts, page) for attempts in _by_channel(line.attempts).values()]
-    told = {attempt.outbox for attempt in line.attempts}  # its attempt says more than its row
-    said += [
-        _owed(owed, inventory, now, page)
-        for owed in line.owed
-        if owed.state in ("waiting", *GIVEN_UP) or owed.in_doubt or owed.id not in told
-    ]
+    said += [_owed(owed, inventory, whys.get(owed.id), page, now) for owed in shown(line)]
+    more = len(_standing(line)) - CONTACTS_SHOWN
+    if more > 0:
+        path = f"/noc/deliveries?incident={line.incident.id}"
+        said.append(ContactState(tone="warn", text=f"{more} more are owed", path=path))
     if line.incident.held_by:
         said.append(ContactState(tone="info", text=f"Nobody is contacted: held by {line.incident.held_by}"))
     return tuple(said)
@@ -187,16 +211,18 @@ def _tried(attempts: list[AttemptLine], page: str) -> ContactState:
     )
 
 
-def _owed(owed: OutboxLine, inventory: Inventory, now: datetime, page: str) -> ContactState:
+def _owed(
+    owed: OutboxLine, inventory: Inventory, line: DeliveryLine | None, page: str, now: datetime
+) -> ContactState:
     name = words(owed.kind).capitalize()
     partner = inventory.partners.get(owed.partner or "")
     whom = f" to {partner.name}" if partner else ""
     if owed.state in GIVEN_UP:
         said = f"{name}{whom} {GIVEN_UP[owed.state]}: {owed.reason}"
         return ContactState(tone="bad", text=said, path=page + "#contacts")
-    return ContactState(
-        tone="warn", text=f"{name}{whom} waits: {owed.why_waiting(now)}", path=f"/noc/deliveries/{owed.id}"
-    )
+    why = (line.until_first(now) if line else None) or owed.reason or "it is next in line"
+    said = f"{name}{whom} waits{' ' if why.startswith('until ') else ': '}{why}"
+    return ContactState(tone="warn", text=said, path=f"/noc/deliveries/{owed.id}")
 
 
 def _counters(rows: list[BoardRow], lines: BoardLines) -> tuple[Counter, ...]:
@@ -225,6 +251,6 @@ def _counters(rows: list[BoardRow], lines: BoardLines) -> tuple[Counter, ...]:
             name="Contacts set aside",
             value=lines.set_aside,
             tone="bad" if lines.set_aside else "ok",
-            path="/noc/outbox?state=set_aside",
+            path="/noc/deliveries?state=set_aside",
         ),
     )

@@ -21,7 +21,7 @@ from monitor.storage.people import list_audit
 from monitor.web import api_inputs as i
 from monitor.web import delivery_pages
 from monitor.web.auth import may_see_requests
-from monitor.web.board import BoardView, Caution, board_view, tone_of
+from monitor.web.board import BoardView, Caution, board_view, shown, tone_of
 from monitor.web.checks_now import CheckNow, checks_now
 from monitor.web.clock_states import clock_state
 from monitor.web.contracts import contracts_of
@@ -32,6 +32,7 @@ from monitor.web.render import page
 from monitor.web.ticket_cautions import ticket_cautions
 
 Q = TypeVar("Q", bound=i.Query)
+T = TypeVar("T")
 STATIC = {"console.css": "text/css", "console.js": "text/javascript", "bell.svg": "image/svg+xml"}
 OTHER_INCIDENTS = 20
 
@@ -51,7 +52,8 @@ async def _board(request: web.Request) -> BoardView:
     lines, cautions, attention = await asyncio.gather(
         parts.store.read(console.board, requests=theirs), _cautions(parts), delivery_pages.attention(request)
     )
-    return board_view(lines, parts.inventory(), parts.policies(), cautions, parts.clock(), attention)
+    whys = await delivery_pages.whys(request, tuple(each.id for line in lines.lines for each in shown(line)))
+    return board_view(lines, parts.inventory(), parts.policies(), cautions, parts.clock(), attention, whys)
 
 
 async def _cautions(parts: Parts) -> tuple[Caution, ...]:
@@ -210,7 +212,9 @@ async def crashes(request: web.Request) -> web.Response:
 
 async def outbox(request: web.Request) -> web.Response:
     """List what is owed to the outside, and why it waits."""
-    return await _list(request, "outbox.html", i.OutboxQuery, lists.list_outbox)
+    query, found = await _found(request, i.OutboxQuery, lists.list_outbox)
+    whys = await delivery_pages.sentences(request, (each.id for each in found.items if not each.done_at))
+    return page(request, "outbox.html", found=found, query=query, more=_more(request), whys=whys)
 
 
 async def tickets(request: web.Request) -> web.Response:
@@ -267,10 +271,16 @@ async def _list(
     model: type[Q],
     read: Callable[[Any, lists.Wanted], lists.Page[Any]],
 ) -> web.Response:
+    query, found = await _found(request, model, read)
+    return page(request, template, found=found, query=query, more=_more(request))
+
+
+async def _found(
+    request: web.Request, model: type[Q], read: Callable[[Any, lists.Wanted], lists.Page[T]]
+) -> tuple[Q, lists.Page[T]]:
     query = _query(request, model)
     wanted = replace(query.wanted(), requests=may_see_requests(request))
-    found = await request.app[PARTS].store.read(read, wanted)
-    return page(request, template, found=found, query=query, more=_more(request))
+    return query, await request.app[PARTS].store.read(read, wanted)
 
 
 def _query(request: web.Request, model: type[Q]) -> Q:

@@ -1,6 +1,6 @@
 """The console's delivery log: what waits and why, what failed, what is in doubt at the top; one contact in full."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
 
 import pydantic
@@ -67,6 +67,13 @@ async def whys(request: web.Request, ids: tuple[str, ...]) -> Mapping[str, Deliv
     """Return why these contacts wait."""
     parts = request.app[PARTS]
     return await parts.store.read(deliveries.why_each, ids, parts.clock(), parts.contact())
+
+
+async def sentences(request: web.Request, ids: Iterable[str]) -> Mapping[str, str]:
+    """Return why contacts wait and until when, in one line each: those of them that do."""
+    now = request.app[PARTS].clock()
+    lines = (await whys(request, tuple(ids))).values()
+    return {line.id: said for line in lines if (said := line.sentence(now))}
 
 
 PAGES: dict[tuple[str, str], Page] = {

@@ -1,6 +1,6 @@
 """What the API takes and gives of the rota."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
@@ -11,10 +11,21 @@ from monitor.web.api_models import Out
 DAYS = 14
 
 
+def _of_our_time(moment: datetime) -> datetime:
+    """Refuse a moment that some zone has no year for, or that is none of a rota's: its page could not be shown."""
+    if not FIRST_YEAR <= moment.astimezone(UTC).year <= LAST_YEAR:
+        raise ValueError(f"a rota goes from {FIRST_YEAR} to {LAST_YEAR}")
+    return moment
+
+
+FIRST_YEAR, LAST_YEAR = 1970, 2199
+Day = Annotated[Moment, AfterValidator(_of_our_time)]
+
+
 class OnCallQuery(In):
     """From which moment on (now, if left out), and for how many days."""
 
-    at: Moment | None = None
+    at: Day | None = None
     days: Annotated[int, Field(ge=1, le=92)] = DAYS
 
 
@@ -23,8 +34,8 @@ class NewOverride(In):
 
     engineer: Word
     rotation: Word = ""
-    start: Moment = Field(alias="from")
-    end: Moment = Field(alias="to")
+    start: Day = Field(alias="from")
+    end: Day = Field(alias="to")
     note: Annotated[str, AfterValidator(str.strip), StringConstraints(max_length=500)] = ""
 
     @model_validator(mode="after")

@@ -110,7 +110,9 @@ def unforeseen(request: web.Request, error: Exception) -> Problem:
     if isinstance(error, ConnectionError) and request.transport is None:  # the client left, which is no fault
         return problem(400, "The body cannot be read.")
     reference = secrets.token_hex(4)
-    log.error("request.failed", path=request.path, method=request.method, reference=reference, exc_info=error)
+    resource = request.match_info.route.resource  # not the path itself: one may hold a token
+    path = resource.canonical if resource else ""
+    log.error("request.failed", path=path, method=request.method, reference=reference, exc_info=error)
     return problem(500, "Something went wrong here.", detail=f"The log knows it as {reference}.")
 
 

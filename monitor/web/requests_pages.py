@@ -23,6 +23,7 @@ from monitor.domain.request_record import from_record
 from monitor.errors import ConflictError, NotFoundError
 from monitor.storage import request_counts, request_queue
 from monitor.storage.request_queue import Place, QueueWanted, RequestFile
+from monitor.web import delivery_pages
 from monitor.web.api_inputs import In, Word
 from monitor.web.api_requests import a_file, visible_case
 from monitor.web.auth import nothing_there, viewer
@@ -158,6 +159,7 @@ async def request_page(
     return page(
         request,
         "request.html",
+        whys=await delivery_pages.sentences(request, (each.id for each in file.outbox if not each.done_at)),
         status=status,
         file=file,
         case=case,

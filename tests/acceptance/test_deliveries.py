@@ -195,6 +195,27 @@ async def test_a_lost_answer_is_on_the_board_at_once_and_in_the_log_until_it_is_
         assert refused.status == 409
 
 
+async def test_the_board_and_the_outbox_say_the_same_of_a_wait_as_the_log(tmp_path, sqlite_url):
+    configured = {"configuration": CONFIGURATION + CHECKS, "at": MONDAY_AT_TEN}
+    async with a_console(tmp_path, sqlite_url, **configured) as world:
+        nora, headers = await world.at_the_console("nora"), await a_token(world)
+        world.service.calling.phone = AwayExchange(world.exchange, world.clock)
+        await world.fails("pbx-1-sip")
+        await world.fails("pbx-4-sip")
+        await world.passes_time(minutes=3)
+        items = await listed(nora, headers, "state=waiting&channel=phone")
+        assert len(items) == 2
+        assert all(item["why"].startswith("the telephone is away since 09:0") for item in items)
+        board = (await nora.get("/noc/")).text
+        assert "2 wait phone provider down the telephone is away since" in board, "what is alike, in one line"
+        assert board.count(": the telephone is away since 09:0") == 2, "each of them in its incident's row"
+        answer = await nora.client.get("/api/v1/outbox?state=waiting&channel=phone", headers=headers)
+        for owed in (await answer.json())["items"]:
+            assert owed["waits_because"].startswith("the telephone is away since 09:0")
+        about = f"/noc/incidents/{items[0]['incident']}"
+        assert "the telephone is away since 09:0" in (await nora.get(about)).text
+
+
 async def a_token(world) -> dict[str, str]:
     secret = "tcs_read-and-operate-0123456789"
     made = {"id": an_id(), "name": "a program", "secret": secret, "scopes": ("read", "operate")}

@@ -123,6 +123,7 @@ SPOILED = {
     "altered": lambda link, _other: link[:-1] + ("A" if link[-1] != "A" else "B"),
     "cut": lambda link, _other: link[:-4],
     "of no row": lambda link, _other: "/ack/att_nothing." + link.split(".", 1)[1],
+    "beyond the last year": lambda link, _other: f"{link.split('.')[0]}.ffffffffff.{link.split('.')[2]}",
     "long": lambda _link, _other: "/ack/" + "x" * 3000,
     "bytes": lambda _link, _other: "/ack/%00.1.%ff",
 }
@@ -190,6 +191,19 @@ async def test_guessing_is_slowed_down(tmp_path, sqlite_url):
         answers = [(await browser.get(f"/ack/att_{n}.1.{'x' * 32}")).status for n in range(40)]
         assert answers[0] == 404
         assert answers[-1] == 429
+
+
+async def test_behind_a_proxy_on_this_host_one_who_guesses_slows_down_nobody_else(tmp_path, sqlite_url):
+    async with a_linked_world(tmp_path, sqlite_url) as (_world, _sink, browser):
+
+        async def status(address):
+            answer = await browser.get("/ack/att_1.1." + "x" * 32, headers={"X-Forwarded-For": address})
+            return answer.status
+
+        assert {await status("198.51.100.7") for _ in range(40)} == {404, 429}
+        assert await status("203.0.113.9, 198.51.100.7") == 429, "only what the proxy itself says counts"
+        assert await status("203.0.113.9") == 404
+        assert await status("no address") == 404
 
 
 async def test_the_page_is_kept_by_nobody_and_frames_nowhere(tmp_path, sqlite_url):

@@ -52,14 +52,15 @@ def test_whatever_is_written_is_text_and_nothing_is_lost(body, subject):
 def test_lines_of_labels_are_a_table_a_link_alone_is_a_button_and_in_a_sentence_a_link():
     html = html_of(
         "s",
-        "Hello,\n\nSince: now\nWhere: here\n\nConfirm:\nhttps://x.example/ack/abc\n\nSee https://x.example/y.\n\n- one\n- two",
+        "Hello,\n\nSince: now\nWhere: here\n\nConfirm:\nhttps://x.example/ack/abc\n\nhttps://evil.example/ack/abc\n\nSee https://x.example/y.\n\n- one\n- two",
         language="en",
         service="Tocsin",
-        labels={"/ack/": "I take this on"},
+        labels={"https://x.example/ack/": "I take this on"},
     )
     assert html.count("<tr>") == 2
     assert 'href="https://x.example/ack/abc"' in html
-    assert ">I take this on</a>" in html
+    assert html.count(">I take this on</a>") == 1, "another's address is never called as ours"
+    assert ">https://evil.example/ack/abc</a>" in html
     assert 'href="https://x.example/y"' in html
     assert html.count("<li>") == 2
 

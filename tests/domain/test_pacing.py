@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from monitor.domain import breaking
 from monitor.domain.breaking import Breaker, BreakerPolicy
-from monitor.domain.explaining import Ahead, Row, explain
+from monitor.domain.explaining import Ahead, Row, explain, sentence, until_first
 from monitor.domain.pacing import Cap, Rate, capped_until, day_of, due_at, is_exempt, permits, spent
 from monitor.domain.waiting import Waits
 from tests.factories import MONDAY_AT_TEN as NOW
@@ -132,6 +132,11 @@ def a_row(**other) -> Row:
 DOWN = Ahead(
     provider="phone", breaker=Breaker(failures=3, down_since=NOW, probe_at=NOW + SECOND, why="503"), rows=2
 )
+GONE = Ahead(
+    provider="phone",
+    breaker=Breaker(failures=3, down_since=NOW - 86_400 * SECOND, probe_at=NOW, why="no answer"),
+)
+SLOW = Ahead(provider="phone", rate=Rate(per_second=0.05), rows=2)
 RATED = Ahead(provider="ticket", rate=Rate(per_second=2), rows=4)
 
 
@@ -172,3 +177,43 @@ def test_a_row_says_why_it_waits_and_until_when(row, ahead, waits, until):
     found = explain(row, ahead, NOW)
     assert (found.waits, found.until) == (waits, until)
     assert found.why or row.state == "done"
+
+
+@pytest.mark.parametrize(
+    ("row", "ahead", "said", "first"),
+    [
+        pytest.param(
+            a_row(),
+            SLOW,
+            "2 go before it; the telephone takes one every 20 s: about 09:00:40 UTC",
+            "until about 09:00:40 UTC: 2 go before it; the telephone takes one every 20 s",
+            id="a rate, in words",
+        ),
+        pytest.param(
+            a_row(waits="retry", not_before=NOW + SECOND, reason="busy; next attempt at 09:00:01 UTC"),
+            SLOW,
+            "busy; next attempt at 09:00:01 UTC",
+            "until 09:00:01 UTC: busy",
+            id="a moment is said once",
+        ),
+        pytest.param(
+            a_row(waits="budget", not_before=NOW + 86_400 * SECOND, reason="used up"),
+            SLOW,
+            "used up: not before 2026-11-24 09:00:00 UTC",
+            "until 2026-11-24 09:00:00 UTC: used up",
+            id="with its day where that is not today",
+        ),
+        pytest.param(
+            a_row(waits="provider_down", not_before=NOW + 9 * SECOND, reason="503; next attempt at 09:00:09 UTC"),
+            GONE,
+            "the telephone is away since 2026-11-22 09:00 UTC (no answer): not before 09:00:09 UTC",
+            "until 09:00:09 UTC: the telephone is away since 2026-11-22 09:00 UTC (no answer)",
+            id="how its provider stands, and not how it failed",
+        ),
+        pytest.param(a_row(state="done"), SLOW, None, None, id="done"),
+        pytest.param(a_row(), Ahead(provider="mail"), "it is next in line", "it is next in line", id="next"),
+    ],
+)  # fmt: skip
+def test_a_delay_is_one_sentence(row, ahead, said, first):
+    why = explain(row, ahead, NOW)
+    assert (sentence(why, NOW), until_first(why, NOW)) == (said, first)

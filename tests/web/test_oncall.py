@@ -91,6 +91,7 @@ async def test_an_override_is_put_on_record_stands_and_is_taken_back(rota, api):
 @pytest.mark.parametrize(
     ("changes", "status", "said"),
     [
+        pytest.param({"to": "9999-12-31T23:59:59Z"}, 422, "1970 to 2199", id="until the end of time"),
         pytest.param({"engineer": "nobody"}, 404, "engineer", id="nobody we know"),
         pytest.param({"rotation": "weekend"}, 404, "rotation", id="a rotation that is not there"),
         pytest.param({"to": "2026-12-24T08:00:00Z"}, 422, "ends before", id="ends before it starts"),
@@ -103,6 +104,11 @@ async def test_an_override_that_cannot_be_is_refused_with_a_reason(api, changes,
     got, body = await api("POST", "/oncall/overrides", json=OVERRIDE | changes)
     assert got == status
     assert said in str(body)
+
+
+async def test_a_moment_that_is_none_of_a_rotas_is_refused(api):
+    status, said = await api("GET", "/oncall", params={"at": "9999-12-31T00:00:00Z"})
+    assert (status, said["errors"][0]["pointer"]) == (422, "/at")
 
 
 async def test_an_acknowledgement_is_renewed_and_handed_over(rota, api):
