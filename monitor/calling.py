@@ -216,9 +216,9 @@ class Calling:
         self.metrics.attempts.labels(ended.channel, ended.result).inc()
         self.metrics.escalation_steps_skipped.inc(ended.skipped)
 
-    def page_about(self, due: Due) -> Obligation:
-        """Return the page to our own people about a contact that could not be made."""
-        return self.chains.page_about(due)
+    def instead(self, due: Due) -> tuple[Obligation, ...]:
+        """Return what stands in for a contact that could not be made: a page to our own people at least."""
+        return self.chains.instead(due)
 
     # what nobody is needed for any more ----------------------------------------------------------------
 
@@ -311,7 +311,7 @@ class Calling:
             reason=f"nobody knows whether {doubt.recipient} was called: {why}; not redialled",
             state="set_aside",
             now=self.clock(),
-            page=self.page_about(due) if due.kind == "call" else None,
+            owed=self.instead(due) if due.kind == "call" else (),
             result="ambiguous",
             flag="nobody knows whether an engineer was called about it",
         )

@@ -21,7 +21,6 @@ from monitor import alarms, mailing, matters, ticketing
 from monitor.bell import Bell, Ring
 from monitor.calling import Calling, about
 from monitor.chatting import Chatting
-from monitor.domain.contacts import Obligation
 from monitor.domain.incidents import Incident
 from monitor.errors import DeliveryError, LeaseLostError
 from monitor.gate import BATCH, LEASE, Gate
@@ -319,9 +318,9 @@ class Delivery:
     async def _gave_up(self, due: Due, reason: str, state: str, *, flag: str = "") -> None:
         """End a row; a contact to a partner that will not be made pages our own people."""
         quiet = due.kind in ("page", *mailing.QUIET)
-        page: Obligation | None = None if quiet else self.calling.page_about(due)
+        owed = () if quiet else self.calling.instead(due)
         await self.store.write(
-            contacts.gave_up, due, reason=reason, state=state, now=self.clock(), page=page, flag=flag
+            contacts.gave_up, due, reason=reason, state=state, now=self.clock(), owed=owed, flag=flag
         )
         self.bell.ring("outbox")
 

@@ -11,10 +11,11 @@ from datetime import datetime
 from typing import Any
 
 from alerts.base import CallEvent, CallState
+from monitor import standing_in
 from monitor.domain import chains
 from monitor.domain import escalation as domain
 from monitor.domain.contacts import PRIORITY_PAGE, Obligation
-from monitor.domain.decisions import CHAIN, NOC, POSITION, call_chain, page_entry
+from monitor.domain.decisions import CHAIN, POSITION, call_chain
 from monitor.domain.escalation import Calls, Chain, Next, Outcome, Person, Position
 from monitor.storage.calls import Follow
 from monitor.storage.outbox import Due
@@ -111,9 +112,9 @@ class Escalating:
 
     def _as_follow(self, due: Due, chain: Chain, following: Next) -> Follow:
         if following.at is None or following.position is None:
-            page = self.page_about(due) if due.kind == "call" else None
+            owed = self.instead(due) if due.kind == "call" else ()
             note = f"out_{self.new_id()}" if due.kind == "call" else ""
-            return Follow(at=None, page=page, skipped=following.skipped, note=note)
+            return Follow(at=None, owed=owed, skipped=following.skipped, note=note)
         person = following.people[0]
         payload = {
             **due.payload,
@@ -175,25 +176,9 @@ class Escalating:
             payload={**_besides_the_chain(due.payload), COMPANION: True},
         )
 
-    def page_about(self, due: Due) -> Obligation:
-        """Return the page to our own people about a contact that could not be made."""
-        now = self.clock()
-        entry = page_entry(self.world.in_force.inventory, now, "the partner could not be reached")
-        return Obligation(
-            id=f"out_{self.new_id()}",
-            incident=due.incident,
-            kind="page",
-            channel="page",
-            dedup=f"{due.incident}|page|unreached|{due.partner}",
-            partner=NOC,
-            contact=entry.contact,
-            recipient=entry.to,
-            language=entry.language,
-            priority=PRIORITY_PAGE,
-            not_before=now,
-            reason=entry.reason,
-            payload=entry.payload,
-        )
+    def instead(self, due: Due) -> tuple[Obligation, ...]:
+        """Return what stands in for a contact that could not be made."""
+        return standing_in.instead(self.world.in_force.inventory, due, self.clock(), self.new_id)
 
 
 def readdressed(due: Due, person: Person, payload: dict[str, Any]) -> Due:

@@ -6,6 +6,7 @@ What binds several processes (rates, caps, whether a provider is away) is on rec
 transaction; only how many sends are under way here is this process's own.
 """
 
+import json
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -15,9 +16,9 @@ from typing import Any
 import structlog
 
 from alerts.dialling import country_of
+from monitor import standing_in
 from monitor.alarms import alarm
-from monitor.domain.contacts import Obligation
-from monitor.domain.inventory import Inventory
+from monitor.domain.contacts import PROBLEM, Obligation
 from monitor.domain.pacing import ContactRules
 from monitor.domain.queueing import provider_of
 from monitor.errors import DeliveryError
@@ -159,23 +160,16 @@ class Gate:
         return (country_of(row["recipient"]) or "") if key.startswith("country") else ""
 
     def _ticket(self, row: Mapping[Any, Any]) -> Obligation:
-        """Return the ticket that stands in for a call; one that is owed or open already is not doubled."""
-        inventory: Inventory = self.world.in_force.inventory
-        partner = inventory.partners.get(row["partner"] or "")
-        people = partner.contacts if partner else ()
-        theirs = sorted(people, key=lambda each: each.id != row["contact"])
-        return Obligation(
-            id=f"out_{self.new_id()}",
+        return standing_in.ticket(
+            self.world.in_force.inventory,
+            self.clock(),
+            id_=f"out_{self.new_id()}",
             incident=row["incident"],
-            kind="ticket.open",
-            channel="ticket",
-            dedup=f"{row['incident']}|ticket.open|{row['partner']}",
             partner=row["partner"],
             contact=row["contact"],
-            recipient=next((each.email for each in theirs if each.email), None),
             language=row["language"],
             priority=row["priority"],
-            not_before=self.clock(),
+            problem=str(json.loads(row["payload"]).get(PROBLEM) or ""),
         )
 
     def _alarm(self, key: str, text: str, *, without: str = "") -> Obligation:

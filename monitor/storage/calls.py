@@ -35,7 +35,7 @@ PRESSED = Means(event="call.acknowledged", said="{recipient} pressed 1", how="by
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Follow:
-    """What follows a call that reached nobody: another attempt at ``at``, or (None) a page to our own people.
+    """What follows a call that reached nobody: another attempt at ``at``, or (None) what is ``owed`` in its place.
 
     ``payload`` keeps where the row stands then; ``skipped`` names steps that nobody was in; ``quiet``: others of the
     same step go on, nobody need be told; ``note`` is the row by which the ticket is told that nobody was reached.
@@ -45,7 +45,7 @@ class Follow:
     contact: str | None = None
     recipient: str | None = None
     language: str | None = None
-    page: Obligation | None = None
+    owed: tuple[Obligation, ...] = ()
     payload: Mapping[str, Any] | None = None
     skipped: tuple[str, ...] = ()
     quiet: bool = False
@@ -228,8 +228,7 @@ def _not_reached(c: sa.Connection, due: Due, now: datetime, result: str, detail:
         if follow.note:
             text = "We tried to reach your contacts by phone, and nobody could be reached."
             escalations.note_on_tickets(c, due.incident, due.partner, follow.note, text, now=now)
-    if follow.page:
-        owing.owe(c, [follow.page], now)
+    owing.owe(c, follow.owed, now)
 
 
 def _tell(c: sa.Connection, due: Due, now: datetime, kind: str, *, text: str, actor: str = "tocsin") -> None:

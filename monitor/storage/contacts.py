@@ -98,11 +98,11 @@ def gave_up(
     reason: str,
     state: str,
     now: datetime,
-    page: Obligation | None,
+    owed: Sequence[Obligation] = (),
     result: str = "failed",
     flag: str = "",
 ) -> None:
-    """End a contact that will not be made, on the timeline, and let our own people be told.
+    """End a contact that will not be made, on the timeline, and owe what stands in for it.
 
     ``flag`` is what an engineer has to do about it, kept with the request it was about.
     """
@@ -113,5 +113,4 @@ def gave_up(
             )
         else:
             events.record(c, due.incident or None, now, "contact.failed", text=f"{due.kind}: {reason}")
-        if page:
-            owing.owe(c, [page], now)
+        owing.owe(c, owed, now)

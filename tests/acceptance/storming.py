@@ -28,6 +28,7 @@ class Fleet:
     others: int = 24
     partners: int = 3
     component: str | None = "cloud-eu"
+    contacts: int = 1
 
     def serials(self, cloud: str) -> list[str]:
         count = self.systems if cloud == "eu-1" else self.others
@@ -39,8 +40,8 @@ class Fleet:
     def partner_of(self, serial: str) -> str:
         return f"partner-{int(serial.rsplit('-', 1)[1]) % self.partners}"
 
-    def phone_of(self, partner: str) -> str:
-        return f"+3904619{int(partner.rsplit('-', 1)[1]):05d}"
+    def phone_of(self, partner: str, contact: int = 1) -> str:
+        return f"+3904619{contact - 1}{int(partner.rsplit('-', 1)[1]):04d}"
 
     def configuration(self, **correlation: object) -> str:
         document = {
@@ -62,11 +63,14 @@ class Fleet:
         return str(yaml.dump(document, Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper)))
 
     def _partner(self, id_: str) -> dict[str, object]:
-        contact = {
-            "id": f"{id_}-1", "name": f"Anna of {id_}", "phone": self.phone_of(id_), "email": f"noc@{id_}.example",
-            "languages": ["it", "en"], "hours": "always",
-        }  # fmt: skip
-        return {"id": id_, "policy": "wildix", "tier": "gold", "country": "IT", "language": "it", "contacts": [contact]}  # fmt: skip
+        contacts = [
+            {
+                "id": f"{id_}-{number}", "name": f"Anna of {id_}", "phone": self.phone_of(id_, number),
+                "email": f"noc@{id_}.example", "languages": ["it", "en"], "hours": "always",
+            }
+            for number in range(1, self.contacts + 1)
+        ]  # fmt: skip
+        return {"id": id_, "policy": "wildix", "tier": "gold", "country": "IT", "language": "it", "contacts": contacts}  # fmt: skip
 
     def _system(self, serial: str, cloud: str) -> dict[str, object]:
         component = self.component if cloud == "eu-1" else "cloud-us"

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from alerts.sandbox import Pickup
 from monitor.domain.findings import Verdict
 from monitor.domain.incidents import PublicState
 from tests.acceptance.storming import Fleet, fall, seconds
@@ -95,6 +96,39 @@ async def test_out_of_hours_each_partner_is_called_once_and_a_key_takes_their_pa
     assert by_status["partner-1"] == {"open"}
     assert "acknowledged" in by_status["partner-0"] & by_status["partner-2"]
     assert "many systems fail" in world.exchange.calls[-1].heard
+
+
+async def test_a_busy_first_contact_is_followed_by_the_second_and_where_nobody_answers_a_ticket_stands_in(
+    tmp_path, sqlite_url
+):
+    fleet, clock = Fleet(systems=12, contacts=2, others=0), MovableClock(SATURDAY_NIGHT)
+    configured = fleet.configuration() + "contact: {attempts: 2}\n"
+    async with a_world(tmp_path, sqlite_url, clock=clock, configuration=configured) as world:
+        world.answers(fleet.phone_of("partner-0"), Pickup.BUSY)
+        for number in (1, 2):
+            world.answers(fleet.phone_of("partner-1", number), Pickup.NO_ANSWER)
+        await fall(world, fleet.checks())
+        await seconds(world, 120)
+        problem = await the_problem(world)
+        assert problem["acknowledged_by"] == "nadia by phone", "it is ours already when nobody answers"
+
+        called = Counter(call.number for call in world.exchange.calls)
+        first, second = (fleet.phone_of("partner-0", number) for number in (1, 2))
+        assert (called[first], called[second]) == (1, 1), "no third call to who was reached"
+        assert called[fleet.phone_of("partner-2")] == 1
+        unreached = [fleet.phone_of("partner-1", number) for number in (1, 2)]
+        assert [called[one] for one in unreached] == [1, 1], "two attempts, and then no more"
+
+        assert called[ENGINEER] == 2, "about the problem, and about who was not reached"
+        alarm = next(call for call in reversed(world.exchange.calls) if call.number == ENGINEER)
+        assert "Nobody at partner-1 could be told" in alarm.heard
+        (ticket,) = await world.rows("tickets")
+        assert (ticket["incident"], ticket["partner"]) == (problem["id"], "partner-1")
+        assert "EU-1-1" in ticket["body"]
+        mine = await world.rows("incidents", parent=problem["id"], partner="partner-1")
+        assert {row["status"] for row in mine} == {"open"}, "nobody of theirs has said a word"
+        rows = [row for row in await world.rows("outbox") if "|told|" in row["dedup"]]
+        assert Counter(row["kind"] for row in rows) == {"call": 3, "ticket.open": 1}
 
 
 async def test_a_page_that_cannot_be_rendered_holds_partners_up_for_ten_seconds_and_says_so(world):
