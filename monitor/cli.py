@@ -29,7 +29,9 @@ db_app = typer.Typer(help="Look after the record: migrations, backups, integrity
 user_app = typer.Typer(help="Console users.", no_args_is_help=True)
 token_app = typer.Typer(help="Scoped tokens for programs.", no_args_is_help=True)
 check_app = typer.Typer(help="Run checks by hand.", no_args_is_help=True)
-secrets_app = typer.Typer(help="Credentials that come with requests.", no_args_is_help=True)
+secrets_app = typer.Typer(
+    help="Keys: of credentials that come with requests, of links in mails.", no_args_is_help=True
+)
 status_app = typer.Typer(help="The public status page.", no_args_is_help=True)
 request_app = typer.Typer(help="Incoming requests.", no_args_is_help=True)
 policy_app = typer.Typer(help="Policies: the documents as data.", no_args_is_help=True)

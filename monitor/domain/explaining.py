@@ -9,6 +9,8 @@ from monitor.domain.waiting import Waits
 
 ESTIMATED = (Waits.RATE, Waits.QUEUE)
 """What is waited for until a moment that is worked out, and may come sooner or later."""
+OPEN_ENDED = (Waits.GLOBAL_PROBLEM, Waits.BUNDLE)
+"""What ends when something else does: the row's moment is only when it is looked at again."""
 NEXT = "it is next in line"
 BEING_SENT, AWAITED = "it is being sent", "the answer is awaited"
 NAMES = {"phone": "telephone", "ticket": "ticket system", "mail": "mail server", "chat": "chat"}
@@ -58,7 +60,7 @@ def explain(row: Row, ahead: Ahead, now: datetime) -> Why:
         why = row.reason or "it is for later"
         if cause is Waits.PROVIDER_DOWN and ahead.breaker.is_down:  # as it stands now, not as it failed then
             why = _away(ahead, now)
-        return Why(waits=cause, why=why, until=row.not_before)
+        return Why(waits=cause, why=why, until=None if cause in OPEN_ENDED else row.not_before)
     return _in_line(ahead, now)
 
 

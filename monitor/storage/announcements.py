@@ -48,7 +48,12 @@ _WORK_UNDER_WAY = sa.select(maintenances).where(
     maintenances.c.ends_at > sa.bindparam("now", type_=Instant),
 )
 _STANDING_PROBLEMS = (
-    sa.select(incidents.c.id, incidents.c.components, storms.c.incident.is_not(None).label("found"))
+    sa.select(
+        incidents.c.id,
+        incidents.c.title,
+        incidents.c.components,
+        storms.c.incident.is_not(None).label("found"),
+    )
     .outerjoin(storms, storms.c.incident == incidents.c.id)
     .where(incidents.c.is_global.is_(True), incidents.c.status != Status.RESOLVED)
 )
@@ -78,12 +83,20 @@ def hold_on(
             waits=Waits.MAINTENANCE,
         )
     explained = component if symptom in EXPLAINED else None
-    problem, found = _global_problem_over(c, system, explained, attached)
-    if problem:
-        reason = f"held: stands under global problem {problem}"
-        until = now + (RECHECK_FOUND if found else RECHECK)
-        return Hold(by=problem, reason=reason, until=until, waits=Waits.GLOBAL_PROBLEM, parent=problem)
-    return None
+    problem = _global_problem_over(c, system, explained, attached)
+    if problem is None:
+        return None
+    return Hold(
+        by=problem.id,
+        reason=_under(problem.id, problem.title),
+        until=now + (RECHECK_FOUND if problem.found else RECHECK),
+        waits=Waits.GLOBAL_PROBLEM,
+        parent=problem.id,
+    )
+
+
+def _under(problem: str, title: str) -> str:
+    return f"held: stands under the global problem {title!r} ({problem}) until that is over"
 
 
 def current_maintenances(c: sa.Connection, now: datetime) -> list[Maintenance]:
@@ -119,8 +132,8 @@ def planned_over(
 
 def _global_problem_over(
     c: sa.Connection, system: str | None, component: str | None, attached: str | None
-) -> tuple[str | None, bool]:
-    """Return the problem that explains this, and whether we found it: such a one is joined by its group.
+) -> sa.Row[tuple[str, str, str, bool]] | None:
+    """Return the problem that explains this; one that we ``found`` is joined by its group.
 
     Its component may have healthy neighbours, so that only the component itself stands under it, too.
     """
@@ -128,8 +141,8 @@ def _global_problem_over(
     for row in rows:
         by_component = system is None or not row.found
         if row.id == attached or (by_component and component in json.loads(row.components)):
-            return row.id, bool(row.found)
-    return None, False
+            return row
+    return None
 
 
 def declare(
@@ -188,12 +201,13 @@ def attach(
             .returning(incidents.c.id)
         )
     )
+    title = c.scalar(sa.select(incidents.c.title).where(incidents.c.id == problem)) or ""
     c.execute(
         sa.update(outbox)
         .where(outbox.c.incident.in_(attached), outbox.c.state == "waiting")
         .values(
             not_before=now + (RECHECK_FOUND if free_only else RECHECK),
-            reason=f"held: stands under global problem {problem}",
+            reason=_under(problem, title),
             waits=Waits.GLOBAL_PROBLEM,
         )
     )

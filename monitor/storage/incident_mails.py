@@ -11,6 +11,7 @@ from monitor.storage.upsert import insert_ignoring
 
 mails = schema.schema_announced.incident_mails
 outbox, incidents = schema.outbox, schema.incidents
+TOO_MANY = "mail.too_many"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +53,7 @@ def keep(c: sa.Connection, reply: Reply, *, now: datetime, since: datetime, most
         .where(mails.c.incident == reply.incident, mails.c.sender == reply.sender, mails.c.at > since)
     )
     if (came or 0) >= most:
+        _say_so_once(c, reply, now=now, since=since, most=most)
         return Outcome.SET_ASIDE
     new = insert_ignoring(
         c,
@@ -83,3 +85,11 @@ def keep(c: sa.Connection, reply: Reply, *, now: datetime, since: datetime, most
         said = "a credential was in it and is not kept"
         events.record(c, reply.incident, now, "credential.dropped", text=said)
     return Outcome.NOTED
+
+
+def _say_so_once(c: sa.Connection, reply: Reply, *, now: datetime, since: datetime, most: int) -> None:
+    k = schema.events.c
+    said = sa.select(k.seq).where(k.incident == reply.incident, k.kind == TOO_MANY, k.at > since).limit(1)
+    if c.scalar(said) is None:
+        text = f"more than {most} replies of {reply.sender} within an hour: the rest is not kept"
+        events.record(c, reply.incident, now, TOO_MANY, text=text)

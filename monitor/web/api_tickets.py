@@ -44,7 +44,7 @@ class TicketFile(m.Ticket):
 class NewFile(i.In):
     """A file for a ticket; its content in base64."""
 
-    name: i.Word
+    name: i.Name
     media_type: i.Word = "application/octet-stream"
     content: str = Field(max_length=LONGEST_FILE)
 
@@ -52,7 +52,7 @@ class NewFile(i.In):
 class FollowUp(i.In):
     """Why a ticket is opened that goes on from a closed one."""
 
-    why: i.Words
+    why: i.Body
 
 
 def add_tickets(api: Api) -> None:

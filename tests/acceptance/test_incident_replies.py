@@ -99,6 +99,8 @@ async def test_a_flood_is_stopped_and_kept_from_the_timeline(tmp_path, sqlite_ur
         for number in range(23):
             await post.mail(a_mail(f"Again {number}", sender=GIULIA, To=address), address)
         assert len(await post.world.rows("incident_mails")) == 20
+        events = await post.world.events((await post.world.incident())["id"])
+        assert (events.count("mail.received"), events.count("mail.too_many")) == (20, 1)
 
 
 async def test_a_password_in_a_reply_is_kept_nowhere(tmp_path, sqlite_url):

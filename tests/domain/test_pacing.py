@@ -210,6 +210,13 @@ def test_a_row_says_why_it_waits_and_until_when(row, ahead, waits, until):
             "until 09:00:09 UTC: the telephone is away since 2026-11-22 09:00 UTC (no answer)",
             id="how its provider stands, and not how it failed",
         ),
+        pytest.param(
+            a_row(waits="global_problem", not_before=NOW + 9 * SECOND, reason="held until that is over"),
+            SLOW,
+            "held until that is over",
+            "held until that is over",
+            id="nobody knows when it ends",
+        ),
         pytest.param(a_row(state="done"), SLOW, None, None, id="done"),
         pytest.param(a_row(), Ahead(provider="mail"), "it is next in line", "it is next in line", id="next"),
     ],
