@@ -42,6 +42,7 @@ bench: $(VENV)/tools
 	$(BIN)/python -m tests.benchmarks
 
 soak: $(VENV)/tools
+	REQUIRE_ALL=$(REQUIRE_ALL) $(BIN)/python -m pytest $(PYTEST) --everything
 	$(BIN)/python -m tests.soak
 
 docs: $(VENV)/tools

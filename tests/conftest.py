@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests import sampling
 from tests.databases import (
     blank_database_url,
     database_url,
@@ -26,6 +27,26 @@ __all__ = [
     "sqlite_url",
     "store",
 ]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the long run ask for everything."""
+    parser.addoption(
+        "--everything", action="store_true", help="run what is sampled otherwise (tests/sampling.py)"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Decide whether this run is a sample."""
+    sampling.configure(config)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave to the long run what only repeats."""
+    if left := sampling.left_out(items):
+        config.hook.pytest_deselected(items=left)
+        gone = set(left)
+        items[:] = [item for item in items if item not in gone]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
