@@ -98,6 +98,7 @@ async def test_a_ticket_that_speaks_of_anothers_mark_is_not_taken_for_that_one(e
     assert await end.driver().find(mine) is not None
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     "mark",
     [
@@ -148,6 +149,7 @@ async def test_our_ticket_is_found_behind_more_others_than_one_page_holds(end: E
     assert found.reference == opened.reference
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
 async def test_hostile_text_arrives_as_text_and_the_ticket_is_found(end: End, text: str) -> None:
     mark = a_mark()
@@ -252,6 +254,7 @@ async def test_a_file_is_added_once_and_arrives_byte_for_byte(end: End) -> None:
     assert [note for note in (await read(end, opened.reference)).notes if not note.ours] == []
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     "name", ["../../etc/passwd", 'a"b\r\nX: y.txt', "ü 😀.pcap", "", "x" * 400 + ".log", "<b>.html"]
 )
@@ -368,6 +371,7 @@ async def test_what_changed_since_is_told_and_what_is_not_ours_is_not(end: End) 
 # what goes wrong on the way ----------------------------------------------------------------------------
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("fault", BEFORE)
 async def test_what_never_arrived_is_tried_again_later(end: End, wire: Wire, fault: Fault) -> None:
     mark = a_mark()
@@ -383,6 +387,7 @@ async def test_what_never_arrived_is_tried_again_later(end: End, wire: Wire, fau
     assert await driver.open(a_ticket(mark)) == await driver.find(mark)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("fault", AFTER)
 async def test_a_ticket_whose_answer_was_lost_is_found_instead_of_opened_twice(
     end: End, wire: Wire, fault: Fault
@@ -427,6 +432,7 @@ async def test_an_end_whose_answer_was_lost_is_not_written_twice(end: End, wire:
     assert (seen.closed, len(seen.notes)) == (True, 1)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     "fault", [*BEFORE, Fault.LOST, Fault.BROKEN_AFTER, Fault.SLOW_AFTER, Fault.GIBBERISH_AFTER]
 )
@@ -500,6 +506,7 @@ async def test_a_webhook_rings_for_the_ticket_it_names(end: End) -> None:
     assert end.driver().received(headers, body) == (opened.reference,)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("minutes", [-6, 6])
 async def test_a_webhook_that_is_replayed_is_refused(end: End, minutes: int) -> None:
     if not end.dated:
