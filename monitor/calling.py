@@ -7,10 +7,10 @@ Only a key pressed is proof of contact.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 import structlog
 
@@ -85,6 +85,10 @@ class Calling:
         if refusal:
             return None if await self.passes_over(due, refusal) else refusal
         call = await self.compose(due, self.ring_seconds)
+        if await self._settled(due):  # taken, or over, since it was claimed
+            said = "it is settled: nobody was called"
+            await self.store.write(outbox.give_up, due, now=self.clock(), reason=said, state="cancelled")
+            return None
         self.failpoint("call.before_place")
         due.must_be_ours(self.clock())
         provider_id = await self.phone.place(call)
@@ -92,6 +96,8 @@ class Calling:
         watch = timedelta(seconds=self.ring_seconds) + IN_THE_AIR
         await self.store.write(outbox.placed, due, provider_id=provider_id, now=self.clock(), watch=watch)
         log.info("call.placed", incident=due.incident, request=due.request, attempt=due.attempt)
+        if await self._settled(due):  # while the provider took it
+            self._aside(self._cut(call, provider_id, due.incident), f"hang up {due.attempt}")
         return None
 
     def _refusal(self, due: Due) -> str | None:
@@ -182,21 +188,21 @@ class Calling:
             self.bell.ring("outbox")
         return readdressed(due, begun.to, begun.payload)
 
-    async def passes_over(self, due: Due, why: str) -> bool:
+    async def passes_over(self, due: Due, why: str, *, result: str = "failed") -> bool:
         """Go on to the next of the chain where this one is not, or cannot be, called; False: there is no other."""
         follow = self.chains.follow(due, Outcome.NOT_DIALLED)
         if follow.at is None or (follow.contact, follow.recipient) == (due.contact, due.recipient):
             return False
-        await self._goes_on(due, follow, why)
+        await self._goes_on(due, follow, why, result)
         return True
 
-    async def _goes_on(self, due: Due, follow: Follow, why: str) -> None:
+    async def _goes_on(self, due: Due, follow: Follow, why: str, result: str = "failed") -> None:
         ended = await self.store.write(
             calls.end,
             due,
             "claimed",
             now=self.clock(),
-            result="failed",
+            result=result,
             detail=why,
             follow=lambda _due, _result: follow,
         )
@@ -226,7 +232,10 @@ class Calling:
         """Hang up what rings about an incident that somebody has, or that is over; nobody waits for it."""
         if self.phone is None or not incident:
             return
-        task = asyncio.create_task(self._hang_up(incident), name=f"hang up {incident}")
+        self._aside(self._hang_up(incident), f"hang up {incident}")
+
+    def _aside(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        task = asyncio.create_task(work, name=name)
         self.hanging_up.add(task)
         task.add_done_callback(self.hanging_up.discard)
 
@@ -237,18 +246,26 @@ class Calling:
         await asyncio.gather(*self.hanging_up, return_exceptions=True)
 
     async def _hang_up(self, incident: str) -> None:
-        """Do it as well as can be: whoever settled the matter has nothing to do with how it goes."""
-        assert self.phone is not None, "asked before"
         try:
-            for call in await self.store.read(escalations.in_the_air, incident):
-                script = CallScript(
-                    attempt=call.attempt, to=call.recipient or "", text="", language=call.language
-                )
-                async with asyncio.timeout(LOOKUP_TIMEOUT):
-                    await self.phone.hang_up(script, provider_id=call.provider_id)
-                log.info("call.hung_up", incident=incident, attempt=call.attempt)
-        except Exception as error:  # noqa: BLE001 - it rings on, and whoever answers hears that it is settled
+            ringing = await self.store.read(escalations.in_the_air, incident)
+        except Exception as error:  # noqa: BLE001 - as below
             log.warning("call.not_hung_up", incident=incident, error=str(error))
+            return
+        for call in ringing:
+            script = CallScript(
+                attempt=call.attempt, to=call.recipient or "", text="", language=call.language
+            )
+            await self._cut(script, call.provider_id, incident)
+
+    async def _cut(self, call: CallScript, provider_id: str | None, incident: str) -> None:
+        """Do it as well as can be: whoever settled the matter has nothing to do with how it goes."""
+        assert self.phone is not None, "a call was placed"
+        try:
+            async with asyncio.timeout(LOOKUP_TIMEOUT):
+                await self.phone.hang_up(call, provider_id=provider_id)
+            log.info("call.hung_up", incident=incident, attempt=call.attempt)
+        except Exception as error:  # noqa: BLE001 - it rings on, and whoever answers hears that it is settled
+            log.warning("call.not_hung_up", incident=incident, attempt=call.attempt, error=str(error))
 
     # what is in doubt ----------------------------------------------------------------------------------
 
@@ -305,10 +322,13 @@ class Calling:
             await self.store.write(outbox.ask_again, due, at=self.clock() + ASK_AGAIN, reason=why)
             return
         self.asked.pop(doubt.attempt, None)
+        said = f"nobody knows whether {doubt.recipient} was called: {why}; not redialled"
+        if due.kind == "page" and await self.passes_over(due, said, result="ambiguous"):
+            return  # somebody else of ours is called: nobody would know of it otherwise
         await self.store.write(
             contacts.gave_up,
             due,
-            reason=f"nobody knows whether {doubt.recipient} was called: {why}; not redialled",
+            reason=said,
             state="set_aside",
             now=self.clock(),
             owed=self.instead(due) if due.kind == "call" else (),

@@ -176,28 +176,35 @@ class Storms:
 
     async def _name(self, evidence: Evidence) -> None:
         """Open the one problem; whoever comes meanwhile waits for it."""
+        self._keep(set(self.standing), await self.store.read(storms.standing))
+        found_now = self.ledger.explanation()
+        if found_now is None or found_now.group in self.naming:  # another process was quicker to name it
+            self.loose.update(self._incidents_of(evidence.group))
+            self.dirty = True
+            return
+        evidence = found_now
         group, now = evidence.group, self.clock()
         self.naming.add(group)
         self.ledger.set_aside(group)
         found = self._found(evidence, now)
         try:
-            attached = await self.store.write(storms.found, found, now=now)
+            id_, attached = await self.store.write(storms.found, found, now=now)
         except BaseException:
             self.ledger.take_back(group)
             raise
         finally:
             self.naming.discard(group)
-        self.standing[group], self.dirty = found.id, True
+        self.standing[group], self.dirty = id_, True
         log.warning(
-            "storm.named",
-            incident=found.id,
+            "storm.named" if id_ == found.id else "storm.named_already",
+            incident=id_,
             group=str(group),
             failing=evidence.failing,
             members=evidence.members,
             attached=len(attached),
             public=found.problem.public,
         )
-        self.bell.ring("incident", found.id)
+        self.bell.ring("incident", id_)
         self.bell.ring("component")
         self.bell.ring("outbox")
 

@@ -1,7 +1,7 @@
 """Global problems and planned maintenance on record, and how they hold what is owed to partners."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -24,6 +24,8 @@ incidents, outbox, maintenances, updates = (
     schema.updates,
 )
 RECHECK = timedelta(minutes=10)
+CONTACTS = ("ticket.open", "call", "page", "mail")
+"""What is held: first contacts. What somebody writes into a ticket that is open goes out."""
 HELD = (Waits.MAINTENANCE, Waits.GLOBAL_PROBLEM)
 RECHECK_FOUND = timedelta(hours=1)  # thousands may stand under one that we found; it lets them go by itself
 EXPLAINED = ("unreachable", "portal_unreachable", "degraded", "call_drops")
@@ -66,12 +68,12 @@ def hold_on(
     component: str | None,
     now: datetime,
     symptom: str,
-    attached: str | None = None,
+    attached: Collection[str | None] = (),
 ) -> Hold | None:
     """Return what keeps us from contacting anybody about this system or component, if anything does.
 
     A global problem explains what cannot be reached over its components, not what crashes there.
-    ``attached`` is what an incident is held by already: a problem of other components may be, too.
+    ``attached`` is what an incident is held by or stands under already: a problem of other components may be, too.
     """
     work = covering(current_maintenances(c, now), system=system, component=component, at=now)
     if work:
@@ -131,7 +133,7 @@ def planned_over(
 
 
 def _global_problem_over(
-    c: sa.Connection, system: str | None, component: str | None, attached: str | None
+    c: sa.Connection, system: str | None, component: str | None, attached: Collection[str | None]
 ) -> sa.Row[tuple[str, str, str, bool]] | None:
     """Return the problem that explains this; one that we ``found`` is joined by its group.
 
@@ -140,7 +142,7 @@ def _global_problem_over(
     rows = c.execute(_STANDING_PROBLEMS)
     for row in rows:
         by_component = system is None or not row.found
-        if row.id == attached or (by_component and component in json.loads(row.components)):
+        if row.id in attached or (by_component and component in json.loads(row.components)):
             return row
     return None
 
@@ -204,7 +206,11 @@ def attach(
     title = c.scalar(sa.select(incidents.c.title).where(incidents.c.id == problem)) or ""
     c.execute(
         sa.update(outbox)
-        .where(outbox.c.incident.in_(attached), outbox.c.state == "waiting")
+        .where(
+            outbox.c.incident.in_(attached),
+            outbox.c.state == "waiting",
+            outbox.c.kind.in_(CONTACTS),
+        )
         .values(
             not_before=now + (RECHECK_FOUND if free_only else RECHECK),
             reason=_under(problem, title),

@@ -24,6 +24,13 @@ outbox, incidents = schema.outbox, schema.incidents
 MOST = 30
 LOOK_AGAIN = timedelta(minutes=1)
 LIVE = ("waiting", "claimed", "sent")
+HELD_UP = (
+    Waits.MAINTENANCE,
+    Waits.GLOBAL_PROBLEM,
+    Waits.BUDGET,
+    Waits.COUNTRY_CAP,
+)
+"""A call that waits for one of these is not made for hours: what rode along with it goes by itself."""
 MAY_RIDE = (Waits.CONTACT_CAP, Waits.RATE, Waits.QUEUE, Waits.BUNDLE)
 
 
@@ -73,17 +80,17 @@ def _wait(c: sa.Connection, row: str, lead: str, now: datetime) -> None:
 
 
 def rides(c: sa.Connection, row: Mapping[Any, Any], now: datetime) -> bool:
-    """Whether a row waits on behind a call that names it; where that call has ended, it goes by itself."""
+    """Whether a row waits on behind a call that names it; where that has ended, or is held, it goes by itself."""
     if row["kind"] != "call":
         return False
     lead = c.execute(
-        sa.select(outbox.c.id, outbox.c.state)
+        sa.select(outbox.c.id, outbox.c.state, outbox.c.waits)
         .join(bundled, bundled.c.lead == outbox.c.id)
         .where(bundled.c.row == row["id"])
     ).one_or_none()
     if lead is None:
         return False
-    if lead.state in LIVE:
+    if lead.state in LIVE and lead.waits not in HELD_UP:
         _wait(c, row["id"], lead.id, now)
         return True
     c.execute(sa.delete(bundled).where(bundled.c.row == row["id"]))

@@ -86,6 +86,7 @@ def apply(
         provider_id=provider_id,
         final=result is not None,
         detail=detail,
+        proves=result == "acknowledged",
     )
     if called is None or result is None:
         return None

@@ -78,7 +78,7 @@ def open_or_join(c: sa.Connection, opening: Opening) -> Recorded:
         component=component,
         now=opening.now,
         symptom=opening.finding.symptom,
-        attached=opening.problem,
+        attached=(opening.problem,),
     )
     said = as_json(opening.decision)
     inserted = insert_ignoring(c, incidents, _incident_row(opening, hold, said))
@@ -238,7 +238,8 @@ def recover(c: sa.Connection, origin: str, *, since: datetime, now: datetime, de
         .returning(findings.c.incident)
     ).all()
     done: list[Resolved] = []
-    for incident in dict.fromkeys(touched):
+    for incident in sorted(set(touched)):
+        _locked(c, incident)  # of two findings that end at once, whoever comes second sees that none is left
         still = c.scalar(
             sa.select(sa.func.count())
             .select_from(findings)
@@ -254,7 +255,7 @@ def resolve(
     c: sa.Connection, incident: str, *, now: datetime, actor: str, note: str = "", at: datetime | None = None
 ) -> Resolved | None:
     """Resolve an incident; None when it was resolved already. Calls not yet made are cancelled."""
-    row = get(c, incident)
+    row = _locked(c, incident)
     if row.status is Status.RESOLVED:
         return None
     status = after(row.status, Move.RESOLVE)
@@ -299,7 +300,7 @@ def acknowledge(
 
     ``owner`` has it from then on. What only a partner has acknowledged may still be taken by one of ours.
     """
-    row = get(c, incident)
+    row = _locked(c, incident)
     party = ownership.THEIRS if by_partner else ownership.OURS
     seconds = None if by_partner else holds(row)
     if row.status is Status.ACKNOWLEDGED:
@@ -340,6 +341,15 @@ def confirm_triage(c: sa.Connection, incident: str, *, now: datetime, actor: str
 def get(c: sa.Connection, incident: str) -> Incident:
     """Return an incident, or raise NotFoundError."""
     row = c.execute(sa.select(incidents).where(incidents.c.id == incident)).mappings().one_or_none()
+    if row is None:
+        raise NotFoundError(f"there is no incident {incident}")
+    return incident_from(row)
+
+
+def _locked(c: sa.Connection, incident: str) -> Incident:
+    """Return an incident that nobody else moves until this transaction ends, or raise NotFoundError."""
+    query = sa.select(incidents).where(incidents.c.id == incident).with_for_update()
+    row = c.execute(query).mappings().one_or_none()
     if row is None:
         raise NotFoundError(f"there is no incident {incident}")
     return incident_from(row)

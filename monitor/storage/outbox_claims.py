@@ -211,6 +211,7 @@ def _moved_on(c: sa.Connection, row: Mapping[Any, Any], now: datetime) -> bool:
             incidents.c.component,
             incidents.c.symptom,
             incidents.c.held_by,
+            incidents.c.parent,
         ).where(incidents.c.id == row["incident"])
     ).one_or_none()
     if incident is None:
@@ -226,7 +227,7 @@ def _moved_on(c: sa.Connection, row: Mapping[Any, Any], now: datetime) -> bool:
         component=incident.component,
         now=now,
         symptom=incident.symptom,
-        attached=incident.held_by,
+        attached=(incident.held_by, incident.parent),
     )
     if hold is None:
         return False

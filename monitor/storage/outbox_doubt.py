@@ -20,7 +20,7 @@ def in_doubt(c: sa.Connection, *, now: datetime, every_lease: bool = False) -> l
     """Return attempts without an end whose lease has run out (all of them after our own restart)."""
     expired = sa.true() if every_lease else outbox.c.lease_until < now
     rows = c.execute(
-        sa.select(attempts, outbox.c.kind, outbox.c.language)
+        sa.select(attempts, outbox.c.kind, outbox.c.language, outbox.c.lease_token, outbox.c.lease_until)
         .join(outbox, outbox.c.id == attempts.c.outbox)
         .where(attempts.c.status.in_(OPEN_ATTEMPT), outbox.c.state.in_(("claimed", "sent")), expired)
     ).mappings()
@@ -35,6 +35,7 @@ def in_doubt(c: sa.Connection, *, now: datetime, every_lease: bool = False) -> l
             language=row["language"],
             provider_id=row["provider_id"],
             started_at=row["started_at"],
+            lease=(row["lease_token"], row["lease_until"]),
         )
         for row in rows
     ]
@@ -98,9 +99,12 @@ def placed_after_all(
 
 
 def adopt(c: sa.Connection, doubt: InDoubt, *, now: datetime, token: str, watch: timedelta) -> Due | None:
-    """Take over a row in doubt under our own lease; None when somebody else has settled it."""
+    """Take over a row in doubt under our own lease; None when somebody else has settled it, or does.
+
+    A doubt may have waited long for its turn: its row may be claimed anew meanwhile, for an attempt that lives.
+    """
     row = c.execute(sa.select(outbox).where(outbox.c.id == doubt.outbox).with_for_update()).mappings().one()
-    if row["state"] not in ("claimed", "sent"):
+    if row["state"] not in ("claimed", "sent") or (row["lease_token"], row["lease_until"]) != doubt.lease:
         return None
     set_row(c, doubt.outbox, lease_token=token, lease_until=now + watch, reason=IN_DOUBT, waits=Waits.DOUBT)
     return due_from({**row, "attempts": row["attempts"] - 1}, doubt.attempt, token)

@@ -4,7 +4,8 @@ Every outcome is written only under the lease it was claimed with: whoever lost 
 """
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,6 +19,7 @@ from monitor.storage import caps, providers, schema
 from monitor.storage.outbox_rows import OPEN_ATTEMPT, Due, due_from, set_row, still_ours
 
 outbox, attempts = schema.outbox, schema.attempts
+REACHED = "acknowledged"
 AFTER_THE_PROBE = timedelta(seconds=1)  # another row goes first: this one may be what is wrong
 
 
@@ -160,8 +162,12 @@ def call_event(
     provider_id: str | None,
     final: bool,
     detail: str,
+    proves: bool = False,
 ) -> Called | None:
-    """Record a provider's event; late and repeated ones are history only. None: unknown, or nothing new."""
+    """Record a provider's event; late and repeated ones are history only. None: unknown, or nothing new.
+
+    ``proves``: it says that somebody was reached. That counts however late it comes, once.
+    """
     row = (
         c.execute(sa.select(attempts).where(attempts.c.id == attempt).with_for_update())
         .mappings()
@@ -179,7 +185,12 @@ def call_event(
             values["status"] = state if state in OPEN_ATTEMPT else row["status"]
     if provider_id and not row["provider_id"]:
         values["provider_id"] = provider_id
+    late = proves and row["status"] == "ended" and row["result"] != REACHED
+    if late:
+        values["result"] = REACHED
     c.execute(sa.update(attempts).where(attempts.c.id == attempt).values(**values))
+    if late:
+        return _reached_after_all(c, row, now)
     if not fresh:
         return None
     owner = c.execute(sa.select(outbox).where(outbox.c.id == row["outbox"])).mappings().one()
@@ -187,10 +198,24 @@ def call_event(
     return Called(attempt=attempt, due=due, status=row["status"], row_state=owner["state"])
 
 
+def _reached_after_all(c: sa.Connection, attempt: Mapping[Any, Any], now: datetime) -> Called:
+    """End a row that waits for another try, or for a person: who was called has pressed a key after all."""
+    found = sa.select(outbox).where(outbox.c.id == attempt["outbox"]).with_for_update()
+    row = c.execute(found).mappings().one()
+    if row["state"] in ("waiting", "set_aside"):
+        set_row(c, row["id"], state="done", done_at=now, reason="", waits=None)
+    # the row may have gone on to somebody else since: what counts is who was called
+    due = due_from({**row, "attempts": row["attempts"] - 1}, attempt["id"], row["lease_token"] or "")
+    due = replace(due, contact=attempt["contact"], recipient=attempt["recipient"])
+    return Called(attempt=attempt["id"], due=due, status="ended", row_state="done")
+
+
 def retry_by_hand(c: sa.Connection, id_: str, *, now: datetime) -> tuple[str | None, str | None]:
     """Let a failed, cancelled or set-aside row go out again; returns its incident and its request."""
     row = c.execute(
-        sa.select(outbox.c.state, outbox.c.incident, outbox.c.request).where(outbox.c.id == id_)
+        sa.select(outbox.c.state, outbox.c.incident, outbox.c.request)
+        .where(outbox.c.id == id_)
+        .with_for_update()
     ).one_or_none()
     if row is None:
         raise NotFoundError(f"there is no outbox row {id_}")

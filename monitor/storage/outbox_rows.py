@@ -56,6 +56,8 @@ class InDoubt:
     language: str
     provider_id: str | None
     started_at: datetime
+    lease: tuple[str | None, datetime | None]
+    """Under which lease, and until when, its row was when it was found: whoever adopts it finds it so still."""
 
 
 def due_from(row: Mapping[Any, Any], attempt: str, token: str) -> Due:

@@ -22,6 +22,7 @@ from monitor.storage import announced, announcements, events, moves, owing, sche
 from monitor.storage.announced import Composed
 from monitor.storage.schema_storms import storms
 from monitor.storage.told import chunks
+from monitor.storage.turns import take_turn
 
 incidents, outbox, updates = schema.incidents, schema.outbox, schema.updates
 WAITS_FOR_PAGE = "waits for the status page to show the problem first"
@@ -59,11 +60,27 @@ class Storm:
     open_: int = 0
 
 
-def found(c: sa.Connection, one: Found, *, now: datetime) -> list[str]:
-    """Open a global problem that was found, with what stands under it; return the incidents attached."""
+def found(c: sa.Connection, one: Found, *, now: datetime) -> tuple[str, list[str]]:
+    """Open a global problem that was found, with what stands under it; return its id and the incidents attached.
+
+    Where another process was quicker to find it, it is theirs that they stand under.
+    """
+    group = one.evidence.group
+    take_turn(c, f"storm {group.dimension} {group.value}")
+    theirs = c.scalar(
+        sa.select(storms.c.incident)
+        .join(incidents, incidents.c.id == storms.c.incident)
+        .where(
+            storms.c.dimension == group.dimension,
+            storms.c.value == group.value,
+            incidents.c.status != Status.RESOLVED,
+        )
+    )
+    if theirs is not None:
+        return theirs, attach(c, theirs, one.members, now=now)
     moves.declare(c, one.id, one.update, one.problem, now=now, actor="tocsin", announce=one.announce)
     owing.owe(c, one.owed, now)
-    evidence, group = one.evidence, one.evidence.group
+    evidence = one.evidence
     facts = {
         "dimension": group.dimension,
         "value": group.value,
@@ -93,7 +110,7 @@ def found(c: sa.Connection, one: Found, *, now: datetime) -> list[str]:
         },
     )
     events.record(c, one.id, now, "global.found", text="; ".join(evidence.reasons), data=said)
-    return attach(c, one.id, one.members, now=now)
+    return one.id, attach(c, one.id, one.members, now=now)
 
 
 def attach(c: sa.Connection, problem: str, members: Sequence[str], *, now: datetime) -> list[str]:

@@ -1,6 +1,6 @@
 """Which partners are told of a global problem, each once, and what their word means for their own systems."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
@@ -44,13 +44,17 @@ def untold(c: sa.Connection, problem: str) -> list[Untold]:
     i = incidents.c
     counts: dict[str, dict[tuple[str, str], int]] = {}
     rows = c.execute(
-        sa.select(i.partner, i.policy, i["class"], sa.func.count())
+        sa.select(i.partner, i.policy, i["class"], i.status, sa.func.count())
         .where(i.parent == problem, i.status != Status.RESOLVED, i.partner.is_not(None))
-        .group_by(i.partner, i.policy, i["class"])
+        .group_by(i.partner, i.policy, i["class"], i.status)
     )
-    for partner, policy, cls, count in rows:
-        counts.setdefault(partner, {})[policy or "", cls or ""] = count
-    told = _told(c, problem, counts)
+    nobodys: set[str] = set()
+    for partner, policy, cls, status, count in rows:
+        of = counts.setdefault(partner, {})
+        of[policy or "", cls or ""] = of.get((policy or "", cls or ""), 0) + count
+        if status == Status.OPEN:
+            nobodys.add(partner)
+    told = _told(c, problem, counts, nobodys)
     waiting = {partner: of for partner, of in counts.items() if partner not in told}
     if not waiting:
         return []
@@ -62,14 +66,12 @@ def untold(c: sa.Connection, problem: str) -> list[Untold]:
     ]
 
 
-def _told(c: sa.Connection, problem: str, partners: Iterable[str]) -> set[str]:
+def _told(c: sa.Connection, problem: str, partners: Iterable[str], nobodys: Container[str]) -> set[str]:
+    """Return who is told; a contact that was called off is owed again only to those with a system nobody has."""
     told: set[str] = set()
     for keys in chunks([key(problem, partner) for partner in partners]):
-        told |= set(
-            c.scalars(
-                sa.select(outbox.c.partner).where(outbox.c.dedup.in_(keys), outbox.c.state != "cancelled")
-            )
-        )
+        rows = c.execute(sa.select(outbox.c.partner, outbox.c.state).where(outbox.c.dedup.in_(keys)))
+        told |= {row.partner for row in rows if row.state != "cancelled" or row.partner not in nobodys}
     return told
 
 

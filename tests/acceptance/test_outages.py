@@ -202,14 +202,14 @@ async def test_a_call_nobody_can_tell_about_is_set_aside_and_our_own_people_are_
     world.only_called(GIULIA, NADIA)
 
 
-def _deaf(world):
-    """Lose the events of the calls to Giulia on their way to us, as a broken callback address does."""
+def _deaf(world, number=GIULIA):
+    """Lose the events of the calls to a number on their way to us, as a broken callback address does."""
     exchange = world.exchange
     heard = exchange._on_event
 
     async def lose(event):
         to = next(call.number for call in exchange.calls if call.script.attempt == event.attempt)
-        if to != GIULIA:
+        if to != number:
             await heard(event)
 
     exchange._on_event = lose

@@ -334,3 +334,31 @@ async def test_the_first_contact_with_a_partner_about_a_matter_is_known(store):
         return list(c.execute(sa.select(ROWS.c.first, ROWS.c.waits).order_by(ROWS.c.seq)).all())
 
     assert [tuple(row) for row in await store.write(write)] == [(True, "bundle"), (True, "bundle")]
+
+
+async def test_a_doubt_that_waited_for_its_turn_takes_nothing_from_the_attempt_that_followed(store):
+    await store.write(put, [a_call(1)])
+    (first,) = (await claim(store, who="first")).due
+    later = NOW + 60 * SECOND
+    (doubt,) = await store.read(outbox.in_doubt, now=later)
+    (same,) = await store.read(outbox.in_doubt, now=later)  # another process found it, too
+    heir = await store.write(outbox.adopt, doubt, now=later, token="heir", watch=45 * SECOND)
+    assert heir is not None
+    assert await store.write(outbox.retry_later, heir, now=later, at=later, reason="it was never placed")
+    (second,) = (await claim(store, now=later, who="second")).due
+    assert second.attempt != first.attempt
+    assert await store.write(outbox.adopt, same, now=later, token="late", watch=45 * SECOND) is None
+    assert await store.write(outbox.placed, second, provider_id="SB2", now=later, watch=90 * SECOND), (
+        "the second attempt is ours still"
+    )
+    assert (await row_of(store, 1))["state"] == "sent"
+
+
+async def test_two_processes_that_find_the_same_doubt_ask_once(store):
+    await store.write(put, [a_call(1)])
+    await claim(store)
+    later = NOW + 60 * SECOND
+    (ours,) = await store.read(outbox.in_doubt, now=later)
+    (theirs,) = await store.read(outbox.in_doubt, now=later)
+    assert await store.write(outbox.adopt, ours, now=later, token="a", watch=45 * SECOND) is not None
+    assert await store.write(outbox.adopt, theirs, now=later, token="b", watch=45 * SECOND) is None
