@@ -31,6 +31,7 @@ MOST_AN_HOUR = 20
 """Replies of one sender about one incident within an hour; what comes above is a loop, or no reply."""
 HOUR = timedelta(hours=1)
 LONGEST_TEXT = 20_000
+LONGEST_NAME = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +82,7 @@ class IncidentReplies:
                 partner=partner,
                 contact=writer.contact.id if writer.contact else None,
                 sender=letter.sender.address,
-                author=letter.sender.name or letter.sender.address,
+                author=_author(letter),
                 believed=letter.authenticated,
                 text=text,
                 dedup=dedup,
@@ -95,3 +96,9 @@ class IncidentReplies:
         log.info("reply.taken", incident=incident, outcome=outcome)
         self.bell.ring("incident", incident)
         return outcome
+
+
+def _author(letter: Letter) -> str:
+    """Return who wrote, never without the address: the name before it may be anybody's, one of ours too."""
+    sender = letter.sender
+    return f"{sender.name[:LONGEST_NAME]} <{sender.address}>" if sender.name else sender.address

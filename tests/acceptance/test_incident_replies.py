@@ -53,6 +53,16 @@ async def test_a_reply_is_on_the_ticket_and_the_timeline_once(tmp_path, database
         assert await post.world.rows("requests") == [], "a reply opens nothing"
 
 
+async def test_whoever_calls_themselves_one_of_ours_is_shown_with_their_address(tmp_path, sqlite_url):
+    async with a_post(tmp_path, sqlite_url) as post:
+        address = await a_reply_address(post)
+        reply = a_mail("It is mine.", sender=GIULIA, From=f"nadia <{GIULIA}>", To=address)
+        await post.mail(reply, address)
+        (note,) = await post.world.rows("ticket_notes")
+        (event,) = await post.world.rows("events", kind="mail.received")
+        assert note["author"] == event["actor"] == f"nadia <{GIULIA}>"
+
+
 async def test_w10_a_reply_to_what_is_over_is_kept_and_reopens_nothing(tmp_path, sqlite_url):
     async with a_post(tmp_path, sqlite_url) as post:
         address = await a_reply_address(post)
