@@ -160,7 +160,7 @@ class Calling:
             self.bell.ring(*about(ended))
             self.bell.ring("outbox")
             if ended.result == "acknowledged":
-                self.settled(ended.incident)
+                self.settled(ended.incident, request=ended.request or "")
 
     # what follows --------------------------------------------------------------------------------------
 
@@ -228,11 +228,11 @@ class Calling:
 
     # what nobody is needed for any more ----------------------------------------------------------------
 
-    def settled(self, incident: str) -> None:
-        """Hang up what rings about an incident that somebody has, or that is over; nobody waits for it."""
-        if self.phone is None or not incident:
+    def settled(self, incident: str, *, request: str = "") -> None:
+        """Hang up what rings about a matter that somebody has, or that is over; nobody waits for it."""
+        if self.phone is None or not (incident or request):
             return
-        self._aside(self._hang_up(incident), f"hang up {incident}")
+        self._aside(self._hang_up(incident, request), f"hang up {incident or request}")
 
     def _aside(self, work: Coroutine[Any, Any, None], name: str) -> None:
         task = asyncio.create_task(work, name=name)
@@ -245,9 +245,9 @@ class Calling:
             task.cancel()
         await asyncio.gather(*self.hanging_up, return_exceptions=True)
 
-    async def _hang_up(self, incident: str) -> None:
+    async def _hang_up(self, incident: str, request: str) -> None:
         try:
-            ringing = await self.store.read(escalations.in_the_air, incident)
+            ringing = await self.store.read(escalations.in_the_air, incident, request)
         except Exception as error:  # noqa: BLE001 - as below
             log.warning("call.not_hung_up", incident=incident, error=str(error))
             return

@@ -18,7 +18,7 @@ from monitor.domain.apart import cleaned
 from monitor.domain.contacts import Obligation
 from monitor.domain.filing import Filing
 from monitor.domain.policy import Policy
-from monitor.domain.request_life import Case, Outcome
+from monitor.domain.request_life import ENDED, Case, Outcome
 from monitor.domain.request_matter import as_seen_by_requester, look_at
 from monitor.domain.request_record import from_record
 from monitor.domain.sealing import Attached
@@ -55,6 +55,7 @@ class Casework:
 
     desk: Desk
     unseal: Unseal | None = None
+    settled: Callable[[str], None] = lambda _request: None
 
     async def take(self, request: str, *, actor: str) -> Case:
         """Make a request somebody's."""
@@ -243,6 +244,8 @@ class Casework:
     async def _moved(self, case: Case) -> Case:
         self.desk.failpoint("casework.after_record")
         self.desk.ring(case.id)
+        if case.assignee or case.status in ENDED:
+            self.settled(case.id)  # nobody need be paged about it any more: what rings is hung up
         return case
 
     async def _answer(

@@ -16,6 +16,7 @@ from monitor.clock import system_clock
 from monitor.configured import Configured
 from monitor.domain.clocks import RESPONSE
 from monitor.errors import ConfigError
+from monitor.needed import missing
 from monitor.settings import json_schema, shipped
 from monitor.settings.policies import load_policies
 from monitor.settings.policy_models import PolicyIn
@@ -88,8 +89,10 @@ def policy_coverage(name: str | None, path: Path | None) -> dict[str, Any]:
 
 
 def config_check(path: Path) -> str:
-    """Say that a configuration is good, and what is in it; ConfigError otherwise."""
+    """Say that a configuration is good, what is in it, and what is not installed here that it needs; ConfigError otherwise."""
     given = configuration(path)
+    if needed := missing(given.settings):
+        raise ConfigError([f"{path}: {problem}" for problem in needed])
     inventory = given.settings.inventory
     return (
         f"{path}: ok: {len(inventory.partners)} partners, {len(inventory.systems)} systems, "

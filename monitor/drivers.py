@@ -26,6 +26,7 @@ from alerts.smtp import MailServer, Security
 from alerts.twilio import Account, TwilioPhone
 from monitor import phone_parts
 from monitor.errors import ConfigError
+from monitor.needed import missing_chat
 from monitor.settings import MailSettings, PhoneSettings, Secret, Settings, TicketSettings
 from monitor.storage import tickets as book
 from monitor.storage.engine import Store
@@ -145,9 +146,9 @@ def chat(settings: Callable[[], Settings]) -> ChatDriver | None:
         return {one.id: one.url.reveal() for one in settings().chat.channels if one.url is not None}
 
     given = settings().chat
+    if problems := missing_chat(settings()):
+        raise ConfigError(problems)
     if not installed():
-        if urls():
-            raise ConfigError(["chat.channels: a url needs the library apprise: pip install 'tocsin[chat]'"])
         return None
     driver = AppriseChat(urls, timeout=given.timeout)
     wrong = [

@@ -73,10 +73,9 @@ def sip_phone(
 ) -> SipPhone:
     """Return a SIP phone; ConfigError when something it needs is not installed."""
     assert settings.sip, "checked when the settings were read"
-    renderer = _renderer(settings.sip.speech)
-    problems = [problem for problem in (_missing_extra(), _missing_voice(renderer)) if problem]
-    if problems:
+    if problems := missing(settings):
         raise ConfigError(problems)
+    renderer = _renderer(settings.sip.speech)
     return SipPhone(
         station(settings.sip, settings.sender),
         on_event=on_event,
@@ -87,6 +86,14 @@ def sip_phone(
         on_doubt=on_doubt,
         alone=alone,
     )
+
+
+def missing(settings: PhoneSettings) -> list[str]:
+    """Say what the SIP phone needs and this machine does not have: the extra, the program that speaks."""
+    if settings.driver != "sip" or settings.sip is None:
+        return []
+    found = (_missing_extra(), _missing_voice(_renderer(settings.sip.speech)))
+    return [problem for problem in found if problem]
 
 
 def station(settings: Sip, sender: str | None) -> Station:

@@ -296,6 +296,7 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
         )
         desk = desks.desk(at_desk)
         casework = desks.casework(desk, at_desk)
+        casework.settled = lambda request: calling.settled("", request=request)
         rounds.reminds = reminding(desks.reminders(desk), missed=False)
         rounds.tells_missed = reminding(desks.reminders(desk), missed=True)
         mail_in = mail_parts.mail_parts(

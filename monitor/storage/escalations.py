@@ -54,8 +54,8 @@ class InTheAir:
     provider_id: str | None
 
 
-def in_the_air(c: sa.Connection, incident: str) -> list[InTheAir]:
-    """Return the calls about an incident that are in the air.
+def in_the_air(c: sa.Connection, incident: str, request: str = "") -> list[InTheAir]:
+    """Return the calls about an incident, or about a request, that are in the air.
 
     What partners are told of a global problem is owed to each of them, whoever has it, until it is over.
     """
@@ -64,7 +64,7 @@ def in_the_air(c: sa.Connection, incident: str) -> list[InTheAir]:
         sa.select(attempts.c.id, attempts.c.recipient, attempts.c.provider_id, outbox.c.language)
         .join(outbox, outbox.c.id == attempts.c.outbox)
         .where(
-            attempts.c.incident == incident,
+            attempts.c.incident == incident if incident else attempts.c.request == request,
             attempts.c.status != "ended",
             outbox.c.state == "sent",
             outbox.c.kind.in_(owing.CALLS),

@@ -8,7 +8,7 @@ import pytest
 from alerts.base import CallEvent, CallState
 from alerts.sandbox import Pickup
 from monitor.domain.rota import Shift
-from tests.acceptance.asked import a_mailbox, mail_settings
+from tests.acceptance.asked import a_mailbox, a_page, a_request, mail_settings
 from tests.acceptance.world import CHECKS, CONFIGURATION, GIULIA, NADIA, TOMAS, MovableClock, a_world
 
 ROTA = """  rotation: {zone: Europe/Rome, anchor: 2026-11-23T00:00, every: 12h, order: [tomas, nadia]}
@@ -210,6 +210,33 @@ async def test_what_rings_about_an_incident_is_hung_up_when_somebody_has_it(tmp_
         assert "the call was ended" in row["reason"]
         await world.deliver()
         world.only_called(GIULIA)
+
+
+@pytest.mark.parametrize("move", ["take", "close"])
+async def test_the_page_that_rings_about_a_request_is_hung_up_when_somebody_has_it(
+    tmp_path, sqlite_url, move
+):
+    rings = asyncio.Event()
+
+    async def a_long_ring(_seconds: float) -> None:
+        await rings.wait()
+
+    async with a_world(tmp_path, sqlite_url, sleep=a_long_ring) as world:
+        digest = world.service.world.in_force.policies["wildix"].digest
+        asked = await a_request(world, a_page(world), policy_digest=digest)
+        await world.service.delivery.drain()
+        await asyncio.sleep(0.05)
+        (row,) = await world.rows("outbox", kind="page")
+        assert row["state"] == "sent", "it rings"
+        await getattr(world.service.casework, move)(asked, actor="tomas")
+        async with asyncio.timeout(5):
+            await asyncio.gather(*world.service.calling.hanging_up)
+            await world.exchange.settled()
+        (row,) = await world.rows("outbox", kind="page")
+        assert row["state"] == "cancelled"
+        assert "the call was ended" in row["reason"]
+        await world.deliver()
+        world.only_called(NADIA)
 
 
 async def test_of_several_paged_at_once_the_first_to_press_a_key_silences_the_others(tmp_path, database_url):

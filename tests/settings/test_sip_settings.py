@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from monitor import phone_parts
+from monitor import commands, phone_parts
 from monitor.errors import ConfigError
 from monitor.settings import Settings, load_text
+from tests.requirements import require
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 LINE = "{name: pbx, domain: pbx.example.org, user: tocsin, password: s3cret}"
@@ -121,3 +122,20 @@ def test_what_is_not_installed_is_said_before_anything_starts(
             loaded(sip(more=more)).phone, folder=tmp_path, clock=lambda: NOW, on_event=ignore
         )
     assert words in missing.value.problems[0]
+    site = tmp_path / "tocsin.yaml"
+    site.write_text(f"phone: {sip(more=more)}\n")
+    with pytest.raises(ConfigError, match=r"tocsin\.yaml: .*not installed") as checked:
+        commands.config_check(site)
+    assert words in checked.value.problems[0]
+
+
+def test_a_channel_with_an_address_needs_the_extra_and_the_check_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    require("python:apprise", "chat channels", how="pip install 'tocsin[chat]'")
+    site = tmp_path / "tocsin.yaml"
+    site.write_text("chat: {channels: [{id: room, name: Room, url: 'json://127.0.0.1/room'}]}\n")
+    assert ": ok: " in commands.config_check(site)
+    monkeypatch.setitem(sys.modules, "apprise", None)
+    with pytest.raises(ConfigError, match=r"pip install 'tocsin\[chat\]'"):
+        commands.config_check(site)
