@@ -103,9 +103,11 @@ class Answer:
 
 
 def unreadable(answer: Answer, what: str) -> DeliveryError:
-    """Say that the far end agreed in words that we do not understand."""
+    """Say that the far end agreed in words that we do not understand: a gateway speaks in its place, and it is away."""
     said = clean(answer.body[:200].decode("utf-8", "replace"), 120)
-    return DeliveryError(f"the answer ({answer.status}) {what}: {said!r}", ambiguous=not answer.safe)
+    return DeliveryError(
+        f"the answer ({answer.status}) {what}: {said!r}", ambiguous=not answer.safe, away=True
+    )
 
 
 def basic(user: str, password: str) -> dict[str, str]:

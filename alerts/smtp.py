@@ -207,9 +207,12 @@ def _checked(pattern: re.Pattern[str], text: str, what: str) -> str:
 def _failure(error: Exception, when: str) -> DeliveryError:
     """Judge what went wrong by the server's own code: 4xx is for now, 5xx for good."""
     code = error.code if isinstance(error, aiosmtplib.SMTPResponseException) else 0
+    # a greeting that turns us away, or that is none (below 0), is the server's as a whole and not about this mail
+    closed = code <= 0 or code == _CLOSING or isinstance(error, aiosmtplib.SMTPConnectResponseError)
+    away = closed and not isinstance(error, ValueError)
     said = f"{code} {error.message}" if isinstance(error, aiosmtplib.SMTPResponseException) else str(error)
     return DeliveryError(
         f"the mail server said {when}: {clean(said, 200) or type(error).__name__}",
-        permanent=code >= _PERMANENT or isinstance(error, ValueError),
-        away=code in (0, _CLOSING) and not isinstance(error, ValueError),
+        permanent=not away and (code >= _PERMANENT or isinstance(error, ValueError)),
+        away=away,
     )

@@ -16,6 +16,7 @@ import structlog
 
 from alerts.base import CallEvent, CallScript, CallState, PhoneDriver
 from alerts.dialling import COUNTRIES, may_dial
+from monitor.alarms import alarm
 from monitor.bell import Bell
 from monitor.domain.contacts import Obligation
 from monitor.domain.escalation import Outcome
@@ -23,7 +24,17 @@ from monitor.domain.incidents import Status
 from monitor.errors import DeliveryError, NotFoundError
 from monitor.escalating import Escalating, outcome_of, readdressed
 from monitor.metrics import Metrics
-from monitor.storage import bundles, calls, contacts, escalations, incidents, outbox, request_contacts, told
+from monitor.storage import (
+    bundles,
+    calls,
+    contacts,
+    escalations,
+    incidents,
+    outbox,
+    owing,
+    request_contacts,
+    told,
+)
 from monitor.storage.calls import Ended, Follow
 from monitor.storage.engine import Store
 from monitor.storage.outbox import Due, InDoubt
@@ -36,6 +47,8 @@ LOOKUP_TIMEOUT = 30.0
 IN_THE_AIR = timedelta(seconds=90)  # what a call takes after it rang: the text twice, and the keys
 LOOKUPS = 6  # how often a provider who cannot say is asked again before a person is told
 ASK_AGAIN = timedelta(seconds=5)
+ASK_ON = timedelta(minutes=1)
+LONGEST_DOUBT = timedelta(hours=2)  # a provider that is away is asked for so long
 RESULTS: Mapping[CallState, str] = {
     CallState.ACKNOWLEDGED: "acknowledged",
     CallState.ESCALATED: "refused",
@@ -269,17 +282,19 @@ class Calling:
 
     # what is in doubt ----------------------------------------------------------------------------------
 
-    async def settle(self, doubt: InDoubt, due: Due) -> None:
-        """Ask the provider what became of an attempt, and go by the answer."""
+    async def settle(self, doubt: InDoubt, due: Due) -> DeliveryError | None:
+        """Ask the provider what became of an attempt, and go by the answer; the error, if nobody answers."""
         self.metrics.attempts_ambiguous.inc()
         self.failpoint("call.before_lookup")
         try:
             event = await self._lookup(doubt)
-        except (DeliveryError, TimeoutError) as error:
-            never = isinstance(error, DeliveryError) and error.permanent
-            why = str(error) or "the provider did not answer"
-            await self._still_in_doubt(doubt, due, why, never=never)
-            return
+        except TimeoutError:
+            error = DeliveryError("the provider did not answer", away=True)
+            await self._still_in_doubt(doubt, due, error)
+            return error
+        except DeliveryError as error:
+            await self._still_in_doubt(doubt, due, error)
+            return error if error.away else None
         self.failpoint("call.after_lookup")
         if event is None:
             await self._never_placed(due)
@@ -288,7 +303,9 @@ class Calling:
         elif not await self.store.write(
             outbox.placed_after_all, due, provider_id=event.provider_id, now=self.clock(), watch=IN_THE_AIR
         ):
-            await self._still_in_doubt(doubt, due, f"the provider says {event.state}, for too long")
+            said = DeliveryError(f"the provider says {event.state}, for too long")
+            await self._still_in_doubt(doubt, due, said)
+        return None
 
     async def _lookup(self, doubt: InDoubt) -> CallEvent | None:
         if self.phone is None:
@@ -315,11 +332,33 @@ class Calling:
         )
         self.bell.ring("outbox")
 
-    async def _still_in_doubt(self, doubt: InDoubt, due: Due, why: str, *, never: bool = False) -> None:
-        """Ask again later, unless that was often enough, or they will ``never`` know: then tell a person."""
+    def _doubtful(self, due: Due, why: str) -> Obligation:
+        """Return what tells our own people of a call in doubt: a mail, where one has an address, for the telephone is away."""
+        text = f"Nobody knows yet whether {due.recipient} was called: {why}. The provider is asked on."
+        told = alarm(
+            self.world.in_force.inventory,
+            self.clock(),
+            id_=f"out_{self.new_id()}",
+            key=f"doubt|{due.attempt}",
+            text=text,
+            without="phone",
+        )
+        return told if told.recipient else self.page_about(due)
+
+    async def _still_in_doubt(self, doubt: InDoubt, due: Due, error: DeliveryError) -> None:
+        """Ask again later, unless that was often enough, or they will never know: then tell a person.
+
+        A provider that is away will know when it is back: a person is told, and it is asked on.
+        """
+        now, why = self.clock(), str(error)
         asked = self.asked[doubt.attempt] = self.asked.get(doubt.attempt, 0) + 1
-        if asked < LOOKUPS and not never:
-            await self.store.write(outbox.ask_again, due, at=self.clock() + ASK_AGAIN, reason=why)
+        waits = error.away and now - doubt.started_at < LONGEST_DOUBT
+        if (asked < LOOKUPS or waits) and not error.permanent:
+            at = now + (ASK_AGAIN if asked < LOOKUPS else ASK_ON)
+            await self.store.write(outbox.ask_again, due, at=at, reason=why)
+            if asked == LOOKUPS and due.kind == "call":
+                await self.store.write(owing.owe, [self._doubtful(due, why)], now)
+                self.bell.ring("outbox")
             return
         self.asked.pop(doubt.attempt, None)
         said = f"nobody knows whether {doubt.recipient} was called: {why}; not redialled"

@@ -294,9 +294,11 @@ class Delivery:
             await self.store.write(outbox.doubt, due, now=now, detail=str(error))
             await self.gate.suspect(due, error)
             return
-        if error.away or error.refused:
+        if error.away or error.refused or error.busy:
             self.metrics.attempts.labels(due.channel, "failed").inc()
             await self.gate.away(due, error)
+            if error.busy:
+                await self.gate.rest(due, error.retry_after)
             return
         await self.gate.answered(due)
         spent = error.permanent or due.attempts >= policy.attempts
@@ -312,8 +314,6 @@ class Delivery:
             delay = max(policy.delay(due.attempts), error.retry_after or 0.0)
             at = now + timedelta(seconds=delay)
             await self.store.write(outbox.retry_later, due, now=now, at=at, reason=str(error))
-            if error.busy:
-                await self.gate.rest(due, error.retry_after)
 
     async def _gave_up(self, due: Due, reason: str, state: str, *, flag: str = "") -> None:
         """End a row; a contact to a partner that will not be made pages our own people."""
@@ -359,12 +359,15 @@ class Delivery:
                 raise ended
 
     async def _settle_one(self, doubt: InDoubt) -> None:
+        if _by_phone(doubt) and not await self.gate.may_ask("phone"):
+            return  # it is away, and another's question is the one that tells when it is back
         due = await self.store.write(outbox.adopt, doubt, now=self.clock(), token=self.new_id(), watch=LEASE)
         self.failpoint("settle.after_adopt")
         if due is None:
             return
         if _by_phone(due):
-            await self.calling.settle(doubt, due)
+            error = await self.calling.settle(doubt, due)
+            await (self.gate.suspect(due, error) if error else self.gate.answered(due))
         else:  # searched for before it is created again, so trying again is safe
             await self._interrupted(due)
 
@@ -380,5 +383,5 @@ class Delivery:
         self.bell.ring("outbox")
 
 
-def _by_phone(due: Due) -> bool:
+def _by_phone(due: Due | InDoubt) -> bool:
     return due.kind in owing.CALLS and "@" not in (due.recipient or "")

@@ -33,7 +33,8 @@ class DeliveryError(TocsinError):
     response), so it must be looked up before anything is sent again. ``retry_after`` in seconds.
     ``refused``: the far end does not have us at all (a wrong key, an unknown queue). That is no fault of this
     contact: it waits, as do its neighbours, until somebody has mended the configuration.
-    ``busy``: it asked all of us to slow down, for ``retry_after``. ``away``: the far end does not answer at all (no connection, 5xx, no answer in time): its neighbours wait, too.
+    ``busy``: it asked all of us to slow down, for ``retry_after``. ``away``: the far end does not answer at all (no
+    connection, 5xx, no answer in time, a page in place of an answer): its neighbours wait, too.
     """
 
     def __init__(

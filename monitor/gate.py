@@ -109,11 +109,23 @@ class Gate:
         """Let a row wait that found its provider away, and its neighbours with it after a few of those."""
         name = provider_of(due.channel, due.recipient)
         self.troubled.add(name)
+        pause = (error.retry_after or 0.0) if error.busy else error.retry_after
         breaker = await self.store.write(
-            outbox.not_taken, due, name, now=self.clock(), reason=str(error), rules=self.rules
+            outbox.not_taken,
+            due,
+            name,
+            now=self.clock(),
+            reason=str(error),
+            rules=self.rules,
+            pause=pause,
         )
         if breaker.is_down:
             log.warning("provider.away", provider=name, why=str(error), probes=breaker.probes)
+
+    async def may_ask(self, name: str) -> bool:
+        """Whether a provider may be asked what became of a call: while it is away, one question at a time."""
+        self.troubled.add(name)  # so that an answer is noted, after a restart too
+        return await self.store.write(providers.asks, name, now=self.clock())
 
     async def suspect(self, due: Due, error: DeliveryError) -> None:
         """Count a failure that says a provider is away where the row itself is in doubt."""

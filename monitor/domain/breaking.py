@@ -43,8 +43,10 @@ class Breaker:
         return self.down_since is not None
 
 
-def failed(breaker: Breaker, now: datetime, why: str, policy: BreakerPolicy) -> Breaker:
-    """Count a failure that says: the provider is away."""
+def failed(
+    breaker: Breaker, now: datetime, why: str, policy: BreakerPolicy, *, asked: timedelta = timedelta()
+) -> Breaker:
+    """Count a failure that says: the provider is away; ``asked``: how long it asked to be left alone."""
     failures = breaker.failures + 1
     if not breaker.is_down and failures < policy.failures:
         return replace(breaker, failures=failures, why=why)
@@ -52,7 +54,7 @@ def failed(breaker: Breaker, now: datetime, why: str, policy: BreakerPolicy) -> 
         breaker,
         failures=failures,
         down_since=breaker.down_since or now,
-        probe_at=now + policy.delay(breaker.probes),
+        probe_at=now + max(policy.delay(breaker.probes), asked),
         why=why,
     )
 

@@ -97,16 +97,27 @@ def retry_later(
 
 
 def not_taken(
-    c: sa.Connection, due: Due, provider: str, *, now: datetime, reason: str, rules: ContactRules
+    c: sa.Connection,
+    due: Due,
+    provider: str,
+    *,
+    now: datetime,
+    reason: str,
+    rules: ContactRules,
+    pause: float | None = None,
 ) -> Breaker:
-    """End an attempt that found its provider away; once it is known to be, no row spends its attempts on it."""
-    breaker = providers.away(c, provider, now=now, why=reason, policy=rules.breaker)
+    """End an attempt that found its provider away; once it is known to be, no row spends its attempts on it.
+
+    ``pause``: it is there and asked to be left alone for so many seconds; nor does that cost an attempt.
+    """
+    breaker = providers.away(c, provider, now=now, why=reason, policy=rules.breaker, pause=pause or 0.0)
     if breaker.probe_at is not None:
         at, waits = breaker.probe_at + AFTER_THE_PROBE, Waits.PROVIDER_DOWN
     else:
-        delay = rules.retries_of(due.channel).delay(due.attempts)
+        delay = max(rules.retries_of(due.channel).delay(due.attempts), pause or 0.0)
         at, waits = now + timedelta(seconds=delay), Waits.RETRY
-    retry_later(c, due, now=now, at=at, reason=reason, waits=waits, uncounted=breaker.is_down)
+    uncounted = breaker.is_down or pause is not None
+    retry_later(c, due, now=now, at=at, reason=reason, waits=waits, uncounted=uncounted)
     return breaker
 
 

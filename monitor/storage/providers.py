@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,6 +17,8 @@ from monitor.storage.upsert import insert_ignoring
 providers, outbox = schema_outbox.providers, schema.outbox
 Tell = Callable[[str, datetime, str, int], Obligation]
 """Makes the alarm about a provider: its name, since when it is away, why, and how many wait for it."""
+ALARM_ABOUT = "alarm|provider|"
+"""How the dedup key of an alarm about a provider begins; its name follows."""
 _BREAKER = tuple(field.name for field in fields(Breaker))
 
 
@@ -63,10 +65,12 @@ def keep(c: sa.Connection, name: str, standing: Standing) -> None:
     )
 
 
-def away(c: sa.Connection, name: str, *, now: datetime, why: str, policy: BreakerPolicy) -> Breaker:
-    """Count a failure that says: the provider is away."""
+def away(
+    c: sa.Connection, name: str, *, now: datetime, why: str, policy: BreakerPolicy, pause: float = 0
+) -> Breaker:
+    """Count a failure that says: the provider is away; ``pause``: for how many seconds it asked to be left alone."""
     standing = locked(c, name)
-    breaker = breaking.failed(standing.breaker, now, why[:500], policy)
+    breaker = breaking.failed(standing.breaker, now, why[:500], policy, asked=timedelta(seconds=pause))
     keep(c, name, Standing(free_at=standing.free_at, breaker=breaker))
     return breaker
 
@@ -77,8 +81,22 @@ def rest(c: sa.Connection, name: str, *, until: datetime) -> None:
     keep(c, name, replace(standing, free_at=max(standing.free_at or until, until)))
 
 
+def asks(c: sa.Connection, name: str, *, now: datetime) -> bool:
+    """Whether a provider may be asked what became of a call; of one that is away that is the probe."""
+    standing = locked(c, name)
+    if not standing.breaker.is_down:
+        return True
+    if not breaking.may_probe(standing.breaker, now):
+        return False
+    keep(c, name, replace(standing, breaker=breaking.probing(standing.breaker, now)))
+    return True
+
+
 def back(c: sa.Connection, name: str, *, now: datetime) -> bool:
-    """Note that a provider answers; what waited for it is due at once. False: it was not away."""
+    """Note that a provider answers; what waited for it is due at once, and the alarm about it is none any more.
+
+    False: it was not away.
+    """
     done = c.execute(
         sa.update(providers)
         .where(providers.c.name == name, providers.c.failures > 0)
@@ -95,6 +113,13 @@ def back(c: sa.Connection, name: str, *, now: datetime) -> bool:
             provider() == name,
         )
         .values(not_before=now)
+    )
+    c.execute(
+        sa.update(outbox)
+        .where(
+            outbox.c.state == "waiting", outbox.c.dedup.startswith(f"{ALARM_ABOUT}{name}|", autoescape=True)
+        )
+        .values(state="cancelled", reason="it is back", waits=None, done_at=now)
     )
     return True
 
@@ -123,5 +148,7 @@ def raise_alarms(c: sa.Connection, now: datetime, policy: BreakerPolicy, tell: T
 def _waiting(c: sa.Connection, name: str) -> int:
     """Count what waits for a provider, and not for its own hour."""
     due = sa.or_(outbox.c.waits == Waits.PROVIDER_DOWN, outbox.c.attempts > 0, outbox.c.waits.is_(None))
+    waits = sa.and_(outbox.c.state == "waiting", due)
+    doubtful = sa.and_(outbox.c.state == "claimed", outbox.c.waits == Waits.DOUBT)
     query = sa.select(sa.func.count()).select_from(outbox)
-    return c.scalar(query.where(outbox.c.state == "waiting", due, provider() == name)) or 0
+    return c.scalar(query.where(sa.or_(waits, doubtful), provider() == name)) or 0
