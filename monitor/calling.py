@@ -352,7 +352,8 @@ class Calling:
         """
         now, why = self.clock(), str(error)
         asked = self.asked[doubt.attempt] = self.asked.get(doubt.attempt, 0) + 1
-        waits = error.away and now - doubt.started_at < LONGEST_DOUBT
+        over = error.away and await self._settled(due)
+        waits = error.away and not over and now - doubt.started_at < LONGEST_DOUBT
         if (asked < LOOKUPS or waits) and not error.permanent:
             at = now + (ASK_AGAIN if asked < LOOKUPS else ASK_ON)
             await self.store.write(outbox.ask_again, due, at=at, reason=why)
@@ -362,15 +363,15 @@ class Calling:
             return
         self.asked.pop(doubt.attempt, None)
         said = f"nobody knows whether {doubt.recipient} was called: {why}; not redialled"
-        if due.kind == "page" and await self.passes_over(due, said, result="ambiguous"):
+        if due.kind == "page" and not over and await self.passes_over(due, said, result="ambiguous"):
             return  # somebody else of ours is called: nobody would know of it otherwise
         await self.store.write(
             contacts.gave_up,
             due,
             reason=said,
-            state="set_aside",
+            state="cancelled" if over else "set_aside",  # nobody is needed any more: nothing to look at
             now=self.clock(),
-            owed=self.instead(due) if due.kind == "call" else (),
+            owed=self.instead(due) if due.kind == "call" and not over else (),
             result="ambiguous",
             flag="nobody knows whether an engineer was called about it",
         )
