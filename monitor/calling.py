@@ -332,7 +332,7 @@ class Calling:
         )
         self.bell.ring("outbox")
 
-    def _doubtful(self, due: Due, why: str) -> Obligation:
+    def _doubtful(self, due: Due, why: str) -> tuple[Obligation, ...]:
         """Return what tells our own people of a call in doubt: a mail, where one has an address, for the telephone is away."""
         text = f"Nobody knows yet whether {due.recipient} was called: {why}. The provider is asked on."
         told = alarm(
@@ -343,7 +343,7 @@ class Calling:
             text=text,
             without="phone",
         )
-        return told if told.recipient else self.page_about(due)
+        return (told,) if told.recipient else self.instead(due)
 
     async def _still_in_doubt(self, doubt: InDoubt, due: Due, error: DeliveryError) -> None:
         """Ask again later, unless that was often enough, or they will never know: then tell a person.
@@ -358,7 +358,7 @@ class Calling:
             at = now + (ASK_AGAIN if asked < LOOKUPS else ASK_ON)
             await self.store.write(outbox.ask_again, due, at=at, reason=why)
             if asked == LOOKUPS and due.kind == "call":
-                await self.store.write(owing.owe, [self._doubtful(due, why)], now)
+                await self.store.write(owing.owe, self._doubtful(due, why), now)
                 self.bell.ring("outbox")
             return
         self.asked.pop(doubt.attempt, None)
