@@ -127,8 +127,11 @@ def board_view(
 
 
 def shown(line: BoardLine) -> tuple[OutboxLine, ...]:
-    """Return the contacts still owed that a row of the board names: the first of very many."""
-    return _standing(line)[:CONTACTS_SHOWN]
+    """Return the contacts still owed that a row of the board names: of very many first those that need a person."""
+    standing = _standing(line)
+    if len(standing) > CONTACTS_SHOWN:
+        standing = tuple(sorted(standing, key=lambda owed: not (owed.in_doubt or owed.state in GIVEN_UP)))
+    return standing[:CONTACTS_SHOWN]
 
 
 def _standing(line: BoardLine) -> tuple[OutboxLine, ...]:

@@ -13,6 +13,7 @@ from functools import cache
 from typing import Any
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from monitor.bell import Bell
 from monitor.casework import Casework
@@ -62,7 +63,7 @@ from monitor.web.live import Pace as LivePace
 from monitor.web.openapi import Api
 from monitor.web.parts import PARTS, ConfiguredCheck, Parts, Pipeline, Store
 from monitor.web.portal_frame import portal_page
-from monitor.web.problems import TYPES, Handler, Problem, ProblemError, of_http, of_ours, problems
+from monitor.web.problems import TYPES, Handler, Problem, ProblemError, of_http, of_ours, problems, unforeseen
 from monitor.web.render import ENVIRONMENT, environment, page
 from monitor.web.rules import RULES, scope_of
 
@@ -233,6 +234,10 @@ async def error_pages(request: web.Request, handler: Handler) -> web.StreamRespo
         return _error_page(request, error.problem)
     except (TocsinError, IllegalMoveError, IllegalRequestMoveError) as error:
         return _error_page(request, of_ours(error))
+    except (web.RequestPayloadError, HttpProcessingError):
+        raise
+    except Exception as error:  # noqa: BLE001 - the last line before a person
+        return _error_page(request, unforeseen(request, error))
 
 
 def _error_page(request: web.Request, about: Problem) -> web.Response:

@@ -9,7 +9,10 @@ import pytest
 
 from monitor.domain.inventory import Inventory, OnCall
 from monitor.storage import people
+from monitor.storage.console import BoardLine
+from monitor.storage.lists import OutboxLine
 from monitor.storage.people import Role
+from monitor.web.board import shown
 from tests.web.seeds import (
     NOW,
     a_check_state,
@@ -244,3 +247,18 @@ async def test_who_is_not_logged_in_is_led_to_the_login_and_back(world):
     assert (where.path, parse_qs(where.query)) == ("/noc/login", {"next": ["/noc/incidents/inc-1?x=1"]})
     login = await page(world, answer.headers["Location"])
     assert 'action="/noc/login?next=/noc/incidents/inc-1%3Fx%3D1"' in login
+
+
+def test_of_very_many_contacts_a_row_names_those_that_need_a_person_and_counts_the_rest():
+    def owed(number, state):
+        return OutboxLine(id=f"out-{number}", incident="inc-1", request=None, kind="call", channel="phone", partner=None, contact=None, recipient=None, language="en", state=state, reason="refused", created_at=NOW, not_before=NOW, not_after=None, attempts=1, done_at=None)  # fmt: skip
+
+    line = BoardLine(
+        incident=None,  # type: ignore[arg-type] # not asked here
+        public_state=None,
+        clocks=(),
+        tickets=(),
+        attempts=(),
+        owed=tuple(owed(number, "failed" if number == 50 else "waiting") for number in range(60)),
+    )
+    assert [each.id for each in shown(line)] == ["out-50", *(f"out-{number}" for number in range(7))]

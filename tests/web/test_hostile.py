@@ -234,6 +234,8 @@ async def test_a_crash_in_the_pipeline_is_a_500_page_without_a_trace(world):
     world.pipeline.acknowledge = broken
     answer = await world.client.post("/noc/incidents/inc-1/acknowledge", data={"csrf": csrf})
     text = await answer.text()
-    assert answer.status == 500
+    assert (answer.status, answer.content_type) == (500, "text/html")
+    assert "The log knows it as" in text
+    assert "Back to the board" in text
     assert "secret" not in text
     assert "Traceback" not in text
