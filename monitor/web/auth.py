@@ -186,6 +186,8 @@ def guard(method: str, path: str, handler: Handler) -> Handler:
             if hidden and not _forged(principal, request, path):
                 raise nothing_there()
             raise ProblemError(403, "You may not do that.")
+        if is_page and "\0" in request.path:  # no name has one, and PostgreSQL cannot even be asked
+            raise nothing_there()
         request[PRINCIPAL] = principal
         return await handler(request)
 

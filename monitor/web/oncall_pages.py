@@ -52,7 +52,7 @@ async def hand_over_page(
     parts = request.app[PARTS]
     rota, now = parts.inventory().on_call, parts.clock()
     me = rota.who(request[PRINCIPAL].name)
-    whose = request.query.get("of", me)
+    whose = request.query.get("of", me).replace("\0", "")
     owned = await parts.store.read(ownership.owned, whose)
     to = next_on_call(rota, whose, now, now + timedelta(days=DAYS))
     return page(

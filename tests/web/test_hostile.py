@@ -225,6 +225,13 @@ async def test_the_error_nobody_foresaw_shows_a_reference_and_nothing_else(world
     assert b"The log knows it as" in answer.body
 
 
+async def test_a_name_that_no_database_can_be_asked_for_is_nobodys(world):
+    await world.log_in()
+    for path in ("/noc/deliveries/%00", "/noc/announcements/a%00", "/noc/incidents/%00", "/noc/tickets/%00"):
+        assert (await world.client.get(path)).status == 404, path
+    assert (await world.client.get("/noc/oncall/hand-over?of=%00")).status == 200
+
+
 async def test_a_crash_in_the_pipeline_is_a_500_page_without_a_trace(world):
     async def broken(*args, **kw):
         raise RuntimeError("secret-in-the-message")
