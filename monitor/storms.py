@@ -75,6 +75,7 @@ class Storms:
     loose: set[str] = field(default_factory=set[str])  # incidents that are to be put under a problem
     dirty: bool = True
     rounds: int = 0
+    failpoint: Callable[[str], None] = lambda _name: None
 
     # what is seen -----------------------------------------------------------------------------------------
 
@@ -188,12 +189,14 @@ class Storms:
         self.ledger.set_aside(group)
         found = self._found(evidence, now)
         try:
+            self.failpoint("storm.before_record")
             id_, attached = await self.store.write(storms.found, found, now=now)
         except BaseException:
             self.ledger.take_back(group)
             raise
         finally:
             self.naming.discard(group)
+        self.failpoint("storm.after_record")
         self.standing[group], self.dirty = id_, True
         log.warning(
             "storm.named" if id_ == found.id else "storm.named_already",
@@ -346,7 +349,9 @@ class Storms:
         waiting = await self.store.read(told.untold, storm.incident)
         owed = [row for one in waiting if (row := await self._owed(storm, one, now)) is not None]
         if owed:
+            self.failpoint("storm.before_tell")
             await self.store.write(told.tell, storm.incident, owed, now=now)
+            self.failpoint("storm.after_tell")
             log.info("storm.partners_owed", incident=storm.incident, partners=len(owed))
             self.bell.ring("outbox")
 

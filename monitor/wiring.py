@@ -149,6 +149,7 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
             metrics=metrics,
             telling=telling,
             announcer=announcer,
+            failpoint=failpoint,
         )
         pipeline = Pipeline(
             world=world,

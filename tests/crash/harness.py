@@ -33,7 +33,7 @@ from monitor.storage.people import Role, Scope
 from tests.crash import judging
 from tests.crash.far_ends import DEVICES, Callbacks, FarEnds, Lookups, Mode, far_ends
 from tests.crash.points import COMMITS, OFTEN, POINTS, ROOT, STORY_OF
-from tests.crash.stories import TOKEN
+from tests.crash.stories import CROWD, TOKEN
 from tests.crash.victim import free_port
 from tests.databases import a_database, engine_of
 from tests.factories import MONDAY_AT_TEN
@@ -73,6 +73,7 @@ systems:
   - {{serial: PBX-1, name: Headquarters, partner: aurora, country: IT, cloud: eu-1}}
   - {{serial: PBX-2, name: Call centre, partner: aurora, country: IT, cloud: eu-1}}
   - {{serial: PBX-3, name: Design office, partner: fjord, country: DK}}
+{crowd}
 components:
   - {{id: cloud-eu, name: Cloud platform Europe}}
 on_call:
@@ -87,7 +88,16 @@ checks:
   - {{name: pbx-1-sip, type: tcp, system: PBX-1, target: "127.0.0.1:9", symptom: unreachable}}
   - {{name: pbx-2-sip, type: tcp, system: PBX-2, target: "127.0.0.1:9", symptom: unreachable}}
   - {{name: pbx-3-sip, type: tcp, system: PBX-3, target: "127.0.0.1:9", symptom: unreachable}}
+{crowd_checks}
+correlation: {{systems: 5}}
 """
+CROWD_SYSTEMS = "\n".join(
+    f"  - {{serial: {one}, partner: aurora, country: IT, cloud: crowded}}" for one in CROWD
+)
+CROWD_CHECKS = "\n".join(
+    f'  - {{name: {one.lower()}-sip, type: tcp, system: {one}, target: "127.0.0.1:9", symptom: unreachable}}'
+    for one in CROWD
+)
 FAST = Path("/dev/shm")
 LONGEST_LIFE = 300
 
@@ -255,11 +265,13 @@ async def _ready(made: Lives, warm: bool) -> None:
             tracker=made.ends.tracker.url,
             room=made.ends.tracker.url.removeprefix("http://"),
             mail=made.ends.mails.port,
+            crowd=CROWD_SYSTEMS,
+            crowd_checks=CROWD_CHECKS,
         )
     )
     await made.say({"configuration": str(configuration), "warm": []})
     folder = made.place / "cycle"
-    for story in ("people", "outage") if warm else ():
+    for story in ("people", "storm", "outage") if warm else ():
         with made.record() as url:
             reset(made.ends, Cycle(point=None), folder / "clock")
             job = {"folder": str(folder), "port": made.port, "provider": provider.url, "database": url}

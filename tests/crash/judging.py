@@ -11,7 +11,7 @@ from typing import Any
 
 from alerts.script import phrase
 from tests.crash.far_ends import ATTEMPT, FakeTracker, FarEnds, MailServer, PlacedCall, Provider
-from tests.crash.stories import CRASHES
+from tests.crash.stories import CRASHES, CROWD
 
 Row = dict[str, Any]
 Rows = Callable[[str], list[Row]]
@@ -39,11 +39,12 @@ def wrong(story: str, folder: Path, ends: FarEnds, rows: Rows, *, doubts: list[s
     attempts = rows("SELECT * FROM attempts")
     said = [line.split() for line in (folder / "ledger").read_text().splitlines()]
     promised = {words[1] for words in said if words[0] == "accepted"}
-    told = (
-        _outage(promised, incidents, rows)
-        if story == "outage"
-        else _people(promised, incidents, outbox, rows)
-    )
+    if story == "storm":
+        told = _storm(incidents, outbox)
+    elif story == "outage":
+        told = _outage(promised, incidents, rows)
+    else:
+        told = _people(promised, incidents, outbox, rows)
     return [
         *told,
         *_tickets(ends.tracker, incidents, outbox, rows("SELECT * FROM tickets")),
@@ -74,6 +75,29 @@ def _outage(promised: set[str], incidents: list[Row], rows: Rows) -> Iterable[st
         if row["system"] == "PBX-1" and row["status"] != "resolved":
             yield f"wrong: the outage is {row['status']}, though it is over"
     yield from _asked(rows("SELECT * FROM requests"), rows("SELECT * FROM attempts"))
+
+
+def _storm(incidents: list[Row], outbox: list[Row]) -> Iterable[str]:
+    problems = [row for row in incidents if row["is_global"]]
+    if len(problems) != 1:
+        yield f"lost: there are {len(problems)} global problems, and should be one"
+        return
+    (problem,) = problems
+    by_system = Counter(row["system"] for row in incidents if not row["is_global"])
+    if by_system != dict.fromkeys(CROWD, 1):
+        yield f"lost: there are incidents of {dict(by_system)}, and should be one of each system"
+    loose = [row["system"] for row in incidents if not row["is_global"] and row["parent"] != problem["id"]]
+    if loose:
+        yield f"lost: {loose} do not stand under the problem"
+    standing = [row["title"] for row in incidents if row["status"] != "resolved"]
+    if standing:
+        yield f"wrong: all are well, and {standing} are not resolved"
+    told = [row for row in outbox if row["dedup"] == f"{problem['id']}|told|aurora"]
+    if len(told) != 1:
+        yield f"lost: the partner is owed {len(told)} contacts about the problem, and should be one"
+    single = [row for row in outbox if row["kind"] in ("ticket.open", "call") and row["state"] == "done"]
+    if len(single) > 1:
+        yield f"wrong: the partner was contacted {len(single)} times"
 
 
 def _asked(requests: list[Row], attempts: list[Row]) -> Iterable[str]:

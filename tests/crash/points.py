@@ -71,7 +71,12 @@ PEOPLE = (
     "sync.before_record",
     "sync.after_record",
 )
-STORY_OF = {**dict.fromkeys(OUTAGE, "outage"), **dict.fromkeys(PEOPLE, "people")}
+STORM = ("storm.before_record", "storm.after_record", "storm.before_tell", "storm.after_tell")
+STORY_OF = {
+    **dict.fromkeys(OUTAGE, "outage"),
+    **dict.fromkeys(PEOPLE, "people"),
+    **dict.fromkeys(STORM, "storm"),
+}
 POINTS = tuple(STORY_OF)
 COMMITS = {"outage": 40, "people": 65}
 """How many commits a story makes, about."""

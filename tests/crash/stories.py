@@ -1,6 +1,7 @@
 """What happens to the service in a life, and how a life that was cut short is taken up again.
 
 ``outage``  an outage is seen -> crash reports come in -> a customer asks -> everybody is contacted -> it recovers
+``storm``   many systems of one partner fail at once, become one global problem, are contacted, and well again
 ``people``  customers and engineers act: they file, take, answer, wait, declare, plan, acknowledge, try again
 
 Every act can be played again from its beginning, as the world would: who was not answered asks again, who can look
@@ -30,9 +31,12 @@ from tests.factories import MONDAY_AT_TEN, a_crash, a_look
 
 STORIES = {
     "outage": ("outage", "crash", "request", "contact", "recovery", "quiet"),
+    "storm": ("crowd", "crowd_contacted", "crowd_well"),
     "people": ("asks", "fails", "plans", "declares", "works", "answers", "again", "writes", "ends", "quiet"),
 }
 CRASHES = 3
+CROWD = tuple(f"ST-{number}" for number in range(1, 9))
+"""Systems of one partner in a cloud of their own."""
 TOKEN, COOKIE = "tok_of_the_harness", "session-of-the-harness"
 SEEN_AFTER = timedelta(seconds=60)
 """Within how long after a restart every ambiguous outcome must be on the board."""
@@ -202,6 +206,36 @@ class Life:
 
     async def quiet(self) -> None:
         await self._looks(Verdict.UP)
+        await self._until_quiet()
+        await self.service.rounds.save_looks()
+
+    # the storm -------------------------------------------------------------------------------------------
+
+    async def _crowd_looks(self, verdict: Verdict) -> None:
+        """Look at all of them three times, and go as many rounds as a storm takes to be named, shown and told of."""
+        for _ in range(3):
+            await self.forward(1)
+            for one in CROWD:
+                await self.service.pipeline.observed(a_look(f"{one.lower()}-sip", verdict, at=self.clock()))
+        for _ in range(8):
+            await self.forward(2)
+            await self.service.rounds.once()
+
+    async def crowd(self) -> None:
+        await self._crowd_looks(Verdict.DOWN)
+
+    async def crowd_contacted(self) -> None:
+        await self._crowd_looks(Verdict.DOWN)
+        for _ in range(6):  # it never is quiet: what stands under the problem waits for its end
+            await self.service.delivery.settle()
+            await self.service.delivery.drain()
+            await self._calls_end()
+            await self.forward(30)
+
+    async def crowd_well(self) -> None:
+        await self._crowd_looks(Verdict.UP)
+        await self.forward(3_600)  # it has been watched for long enough
+        await self._crowd_looks(Verdict.UP)
         await self._until_quiet()
         await self.service.rounds.save_looks()
 
