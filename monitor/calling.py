@@ -300,9 +300,12 @@ class Calling:
             await self._never_placed(due)
         elif event.state in RESULTS:
             await self.event(event)
-        elif not await self.store.write(
+        elif await self.store.write(
             outbox.placed_after_all, due, provider_id=event.provider_id, now=self.clock(), watch=IN_THE_AIR
         ):
+            if await self._settled(due):  # while nobody knew of the call
+                self.settled(due.incident)
+        else:
             said = DeliveryError(f"the provider says {event.state}, for too long")
             await self._still_in_doubt(doubt, due, said)
         return None

@@ -94,16 +94,27 @@ class Rounds:
             due = await self.store.read(rounds.due_now, now)
         if due.registry != self.registering.revision:  # another process changed it
             await self.registering.refresh()
-        await self.pipeline.storms.once(now)
-        await self.year_ends.once(now)
-        if self.also:
-            await self.also(now)
+        failed = await self._steps(now)
         await self._refresh(due.standing, now)
         if self.count % GAUGES_EVERY == 0:
             await self._gauges(now)
         self.count += 1
+        if failed:
+            raise failed[0]  # the round counts as not gone: whoever watches us shall see it
         self.last = now
         self.metrics.engine_last_cycle.set(now.timestamp())
+
+    async def _steps(self, now: datetime) -> list[Exception]:
+        """Let everybody do what is theirs each second; one that cannot keeps nobody from it."""
+        failed: list[Exception] = []
+        for step in (self.pipeline.storms.once, self.year_ends.once, self.also):
+            try:
+                if step:
+                    await step(now)
+            except Exception as error:
+                log.exception("round.step_failed", step=getattr(step, "__qualname__", str(step)))
+                failed.append(error)
+        return failed
 
     async def save_looks(self) -> None:
         """Put the looks of the last second on record, all in one statement; keep them if that fails."""

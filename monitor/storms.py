@@ -178,6 +178,7 @@ class Storms:
     async def _name(self, evidence: Evidence) -> None:
         """Open the one problem; whoever comes meanwhile waits for it."""
         self._keep(set(self.standing), await self.store.read(storms.standing))
+        self._refresh()
         found_now = self.ledger.explanation()
         if found_now is None or found_now.group in self.naming:  # another process was quicker to name it
             self.loose.update(self._incidents_of(evidence.group))
@@ -306,11 +307,18 @@ class Storms:
         owing = self.dirty or not self.rounds % OWED_EVERY
         self.dirty = False
         for storm in standing:
-            if owing:
-                await self._join(storm, now)
-                await self._tell_partners(storm, now)
-            await self._page_gate(storm, now)
-            await self._end(storm, now)
+            try:
+                await self._step(storm, now, owing=owing)
+            except Exception:  # the others go on, and so does this one in the next round
+                log.exception("storm.not_gone_on", incident=storm.incident)
+                self.dirty = True
+
+    async def _step(self, storm: Storm, now: datetime, *, owing: bool) -> None:
+        if owing:
+            await self._join(storm, now)
+            await self._tell_partners(storm, now)
+        await self._page_gate(storm, now)
+        await self._end(storm, now)
 
     async def _name_what_was_not(self, now: datetime) -> None:
         """Name a storm that a kill, or a record that was away, has kept from being named."""

@@ -5,6 +5,7 @@ import threading
 
 import pytest
 import sqlalchemy as sa
+import structlog
 
 from alerts.base import CallEvent, CallState
 from alerts.sandbox import Pickup, Response
@@ -85,6 +86,7 @@ async def test_a_call_that_the_provider_was_taking_when_the_incident_was_taken_i
         await world.service.delivery.drain()
         async with asyncio.timeout(5):
             await world.exchange.settled()
+            await asyncio.gather(*world.service.calling.hanging_up)
         assert world.exchange.calls[0].events[-1].detail == "hung up"
         (row,) = await world.rows("outbox", kind="call")
         assert row["state"] == "cancelled"
@@ -117,6 +119,51 @@ async def test_one_call_that_cannot_be_hung_up_does_not_keep_the_others_ringing(
     night.service.calling.settled(incident)
     await asyncio.gather(*night.service.calling.hanging_up)
     assert sorted(hung_up) == ["att_ring_1", "att_ring_2"]
+
+
+async def test_a_call_that_was_in_doubt_when_the_incident_was_taken_is_hung_up_when_it_is_found(
+    tmp_path, database_url
+):
+    async with a_world(
+        tmp_path, database_url, clock=MovableClock(SATURDAY_NIGHT), sleep=asyncio.sleep
+    ) as world:
+        world.answers(GIULIA, Pickup.NO_ANSWER, response=Response.LOST)
+        await world.fails("pbx-1-sip")
+        await world.service.delivery.drain()
+        await taken(world)
+        world.clock.forward(1)
+        await world.service.delivery.settle()
+        async with asyncio.timeout(5):
+            await world.exchange.settled()
+            await asyncio.gather(*world.service.calling.hanging_up)
+        assert world.exchange.calls[0].events[-1].detail == "hung up"
+        world.only_called(GIULIA)
+
+
+# what goes round every second -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("broken", ["storms", "year_ends"])
+async def test_what_breaks_in_a_round_keeps_no_acknowledgement_from_running_out(
+    tmp_path, sqlite_url, broken, monkeypatch
+):
+    async with a_world(tmp_path, sqlite_url) as world:
+        await world.fails("pbx-1-sip")
+        await taken(world)
+        rounds = world.service.rounds
+        step = rounds.pipeline.storms if broken == "storms" else rounds.year_ends
+
+        async def breaks(_self, _now):
+            raise ValueError("something nobody thought of")
+
+        monkeypatch.setattr(type(step), "once", breaks)
+        world.clock.forward(3600)
+        with (
+            structlog.testing.capture_logs(),
+            pytest.raises(ValueError, match="nobody thought of"),
+        ):
+            await rounds.once()
+        assert (await world.incident())["status"] == "open"
 
 
 # a key that comes late ---------------------------------------------------------------------------------------------

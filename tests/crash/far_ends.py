@@ -8,7 +8,7 @@ import asyncio
 import base64
 import re
 from collections import Counter
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -314,10 +314,11 @@ class Provider(FakeTwilio):
         await self.settled()
         return web.Response(status=204)
 
-    def _spawn(self, call: PlacedCall) -> None:
+    def _spawn(self, call: PlacedCall, work: Coroutine[None, None, None] | None = None) -> None:
         assert self._clock_file is not None
-        call.created = datetime.fromisoformat(self._clock_file.read_text())
-        super()._spawn(call)
+        if work is None:  # a new call; else one that is hung up
+            call.created = datetime.fromisoformat(self._clock_file.read_text())
+        super()._spawn(call, work)
 
     async def _post(self, call: PlacedCall, url: str, form: list[tuple[str, str]]) -> int:
         try:

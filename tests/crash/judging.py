@@ -193,7 +193,9 @@ def _calls(provider: Provider, attempts: list[Row]) -> Iterable[str]:
             yield f"call placed twice: attempt {attempt} was placed {times} times"
         if attempt not in known:
             yield f"lost: attempt {attempt} was placed and is not on record"
-        elif known[attempt]["result"] == "failed" and not _failed_there(provider, attempt):
+        elif known[attempt]["result"] == "failed" and not (
+            _failed_there(provider, attempt) or _hung_up(provider, attempt)
+        ):
             yield f"wrong: {attempt} was placed and is recorded as failed: {known[attempt]['detail']}"
     placed = set(provider.attempts())
     said = Counter(_attempt(call) for call in provider.calls if _confirmed(call))
@@ -219,6 +221,11 @@ def _confirmed(call: PlacedCall) -> bool:
     return any(
         call.heard and call.heard[-1] == phrase(language, "confirmed") for language in ("it", "en", "da")
     )
+
+
+def _hung_up(provider: Provider, attempt: str) -> bool:
+    """Whether we ended the call while it rang, because its matter was settled."""
+    return any(call.status == "canceled" for call in provider.calls if _attempt(call) == attempt)
 
 
 def _failed_there(provider: Provider, attempt: str) -> bool:
