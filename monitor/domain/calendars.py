@@ -14,8 +14,10 @@ count as one where they touch over midnight. Everything is exact to the second.
 
 from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
+
+from monitor.domain.walltime import instant
 
 DAY = timedelta(days=1)
 DAY_SECONDS = 86_400
@@ -185,25 +187,7 @@ class Calendar:
         if seconds == DAY_SECONDS:
             day, seconds, closing = day + DAY, 0, False
         wall = datetime(day.year, day.month, day.day) + timedelta(seconds=seconds)  # noqa: DTZ001 - a wall time has no zone yet
-        before = wall.replace(tzinfo=self.zone, fold=0).astimezone(UTC)
-        after = wall.replace(tzinfo=self.zone, fold=1).astimezone(UTC)
-        if before == after:
-            return before
-        if before > after:  # the wall time does not exist: it is the moment of the change
-            return _change_between(self.zone, after, before)
-        return after if closing else before
-
-
-def _change_between(zone: ZoneInfo, low: datetime, high: datetime) -> datetime:
-    """Find the instant at which the zone's offset changes, by halving, to the second."""
-    old = low.astimezone(zone).utcoffset()
-    while high - low > timedelta(seconds=1):
-        middle = low + timedelta(seconds=(high - low) // timedelta(seconds=2))
-        if middle.astimezone(zone).utcoffset() == old:
-            low = middle
-        else:
-            high = middle
-    return high
+        return instant(wall, self.zone, last=closing)
 
 
 def _apart(windows: Iterable[Interval]) -> tuple[Interval, ...]:

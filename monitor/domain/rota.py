@@ -10,6 +10,8 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
+from monitor.domain import walltime
+
 OVERRIDE, LISTED, ROTATION, FALLBACK, GAP = "override", "shift", "rotation", "fallback", "gap"
 """Why somebody is on call."""
 
@@ -154,8 +156,7 @@ def hand_overs(name: str, stretches: Sequence[Stretch]) -> tuple[HandOver, ...]:
 
 def instant(when: datetime, zone: str) -> datetime:
     """Return a time as a UTC instant; one without offset is read in the zone."""
-    aware = when.replace(tzinfo=ZoneInfo(zone)) if when.tzinfo is None else when
-    return aware.astimezone(UTC)
+    return walltime.instant(when, ZoneInfo(zone)) if when.tzinfo is None else when.astimezone(UTC)
 
 
 def local(when: datetime, zone: str) -> datetime:

@@ -6,7 +6,7 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from monitor.domain.inventory import Engineer, OnCall
@@ -50,6 +50,7 @@ CHANGES = (
 )
 
 
+@example(zone="America/New_York", anchor=datetime(2026, 1, 1, 0, 2), every=HOUR, day=CHANGES[2], people=2)
 @settings(max_examples=60, deadline=None)
 @given(
     zone=st.sampled_from(ZONES),
