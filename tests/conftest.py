@@ -1,6 +1,10 @@
 """Fixtures for every test, and the list of what was skipped for want of something."""
 
+import logging
+from collections.abc import Generator
+
 import pytest
+import structlog
 
 from tests import sampling
 from tests.databases import (
@@ -27,6 +31,17 @@ __all__ = [
     "sqlite_url",
     "store",
 ]
+
+
+@pytest.fixture(autouse=True)
+def logging_as_it_was() -> Generator[None]:
+    """Undo what a command that ran in here has set up: it writes to a stderr that is closed by now."""
+    root = logging.getLogger()
+    before = root.handlers[:], root.level
+    yield
+    if structlog.is_configured():
+        structlog.reset_defaults()
+        root.handlers[:], root.level = before
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
