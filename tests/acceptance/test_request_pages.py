@@ -180,7 +180,7 @@ async def test_a_page_whose_placing_was_not_answered_is_asked_about_and_not_plac
     assert (await the_request(world))["assignee"] == "tomas"
 
 
-async def test_a_page_nobody_can_tell_about_is_set_aside_and_said_on_the_request(world):
+async def test_a_page_nobody_can_tell_about_is_not_redialled_and_goes_to_the_next_engineer(world):
     async def lose(_event):
         """Lose what is told of calls on its way to us, as a broken callback address does."""
 
@@ -189,11 +189,12 @@ async def test_a_page_nobody_can_tell_about_is_set_aside_and_said_on_the_request
     await a_request(world, a_page(world))
     await world.passes_time(minutes=60)
     (row,) = await world.rows("outbox")
-    assert row["state"] == "set_aside"
-    assert "not redialled" in row["reason"]
-    assert (await the_request(world))["flagged"] == "nobody knows whether an engineer was called about it"
-    assert await world.attempts() == [("page", TOMAS, "ambiguous")]
-    world.only_called(TOMAS)
+    assert row["state"] == "done"
+    first, _ = await world.rows("attempts")
+    assert "not redialled" in first["detail"]
+    assert await world.attempts() == [("page", TOMAS, "ambiguous"), ("page", NADIA, "acknowledged")]
+    assert (await the_request(world))["assignee"] == "nadia"
+    world.only_called(TOMAS, NADIA)
 
 
 class Killed(BaseException):
