@@ -68,6 +68,7 @@ SUPPORT = {
     "sip_pipes",
     "sip_sound",
     "sip_talk",
+    "sip_voice",
     "sip_wire",
     "speech",
     "texts",
