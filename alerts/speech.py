@@ -144,15 +144,14 @@ async def _run(argv: list[str], text: str) -> bytes:
     assert process.stderr, "it is a pipe"
     try:
         _, said, complaint = await asyncio.gather(
-            _feed(process.stdin, text), _bounded(process.stdout), _bounded(process.stderr)
+            _feed(process.stdin, text),
+            _bounded(process.stdout, process.pid),
+            _bounded(process.stderr, process.pid),
         )
         status = await process.wait()
     finally:
         if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(
-                    process.pid, signal.SIGKILL
-                )  # process.kill() would reap it away from who waits for it
+            _kill(process.pid)
             await process.wait()
     if status != 0:
         words = complaint.decode("utf-8", "replace").strip()[-_SAID_OF_A_FAILURE:]
@@ -168,12 +167,21 @@ async def _feed(stdin: asyncio.StreamWriter, text: str) -> None:
         await stdin.wait_closed()
 
 
-async def _bounded(stream: asyncio.StreamReader) -> bytes:
+def _kill(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)  # process.kill() would reap it away from who waits for it
+
+
+async def _bounded(stream: asyncio.StreamReader, pid: int) -> bytes:
+    """Read what the program says; one that says too much is ended, and its pipe read to the end: it is waited for."""
     parts: list[bytes] = []
     size = 0
     while part := await stream.read(65_536):
         size += len(part)
         if size > MOST_BYTES:
+            _kill(pid)
+            while await stream.read(65_536):
+                pass
             raise _RenderingError(f"it made more than {MOST_BYTES} bytes")
         parts.append(part)
     return b"".join(parts)
