@@ -57,7 +57,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave to the long run what only repeats."""
+    """Leave to the long run what only repeats; give the samples of long harnesses the time that a busy machine takes."""
+    for item in items:
+        if item.get_closest_marker("slow") or item.nodeid.startswith(("tests/crash/", "tests/power/")):
+            item.add_marker(pytest.mark.timeout(400))
     if left := sampling.left_out(items):
         config.hook.pytest_deselected(items=left)
         gone = set(left)
