@@ -22,7 +22,7 @@ from monitor.desk_answers import Answers, Told, passed_on, told_of
 from monitor.desk_known import RELATED, Known
 from monitor.domain import filing as domain
 from monitor.domain.apart import cleaned, without_credentials
-from monitor.domain.contacts import PRIORITY_PAGE, Obligation
+from monitor.domain.contacts import Obligation, page
 from monitor.domain.decisions import NOC, page_entry
 from monitor.domain.filing import Filed, Filing, in_words
 from monitor.domain.inventory import Inventory
@@ -269,21 +269,8 @@ class Desk:
 
     def _page(self, case: Case, clause: str, now: datetime) -> Obligation:
         entry = page_entry(self._inventory, now, f"a request outside support hours (section {clause})")
-        return Obligation(
-            id=f"out_{self.new_id()}",
-            incident=None,
-            request=case.id,
-            kind="page",
-            channel="page",
-            dedup=f"{case.id}|page|{NOC}",
-            partner=NOC,
-            contact=entry.contact,
-            recipient=entry.to,
-            language=entry.language,
-            priority=PRIORITY_PAGE,
-            not_before=now,
-            reason=entry.reason,
-            payload=entry.payload,
+        return page(
+            entry, id_=f"out_{self.new_id()}", dedup=f"{case.id}|page|{NOC}", now=now, request=case.id
         )
 
     # what belongs to a request that is on record ---------------------------------------------------------

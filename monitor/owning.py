@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from monitor.bell import Bell
-from monitor.domain.contacts import PRIORITY_PAGE, Obligation
+from monitor.domain.contacts import PRIORITY_PAGE, Obligation, page
 from monitor.domain.decisions import NOC, page_entry
 from monitor.domain.incidents import Incident
 from monitor.domain.inventory import Engineer, OnCall
@@ -156,20 +156,12 @@ class Owning:
         now = self.clock()
         assert incident.holds_until is not None, "it has run out"
         entry = page_entry(self.world.in_force.inventory, now, f"{incident.owner}'s acknowledgement ran out")
-        return Obligation(
-            id=f"out_{self.new_id()}",
-            incident=incident.id,
-            kind="page",
-            channel="page",
+        return page(
+            entry,
+            id_=f"out_{self.new_id()}",
             dedup=f"{incident.id}|page|ran out|{incident.holds_until.isoformat()}",
-            partner=NOC,
-            contact=entry.contact,
-            recipient=entry.to,
-            language=entry.language,
-            priority=PRIORITY_PAGE,
-            not_before=now,
-            reason=entry.reason,
-            payload=entry.payload,
+            now=now,
+            incident=incident.id,
         )
 
     def _reminder(self, found: Sequence[Incident]) -> Obligation | None:

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from datetime import datetime
 
 from monitor.alarms import alarm
-from monitor.domain.contacts import PRIORITY_PAGE, PRIORITY_URGENT, PROBLEM, Obligation
-from monitor.domain.decisions import NOC, page_entry
+from monitor.domain.contacts import PRIORITY_URGENT, PROBLEM, Obligation, page
+from monitor.domain.decisions import page_entry
 from monitor.domain.inventory import Inventory
 from monitor.storage import told
 from monitor.storage.outbox import Due
@@ -79,18 +79,10 @@ def ticket(
 
 def _page(inventory: Inventory, due: Due, now: datetime, new_id: NewId) -> Obligation:
     entry = page_entry(inventory, now, "the partner could not be reached")
-    return Obligation(
-        id=f"out_{new_id()}",
-        incident=due.incident,
-        kind="page",
-        channel="page",
+    return page(
+        entry,
+        id_=f"out_{new_id()}",
         dedup=f"{due.incident}|page|unreached|{due.partner}",
-        partner=NOC,
-        contact=entry.contact,
-        recipient=entry.to,
-        language=entry.language,
-        priority=PRIORITY_PAGE,
-        not_before=now,
-        reason=entry.reason,
-        payload=entry.payload,
+        now=now,
+        incident=due.incident,
     )

@@ -21,10 +21,10 @@ from monitor.domain.announcements import GlobalProblem, Impact
 from monitor.domain.contacts import (
     KINDS,
     PRIORITY_NORMAL,
-    PRIORITY_PAGE,
     PRIORITY_URGENT,
     PROBLEM,
     Obligation,
+    page,
 )
 from monitor.domain.correlation import EVERYBODY, EXPLAINED, Evidence, Group, Ledger, Limits
 from monitor.domain.decisions import NOC, first_contact, page_entry
@@ -269,20 +269,7 @@ class Storms:
         """Let whoever is on call know, once: what was published, or what waits for their word."""
         reason = "a global problem was found" if problem.public else "a global problem is proposed"
         entry = page_entry(self.world.in_force.inventory, now, reason)
-        return Obligation(
-            id=f"out_{self.new_id()}",
-            incident=id_,
-            kind="page",
-            channel="page",
-            dedup=f"{id_}|page|{NOC}",
-            partner=NOC,
-            contact=entry.contact,
-            recipient=entry.to,
-            language=entry.language,
-            priority=PRIORITY_PAGE,
-            not_before=now,
-            reason=entry.reason,
-        )
+        return page(entry, id_=f"out_{self.new_id()}", dedup=f"{id_}|page|{NOC}", now=now, incident=id_)
 
     async def _word(self, storm: Storm, state: PublicState, body: str, now: datetime) -> Composed | None:
         """Return how a problem goes on, as it is announced; one that is only proposed is told to nobody."""

@@ -116,3 +116,31 @@ RETRIES: Mapping[str, RetryPolicy] = {
     "mail": RetryPolicy(attempts=100, delays=(15.0, 60.0, 300.0, 900.0)),
     "chat": RetryPolicy(attempts=50, delays=(15.0, 60.0, 300.0, 900.0)),
 }
+
+
+def page(
+    entry: ContactEntry,
+    *,
+    id_: str,
+    dedup: str,
+    now: datetime,
+    incident: str | None = None,
+    request: str | None = None,
+) -> Obligation:
+    """Return the page that lets our own people know now, with the chain that its entry began."""
+    return Obligation(
+        id=id_,
+        incident=incident,
+        request=request,
+        kind="page",
+        channel="page",
+        dedup=dedup,
+        partner=NOC,
+        contact=entry.contact,
+        recipient=entry.to,
+        language=entry.language,
+        priority=PRIORITY_PAGE,
+        not_before=now,
+        reason=entry.reason,
+        payload=entry.payload,
+    )
