@@ -1,6 +1,7 @@
 """Fixtures for every test, and the list of what was skipped for want of something."""
 
 import logging
+import os
 from collections.abc import Generator
 
 import pytest
@@ -54,6 +55,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Decide whether this run is a sample."""
     sampling.configure(config)
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Return how many workers ``-n auto`` gives: two for each core, because every other test waits for a peer."""
+    return 2 * len(os.sched_getaffinity(0))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -55,7 +55,7 @@ class Served:
     def __init__(self, folder: Path) -> None:
         self.folder, self.port = folder, free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        (folder / "tocsin.yaml").write_text(CONFIGURATION)
+        (folder / "tocsin.yaml").write_text(f"{CONFIGURATION}triage: {{timeout: 30s}}\n")
 
     async def start(self) -> float:
         began = time.monotonic()
