@@ -161,7 +161,9 @@ async def test_a_single_fault_waits_for_nothing(world):
     assert incident["parent"] is None
     attempts = await world.rows("attempts")
     assert sorted(attempt["channel"] for attempt in attempts) == ["phone", "ticket"]
-    ringing = timedelta(seconds=5)  # the clock goes on while a telephone rings; a storm holds contacts up for 30 s
+    ringing = timedelta(
+        seconds=5
+    )  # the clock goes on while a telephone rings; a storm holds contacts up for 30 s
     assert all(attempt["started_at"] <= incident["opened_at"] + ringing for attempt in attempts)
 
 
