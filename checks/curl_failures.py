@@ -17,7 +17,7 @@ from checks.verdicts import Fault, cannot_look, no_connection, unreachable, wron
 
 _E_WEIRD_SERVER_REPLY: Final = 8  # which pycurl does not name
 _E_TOO_LARGE: Final = 100
-_VERIFY: Final = {
+CERTIFICATES: Final = {
     9: "is not valid yet",
     10: "has expired",
     18: "is self-signed",
@@ -28,7 +28,7 @@ _VERIFY: Final = {
     62: "is for another name",
     64: "is for another address",
 }
-"""X509_V_ERR_* as OpenSSL numbers them."""
+"""What is wrong with a certificate, by X509_V_ERR_* as OpenSSL numbers them."""
 _WRONG: Final = {
     pycurl.E_UNSUPPORTED_PROTOCOL: "{place} answered something that is not HTTP",
     _E_WEIRD_SERVER_REPLY: "{place} answered something that is not HTTP",
@@ -78,7 +78,7 @@ def _refused_certificate(handle: pycurl.Curl, attempt: Attempt) -> Fault:
     certificate = f"the certificate of {attempt.place}"
     if "subject name" in handle.errstr():  # libcurl's own comparison leaves OpenSSL's result untouched
         return unreachable(f"{certificate} is for another name than {attempt.host}")
-    said = _VERIFY.get(handle.getinfo(pycurl.SSL_VERIFYRESULT))
+    said = CERTIFICATES.get(handle.getinfo(pycurl.SSL_VERIFYRESULT))
     return unreachable(f"{certificate} {said or f'was refused: {_library_words(handle)}'}")
 
 

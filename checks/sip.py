@@ -1,167 +1,153 @@
-"""``sip``: a PBX answers a SIP OPTIONS ping (RFC 3261, section 11) over UDP or TCP.
+"""``sip``: a PBX answers SIP (RFC 3261) over UDP, TCP or TLS: an OPTIONS ping, or a REGISTER with a password.
 
-    target (sip URI) -> Request -> sip_transaction.exchange -> Response -> verdict with a sentence
+    target (sip URI) -> Request -> sip_transaction.Conversation -> Response -> verdict with a sentence
 
 **Any final response proves life** unless ``healthy`` says which codes are good: a 404 or 405 comes from a
 running SIP stack as surely as a 200. What is *no* answer is told apart: refused, silent, only provisional, not SIP.
+A REGISTER is well when it is accepted. It asks for the bindings of its user and makes none (section 10.2.3),
+so that no call ever goes astray to us; ``bind`` makes one for a moment and takes it away again.
 Our own trouble (no sockets left, no address to look from) is *unknown*, never down.
-
-No NAPTR or SRV lookup (RFC 3263) is made: name the host and port that are to be looked at.
 """
 
 import asyncio
-import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import Field
 
 from checks.base import CheckType, Options, Target, Tools
 from checks.curl import dialler_of
-from checks.dialling import Dialler, UnreachableError, spot
-from checks.durations import spell
-from checks.latency import Latency
+from checks.dialling import Dialler
+from checks.sip_digest import Login, Session, refused
+from checks.sip_faults import Limits, faults_of
 from checks.sip_message import Request, Response
-from checks.sip_transaction import TIMER_F, Endpoint, Exchange, GarbageError, State, exchange
-from checks.verdicts import Fault, Measured, no_connection, observation, unreachable, wrong
+from checks.sip_target import Codes, Place, SipKeys, read_target, within
+from checks.sip_transaction import TIMER_F, Conversation, Exchange
+from checks.verdicts import Fault, Measured, observation, wrong
 from monitor.domain.findings import Observation
 
-DEFAULT_PORT = 5060
-MAX_PORT = 65_535
-
-_URI = re.compile(
-    r"sip:(?:(?P<user>[A-Za-z0-9!$%&'()*+,._~:;=?/-]{1,128})@)?"
-    r"(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9](?:[A-Za-z0-9._-]{0,252}))"
-    r"(?::(?P<port>[0-9]{1,5}))?(?P<parameters>(?:;[A-Za-z0-9._-]+(?:=[A-Za-z0-9._-]+)?)*)"
-)
-_CODES = re.compile(r"([1-6])xx|([1-6][0-9]{2})(?:-([1-6][0-9]{2}))?", re.IGNORECASE)
-_PRINTABLE = r"^[ -~]{1,80}$"
+ACCEPTED: Final = ("200-299",)
+UNAUTHORISED: Final = frozenset({401, 403, 407})
+BOUND_FOR: Final = 120  # seconds; should we fail to take it away, it is gone by itself
+_DOMAIN: Final = r"^[A-Za-z0-9\[][A-Za-z0-9.:\]_-]{0,252}$"
+_MOST_BINDINGS: Final = 1000
 
 
-def _codes(value: object) -> str:
-    """Read ``200``, ``200-299`` or ``2xx`` as a range."""
-    match = _CODES.fullmatch(str(value).replace(" ", ""))
-    if match is None:
-        raise ValueError(f"{value!r} is no SIP status: write 200, 200-299 or 2xx")
-    first, last = (f"{match[1]}00", f"{match[1]}99") if match[1] else (match[2], match[3] or match[2])
-    if last < first:
-        raise ValueError(f"{value!r} ends before it begins")
-    return first if first == last else f"{first}-{last}"
-
-
-Codes = Annotated[
-    str,
-    BeforeValidator(_codes),
-    WithJsonSchema({"anyOf": [{"type": "integer"}, {"type": "string"}], "examples": [200, "200-299", "2xx"]}),
-]
-
-
-def _sip_uri(value: object) -> str:
-    text = str(value)
-    if text and (not _URI.fullmatch(text) or len(text) > 200):  # noqa: PLR2004 - sanity only
-        raise ValueError(f"{text!r} is no SIP address as sip:user@host")
-    return text
-
-
-class SipOptions(Options):
+class SipOptions(SipKeys):
     """The keys of a ``sip`` check."""
 
-    method: Annotated[Literal["OPTIONS"], Field(description="The request to send.")] = "OPTIONS"
+    method: Annotated[Literal["OPTIONS", "REGISTER"], Field(description="The request to send.")] = "OPTIONS"
     healthy: Annotated[
         tuple[Codes, ...],
-        Field(description="Status codes that count as well; without it every final response does."),
+        Field(
+            description="Status codes that count as well; without it every final response to OPTIONS, 2xx to REGISTER."
+        ),
     ] = ()
-    sender: Annotated[
-        str,
-        BeforeValidator(_sip_uri),
-        Field(alias="from", description="Our own SIP address; by default sip:tocsin@<our address>."),
-    ] = ""
-    user_agent: Annotated[str, Field(pattern=_PRINTABLE, description="How we introduce ourselves.")] = (
-        "Tocsin"
-    )
-    latency: Annotated[Latency, Field(description="How late the final response may be.")] = Latency()
+    domain: Annotated[
+        str | None,
+        Field(pattern=_DOMAIN, description="REGISTER: the PBX's domain, where it is not the target's host."),
+    ] = None
+    bind: Annotated[
+        bool, Field(description="REGISTER: make a binding for a moment and take it away again.")
+    ] = False
+    bindings: Annotated[
+        int,
+        Field(
+            ge=0, le=_MOST_BINDINGS, description="REGISTER: how many phones of the user must be registered."
+        ),
+    ] = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SipCheck:
-    """Pings one SIP endpoint; holds nothing between looks."""
+    """Asks one SIP endpoint; holds nothing between looks."""
 
     target: Target
-    endpoint: Endpoint
+    place: Place
     request: Request
     dialler: Dialler
-    healthy: tuple[str, ...]
-    latency: Latency
+    options: SipOptions
+    login: Login | None
 
     async def observe(self, now: datetime) -> Observation:
-        """Send one OPTIONS and judge the answer, or its absence."""
+        """Send one request and judge the answer, or its absence."""
         loop = asyncio.get_running_loop()
-        began, seen, fine = loop.time(), Exchange(), ""
-        try:
-            async with asyncio.timeout(self._limit):
-                response = await exchange(self.request, self.endpoint, self.dialler, seen)
-            fine, faults = f"answered {response}", self._judge(response, seen)
-        except TimeoutError as error:
-            faults = [self._silence(seen, error)]
-        except UnreachableError as error:
-            faults = [unreachable(str(error))]
-        except GarbageError as error:
-            faults = [_no_sip(str(error))]
-        except OSError as error:
-            faults = [self._broken(seen, error)]
-        measured = Measured(seconds=loop.time() - began, phases=seen.phases, values=_values(seen))
-        return observation(self.target, now, faults, measured, fine)
+        began, seen = loop.time(), Exchange()
+        values: dict[str, float | str] = {}
+        faults = await faults_of(lambda: self._talk(seen, values), self.place.endpoint, self._limits, seen)
+        values |= _values(seen)
+        measured = Measured(seconds=loop.time() - began, phases=seen.phases, values=values)
+        return observation(self.target, now, faults, measured, f"answered {seen.transaction.final}")
 
     @property
-    def _limit(self) -> float:
+    def _limits(self) -> Limits:
         """Return Timer F: a little within the caller's hard timeout, so that we say ourselves what was missed."""
         timeout = self.target.timeout
-        return min(TIMER_F, timeout - min(0.1, timeout / 20))
+        limit = min(TIMER_F, timeout - min(0.1, timeout / 20))
+        return Limits(limit=limit, timeout=min(TIMER_F, timeout))
+
+    async def _talk(self, seen: Exchange, values: dict[str, float | str]) -> list[Fault]:
+        session = Session(self.login) if self.login is not None else None
+        async with Conversation(self.place.endpoint, self.dialler, seen) as conversation:
+            response = await conversation.ask(self.request, session)
+            if session is not None and session.algorithms:
+                values["digest"] = session.algorithms
+            faults = self._judge(response, seen)
+            if self.request.method == "REGISTER" and within(response.status, ACCEPTED):
+                values["bindings"] = len(bindings(response))
+                faults = faults or self._counted(response)
+                final = seen.phases["final"]
+                faults += await self._unbind(conversation, session)
+                seen.transaction.final = response  # what the look was about, not its tidying up
+                seen.phases["final"] = final
+        return faults
 
     def _judge(self, response: Response, seen: Exchange) -> list[Fault]:
-        if self.healthy and not any(_within(response.status, codes) for codes in self.healthy):
-            return [wrong(f"answered {response}, expected {' or '.join(self.healthy)}")]
-        return self.latency.faults(seen.phases["final"])
+        default = ACCEPTED if self.request.method == "REGISTER" else ()
+        healthy = self.options.healthy or default
+        if healthy and within(response.status, healthy):
+            return self.options.latency.faults(seen.phases["final"])
+        if self.login is not None and response.status in UNAUTHORISED:
+            return [wrong(refused(self.login, response))]
+        if healthy:
+            return [wrong(f"answered {response}, expected {' or '.join(healthy)}")]
+        return self.options.latency.faults(seen.phases["final"])
 
-    def _silence(self, seen: Exchange, error: TimeoutError) -> Fault:
-        """Say how far it had come; the kernel's own ETIMEDOUT is a ``TimeoutError`` too."""
-        transaction, within = seen.transaction, f"within {spell(min(TIMER_F, self.target.timeout))}"
-        if error.errno:
-            return self._broken(seen, error)
-        if not seen.address:
-            return unreachable(f"the name {self.endpoint.host} was not resolved {within}")
-        if transaction.state is State.PROCEEDING:
-            return wrong(f"only {transaction.provisional}, no final response {within}")
-        if transaction.garbage:
-            return _no_sip(transaction.garbage)
-        if not transaction.sent:
-            return unreachable(f"no connection to {self._place(seen)} {within}")
-        copies = "1 request" if transaction.sent == 1 else f"{transaction.sent} requests"
-        return unreachable(f"no answer from {self._place(seen)} {within} ({copies} sent)")
+    def _counted(self, response: Response) -> list[Fault]:
+        there, wanted = len(bindings(response)), self.options.bindings
+        if there >= wanted:
+            return []
+        phones = "1 phone is" if there == 1 else f"{there or 'no'} phones are"
+        return [wrong(f"{phones} registered for {self.request.to}, expected {wanted}")]
 
-    def _broken(self, seen: Exchange, error: OSError) -> Fault:
-        if isinstance(error, ConnectionResetError) and not error.errno:
-            return unreachable(f"{self._place(seen)} closed the connection without an answer")
-        return no_connection(self._place(seen), error.errno or 0)
-
-    def _place(self, seen: Exchange) -> str:
-        place = spot(self.endpoint.host, seen.address, self.endpoint.port)
-        return f"{place} ({self.endpoint.transport})"
+    async def _unbind(self, conversation: Conversation, session: Session | None) -> list[Fault]:
+        if not self.options.bind:
+            return []
+        response = await conversation.ask(replace(self.request, contact=";expires=0"), session)
+        if within(response.status, ACCEPTED):
+            return []
+        return [wrong(f"registered us, but did not take the registration away again: {response}")]
 
 
-def _no_sip(why: str) -> Fault:
-    return unreachable(f"answers, but not in SIP: {why}")
-
-
-def _within(status: int, codes: str) -> bool:
-    first, _, last = codes.partition("-")
-    return int(first) <= status <= int(last or first)
+def bindings(response: Response) -> list[str]:
+    """Return the addresses at which a user is registered: one for each Contact, however they are listed."""
+    text = ",".join(response.all("contact"))[: 64 * 1024]
+    found, quoted, angled, start = list[str](), False, False, 0
+    for at, letter in enumerate(f"{text},"):
+        if letter == '"' and not angled:
+            quoted = not quoted
+        elif not quoted and letter in "<>":
+            angled = letter == "<"
+        elif letter == "," and not quoted and not angled:
+            found.append(text[start:at].strip())
+            start = at + 1
+    return [address for address in found if address]
 
 
 def _values(seen: Exchange) -> dict[str, float | str]:
     transaction = seen.transaction
-    values: dict[str, float | str] = {"sent": transaction.sent}
+    values: dict[str, float | str] = {"sent": seen.sent}
     if seen.address:
         values["ip"] = seen.address
     if transaction.foreign:
@@ -179,49 +165,47 @@ class SipType:
     def build(self, target: Target, options: SipOptions, tools: Tools) -> SipCheck:
         """Make a check; raise ``ValueError`` with a sentence for a bad target."""
         dialler = dialler_of(tools.http)
-        endpoint, uri = _read_target(target.target, dialler)
+        place = read_target(target.target, options, dialler)
         return SipCheck(
             target=target,
-            endpoint=endpoint,
-            request=Request(
-                uri=uri, sender=options.sender, user_agent=options.user_agent, transport=endpoint.transport
-            ),
+            place=place,
+            request=_register(place, options) if options.method == "REGISTER" else _ping(place, options),
             dialler=dialler,
-            healthy=options.healthy,
-            latency=options.latency,
+            options=options,
+            login=options.login(tools),
         )
 
 
-def _read_target(text: str, dialler: Dialler) -> tuple[Endpoint, str]:
-    """Return where to send, and the URI to put into the request."""
-    match = _URI.fullmatch(text.strip())
-    if match is None:
-        raise ValueError(f"{text!r} is no SIP target: write sip:[user@]host[:port][;transport=udp|tcp]")
-    transport = _transport(match["parameters"])
-    port = int(match["port"] or DEFAULT_PORT)
-    if not 0 < port <= MAX_PORT:
-        raise ValueError(f"{port} is no port: {text!r}")
-    host = match["host"].removeprefix("[").removesuffix("]")
-    literal = dialler.literal(host)
-    if not literal and match["host"].startswith("["):
-        raise ValueError(f"{match['host']} is no IPv6 address")
-    endpoint = Endpoint(host=host, port=port, literal=literal, transport=transport)
-    user = f"{match['user']}@" if match["user"] else ""
-    given = f":{match['port']}" if match["port"] else ""
-    suffix = ";transport=tcp" if endpoint.stream else ""
-    return endpoint, f"sip:{user}{match['host']}{given}{suffix}"
+def _ping(place: Place, options: SipOptions) -> Request:
+    for key in ("domain", "bind", "bindings"):
+        if getattr(options, key):
+            raise ValueError(f"{key} goes with the method REGISTER only")
+    return Request(
+        uri=place.uri,
+        sender=options.sender,
+        user_agent=options.user_agent,
+        transport=place.endpoint.transport,
+    )
 
 
-def _transport(parameters: str) -> str:
-    transport = "UDP"
-    for parameter in filter(None, parameters.split(";")):
-        name, _, value = parameter.partition("=")
-        if name.lower() != "transport":
-            raise ValueError(f"the parameter {name!r} means nothing to a check: only transport is read")
-        transport = value.upper()
-    if transport not in ("UDP", "TCP"):
-        raise ValueError(f"transport {transport.lower()!r} is not supported: udp or tcp")
-    return transport
+def _register(place: Place, options: SipOptions) -> Request:
+    """Return the request of section 10.2: to the domain, about the address of the user."""
+    user = place.user or options.username
+    if not user:
+        raise ValueError("REGISTER needs a user: write sip:user@host")
+    domain = options.domain or place.host
+    suffix = "" if place.endpoint.transport == "UDP" else f";transport={place.endpoint.transport.lower()}"
+    address = f"{place.scheme}:{user}@{domain}"
+    return Request(
+        method="REGISTER",
+        uri=f"{place.scheme}:{domain}{'' if options.domain else suffix}",
+        to=address,
+        sender=options.sender or address,
+        user=user,
+        user_agent=options.user_agent,
+        transport=place.endpoint.transport,
+        contact=f";expires={BOUND_FOR}" if options.bind else None,
+    )
 
 
 TYPE: CheckType = SipType()

@@ -1,9 +1,10 @@
-"""SIP messages as a ping needs them: one request written, responses read from bytes nobody vouches for.
+"""SIP messages as a look needs them: requests written, messages read from bytes nobody vouches for.
 
-Theory of operation (RFC 3261, section 7). A response is a status line, headers, an empty line and a body.
-:func:`parse` reads one whole message, as a UDP datagram holds it; :class:`Framer` cuts messages out of a
-TCP stream by Content-Length (18.3) and hands each to :func:`parse`. Both bound every length, and neither
-ever raises: what is not a SIP response comes back as :class:`Garbage` with the reason in words.
+Theory of operation (RFC 3261, section 7). A response is a status line, headers, an empty line and a body; a
+request differs in its first line. :func:`parse` reads one whole response and :func:`read` either, as a UDP
+datagram holds it; :class:`Framer` cuts messages out of a TCP stream by Content-Length (18.3) and hands each to
+them. All bound every length, and none ever raises: what is no SIP comes back as :class:`Garbage` with the
+reason in words.
 
 Liberal in what it takes, because the far end is whatever the customer bought: folded headers (7.3.1), compact
 names (7.3.3), bare LF line ends, any letter case, UTF-8 or not. Text for people (reason phrase, Server)
@@ -11,6 +12,7 @@ is stripped of control characters and cut, since pages, mails and tickets repeat
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from checks.texts import tidy
@@ -37,6 +39,7 @@ COMPACT = {
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
 _LINE_END = re.compile(r"\r?\n")
 _FOLD = re.compile(r"\r?\n[ \t]+")
+_REQUEST_LINE = re.compile(r"([A-Z]{1,20}) (\S{1,1000}) SIP/2\.0", re.ASCII)
 _STATUS_LINE = re.compile(r"SIP/2\.0 ([1-6]\d\d)(?: (.*))?", re.IGNORECASE | re.ASCII)
 _NAME = re.compile(r"[A-Za-z0-9.!%*_+`'~-]+")
 _DIGITS = re.compile(r"[0-9]{1,10}")
@@ -52,11 +55,9 @@ class Garbage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Response:
-    """A SIP response; header names are lower case and long, values unfolded and trimmed."""
+class Message:
+    """What requests and responses share; header names are lower case and long, values unfolded and trimmed."""
 
-    status: int
-    reason: str
     headers: tuple[tuple[str, str], ...]
     body: bytes = b""
 
@@ -67,6 +68,22 @@ class Response:
     def first(self, name: str) -> str:
         """Return the first value of a header, or nothing."""
         return next(iter(self.all(name)), "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incoming(Message):
+    """A request of the far end: it may hang up, or ask whether we are still there."""
+
+    method: str
+    uri: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Response(Message):
+    """A SIP response."""
+
+    status: int
+    reason: str
 
     @property
     def final(self) -> bool:
@@ -99,33 +116,62 @@ class Response:
         return f"{self.status} {self.reason}".rstrip()
 
 
+Header = tuple[str, str]
+
+
+def written(start: str, headers: Iterable[Header], body: bytes = b"") -> bytes:
+    """Return a message's bytes; its length is added."""
+    lines = (start, *(f"{name}: {value}" for name, value in headers), f"Content-Length: {len(body)}")
+    return ("\r\n".join(lines) + "\r\n\r\n").encode() + body
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """An OPTIONS request (section 11), but for what differs from one look to the next."""
+    """A request outside of a dialog (section 8.1.1), but for what differs from one look to the next.
+
+    ``to`` is the request's own address unless given; ``contact`` None leaves our contact out.
+    """
 
     uri: str
     sender: str
     user_agent: str
     transport: str
+    method: str = "OPTIONS"
+    to: str = ""
+    user: str = "tocsin"
+    contact: str | None = ""
 
-    def render(self, *, sent_by: str, branch: str, tag: str, call_id: str) -> bytes:
+    def render(
+        self,
+        *,
+        sent_by: str,
+        branch: str,
+        tag: str,
+        call_id: str,
+        sequence: int = 1,
+        more: Iterable[Header] = (),
+    ) -> bytes:
         """Return the bytes to send from ``sent_by`` (host:port, IPv6 in brackets)."""
-        over = "" if self.transport == "UDP" else f";transport={self.transport.lower()}"
         sender = self.sender or f"sip:tocsin@{sent_by.rpartition(':')[0]}"
-        lines = (
-            f"OPTIONS {self.uri} SIP/2.0",
-            f"Via: SIP/2.0/{self.transport} {sent_by};branch={branch};rport",
-            "Max-Forwards: 70",
-            f"From: <{sender}>;tag={tag}",
-            f"To: <{self.uri}>",
-            f"Call-ID: {call_id}",
-            "CSeq: 1 OPTIONS",
-            f"Contact: <sip:tocsin@{sent_by}{over}>",
-            "Accept: application/sdp",
-            f"User-Agent: {self.user_agent}",
-            "Content-Length: 0",
+        own = () if self.contact is None else (("Contact", f"<{self.reached(sent_by)}>{self.contact}"),)
+        headers = (
+            ("Via", f"SIP/2.0/{self.transport} {sent_by};branch={branch};rport"),
+            ("Max-Forwards", "70"),
+            ("From", f"<{sender}>;tag={tag}"),
+            ("To", f"<{self.to or self.uri}>"),
+            ("Call-ID", call_id),
+            ("CSeq", f"{sequence} {self.method}"),
+            *own,
+            ("Accept", "application/sdp"),
+            ("User-Agent", self.user_agent),
+            *more,
         )
-        return ("\r\n".join(lines) + "\r\n\r\n").encode()
+        return written(f"{self.method} {self.uri} SIP/2.0", headers)
+
+    def reached(self, sent_by: str) -> str:
+        """Return the address we are reached at while the look lasts."""
+        over = "" if self.transport == "UDP" else f";transport={self.transport.lower()}"
+        return f"{self.uri.partition(':')[0]}:{self.user}@{sent_by}{over}"
 
 
 def parse(data: bytes) -> Response | Garbage:
@@ -136,6 +182,19 @@ def parse(data: bytes) -> Response | Garbage:
         return Garbage("no end of the headers" if len(data) <= MAX_HEAD else "headers without end")
     head = _head(data[: end.start()])
     return head if isinstance(head, Garbage) else _with_body(head, data[end.end() :])
+
+
+def read(data: bytes) -> Response | Incoming | Garbage:
+    """Read one whole message of either kind; never raise."""
+    data = data.lstrip(b"\r\n")
+    if _is_response(data):
+        return parse(data)
+    line, _, _ = data[:MAX_HEAD].partition(b"\n")
+    match = _REQUEST_LINE.fullmatch(line.decode("utf-8", "replace").rstrip())
+    message = parse(_as_response(data)) if match else Garbage("no SIP status line")
+    if match is None or isinstance(message, Garbage):
+        return message
+    return Incoming(method=match[1], uri=match[2], headers=message.headers, body=message.body)
 
 
 def _head(data: bytes) -> Response | Garbage:
@@ -180,22 +239,23 @@ class Framer:
     """Cuts a byte stream into messages; after the first garbage it stays silent, as framing is lost.
 
     Requests and keep-alive empty lines from the far end are framed too, and come out as ``None``: they are
-    SIP, but no answer to anything.
+    SIP, but no answer to anything. With ``requests`` they come out as they are.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, requests: bool = False) -> None:
+        self._requests = requests
         self._held = bytearray()
         self._need = (
             0  # bytes of the first message, once known: a drip-feeding peer must not cost us a parse a byte
         )
         self._lost = False
 
-    def feed(self, data: bytes) -> list[Response | Garbage | None]:
+    def feed(self, data: bytes) -> list[Response | Incoming | Garbage | None]:
         """Take what arrived and return the messages it completed."""
         if self._lost:
             return []
         self._held += data
-        cut: list[Response | Garbage | None] = []
+        cut: list[Response | Incoming | Garbage | None] = []
         while len(self._held) > self._need and not self._lost:
             size = self._size()
             if size is None:
@@ -230,11 +290,13 @@ class Framer:
             return Garbage("no SIP status line")
         return None
 
-    def _take(self, size: int) -> Response | Garbage | None:
+    def _take(self, size: int) -> Response | Incoming | Garbage | None:
         message = bytes(self._held[:size])
         del self._held[:size]
         self._need = 0
-        return parse(message) if _is_response(message) else None
+        if _is_response(message):
+            return parse(message)
+        return read(message) if self._requests else None
 
 
 def _is_response(message: bytes) -> bool:

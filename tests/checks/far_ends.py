@@ -151,6 +151,14 @@ class Authority:
         newest: ssl.TLSVersion | None = None,
     ) -> ssl.SSLContext:
         """Return a server's context whose certificate has ``days`` left; ``own``: self-signed."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.pem(days=days, name=name, own=own))
+        if newest is not None:
+            context.maximum_version = newest
+        return context
+
+    def pem(self, *, days: float = 90, name: str = "127.0.0.1", own: bool = False) -> Path:
+        """Return a file with a server's certificates and its key, for servers that nobody here wrote."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = _name("pbx.example")
         issuer, signer = (subject, key) if own else (self.certificate.subject, self.key)
@@ -162,11 +170,7 @@ class Authority:
         chain = [certificate] if own else [certificate, self.certificate]
         path = self.folder / f"server-{certificate.serial_number}.pem"
         path.write_bytes(b"".join(c.public_bytes(serialization.Encoding.PEM) for c in chain) + _pem(key))
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(path)
-        if newest is not None:
-            context.maximum_version = newest
-        return context
+        return path
 
 
 def an_authority(folder: Path) -> Authority:

@@ -21,8 +21,13 @@ HELPERS = (
     "http_options",
     "latency",
     "registry",
+    "sip_digest",
+    "sip_faults",
+    "sip_line",
     "sip_message",
+    "sip_target",
     "sip_transaction",
+    "streams",
     "texts",
     "trust",
     "verdicts",
@@ -32,8 +37,8 @@ HELPERS = (
 
 
 def test_every_type_file_is_in_the_table_and_the_table_has_no_other():
-    files = {path.stem for path in Path(checks.__path__[0]).glob("*.py")}
-    assert files - set(HELPERS) == set(CHECK_TYPES)
+    files = {path.stem.replace("_", "-") for path in Path(checks.__path__[0]).glob("*.py")}
+    assert files - {name.replace("_", "-") for name in HELPERS} == set(CHECK_TYPES)
 
 
 def test_every_named_helper_exists():

@@ -309,11 +309,12 @@ async def test_a_name_that_leads_to_a_metadata_service_is_refused_when_connectin
 @pytest.mark.parametrize(
     ("target", "complaint"),
     [
-        ("sips:pbx.example", "no SIP target"),
+        ("sips:pbx.example;transport=udp", "only tls goes with sips"),
+        ("sipx:pbx.example", "no SIP target"),
         ("pbx.example:5060", "no SIP target"),
         ("sip:pbx.example:99999", "no port"),
         ("sip:pbx.example:0", "no port"),
-        ("sip:pbx.example;transport=tls", "not supported"),
+        ("sip:pbx.example;transport=sctp", "not supported"),
         ("sip:pbx.example;lr", "means nothing"),
         ("sip:a b@pbx.example", "no SIP target"),
         ("sip:x\r\nVia: evil@pbx.example", "no SIP target"),
@@ -326,8 +327,9 @@ def test_a_bad_target_is_refused_with_a_sentence(target, complaint):
         a_check(target)
 
 
-def test_the_port_is_5060_unless_given():
-    assert a_check("sip:pbx.example").endpoint.port == 5060
+def test_the_port_is_5060_unless_given_or_5061_with_tls():
+    assert a_check("sip:pbx.example").place.endpoint.port == 5060
+    assert a_check("sips:pbx.example").place.endpoint.port == 5061
 
 
 @pytest.mark.parametrize(

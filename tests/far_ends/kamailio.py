@@ -32,7 +32,8 @@ loadmodule "siputils.so"
 loadmodule "usrloc.so"
 loadmodule "registrar.so"
 loadmodule "auth.so"
-request_route {{
+modparam("auth", "algorithm", "{algorithm}")
+{tls}request_route {{
   if (has_totag()) {{ loose_route(); t_relay(); exit; }}
   if (is_method("CANCEL|ACK")) {{ if (t_check_trans()) {{ t_relay(); }} exit; }}
   if (is_method("REGISTER")) {{
@@ -43,10 +44,19 @@ request_route {{
   }}
   if (!pv_proxy_authenticate("pbx.test", "{password}", "0")) {{ proxy_challenge("pbx.test", "1"); exit; }}
   consume_credentials();
+  if (is_method("OPTIONS")) {{ sl_send_reply("200", "OK"); exit; }}
   record_route();
   $du = "sip:{behind}";
   t_relay();
 }}
+"""
+
+TLS = """enable_tls=yes
+listen=tls:127.0.0.1:{port}
+loadmodule "tls.so"
+modparam("tls", "certificate", "{pem}")
+modparam("tls", "private_key", "{pem}")
+modparam("tls", "tls_method", "TLSv1.2+")
 """
 
 
@@ -58,6 +68,7 @@ class Pbx:
     folder: Path
     process: asyncio.subprocess.Process | None = None
     password: str = PASSWORD
+    tls_port: int = 0
 
     @property
     def address(self) -> str:
@@ -90,12 +101,23 @@ class Pbx:
 
 
 @asynccontextmanager
-async def a_pbx(folder: Path, *, behind: str) -> AsyncIterator[Pbx]:
-    """Run a PBX that sends every call on to ``behind``."""
+async def a_pbx(
+    folder: Path, *, behind: str, algorithm: str = "", pem: Path | None = None
+) -> AsyncIterator[Pbx]:
+    """Run a PBX that sends every call on to ``behind``; with ``pem`` (chain and key) it speaks TLS, too."""
     require("kamailio", "registration and digest against a PBX nobody here wrote")
     folder.mkdir(parents=True)
     pbx = Pbx(free_port(), folder)
-    text = CONFIGURATION.format(port=pbx.port, password=PASSWORD, behind=behind)
+    tls = ""
+    if pem is not None:
+        module = "/usr/lib/{}/kamailio/modules/tls.so"
+        there = any(Path(module.format(f"{cpu}-linux-gnu")).exists() for cpu in ("x86_64", "aarch64"))
+        require("kamailio-tls-modules", "SIP over TLS against a PBX nobody here wrote", found=there)
+        pbx.tls_port = free_port()
+        tls = TLS.format(port=pbx.tls_port, pem=pem)
+    text = CONFIGURATION.format(
+        port=pbx.port, password=PASSWORD, behind=behind, algorithm=algorithm or "MD5", tls=tls
+    )
     (folder / "kamailio.cfg").write_text(text)
     try:
         await pbx.start()
