@@ -9,7 +9,7 @@ moment, a kill or another process could have left undone is done there.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -26,8 +26,9 @@ from monitor.domain.contacts import (
     Obligation,
     page,
 )
-from monitor.domain.correlation import EVERYBODY, EXPLAINED, Evidence, Group, Ledger, Limits
+from monitor.domain.correlation import EXPLAINED, Ledger, Limits
 from monitor.domain.decisions import NOC, first_contact, page_entry
+from monitor.domain.evidence import EVERYBODY, Evidence, Group, dimension
 from monitor.domain.findings import Finding, Streak
 from monitor.domain.incidents import PublicState
 from monitor.domain.waiting import Waits
@@ -107,11 +108,17 @@ class Storms:
             return
         self.seen, rules = in_force, in_force.correlation
         self.ledger.limits = Limits(
-            systems=rules.systems, share=rules.share, window=timedelta(seconds=rules.window)
+            systems=rules.systems,
+            many=rules.many,
+            share=rules.share,
+            window=timedelta(seconds=rules.window),
+            chance=rules.chance,
+            alone=timedelta(seconds=rules.alone),
         )
         looked_at = {one.system for one in in_force.checks.values() if one.system}
         systems = in_force.inventory.systems.values()
-        self.ledger.watch(one for one in systems if not looked_at or one.serial in looked_at)
+        watched = [one for one in systems if not looked_at or one.serial in looked_at]
+        self.ledger.watch(watched, [dimension(name) for name in rules.attributes])
 
     # what bears on a finding ----------------------------------------------------------------------------------
 
@@ -184,7 +191,7 @@ class Storms:
             self.loose.update(self._incidents_of(evidence.group))
             self.dirty = True
             return
-        evidence = found_now
+        evidence = replace(found_now, table=self.ledger.table(found_now))
         group, now = evidence.group, self.clock()
         self.naming.add(group)
         self.ledger.set_aside(group)

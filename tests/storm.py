@@ -89,7 +89,9 @@ async def storm(
         "ticket": {"per_second": tickets, "burst": max(1, round(tickets))},
         "phone": {"per_second": calls, "burst": max(1, round(calls))},
     }
-    path.write_text(fleet.configuration(systems=20) + f"contact: {{rates: {rates}}}\n".replace("'", '"'))
+    path.write_text(
+        fleet.configuration(systems=3, many=20) + f"contact: {{rates: {rates}}}\n".replace("'", '"')
+    )
     clock = MovableClock(SATURDAY_NIGHT if night else MONDAY_AT_TEN)
     began = time.monotonic()
     async with _assembled(path, clock, folder) as service:

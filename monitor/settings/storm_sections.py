@@ -5,11 +5,13 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, with_config
 
+from monitor.domain.evidence import ATTRIBUTES
 from monitor.settings.values import Seconds
 
 _strict = with_config(ConfigDict(extra="forbid", allow_inf_nan=False))
 _HOUR = 3_600
-DimensionName = Literal["cloud", "component", "region", "carrier", "version"]
+_MONTHS = 366 * 24 * _HOUR
+Attribute = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z_][A-Za-z0-9_.-]*$")]
 
 
 @_strict
@@ -17,12 +19,36 @@ DimensionName = Literal["cloud", "component", "region", "carrier", "version"]
 class Correlation:
     """When findings on many systems are one global problem."""
 
+    attributes: Annotated[
+        tuple[Attribute, ...],
+        Field(
+            min_length=1,
+            max_length=24,
+            description="What is looked at: attributes of systems, and names of their tags, the preferred first.",
+        ),
+    ] = ATTRIBUTES
     systems: Annotated[
         int, Field(ge=3, le=100_000, description="How many systems of a group must fail together, at least.")
+    ] = 3
+    many: Annotated[
+        int,
+        Field(
+            ge=3, le=100_000, description="How many it takes where too few are watched outside for the test."
+        ),
     ] = 20
     share: Annotated[
         float, Field(gt=0, le=1, description="Which share of the group that must be, at least (0.1 is 10 %).")
     ] = 0.1
+    chance: Annotated[
+        float,
+        Field(
+            gt=0, le=0.1, description="How likely it may be, at most, that belonging to it does not matter."
+        ),
+    ] = 0.001
+    alone: Annotated[
+        Annotated[Seconds, Field(ge=_HOUR, le=_MONTHS)],
+        Field(description="How seldom a system fails by itself: coincidences are reckoned by it."),
+    ] = 30.0 * 24 * _HOUR
     window: Annotated[
         Annotated[Seconds, Field(ge=5, le=_HOUR)],
         Field(description="Within which time they begin to fail; not less than the checks' interval."),
@@ -36,11 +62,11 @@ class Correlation:
         Field(description="`at_once` tells the public, `draft` only proposes it to the engineer on call."),
     ] = "at_once"
     propose: Annotated[
-        tuple[DimensionName, ...],
+        tuple[Attribute, ...],
         Field(
             description="Groups that are never published by us but proposed: others than us answer for them."
         ),
-    ] = ("carrier", "version")
+    ] = ("carrier", "version", "hardware", "network", "partner")
     confirm_within: Annotated[
         Annotated[Seconds, Field(ge=0, le=_HOUR)],
         Field(description="Longest that partners wait for the engineer's word on a draft."),

@@ -15,7 +15,8 @@ import sqlalchemy as sa
 
 from monitor.domain.announcements import GlobalProblem
 from monitor.domain.contacts import Obligation
-from monitor.domain.correlation import EXPLAINED, Evidence, Group
+from monitor.domain.correlation import EXPLAINED
+from monitor.domain.evidence import Evidence, Group, as_rows
 from monitor.domain.incidents import PublicState, Status
 from monitor.domain.waiting import Waits
 from monitor.storage import announced, announcements, events, moves, owing, schema
@@ -91,6 +92,9 @@ def found(c: sa.Connection, one: Found, *, now: datetime) -> tuple[str, list[str
         "first": evidence.first.isoformat(),
         "last": evidence.last.isoformat(),
         "explains": round(evidence.explains, 4),
+        "chance": float(f"{evidence.chance:.3g}"),
+        "looked_at": evidence.looked_at,
+        "table": as_rows(evidence.table, group, evidence.looked_at),
     }
     said = {"reasons": list(evidence.reasons), "correlation": facts}
     c.execute(

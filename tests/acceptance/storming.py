@@ -48,7 +48,7 @@ class Fleet:
             "service": {"name": "Tocsin", "zone": "Europe/Rome", "public_url": "https://status.example.org"},
             "phone": {"driver": "sandbox", "from": "+390461171511"},
             "tickets": {"driver": "builtin"},
-            "correlation": {"systems": 5, **correlation},
+            "correlation": {"systems": 5, "many": 5, **correlation},
             "partners": [self._partner(f"partner-{number}") for number in range(self.partners)],
             "systems": [self._system(serial, cloud) for cloud in ("eu-1", "us-1") for serial in self.serials(cloud)],
             "components": [{"id": "cloud-eu", "name": "Cloud platform Europe"}, {"id": "cloud-us", "name": "Cloud platform Americas"}],

@@ -329,7 +329,7 @@ async def test_planned_work_over_the_cloud_is_no_storm_anybody_hears_of(world):
 
 async def test_a_storm_that_a_kill_kept_from_being_named_is_named_after_the_restart(tmp_path, database_url):
     clock = MovableClock()
-    blind = FLEET.configuration(systems=1000)
+    blind = FLEET.configuration(systems=1000, many=1000)
     async with a_world(tmp_path, database_url, clock=clock, configuration=blind) as world:
         for check in FLEET.checks():
             for _ in range(3):

@@ -89,7 +89,7 @@ checks:
   - {{name: pbx-2-sip, type: tcp, system: PBX-2, target: "127.0.0.1:9", symptom: unreachable}}
   - {{name: pbx-3-sip, type: tcp, system: PBX-3, target: "127.0.0.1:9", symptom: unreachable}}
 {crowd_checks}
-correlation: {{systems: 5}}
+correlation: {{systems: 5, many: 5}}
 """
 CROWD_SYSTEMS = "\n".join(
     f"  - {{serial: {one}, partner: aurora, country: IT, cloud: crowded}}" for one in CROWD

@@ -1,16 +1,20 @@
 """What many failing systems have in common: the incremental ledger, held against counting everything afresh."""
 
+from collections import Counter
 from datetime import timedelta
+from fractions import Fraction
+from math import comb, exp, factorial, log
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.domain.correlation import DIMENSIONS, EVERYBODY, Group, Ledger, Limits
+from monitor.domain.correlation import Ledger, Limits
+from monitor.domain.evidence import DIMENSIONS, EVERYBODY, Group, as_rows, both, dimension
 from monitor.domain.inventory import System
 from tests.factories import MONDAY_AT_TEN
 
-LIMITS = Limits(systems=3, share=0.25, window=timedelta(seconds=60), contrast=3.0, everything=0.5)
+LIMITS = Limits(systems=3, many=3, share=0.25, window=timedelta(seconds=60), contrast=3.0, everything=0.5)
 CLOUD_A, CLOUD_B = Group("cloud", "a"), Group("cloud", "b")
 
 
@@ -144,6 +148,8 @@ def test_the_evidence_reads_as_a_sentence():
     assert ledger.explanation().reasons == (
         "3 of 10 systems of cloud a fail, begun within 12 s",
         "outside of it 1 of 10 fail",
+        "that belonging to it does not matter: it may as well be chance (exact test, 4 groups looked at)",
+        "that so many begin at once each by itself: once in 76,654 years",
         "it explains best: 75% of the failures, 30% of its members",
     )
 
@@ -155,12 +161,108 @@ def test_a_system_that_is_not_watched_is_nobodys():
     assert named(ledger) is None
 
 
+# small groups, and what two attributes only together explain -------------------------------------------------
+
+
+def a_mixed_fleet(count=100, carrier=3):
+    """Two clouds, ten partners, three versions; ``carrier`` systems of cloud a are on carrier rara."""
+    return [
+        System(
+            serial=f"s{n}", partner=f"p{n % 10}", cloud="ab"[n % 2], version=f"5.{n % 3}",
+            carrier="rara" if n % 2 == 0 and n < 2 * carrier else f"c{n % 4}", tags={"rack": f"r{n % 7}"},
+        )
+        for n in range(count)
+    ]  # fmt: skip
+
+
+def test_three_of_three_on_one_carrier_are_named_while_their_cloud_is_well():
+    ledger = a_ledger(a_mixed_fleet(), Limits())
+    believed(ledger, "s0", "s2")
+    assert named(ledger) is None, "two are a coincidence"
+    believed(ledger, "s4", seconds=9)
+    evidence = ledger.explanation()
+    assert (str(evidence.group), evidence.failing, evidence.members) == ("carrier rara", 3, 3)
+    assert evidence.chance < 0.001
+
+
+def test_three_of_three_in_a_fleet_of_twelve_may_be_chance():
+    ledger = a_ledger(a_mixed_fleet(12), Limits())
+    believed(ledger, "s0", "s2", "s4")
+    assert named(ledger) is None
+
+
+def test_three_here_and_there_are_nobodys():
+    ledger = a_ledger(a_mixed_fleet(), Limits())
+    believed(ledger, "s1", "s2", "s15")
+    assert named(ledger) is None
+
+
+def test_three_of_a_partners_three_hundred_fail_somewhere_every_few_months_by_themselves():
+    fleet = [System(serial=f"s{n}", partner=f"p{n // 300}") for n in range(60_000)]
+    ledger = a_ledger(fleet, Limits(share=0.01))
+    believed(ledger, "s300", "s301", "s302")
+    assert named(ledger) is None
+    careless = a_ledger(fleet, Limits(share=0.01, years=0))
+    believed(careless, "s300", "s301", "s302")
+    assert named(careless) == Group("partner", "p1"), "if only belonging to it were asked for"
+    believed(ledger, "s303", "s304", "s305", "s306")
+    assert named(ledger) == Group("partner", "p1")
+
+
+def test_a_version_in_one_cloud_is_both_where_either_alone_is_well():
+    ledger = a_ledger(a_mixed_fleet(300), Limits())
+    broken = [f"s{n}" for n in range(300) if n % 2 and n % 3 == 0]
+    believed(ledger, *broken)
+    group = named(ledger)
+    assert str(group) == "cloud b and version 5.0"
+    assert sorted(ledger.members(group)) == sorted(broken)
+    ledger.set_aside(group)
+    assert all(ledger.groups_of(serial)[0] == group for serial in broken)
+    assert named(ledger) is None
+    ledger.watch(a_mixed_fleet(300))
+    assert named(ledger) is None, "it is still set aside"
+    ledger.take_back(group)
+    ledger.well(broken[0])
+    believed(ledger, broken[0], seconds=5)
+    assert named(ledger) is None
+
+
+def test_a_whole_cloud_is_one_attribute_whatever_versions_are_in_it():
+    ledger = a_ledger(a_mixed_fleet(300), Limits())
+    for n in range(0, 300, 2):
+        believed(ledger, f"s{n}")
+    assert str(named(ledger)) == "cloud a"
+
+
+def test_a_tag_is_looked_at_if_it_is_asked_for():
+    ledger = Ledger(Limits())
+    ledger.watch(a_mixed_fleet(), [dimension("cloud"), dimension("rack")])
+    believed(ledger, *(f"s{n}" for n in range(3, 100, 7)))
+    assert str(named(ledger)) == "rack r3"
+
+
+def test_the_table_shows_what_else_was_looked_at():
+    ledger = a_ledger(a_mixed_fleet(), Limits())
+    believed(ledger, "s0", "s2", "s4")
+    evidence = ledger.explanation()
+    rows = as_rows(ledger.table(evidence), evidence.group, evidence.looked_at)
+    assert [row["group"] for row in rows if row["named"]] == ["carrier rara"]
+    assert {row["group"].split()[0] for row in rows} == {"carrier", "cloud", "partner", "version"}
+    cloud = next(row for row in rows if row["group"] == "cloud a")
+    assert (cloud["failing"], cloud["members"], cloud["failing_outside"], cloud["members_outside"]) == (3, 50, 0, 50)  # fmt: skip
+    assert cloud["chance"] == 1.0
+
+
 # against counting everything afresh -----------------------------------------------------------------------
 
 FLEET = [
-    System(serial=f"s{n}", partner="p", cloud="ab"[n % 2], region=("eu", None)[n % 3 == 0], version=f"5.{n % 4}")
+    System(
+        serial=f"s{n}", partner="pq"[n > 8], cloud="ab"[n % 2], region=("eu", None)[n % 3 == 0],
+        version=f"5.{n % 4}", carrier=("alfa", "beta")[n > 3],
+    )
     for n in range(12)
 ]  # fmt: skip
+STRICT = Limits(systems=3, many=20, share=0.25, chance=0.3, everything=0.5)
 SERIALS = [one.serial for one in FLEET] + ["stranger"]
 STEP = st.one_of(
     st.tuples(st.just("fails"), st.sampled_from(SERIALS), st.integers(0, 150)),
@@ -174,7 +276,8 @@ STEP = st.one_of(
 class Oracle:
     """The same by remembering plain facts and counting all of them at every question."""
 
-    def __init__(self):
+    def __init__(self, limits):
+        self.limits = limits
         self.failing, self.believed = {}, {}
         self.aside, self.spent = set(), set()
 
@@ -209,32 +312,83 @@ class Oracle:
     def explanation(self):
         everybody = self.counted()
         live = [one for one in everybody if one.serial not in self.spent]
-        best = []
-        for group in {group for one in FLEET for group in self.groups(one)} - self.aside:
-            members = [one for one in everybody if group in self.groups(one)]
-            inside = [one for one in live if group in self.groups(one)]
-            findings = sorted(self.believed[o.serial] for o in inside if o.serial in self.believed)
-            fresh = [m for m in findings if m >= findings[-1] - LIMITS.window]
-            if len(fresh) < LIMITS.systems or len(fresh) < LIMITS.share * len(members):
+        groups = {group for one in FLEET for group in self.groups(one)}
+        sizes = Counter(group for one in FLEET for group in self.groups(one))
+        looked_at = sum(size >= self.limits.systems for size in sizes.values())
+        best = [row for group in groups - self.aside if (row := self.row(group, everybody, live, looked_at))]
+        if not best:
+            return None
+        *_, group, ours, outside = max(best)
+        inside = [one for one in live if group in self.groups(one)]
+        begin = max(self.failing[o.serial] for o in inside if o.serial in self.failing) - self.limits.window
+        failing = [o for o in inside if self.failing.get(o.serial, begin - self.limits.window) >= begin]
+        members = [one for one in everybody if group in self.groups(one)]
+        pairs = []
+        for other in groups - {group, EVERYBODY} if group != EVERYBODY else ():
+            both_fail = [one for one in failing if other in self.groups(one)]
+            both_are = [one for one in members if other in self.groups(one)]
+            if len(both_fail) < max(self.limits.systems, 0.9 * len(failing)) or len(both_are) == len(members):
                 continue
-            begin = max(self.failing[o.serial] for o in inside if o.serial in self.failing) - LIMITS.window
-            failing = [o for o in live if self.failing.get(o.serial, begin - LIMITS.window) >= begin]
-            ours = sum(group in self.groups(o) for o in failing)
-            others, outside = len(everybody) - len(members), len(failing) - ours
-            if group == EVERYBODY and ours < LIMITS.everything * len(members):
-                continue
-            if others and outside and ours / len(members) < LIMITS.contrast * outside / others * (1 - 1e-12):
-                continue
-            order = [one.name for one in DIMENSIONS]
-            place = order.index(group.dimension) if group != EVERYBODY else len(order)
-            score = 2 * ours / (len(members) + len(failing))
-            best.append(((score, -len(members), -place, group.value), group, ours, outside))
-        return max(best)[1:] if best else None
+            log_p = log_by_hand(len(both_fail), len(both_are), len(failing), len(members))
+            if exp(log_p) * looked_at <= self.limits.chance:
+                believed = sum(one.serial in self.believed for one in both_fail)
+                pairs.append((log_p, other, len(both_fail), believed))
+        if pairs:
+            _, other, fail, believed = min(pairs)
+            name = both(group, other)
+            if believed >= self.limits.systems and name not in self.aside:
+                return name, fail, ours + outside - fail
+        return group, ours, outside
+
+    def row(self, group, everybody, live, looked_at):
+        limits = self.limits
+        members = [one for one in everybody if group in self.groups(one)]
+        inside = [one for one in live if group in self.groups(one)]
+        findings = sorted(self.believed[o.serial] for o in inside if o.serial in self.believed)
+        fresh = [m for m in findings if m >= findings[-1] - limits.window]
+        if len(fresh) < limits.systems or len(fresh) < limits.share * len(members):
+            return None
+        begin = max(self.failing[o.serial] for o in inside if o.serial in self.failing) - limits.window
+        failing = [o for o in live if self.failing.get(o.serial, begin - limits.window) >= begin]
+        ours = sum(group in self.groups(o) for o in failing)
+        others, outside = len(everybody) - len(members), len(failing) - ours
+        if group == EVERYBODY and ours < limits.everything * len(members):
+            return None
+        if group.dimension == "partner" and not others:
+            return None
+        if others and outside and ours / len(members) < limits.contrast * outside / others * (1 - 1e-12):
+            return None
+        log_p = log_by_hand(ours, len(members), len(failing), len(everybody))
+        if len(fresh) < limits.many and exp(log_p) * looked_at > limits.chance:
+            return None
+        alone = limits.window / limits.alone
+        if others:
+            alone = max(alone, min(0.01, (outside - limits.systems) / others))
+        expected = alone * len(members)
+        tail = 1 - sum(exp(-expected) * expected**i / factorial(i) for i in range(len(fresh) - 1))
+        if 1 / (expected * 525_960 * tail * looked_at) < limits.years:
+            return None
+        order = [one.name for one in DIMENSIONS]
+        place = order.index(group.dimension) if group != EVERYBODY else len(order)
+        score = 2 * ours / (len(members) + len(failing))
+        return (-log_p, score, -len(members), -place, group.value), group, ours, outside
 
 
+def log_by_hand(inside, members, failing, everybody):
+    """Fisher's test, counted out."""
+    if inside * everybody <= members * failing:
+        return 0.0
+    ways = sum(
+        comb(members, one) * comb(everybody - members, failing - one)
+        for one in range(inside, min(members, failing) + 1)
+    )
+    return min(0.0, round(log(Fraction(ways, comb(everybody, failing))), 9))
+
+
+@pytest.mark.parametrize("limits", [LIMITS, STRICT], ids=["many are enough", "the test decides"])
 @given(st.lists(STEP, max_size=40))
-def test_the_ledger_says_what_counting_everything_says(steps):
-    ledger, oracle = a_ledger(FLEET), Oracle()
+def test_the_ledger_says_what_counting_everything_says(limits, steps):
+    ledger, oracle = a_ledger(FLEET, limits), Oracle(limits)
     for what, whom, seconds in steps:
         if what == "watch":
             ledger.watch(FLEET)
