@@ -9,7 +9,7 @@ from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType
 from typing import Final
 
-from checks import heartbeat, http, sip, tcp, tls
+from checks import heartbeat, http, sip, sip_call, tcp, tls
 from checks.base import CheckType, Options
 from monitor.errors import ConfigError
 
@@ -21,6 +21,7 @@ CHECK_TYPES: Final[Mapping[str, CheckType]] = MappingProxyType(
         "tcp": tcp.TYPE,
         "tls": tls.TYPE,
         "sip": sip.TYPE,
+        "sip-call": sip_call.TYPE,
         "heartbeat": heartbeat.TYPE,
     }
 )

@@ -21,7 +21,7 @@ from checks.curl import dialler_of
 from checks.dialling import Dialler
 from checks.sip_digest import Login, Session, refused
 from checks.sip_faults import Limits, faults_of
-from checks.sip_message import Request, Response
+from checks.sip_message import Request, Response, listed
 from checks.sip_target import Codes, Place, SipKeys, read_target, within
 from checks.sip_transaction import TIMER_F, Conversation, Exchange
 from checks.verdicts import Fault, Measured, observation, wrong
@@ -132,17 +132,7 @@ class SipCheck:
 
 def bindings(response: Response) -> list[str]:
     """Return the addresses at which a user is registered: one for each Contact, however they are listed."""
-    text = ",".join(response.all("contact"))[: 64 * 1024]
-    found, quoted, angled, start = list[str](), False, False, 0
-    for at, letter in enumerate(f"{text},"):
-        if letter == '"' and not angled:
-            quoted = not quoted
-        elif not quoted and letter in "<>":
-            angled = letter == "<"
-        elif letter == "," and not quoted and not angled:
-            found.append(text[start:at].strip())
-            start = at + 1
-    return [address for address in found if address]
+    return listed(response.all("contact"))
 
 
 def _values(seen: Exchange) -> dict[str, float | str]:

@@ -9,6 +9,7 @@ section 2.4). A challenge repeated for the same realm without ``stale`` means th
 import hashlib
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -68,6 +69,7 @@ class Session:
     _answered: dict[tuple[str, str], tuple[Challenge, int]] = field(
         default_factory=dict[tuple[str, str], tuple[Challenge, int]]
     )
+    _used: Counter[str] = field(default_factory=Counter[str])  # how often each nonce was
 
     def accept(self, response: Response) -> bool:
         """Take a challenge; say whether the request is worth sending again."""
@@ -87,9 +89,15 @@ class Session:
 
     def headers(self, asked: Asked) -> tuple[tuple[str, str], ...]:
         """Return the headers that answer every challenge taken so far."""
+        self._used.update(challenge.nonce for challenge, _ in self._answered.values())
         return tuple(
-            (challenge.header, credentials(challenge, self.login, asked, os.urandom(8).hex()))
+            (challenge.header, self._credentials(challenge, asked))
             for challenge, _ in self._answered.values()
+        )
+
+    def _credentials(self, challenge: Challenge, asked: Asked) -> str:
+        return credentials(
+            challenge, self.login, asked, os.urandom(8).hex(), count=self._used[challenge.nonce]
         )
 
 
@@ -131,10 +139,10 @@ def _parameters(text: str) -> dict[str, str]:
     return told
 
 
-def credentials(challenge: Challenge, login: Login, asked: Asked, cnonce: str) -> str:
+def credentials(challenge: Challenge, login: Login, asked: Asked, cnonce: str, *, count: int = 1) -> str:
     """Return the value of the header that answers a challenge (RFC 7616, section 3.4)."""
-    count = "00000001"
-    response = _response(challenge, login, asked, cnonce, count)
+    used = f"{count:08x}"
+    response = _response(challenge, login, asked, cnonce, used)
     said = [
         f'username="{_quoted(login.username)}"',
         f'realm="{_quoted(challenge.realm)}"',
@@ -144,7 +152,7 @@ def credentials(challenge: Challenge, login: Login, asked: Asked, cnonce: str) -
         f"algorithm={_spelt(challenge.algorithm)}",
     ]
     if challenge.qop:
-        said += [f"qop={challenge.qop}", f"nc={count}", f'cnonce="{cnonce}"']
+        said += [f"qop={challenge.qop}", f"nc={used}", f'cnonce="{cnonce}"']
     elif challenge.algorithm.endswith(_SESS):
         said += [f'cnonce="{cnonce}"']
     if challenge.opaque is not None:

@@ -150,6 +150,7 @@ class Request:
         call_id: str,
         sequence: int = 1,
         more: Iterable[Header] = (),
+        body: bytes = b"",
     ) -> bytes:
         """Return the bytes to send from ``sent_by`` (host:port, IPv6 in brackets)."""
         sender = self.sender or f"sip:tocsin@{sent_by.rpartition(':')[0]}"
@@ -166,12 +167,40 @@ class Request:
             ("User-Agent", self.user_agent),
             *more,
         )
-        return written(f"{self.method} {self.uri} SIP/2.0", headers)
+        return written(f"{self.method} {self.uri} SIP/2.0", headers, body)
 
     def reached(self, sent_by: str) -> str:
         """Return the address we are reached at while the look lasts."""
         over = "" if self.transport == "UDP" else f";transport={self.transport.lower()}"
         return f"{self.uri.partition(':')[0]}:{self.user}@{sent_by}{over}"
+
+
+def listed(values: Iterable[str]) -> list[str]:
+    """Return the entries of a header that is a list, whether by commas or on lines of its own (7.3.1)."""
+    text = ",".join(values)[:MAX_BODY]
+    found, quoted, angled, start = list[str](), False, False, 0
+    for at, letter in enumerate(f"{text},"):
+        if letter == '"' and not angled:
+            quoted = not quoted
+        elif not quoted and letter in "<>":
+            angled = letter == "<"
+        elif letter == "," and not quoted and not angled:
+            found.append(text[start:at].strip())
+            start = at + 1
+    return [entry for entry in found if entry]
+
+
+_ADDRESS = re.compile(r"<([^<>\s]{1,500})>")
+
+
+def address(value: str) -> str:
+    """Return the address of a Contact or Route, or nothing: ``"Desk" <sip:a@b;lr>;q=1`` is ``sip:a@b;lr``."""
+    match = _ADDRESS.search(value)
+    plain = match[1] if match else value.partition(";")[0].strip()
+    return plain if plain.lower().startswith(("sip:", "sips:")) and not _BLANK.search(plain) else ""
+
+
+_BLANK = re.compile(r"\s")
 
 
 def parse(data: bytes) -> Response | Garbage:

@@ -58,9 +58,9 @@ class Transaction:
     final: Response | None = None
 
     def transmit(self) -> float:
-        """Account for one more copy sent and return how long to wait before the next (Timer E)."""
+        """Account for one more copy sent and return how long to wait before the next (Timer E; A of INVITE)."""
         wait = T2 if self.state is State.PROCEEDING else self.interval
-        self.interval = min(2 * self.interval, T2)
+        self.interval = 2 * self.interval if self.method == "INVITE" else min(2 * self.interval, T2)
         self.sent += 1
         return wait
 

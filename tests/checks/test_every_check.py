@@ -25,6 +25,7 @@ TARGETS = {
     "tcp": "127.0.0.1:{port}",
     "tls": "127.0.0.1:{port}",
     "sip": "sip:127.0.0.1:{port};transport=tcp",
+    "sip-call": "sip:4000@127.0.0.1:{port};transport=tcp",
     "heartbeat": "",
 }
 """Where each type would look, so that nothing is there; empty for a type that contacts nothing."""

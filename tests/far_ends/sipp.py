@@ -21,6 +21,7 @@ from typing import IO
 from tests.requirements import require
 
 PCAP = "/usr/share/sip-tester/dtmf_2833_{}.pcap"
+RECORDING = "/usr/share/sip-tester/g711a.pcap"
 TAG = "tag=[pid]sipp[call_number]"
 SDP = """v=0
 o=phone 53655765 2353687637 IN IP[local_ip_type] [local_ip]
@@ -103,6 +104,18 @@ def presses_by_info(key: str, *, thinks: float = 0.6) -> Phone:
 def is_silent() -> Phone:
     """Pick up and listen to the end, as a voicemail does."""
     return answers()
+
+
+def plays(*, early: float = 0.0, after: float = 0.2) -> Phone:
+    """Pick up and play a recording, as an announcement does; with ``early`` before it picks up, too."""
+    sound = f'<nop><action><exec play_pcap_audio="{RECORDING}"/></action></nop>'
+    before = _message(_status("183 Session Progress"), sdp=True) + sound + _pause(early) if early else ""
+    return Phone(before + _picked_up(after) + ("" if early else sound) + BYE_COMES)
+
+
+def _status(status: str) -> list[str]:
+    head = [f"SIP/2.0 {status}", "[last_Via:]", "[last_From:]", f"[last_To:];{TAG}"]
+    return [*head, "[last_Call-ID:]", "[last_CSeq:]", "[last_Record-Route:]", CONTACT]
 
 
 def hangs_up(after: float = 1.0) -> Phone:
@@ -243,16 +256,16 @@ class FarEnd:
 
 @asynccontextmanager
 async def phones(
-    folder: Path, behave: Mapping[str, Phone], *, transport: str = "udp"
+    folder: Path, behave: Mapping[str, Phone], *, transport: str = "udp", echo: bool = False
 ) -> AsyncIterator[FarEnd]:
-    """Run SIPp on free ports of the loopback; stopped by its process."""
+    """Run SIPp on free ports of the loopback; stopped by its process. ``echo``: the first call hears itself."""
     require("sipp", "real calls to phones nobody here wrote", how="apt-get install sip-tester")
     require("root", "SIPp presses keys by raw socket", how="run the suite as root", found=os.geteuid() == 0)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "scenario.xml").write_text(scenario(behave))
     port, media = free_port(), free_port(pairs=20)
     with (folder / "stderr").open("wb") as complaints:
-        process = await _started(port, media, transport, folder, complaints)
+        process = await _started(port, media, transport, folder, complaints, *(["-rtp_echo"] if echo else []))
 
     try:
         await _listening(process, port, transport, folder)
@@ -264,12 +277,13 @@ async def phones(
 
 
 async def _started(
-    port: int, media: int, transport: str, folder: Path, complaints: IO[bytes]
+    port: int, media: int, transport: str, folder: Path, complaints: IO[bytes], *more: str
 ) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
         *("sipp", "-sf", "scenario.xml", "-i", "127.0.0.1", "-mi", "127.0.0.1", "-p", str(port)),
         *("-mp", str(media), "-t", "u1" if transport == "udp" else "t1", "-nostdin", "-nd"),
         *("-trace_msg", "-message_file", "messages", "-trace_err", "-error_file", "errors"),
+        *more,
         cwd=folder,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.DEVNULL,
