@@ -210,9 +210,13 @@ def _failure(error: Exception, when: str) -> DeliveryError:
     # a greeting that turns us away, or that is none (below 0), is the server's as a whole and not about this mail
     closed = code <= 0 or code == _CLOSING or isinstance(error, aiosmtplib.SMTPConnectResponseError)
     away = closed and not isinstance(error, ValueError)
+    # our key, or our sender, is not had at all: every mail would be told so, and none of them is to blame
+    ours = isinstance(error, aiosmtplib.SMTPAuthenticationError | aiosmtplib.SMTPSenderRefused)
+    refused = ours and code >= _PERMANENT
     said = f"{code} {error.message}" if isinstance(error, aiosmtplib.SMTPResponseException) else str(error)
     return DeliveryError(
         f"the mail server said {when}: {clean(said, 200) or type(error).__name__}",
-        permanent=not away and (code >= _PERMANENT or isinstance(error, ValueError)),
+        permanent=not (away or refused) and (code >= _PERMANENT or isinstance(error, ValueError)),
         away=away,
+        refused=refused,
     )

@@ -295,12 +295,14 @@ class Delivery:
             await self.gate.suspect(due, error)
             return
         if error.away or error.refused or error.busy:
-            self.metrics.attempts.labels(due.channel, "failed").inc()
-            await self.gate.away(due, error)
+            waits = await self.gate.away(due, error)
             if error.busy:
                 await self.gate.rest(due, error.retry_after)
-            return
-        await self.gate.answered(due)
+            if waits:
+                self.metrics.attempts.labels(due.channel, "failed").inc()
+                return
+        else:
+            await self.gate.answered(due)
         spent = error.permanent or due.attempts >= policy.attempts
         if spent and due.kind in owing.CALLS and await self.calling.passes_over(due, str(error)):
             return

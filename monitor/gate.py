@@ -105,8 +105,11 @@ class Gate:
         if await self.store.write(providers.back, name, now=self.clock()):
             log.info("provider.back", provider=name)
 
-    async def away(self, due: Due, error: DeliveryError) -> None:
-        """Let a row wait that found its provider away, and its neighbours with it after a few of those."""
+    async def away(self, due: Due, error: DeliveryError) -> bool:
+        """Let a row wait that found its provider away, and its neighbours with it after a few of those.
+
+        False: it is away for this row only, which has spent its attempts and is still the caller's.
+        """
         name = provider_of(due.channel, due.recipient)
         self.troubled.add(name)
         pause = (error.retry_after or 0.0) if error.busy else error.retry_after
@@ -118,9 +121,11 @@ class Gate:
             reason=str(error),
             rules=self.rules,
             pause=pause,
+            patient=error.refused,
         )
         if breaker.is_down:
             log.warning("provider.away", provider=name, why=str(error), probes=breaker.probes)
+        return error.refused or pause is not None or not outbox.is_alone(due, breaker, self.rules)
 
     async def may_ask(self, name: str) -> bool:
         """Whether a provider may be asked what became of a call: while it is away, one question at a time."""

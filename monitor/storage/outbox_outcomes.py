@@ -105,12 +105,17 @@ def not_taken(
     reason: str,
     rules: ContactRules,
     pause: float | None = None,
+    patient: bool = False,
 ) -> Breaker:
     """End an attempt that found its provider away; once it is known to be, no row spends its attempts on it.
 
-    ``pause``: it is there and asked to be left alone for so many seconds; nor does that cost an attempt.
+    ``pause``: it is there and asked to be left alone for so many seconds; nor does that cost an attempt. A row that
+    has spent its attempts while others got through (the breaker is not open) stays as it is, to be given up; not so
+    a ``patient`` one, which waits until somebody has mended the configuration.
     """
     breaker = providers.away(c, provider, now=now, why=reason, policy=rules.breaker, pause=pause or 0.0)
+    if not patient and pause is None and is_alone(due, breaker, rules):
+        return breaker
     if breaker.probe_at is not None:
         at, waits = breaker.probe_at + AFTER_THE_PROBE, Waits.PROVIDER_DOWN
     else:
@@ -119,6 +124,11 @@ def not_taken(
     uncounted = breaker.is_down or pause is not None
     retry_later(c, due, now=now, at=at, reason=reason, waits=waits, uncounted=uncounted)
     return breaker
+
+
+def is_alone(due: Due, breaker: Breaker, rules: ContactRules) -> bool:
+    """Whether a provider is away for this row only, and was so each time it was tried."""
+    return not breaker.is_down and due.attempts >= rules.retries_of(due.channel).attempts
 
 
 def give_up(

@@ -112,6 +112,35 @@ async def test_an_exchange_away_for_an_hour_costs_no_attempts_and_is_not_hammere
         )
 
 
+class AwayForOne(AwayExchange):
+    """An exchange that cannot be reached whenever one number is called, as where a trunk's far side hangs."""
+
+    async def place(self, call: CallScript) -> str:
+        self.away = call.to == GIULIA
+        return await super().place(call)
+
+
+async def test_a_contact_for_whom_alone_the_exchange_is_away_is_given_up_and_our_own_people_are_told(
+    tmp_path, sqlite_url
+):
+    """It would be tried without an end else, since whoever else is called shows that the exchange is there."""
+    async with a_world(tmp_path, sqlite_url, configuration=CONFIGURATION + CHECKS) as world:
+        phone = AwayForOne(world.exchange, world.clock)
+        world.service.calling.phone = phone  # type: ignore[assignment] # an exchange like any other
+        world.answers("+16142345678", Pickup.NO_ANSWER)
+        await world.fails("pbx-1-sip")
+        await world.fails("pbx-4-sip")
+        policy = world.service.delivery.gate.rules.retries_of("phone")
+        await world.passes_time(minutes=60)
+        assert 1 < len(phone.tried) <= policy.attempts
+        incident = await world.incident(system="PBX-1")
+        assert incident["status"] == "acknowledged"
+        (call,) = await world.rows("outbox", kind="call", incident=incident["id"])
+        assert (call["state"], call["attempts"]) == ("failed", policy.attempts)
+        assert "no connection" in call["reason"]
+        assert incident["acknowledged_by"] == "nadia by phone"
+
+
 async def test_a_row_that_breaks_its_handler_each_time_is_set_aside_and_can_be_sent_again(
     tmp_path, sqlite_url
 ):

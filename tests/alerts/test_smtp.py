@@ -126,7 +126,7 @@ async def test_a_retry_carries_the_same_message_id() -> None:
     assert {mail["Message-ID"] for mail in postmaster.taken} == {"<01J.1@noc.example>"}
 
 
-@pytest.mark.parametrize("step", ["mail", "rcpt", "data"])
+@pytest.mark.parametrize("step", ["rcpt", "data"])
 @pytest.mark.parametrize(("answer", "permanent"), [("450 not now", False), ("550 not you", True)])
 async def test_4xx_is_for_now_and_5xx_for_good(step: str, answer: str, permanent: bool) -> None:
     error = await failure(Postmaster(**{step: answer}))
@@ -303,7 +303,14 @@ async def test_a_server_nobody_vouches_for_gets_neither_password_nor_mail(certif
     assert (postmaster.user, postmaster.taken) == (None, [])
 
 
-async def test_a_wrong_password_is_permanent_and_not_shown(certificate) -> None:
+async def test_a_sender_that_is_not_had_is_ours_to_mend_and_gives_no_mail_up() -> None:
+    async with a_server(Postmaster(mail="553 not from there")) as port:
+        with pytest.raises(DeliveryError) as failed:
+            await a_driver(port).send(a_mail())
+    assert (failed.value.refused, failed.value.permanent, failed.value.away) == (True, False, False)
+
+
+async def test_a_wrong_password_is_ours_to_mend_gives_no_mail_up_and_is_not_shown(certificate) -> None:
     postmaster = Postmaster()
     async with a_server(postmaster, tls_context=certificate.server, require_starttls=True) as port:
         settings = {
@@ -314,7 +321,7 @@ async def test_a_wrong_password_is_permanent_and_not_shown(certificate) -> None:
         }
         with pytest.raises(DeliveryError) as failed:
             await a_driver(port, **settings).send(a_mail())
-    assert failed.value.permanent
+    assert (failed.value.refused, failed.value.permanent, failed.value.away) == (True, False, False)
     assert "wrong!" not in str(failed.value)
 
 
