@@ -9,56 +9,40 @@ what they decided in one transaction, together with everything it makes us owe t
 the seams (``checks.base``, ``alerts.base``), never a plugin, and reads no clock but the one it is handed.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import structlog
 
-from monitor.announcing import Announcer
-from monitor.bell import Bell
 from monitor.domain import dossier
-from monitor.domain.announcements import PLANNED, GlobalProblem, Maintenance, MaintenanceStatus, planned_by
-from monitor.domain.announcing import Phase
+from monitor.domain.announcements import PLANNED, Maintenance, planned_by
 from monitor.domain.components import Health
 from monitor.domain.contacts import Obligation, obligations
 from monitor.domain.decisions import Decision, decide, decide_for_component
 from monitor.domain.findings import Finding, Observation, Source, Streak, Symptom, Turn, Verdict, detect
-from monitor.domain.incidents import PublicState
 from monitor.domain.policy import Policy
+from monitor.handling import Handling
 from monitor.metrics import Metrics
-from monitor.storage import announced, announcements, clocks, incidents, looks, moves, recounting
-from monitor.storage.announced import Composed
-from monitor.storage.clocks import Subject
-from monitor.storage.engine import Store
+from monitor.storage import announcements, incidents, moves
 from monitor.storage.incidents import Opening, Recorded
 from monitor.storage.looks import LookRow
-from monitor.storage.ownership import Holds
 from monitor.storms import Storms
-from monitor.world import InForce, Watched, World
+from monitor.world import InForce, Watched
 
 log = structlog.stdlib.get_logger()
 
 
 @dataclass(slots=True, kw_only=True)
-class Pipeline:
+class Pipeline(Handling):
     """Carries observations along the road; holds each check's streak and its collaborators."""
 
-    world: World
-    store: Store
-    clock: Callable[[], datetime]
-    new_id: Callable[[], str]
-    bell: Bell
     metrics: Metrics
     storms: Storms
-    announcer: Announcer
-    failpoint: Callable[[str], None] = lambda _name: None
     streaks: dict[str, Streak] = field(default_factory=dict[str, Streak])
     verdicts: dict[str, Verdict] = field(default_factory=dict[str, Verdict])
     touched: set[str] = field(default_factory=set[str])
     unsaved: list[LookRow] = field(default_factory=list[LookRow])
-    holds: Holds = lambda _incident: None
-    settled: Callable[[str], None] = lambda _incident: None
 
     # observe and detect ---------------------------------------------------------------------------
 
@@ -206,186 +190,6 @@ class Pipeline:
             self.bell.ring("incident", resolved.incident)
         self.bell.ring("outbox")
 
-    # what people and other programs do --------------------------------------------------------------------
-
-    async def acknowledge(self, incident: str, *, actor: str, note: str = "") -> None:
-        """Take an incident: calls not yet made are cancelled, the response clock is met."""
-        self.failpoint("acknowledge.before_record")
-        owner = self.world.in_force.inventory.on_call.who(actor)
-        await self.store.write(
-            incidents.acknowledge,
-            incident,
-            now=self.clock(),
-            actor=actor,
-            note=note,
-            owner=owner,
-            holds=self.holds,
-        )
-        self.failpoint("acknowledge.after_record")
-        self._rung("incident", incident)
-        self.settled(incident)
-
-    async def resolve(self, incident: str, *, actor: str, note: str = "") -> None:
-        """Say that an incident is over; what a global problem had held is released."""
-        now = self.clock()
-        self.failpoint("resolve.before_record")
-        announce = await self._next_word(incident, PublicState.RESOLVED, note or OVER, now, publishes=False)
-        await self.store.write(
-            moves.resolve,
-            incident,
-            now=now,
-            actor=actor,
-            note=note,
-            new_id=self.new_id,
-            announce=announce,
-        )
-        self.failpoint("resolve.after_record")
-        self._rung("incident", incident)
-        self.bell.ring("component")
-        self.settled(incident)
-
-    async def wait(self, about: Subject, wait: str, *, actor: str) -> None:
-        """Begin to wait for somebody: the clocks that stand still for it stop."""
-        self.failpoint("wait.before_record")
-        await self.store.write(recounting.pause, about, wait, now=self.clock(), actor=actor)
-        self.failpoint("wait.after_record")
-        self._clocks_changed(about)
-
-    async def wait_no_longer(self, about: Subject, wait: str, *, actor: str) -> None:
-        """End a wait: the clocks that stood still for it run on, counted again."""
-        self.failpoint("resume.before_record")
-        await self.store.write(recounting.resume, about, wait, now=self.clock(), actor=actor)
-        self.failpoint("resume.after_record")
-        self._clocks_changed(about)
-
-    async def meet_clock(self, about: Subject, name: str, *, actor: str) -> None:
-        """Take a person's word that a promise is kept or a duty done (ConflictError where no such clock runs)."""
-        await self.store.write(clocks.meet_by_hand, about, self.clock(), name=name, actor=actor)
-        self._clocks_changed(about)
-
-    def _clocks_changed(self, about: Subject) -> None:
-        self._rung("incident" if about.incident else "request", about.incident or about.request or "")
-
-    async def note(self, incident: str, *, actor: str, text: str) -> None:
-        """Append a note to the timeline."""
-        await self.store.write(moves.note, incident, now=self.clock(), actor=actor, text=text)
-        self._rung("incident", incident)
-
-    async def declare_global(self, problem: GlobalProblem, *, actor: str) -> str:
-        """Open a global problem, tell the public, and hold what its incidents owe."""
-        now, id_ = self.clock(), f"inc_{self.new_id()}"
-        news = self.announcer.of_problem(id_, problem)
-        rows = self.announcer.compose(news, now=now) if problem.public else None
-        self.failpoint("declare.before_record")
-        await self.store.write(
-            moves.declare, id_, f"upd_{self.new_id()}", problem, now=now, actor=actor, announce=rows
-        )
-        self.failpoint("declare.after_record")
-        self._rung("incident", id_)
-        self.bell.ring("component")
-        return id_
-
-    async def update_global(
-        self,
-        incident: str,
-        *,
-        state: PublicState,
-        body: str,
-        actor: str,
-        next_update_at: datetime | None = None,
-    ) -> None:
-        """Tell the public the next word; ``resolved`` ends the problem and releases what it held."""
-        now, update = self.clock(), f"upd_{self.new_id()}"
-        self.failpoint("update.before_record")
-        await self.store.write(
-            moves.update_global,
-            incident,
-            update,
-            state=state,
-            body=body,
-            actor=actor,
-            now=now,
-            next_update_at=next_update_at,
-            new_id=self.new_id,
-            announce=await self._next_word(incident, state, body, now, next_update_at),
-        )
-        self.failpoint("update.after_record")
-        self._rung("incident", incident)
-        self.bell.ring("component")
-
-    async def plan_maintenance(self, work: Maintenance, *, actor: str, tell_partners: bool = False) -> str:
-        """Put planned work on record and on the public page; the partners whose systems it covers are told if wanted."""
-        update = f"upd_{self.new_id()}"
-        now = self.clock()
-        planned = announced.PlannedWork(work=work, told=frozenset(), planned_at=now)
-        rows = self.announcer.announce_work(planned, Phase.PLANNED, now, tell=tell_partners)
-        self.failpoint("plan.before_record")
-        await self.store.write(moves.plan, work, now=now, actor=actor, update_id=update, announce=rows)
-        self.failpoint("plan.after_record")
-        self._rung("maintenance", work.id)
-        return work.id
-
-    async def cancel_maintenance(self, id_: str, *, actor: str) -> None:
-        """Call planned work off; what it held goes out."""
-        await self._move_maintenance(id_, MaintenanceStatus.CANCELLED, actor)
-
-    async def complete_maintenance(self, id_: str, *, actor: str) -> None:
-        """Say that planned work is done; what it held and still stands goes out."""
-        await self._move_maintenance(id_, MaintenanceStatus.COMPLETED, actor)
-
-    async def _move_maintenance(self, id_: str, status: MaintenanceStatus, actor: str) -> None:
-        await self.move_maintenance(id_, status, actor=actor)
-
-    async def move_maintenance(self, id_: str, status: MaintenanceStatus, *, actor: str) -> None:
-        """Start, complete or cancel a maintenance; its end is announced where it was."""
-        now, phase = self.clock(), announced.over(status)
-        known = await self.store.read(announced.work, id_)
-        await self.store.write(
-            moves.move_maintenance,
-            id_,
-            status,
-            now=now,
-            actor=actor,
-            update_id=f"upd_{self.new_id()}",
-            announce=self.announcer.announce_work(known, phase, now) if known and phase else None,
-        )
-        self._rung("maintenance", id_)
-
-    async def retry(self, outbox_id: str, *, actor: str) -> None:
-        """Let a contact that failed or was set aside go out again."""
-        self.failpoint("retry.before_record")
-        await self.store.write(moves.retry, outbox_id, now=self.clock(), actor=actor)
-        self.failpoint("retry.after_record")
-        self._rung("outbox", outbox_id)
-
-    async def accept_ping(
-        self, uuid: str, kind: str, *, exit_status: int | None = None, detail: str = ""
-    ) -> bool:
-        """Put a heartbeat on record; False for a uuid nobody knows."""
-        return await self.store.write(looks.record_ping, uuid, kind, self.clock(), exit_status, detail)
-
-    async def _next_word(
-        self,
-        incident: str,
-        state: PublicState,
-        body: str,
-        now: datetime,
-        next_update_at: datetime | None = None,
-        *,
-        publishes: bool = True,
-    ) -> Composed | None:
-        """Return how a global problem goes on, as it is announced; None for another incident, or one that stays a draft."""
-        known = await self.store.read(announced.problem, incident)
-        if known is None or not (known.public or publishes):
-            return None
-        return self.announcer.compose(
-            self.announcer.of_update(incident, known, state, body, next_update_at), now=now
-        )
-
-    def _rung(self, topic: str, id_: str) -> None:
-        self.bell.ring(topic, id_)
-        self.bell.ring("outbox")
-
     # what is believed now -----------------------------------------------------------------------------------
 
     def health(self, check: str) -> Health:
@@ -401,7 +205,6 @@ class Pipeline:
 
 
 _FRESH = Streak()
-OVER = "The problem is resolved."
 
 
 def _finding(watched: Watched, turn: Turn) -> Finding:
