@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from checks.base import CheckType, LastPing, Target, Tools
+from checks.base import Check, CheckType, LastPing, Target, Tools
 from monitor.domain import people
 from monitor.domain.announcing import Channel, Form, Kind
 from monitor.domain.findings import Symptom
@@ -88,6 +88,10 @@ def misfits(
             types[check.type].build(target(check), check.options, UNEQUIPPED)
         except ValueError as error:
             found.append(f"{place}: checks.{check.name}: {error}")
+    try:
+        anchors(settings, types, UNEQUIPPED)
+    except ValueError as error:
+        found.append(f"{settings.places.get(('anchors', 'targets'), 'anchors')}: anchors.targets: {error}")
     return found
 
 
@@ -174,6 +178,7 @@ def _watched(check: CheckSettings, inventory: Inventory) -> Watched:
         symptom=check.symptom,
         thresholds=check.thresholds,
         facts=check.facts,
+        anchored=check.anchored,
     )
 
 
@@ -203,6 +208,18 @@ def _job(check: CheckSettings, kind: CheckType, tools: Tools) -> Job:
         type=check.type,
         symptom=check.symptom or Symptom.UNREACHABLE,
     )
+
+
+def anchors(settings: Settings, types: Mapping[str, CheckType], tools: Tools) -> dict[str, Check]:
+    """Return what looks at each anchor; ``ValueError`` for a target that nothing can look at."""
+    made: dict[str, Check] = {}
+    for name in settings.anchors.targets:
+        kind = types["http" if name.startswith(("http://", "https://")) else "tcp"]
+        about = Target(
+            name="anchor", target=name, timeout=settings.anchors.timeout, every=settings.anchors.every
+        )
+        made[name] = kind.build(about, kind.options(), tools)
+    return made
 
 
 def heartbeats(settings: Settings) -> list[str]:

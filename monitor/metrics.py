@@ -36,6 +36,15 @@ class Metrics:
         self.checks_overdue = Gauge(
             "tocsin_checks_overdue", "Checks not looked at for more than two intervals.", registry=r
         )
+        self.anchors = Gauge("tocsin_anchors", "Reference targets that are configured.", registry=r)
+        self.anchors_answering = Gauge(
+            "tocsin_anchors_answering", "Reference targets that answered last time.", registry=r
+        )
+        self.sees_out = Gauge("tocsin_sees_out", "0 while too few reference targets answer.", registry=r)
+        self.sees_out.set(1)
+        self.looks_doubted = Counter(
+            "tocsin_looks_doubted", "Failing looks not believed, because we could not see out.", registry=r
+        )
         self.findings_open = Gauge("tocsin_findings_open", "Findings that stand.", ["class"], registry=r)
         self.findings = Counter("tocsin_findings", "Findings believed.", ["source", "class"], registry=r)
         self.finding_to_attempt = Histogram(

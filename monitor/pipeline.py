@@ -24,6 +24,7 @@ from monitor.domain.findings import Finding, Observation, Source, Streak, Sympto
 from monitor.domain.policy import Policy
 from monitor.handling import Handling
 from monitor.metrics import Metrics
+from monitor.sight import Sight
 from monitor.storage import announcements, incidents, moves
 from monitor.storage.incidents import Opening, Recorded
 from monitor.storage.looks import LookRow
@@ -39,6 +40,7 @@ class Pipeline(Handling):
 
     metrics: Metrics
     storms: Storms
+    sight: Sight
     streaks: dict[str, Streak] = field(default_factory=dict[str, Streak])
     verdicts: dict[str, Verdict] = field(default_factory=dict[str, Verdict])
     touched: set[str] = field(default_factory=set[str])
@@ -46,11 +48,14 @@ class Pipeline(Handling):
 
     # observe and detect ---------------------------------------------------------------------------
 
-    async def observed(self, seen: Observation) -> None:
-        """Take a look along: the streak it continues, and what we come to believe by it."""
+    async def observed(self, seen: Observation) -> Verdict:
+        """Take a look along: the streak it continues, and what we come to believe by it; return what it is taken for."""
         watched = self.world.in_force.checks.get(seen.check)
         if watched is None:  # a look in flight while its check was configured away
-            return
+            return seen.verdict
+        if watched.anchored:
+            stands = self.streaks.get(seen.check, _FRESH).reported
+            seen = await self.sight.believed(seen, asks=not stands)
         before = self.streaks.get(seen.check, _FRESH)
         streak, turn = detect(before, seen, watched.thresholds)
         self.storms.looked(watched, streak)
@@ -62,6 +67,7 @@ class Pipeline(Handling):
                 self._seen(watched, seen, before, turned=False)
                 raise
         self._seen(watched, seen, streak, turned=turn is not None)
+        return seen.verdict
 
     def _seen(self, watched: Watched, seen: Observation, streak: Streak, *, turned: bool) -> None:
         """Remember a look; it is put on record with its second's others."""

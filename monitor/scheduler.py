@@ -111,11 +111,14 @@ class Scheduler:
         self,
         *,
         clock: Callable[[], datetime],
-        on_look: Callable[[Job, Observation], Awaitable[None]],
+        on_look: Callable[[Job, Observation], Awaitable[Verdict | None]],
         metrics: Metrics,
         concurrency: int = 500,
     ) -> None:
-        """Hold at most ``concurrency`` looks in flight; ``on_look`` is awaited for every observation."""
+        """Hold at most ``concurrency`` looks in flight; ``on_look`` is awaited for every observation.
+
+        What it returns is what the look is taken for: a failing one that is not believed is no reason to look again soon.
+        """
         self._clock, self._on_look, self._metrics = clock, on_look, metrics
         self._places = concurrency
         self._ailing_places = max(1, int(concurrency * AILING_SHARE))
@@ -277,11 +280,12 @@ class Scheduler:
             return
         now = loop.time()
         self._count(job, seen, now - started)
-        slot.seen, slot.told = now, False
+        slot.seen, slot.told, failing = now, False, slot.failing
         self._judge(slot, seen.verdict)
         slot.recording = True
         try:
-            await self._on_look(job, seen)
+            if await self._on_look(job, seen) is Verdict.UNKNOWN:
+                slot.failing, slot.soon = failing, False
         except Exception:
             self._raised += 1
             log.exception("look.unrecorded", check=job.name)

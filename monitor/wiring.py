@@ -9,6 +9,7 @@ import contextlib
 import gc
 import resource
 import signal
+import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -44,7 +45,7 @@ from monitor.delivery import Delivery
 from monitor.desk import Desk
 from monitor.digest import Digest
 from monitor.domain.access import Token
-from monitor.domain.findings import Observation, Streak
+from monitor.domain.findings import Observation, Streak, Verdict
 from monitor.errors import ConfigError, NotFoundError, StorageError
 from monitor.gate import Gate
 from monitor.intake import calls as call_routes
@@ -62,6 +63,7 @@ from monitor.rounds import Rounds
 from monitor.scheduler import Job, Scheduler
 from monitor.sealing import sealer
 from monitor.settings import Settings
+from monitor.sight import Sight
 from monitor.storage import caps, editions, incidents, looks, people, public
 from monitor.storage.engine import Store, open_store
 from monitor.storage.reminders import reminding
@@ -151,6 +153,15 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
             announcer=announcer,
             failpoint=failpoint,
         )
+        sight = Sight(
+            world=world,
+            store=store,
+            clock=clock,
+            new_id=ids,
+            bell=bell,
+            metrics=metrics,
+            who=socket.gethostname(),
+        )
         pipeline = Pipeline(
             world=world,
             announcer=announcer,
@@ -160,6 +171,7 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
             bell=bell,
             metrics=metrics,
             storms=storms,
+            sight=sight,
             failpoint=failpoint,
         )
         digest = Digest(
@@ -323,6 +335,8 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
         )
         scheduler.replace(configured.jobs(settings, types, tools))
         late.scheduler = scheduler
+        sight.configure(settings.anchors, configured.anchors(settings, types, tools))
+        await sight.resume()
         await _resume(store, pipeline, settings, clock)
 
         # publish: the public page, rendered on change
@@ -350,6 +364,7 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
                 return error.problems
             await store.write(editions.keep, fresh.in_force.policies.values(), clock())
             scheduler.replace(configured.jobs(fresh.settings, types, tools))
+            sight.configure(fresh.settings.anchors, configured.anchors(fresh.settings, types, tools))
             world.configure(fresh.in_force)
             world.refused = ()
             registering.complain(world.in_force.inventory)
@@ -429,6 +444,7 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
             reload=reload,
             jobs={
                 "scheduler": scheduler.run,
+                "anchors": sight.run,
                 "delivery": delivery.run,
                 "tickets": ticket_sync.run,
                 "rounds": rounds.run,
@@ -494,9 +510,9 @@ async def _resume(store: Store, pipeline: Pipeline, settings: Settings, clock: C
     await pipeline.storms.resume(pipeline.streaks)
 
 
-def _on_look(pipeline: Pipeline) -> Callable[[Job, Observation], Awaitable[None]]:
-    async def on_look(_job: Job, seen: Observation) -> None:
-        await pipeline.observed(seen)
+def _on_look(pipeline: Pipeline) -> Callable[[Job, Observation], Awaitable[Verdict | None]]:
+    async def on_look(_job: Job, seen: Observation) -> Verdict:
+        return await pipeline.observed(seen)
 
     return on_look
 

@@ -28,6 +28,7 @@ class Watched:
     symptom: Symptom | None
     thresholds: Thresholds
     facts: Mapping[str, FactValue]
+    anchored: bool = True  # a failing look counts only while we see out ourselves
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -163,6 +163,7 @@ def _check(
         symptom=given.symptom,
         facts=_facts(given.facts),
         options=options,
+        anchored=given.anchored,
     )
 
 
@@ -237,7 +238,16 @@ def _shifts(given: models.OnCallIn) -> Iterator[tuple[nodes.Path, models.ShiftIn
 
 def sense(root: models.Root, document: Document) -> Iterator[Problem]:
     """Yield what does not go together within the sections."""
-    for rule in (_drivers, _mail, _timing, _regions, _trackers, ticket_misfits.misfits, escalating.problems):
+    for rule in (
+        _drivers,
+        _mail,
+        _timing,
+        _anchors,
+        _regions,
+        _trackers,
+        ticket_misfits.misfits,
+        escalating.problems,
+    ):
         yield from rule(root, document)
 
 
@@ -280,6 +290,13 @@ def _timing(root: models.Root, document: Document) -> Iterator[Problem]:
     for number, one in enumerate(root.checks):
         if one.timeout and one.timeout > (one.every or root.checks_defaults.every):
             yield document.problem(("checks", number, "timeout"), "must not be longer than 'every'")
+
+
+def _anchors(root: models.Root, document: Document) -> Iterator[Problem]:
+    given = root.anchors
+    if given.targets and given.quorum > len(given.targets):
+        told = f"must not be more than there are targets ({len(given.targets)})"
+        yield document.problem(("anchors", "quorum"), told)
 
 
 def _regions(root: models.Root, document: Document) -> Iterator[Problem]:

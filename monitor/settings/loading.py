@@ -101,6 +101,7 @@ def _settings(
         forward_to=dict(root.forward_to),
         secrets=root.secrets,
         correlation=root.correlation,
+        anchors=root.anchors,
         policies=policies,
         sources=files,
         places=dict(_places(document)),

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from monitor.domain.findings import FactValue, Symptom
 from monitor.settings import sections
+from monitor.settings.anchor_sections import Anchors
 from monitor.settings.chat_section import Chat
 from monitor.settings.contact_sections import ContactSettings
 from monitor.settings.intake_sections import MailIn, Secrets
@@ -387,6 +388,12 @@ class CheckIn(BaseModel):
     ] = None
     symptom: Annotated[Symptom | None, Field(description="What a failing look means.")] = None
     facts: Annotated[FactsIn, Field(description="Facts known beforehand.")] = FactsIn()
+    anchored: Annotated[
+        bool,
+        Field(
+            description="Whether a failing look counts only while the anchors answer; false: it needs no way out."
+        ),
+    ] = True
 
 
 class Root(Strict):
@@ -439,6 +446,7 @@ class Root(Strict):
     ] = {}
     secrets: Annotated[Secrets, Field(description="Credentials that come with requests.")] = Secrets()
     correlation: Annotated[Correlation, Field(description="Many systems failing at once.")] = Correlation()
+    anchors: Annotated[Anchors, Field(description="Whether we see out ourselves.")] = Anchors()
     imports: Annotated[sections.Imports, Field(alias="import", description="Tables.")] = sections.Imports()
 
     @model_validator(mode="before")

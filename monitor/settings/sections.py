@@ -14,6 +14,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, with_config
 from monitor.domain.findings import FactValue, Symptom, Thresholds
 from monitor.domain.inventory import Inventory
 from monitor.settings import ticket_sections
+from monitor.settings.anchor_sections import Anchors
 from monitor.settings.chat_section import Chat
 from monitor.settings.contact_sections import ContactSettings
 from monitor.settings.intake_sections import MailIn, Secrets
@@ -326,6 +327,7 @@ class CheckSettings:
     symptom: Symptom | None
     facts: Mapping[str, FactValue]
     options: Any
+    anchored: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -353,6 +355,7 @@ class Settings:
     forward_to: Mapping[str, str] = field(default_factory=dict[str, str])
     secrets: Secrets = field(default_factory=Secrets)
     correlation: Correlation = field(default_factory=Correlation)
+    anchors: Anchors = field(default_factory=Anchors)
     policies: tuple[Path, ...] = ()
     sources: tuple[Path, ...] = field(default=(), repr=False)
     places: Mapping[tuple[str, ...], str] = field(default_factory=dict[tuple[str, ...], str], repr=False)

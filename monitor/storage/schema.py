@@ -22,6 +22,7 @@ from monitor.storage import (
     schema_people,
     schema_requests,
     schema_storms,
+    schema_truth,
 )
 from monitor.storage.schema_base import Instant, id_column, metadata, serial
 from monitor.storage.schema_base import at as _at
@@ -41,6 +42,7 @@ __all__ = [
     "schema_people",
     "schema_requests",
     "schema_storms",
+    "schema_truth",
     "ticket_notes",
     "ticket_systems",
     "tickets",

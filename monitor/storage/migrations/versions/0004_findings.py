@@ -1,5 +1,8 @@
 """Findings that can be believed: what is known of a check's truth, alerts taken in, dumps, correlation."""
 
+import sqlalchemy as sa
+from alembic import op
+
 revision = "0004"
 down_revision = "0003"
 
@@ -14,6 +17,23 @@ def upgrade() -> None:
 
 def _truth() -> None:
     """Flapping, dependencies, second looks, our own network: what holds a verdict back."""
+    op.create_table(
+        "blind_spells",
+        sa.Column("id", sa.String(40), primary_key=True),
+        sa.Column("who", sa.Text, nullable=False),
+        sa.Column("since", sa.BigInteger, nullable=False),
+        sa.Column("until", sa.BigInteger),
+        sa.Column("alarmed_at", sa.BigInteger),
+        sa.Column("why", sa.Text, nullable=False),
+    )
+    op.create_index(
+        "uq_blind_spells_who_open",
+        "blind_spells",
+        ["who"],
+        unique=True,
+        sqlite_where=sa.text("until IS NULL"),
+        postgresql_where=sa.text("until IS NULL"),
+    )
 
 
 def _alerts() -> None:
