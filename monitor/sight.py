@@ -50,6 +50,7 @@ class Sight:
     looks_at: Mapping[str, Check] = field(default_factory=dict[str, Check])
     eyes: Eyes = field(default_factory=Eyes)
     spell: Spell | None = None
+    apart: float = APART
     next: asyncio.Task[None] | None = None
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     began: float = float("-inf")
@@ -92,7 +93,7 @@ class Sight:
     async def _soon(self) -> None:
         loop = asyncio.get_running_loop()
         async with self.turn:
-            await asyncio.sleep(max(0.0, self.began + APART - loop.time()))
+            await asyncio.sleep(max(0.0, self.began + self.apart - loop.time()))
             self.next, self.began = None, loop.time()  # who asks from here on wants another
             await self._glance(whole=False)
 
@@ -149,7 +150,10 @@ class Sight:
             self.metrics.anchors_answering.set(glance.answered)
         self.metrics.sees_out.set(0 if self.eyes.blind else 1)
         if before.blind != self.eyes.blind:
-            log.warning("sight.lost" if self.eyes.blind else "sight.back", why=self.eyes.why)
+            if self.eyes.blind:
+                log.error("sight.lost", why=self.eyes.why)
+            else:
+                log.warning("sight.back", since=before.blind_since)
             self.changed.set()
 
     # by the way -----------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@
     power     the power is cut under SQLite, 400 times (``--cuts N``); two bugs that lose what was acknowledged must be caught
     storms    10,000 systems of 300 partners in one cloud fail within a minute, by day and by night
     load      kill -9 under 10,000 reports from 64 connections (``--reports N``)
+    blind     100 cuts of our own network: no customer is contacted (``--network-cuts N``)
     ledger    10,000 random operations of several processes, killed and told twice, on both databases (``--operations N``)
 
 What fails is printed with what makes it happen again; the exit status is 1 if anything was wrong.
@@ -13,10 +14,13 @@ What fails is printed with what makes it happen again; the exit status is 1 if a
 
 import argparse
 import asyncio
+import contextlib
+import os
 import sys
 import tempfile
 from pathlib import Path
 
+from tests.blind import cuts as network_cuts
 from tests.crash import together
 from tests.crash.fire import books
 from tests.crash.harness import ROOT, lives, read_cycle, run
@@ -28,7 +32,7 @@ from tests.power.cuts import cut
 from tests.power.recording import record
 from tests.storm import storms
 
-VERBS = ("mutants", "power", "together", "load", "kills", "storms", "ledger")
+VERBS = ("mutants", "power", "together", "load", "kills", "storms", "blind", "ledger")
 
 
 async def kills(folder: Path, arguments: argparse.Namespace) -> int:
@@ -104,6 +108,19 @@ async def load(folder: Path, *, reports: int) -> int:
     return int(not good or outcome.tickets != PLACES)
 
 
+async def blind(folder: Path, *, cuts: int, seed: int) -> int:
+    """Cut our own network; return how much was wrong."""
+    with (
+        Path(os.devnull).open("w") as nowhere,
+        contextlib.redirect_stdout(nowhere),
+    ):  # every cut logs what it does
+        outcome = await network_cuts(folder, f"sqlite:///{folder / 'blind.db'}", count=cuts, seed=seed)
+    print(outcome, flush=True)
+    for problem in outcome.wrong[:20]:
+        print(f"BAD {problem}", flush=True)
+    return len(outcome.wrong)
+
+
 async def ledger(folder: Path, *, operations: int, seed: int, jobs: int) -> int:
     """Let several processes keep the books and kill them; return how much is wrong afterwards."""
     wrong = await _books(f"sqlite:///{folder / 'books.db'}", operations=operations, seed=seed, jobs=jobs)
@@ -140,6 +157,8 @@ async def main(arguments: argparse.Namespace) -> int:
             wrong += await load(place, reports=arguments.reports)
         elif part == "storms":
             wrong += await storms(place)
+        elif part == "blind":
+            wrong += await blind(place, cuts=arguments.network_cuts, seed=arguments.seed)
         elif part == "ledger":
             wrong += await ledger(
                 place, operations=arguments.operations, seed=arguments.seed, jobs=arguments.jobs
@@ -156,6 +175,7 @@ if __name__ == "__main__":
     parser.add_argument("parts", nargs="*", choices=[*VERBS, []])
     parser.add_argument("--cycles", type=int, default=2_000)
     parser.add_argument("--cuts", type=int, default=400)
+    parser.add_argument("--network-cuts", type=int, default=100)
     parser.add_argument("--reports", type=int, default=10_000)
     parser.add_argument("--operations", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=20_261_123)

@@ -48,3 +48,23 @@ def test_an_address_for_mail_with_a_policy_that_nobody_knows_is_refused_with_a_s
         f"{tmp_path}/tocsin.yaml:6:22: mail_in.addresses: help@example.org: unknown policy 'helpdek'"
     )
     assert problem.endswith("did you mean 'helpdesk'?")
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        ("192.0.2.53", "is not host:port (a port is a number from 1 to 65535)"),
+        ("169.254.169.254:80", "is a link-local or cloud metadata address, which is never looked at"),
+        ("https://", "host"),
+    ],
+)
+def test_an_anchor_that_nothing_can_look_at_is_refused_with_its_place(
+    tmp_path: Path, target: str, said: str
+) -> None:
+    more = f"anchors: {{targets: [{target!r}]}}\n"
+    (tmp_path / "tocsin.yaml").write_text(BASE.replace("{FACTS}", "{}") + more)
+    with pytest.raises(ConfigError) as refused:
+        configured.read(tmp_path, types=load_check_types(), now=NOW)
+    (problem,) = refused.value.problems
+    assert problem.startswith(f"{tmp_path}/tocsin.yaml:6:20: anchors.targets: ")
+    assert said in problem

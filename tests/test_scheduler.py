@@ -187,6 +187,22 @@ def test_a_recovery_brings_the_repetitions_back():
     assert gaps(target.looks)[1:10] == [15, 15, 30, 60, 60, 60, 15, 15, 30]
 
 
+def test_looks_that_are_not_believed_are_not_repeated_soon_and_the_first_that_is_has_its_repetitions():
+    target = Target("hidden", lambda *_: Verdict.DOWN)
+
+    async def believed(_job, seen):
+        return Verdict.UNKNOWN if len(target.looks) <= 6 else seen.verdict
+
+    async def story(clock):
+        scheduler = a_scheduler(clock, on_look=believed)
+        scheduler.replace([a_job(target)])
+        async with running(scheduler):
+            await asyncio.sleep(900)
+
+    run_simulated(story)
+    assert gaps(target.looks)[1:10] == [60, 60, 60, 60, 60, 15, 15, 30, 60]
+
+
 def test_dead_targets_with_long_timeouts_delay_nobody():
     dead = [Target(f"dead-{i}", lambda *_: Verdict.DOWN, takes=9.0) for i in range(100)]
     well = [Target(f"well-{i}", takes=0.01) for i in range(100)]

@@ -36,7 +36,8 @@ class Glance:
     @property
     def why(self) -> str:
         """Say what did not answer."""
-        told = "; ".join(f"{name}: {said}" for name, said in self.silent.items())[:_MOST_SAID]
+        silent = (said if name in said else f"{name}: {said}" for name, said in self.silent.items())
+        told = "; ".join(silent)[:_MOST_SAID]
         return f"{self.answered} of {self.of} reference targets answer" + (f" ({told})" if told else "")
 
 
@@ -60,7 +61,7 @@ def after(eyes: Eyes, glance: Glance, now: datetime) -> Eyes:
     Cut off we may have been until the first glance that answers began.
     """
     if glance.sees_out:
-        return replace(eyes, blind_since=None, blind_at=glance.at) if eyes.blind else eyes
+        return replace(eyes, blind_since=None, blind_at=glance.at, why="") if eyes.blind else eyes
     return Eyes(blind_since=eyes.blind_since or glance.at, blind_at=now, why=glance.why)
 
 

@@ -108,6 +108,11 @@ BROKEN = [
     ),
     ("triage: {timeout: 1s}", "1:19: triage.timeout: must be at least 30"),
     ("checks_defaults: {every: 5s}", "1:18: checks_defaults.timeout: must not be longer than 'every'"),
+    (
+        "anchors: {quorum: 3, targets: ['a:1', 'b:2']}",
+        "1:19: anchors.quorum: must not be more than there are targets (2)",
+    ),
+    ("anchors: {quorum: 0}", "1:19: anchors.quorum: must be at least 1"),
     ("checks_defaults: {down_after: 0}", "1:31: checks_defaults.down_after: must be at least 1"),
     (
         "phone: {driver: twillio}",
