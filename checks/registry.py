@@ -9,7 +9,15 @@ from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType
 from typing import Final
 
-from checks import heartbeat, http, sip, sip_call, tcp, tls
+from checks import (
+    dns,
+    heartbeat,
+    http,
+    sip,
+    sip_call,
+    tcp,
+    tls,
+)
 from checks.base import CheckType, Options
 from monitor.errors import ConfigError
 
@@ -22,6 +30,7 @@ CHECK_TYPES: Final[Mapping[str, CheckType]] = MappingProxyType(
         "tls": tls.TYPE,
         "sip": sip.TYPE,
         "sip-call": sip_call.TYPE,
+        "dns": dns.TYPE,
         "heartbeat": heartbeat.TYPE,
     }
 )

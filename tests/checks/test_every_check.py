@@ -26,12 +26,14 @@ TARGETS = {
     "tls": "127.0.0.1:{port}",
     "sip": "sip:127.0.0.1:{port};transport=tcp",
     "sip-call": "sip:4000@127.0.0.1:{port};transport=tcp",
+    "dns": "127.0.0.1:{port}",
     "heartbeat": "",
 }
 """Where each type would look, so that nothing is there; empty for a type that contacts nothing."""
 
 NEEDED: dict[str, dict[str, Any]] = {
-    "heartbeat": {"uuid": "0b9a4c1e-2f1d-4f0e-9a63-0d2f8f2f4d11", "period": "1h"}
+    "dns": {"query": "www.example.test", "transport": "tcp"},
+    "heartbeat": {"uuid": "0b9a4c1e-2f1d-4f0e-9a63-0d2f8f2f4d11", "period": "1h"},
 }
 """The options that have no default."""
 

@@ -13,6 +13,7 @@ HELPERS = (
     "__init__",
     "base",
     "certificates",
+    "conversation",
     "curl",
     "curl_failures",
     "dialling",
