@@ -13,6 +13,7 @@ from checks import (
     dns,
     heartbeat,
     http,
+    icmp,
     sip,
     sip_call,
     tcp,
@@ -31,6 +32,7 @@ CHECK_TYPES: Final[Mapping[str, CheckType]] = MappingProxyType(
         "sip": sip.TYPE,
         "sip-call": sip_call.TYPE,
         "dns": dns.TYPE,
+        "icmp": icmp.TYPE,
         "heartbeat": heartbeat.TYPE,
     }
 )

@@ -27,6 +27,7 @@ TARGETS = {
     "sip": "sip:127.0.0.1:{port};transport=tcp",
     "sip-call": "sip:4000@127.0.0.1:{port};transport=tcp",
     "dns": "127.0.0.1:{port}",
+    "icmp": "no-such-host.invalid",
     "heartbeat": "",
 }
 """Where each type would look, so that nothing is there; empty for a type that contacts nothing."""
@@ -36,6 +37,15 @@ NEEDED: dict[str, dict[str, Any]] = {
     "heartbeat": {"uuid": "0b9a4c1e-2f1d-4f0e-9a63-0d2f8f2f4d11", "period": "1h"},
 }
 """The options that have no default."""
+
+LASTING: dict[str, dict[str, Any]] = {
+    "tcp": {"expect": "never said"},
+    "icmp": {"count": 9, "interval": 5},
+}
+"""The options with which a look goes on although something is there."""
+
+THERE = {"icmp": "127.0.0.1"}
+"""Where something is there, for a type whose target has no port."""
 
 every_type = pytest.mark.parametrize("name", CHECK_TYPES)
 
@@ -113,10 +123,9 @@ async def test_a_look_that_is_cancelled_ends_as_cancelled(name):
         raise AssertionError
 
     async with CurlEngine() as engine, served(listening) as port:
-        target = a_target(name, TARGETS[name].format(port=port), timeout=60)
-        options = some_options(name)
-        if name == "tcp":
-            options = CHECK_TYPES[name].options.model_validate({"expect": "never said"})
+        target = a_target(name, THERE.get(name, TARGETS[name]).format(port=port), timeout=60)
+        given = NEEDED.get(name, {}) | LASTING.get(name, {})
+        options = CHECK_TYPES[name].options.model_validate(given)
         check = CHECK_TYPES[name].build(target, options, Tools(http=engine, last_ping=never))
         task = asyncio.create_task(check.observe(NOW))
         await asyncio.sleep(0.05)
