@@ -8,8 +8,8 @@ judgement joins the incident of the first.
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 
@@ -17,7 +17,8 @@ import structlog
 
 from monitor.domain import crashes as domain
 from monitor.domain.access import Accepted
-from monitor.domain.crashes import CrashReport
+from monitor.domain.crashes import CrashGroup, CrashReport
+from monitor.domain.dumps import Dump
 from monitor.domain.findings import Finding, Source, Symptom
 from monitor.metrics import Metrics
 from monitor.pipeline import Pipeline
@@ -48,25 +49,28 @@ class Digest:
     )
     recording: asyncio.Task[None] | None = None
 
-    async def accept(self, report: CrashReport, *, token: str) -> Accepted:
-        """Put a report on record; when this returns it is durable."""
-        clean = domain.scrub(report)
-        match = domain.resolve_system(clean, self.pipeline.world.in_force.inventory)
-        group = domain.group(clean)
-        new = NewCrash(
-            report=clean,
-            token=token,
-            received_at=self.clock(),
-            system=match.serial,
-            mapped_by=match.mapped_by,
-            group=group.id,
-            signature=domain.signature(clean),
-        )
+    async def accept(self, report: CrashReport, *, token: str, dump: Dump | None = None) -> Accepted:
+        """Put a report on record, its dump with it; when this returns both are durable."""
+        new = replace(self.known(report, token=token), dump=dump)
         self.pipeline.failpoint("crash.before_record")
         accepted = await self._record(new)
         self.pipeline.failpoint("crash.after_record")
         self.pipeline.bell.ring("crash", accepted.id)
         return accepted
+
+    def known(self, report: CrashReport, *, token: str) -> NewCrash:
+        """Return a report as it may be kept: scrubbed, mapped, grouped."""
+        clean = domain.scrub(report)
+        match = domain.resolve_system(clean, self.pipeline.world.in_force.inventory)
+        return NewCrash(
+            report=clean,
+            token=token,
+            received_at=self.clock(),
+            system=match.serial,
+            mapped_by=match.mapped_by,
+            group=domain.group(clean).id,
+            signature=domain.signature(clean),
+        )
 
     async def _record(self, new: NewCrash) -> Accepted:
         """Put a report on record together with all that arrived meanwhile: one statement, one commit."""
@@ -104,7 +108,7 @@ class Digest:
         done: list[Digested] = []
         for place, batch in places.items():
             done += await self._judge(place, batch, seen.get(place, 0))
-        await self.store.write(moves.digested, done, [c.report for c in waiting if c.report], self.clock())
+        await self.store.write(moves.digested, done, list(_groups(waiting)), self.clock())
         for source, count in Counter(crash.source for crash in waiting).items():
             self.metrics.crash_reports.labels(source, "digested").inc(count)
         return len(waiting)
@@ -159,3 +163,18 @@ class Digest:
         return next(
             (impact for name, impact in roles.items() if process and fnmatchcase(process, name)), None
         )
+
+
+def _groups(waiting: Iterable[StoredCrash]) -> Iterator[tuple[CrashGroup, datetime]]:
+    """Yield the groups that reports count for; one whose dump was not kept counts for the group it was put into."""
+    for crash in waiting:
+        if crash.report is None:
+            continue
+        own = domain.group(crash.report)
+        if crash.group in (None, own.id):
+            yield own, crash.report.at
+        else:
+            yield (
+                CrashGroup(id=crash.group, title=crash.signature or "", grouped_by=own.grouped_by),
+                crash.report.at,
+            )

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import gc
 import resource
+import shutil
 import signal
 import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
@@ -46,6 +47,7 @@ from monitor.desk import Desk
 from monitor.digest import Digest
 from monitor.domain.access import Token
 from monitor.domain.findings import Observation, Streak, Verdict
+from monitor.dumps import Dumps, Reading
 from monitor.errors import ConfigError, NotFoundError, StorageError
 from monitor.gate import Gate
 from monitor.intake import calls as call_routes
@@ -82,6 +84,7 @@ log = structlog.stdlib.get_logger()
 STALE_ENGINE = timedelta(seconds=15)
 DRAIN_SECONDS = 15.0
 DATA = Path("tocsin-data")
+_DUMP = Limits().dump
 
 
 @dataclass(slots=True, kw_only=True)
@@ -96,6 +99,7 @@ class Service:
     ticket_sync: TicketSync
     calling: Calling
     digest: Digest
+    dumps: Dumps
     rounds: Rounds
     scheduler: Scheduler
     publisher: Publisher
@@ -180,6 +184,18 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
             clock=clock,
             metrics=metrics,
             keep_per_hour=settings.crash.storm_sample,
+        )
+        dumps = Dumps(
+            digest=digest,
+            store=store,
+            bell=bell,
+            metrics=metrics,
+            clock=clock,
+            reading=Reading(
+                stackwalk=settings.crash.stackwalk or shutil.which("minidump_stackwalk") or "",
+                symbols=settings.crash.symbols or "",
+            ),
+            kept=timedelta(seconds=settings.crash.dumps_kept),
         )
         registering = Registering(
             store=store,
@@ -432,6 +448,7 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
             ticket_sync=ticket_sync,
             calling=calling,
             digest=digest,
+            dumps=dumps,
             rounds=rounds,
             scheduler=scheduler,
             publisher=publisher,
@@ -449,6 +466,7 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
                 "tickets": ticket_sync.run,
                 "rounds": rounds.run,
                 "digest": rounds.run_digest,
+                "dumps": dumps.run,
                 "publisher": publisher.run,
             },
         )
@@ -550,7 +568,10 @@ def _find_token(store: Store, settings: Callable[[], Settings]) -> FindToken:
 
 def _limits(settings: Settings) -> Limits:
     limits = settings.limits
-    return Limits(sentry=Bounds(wire=limits.body_wire, inflated=limits.body_inflated))
+    return Limits(
+        sentry=Bounds(wire=limits.body_wire, inflated=limits.body_inflated),
+        dump=replace(_DUMP, wire=limits.body_wire, inflated=min(limits.body_inflated, _DUMP.inflated)),
+    )
 
 
 def site(settings: Settings) -> Site:

@@ -60,6 +60,13 @@ _RUNTIME = re.compile(
     re.VERBOSE,
 )
 
+_RUNTIME_MODULE = re.compile(
+    r"""(?:lib(?:c|m|pthread|dl|rt|gcc_s|stdc\+\+|c\+\+(?:abi)?|system_\w+|dyld|objc(?:\.A)?)(?:[.-][\w.-]*)?
+    |ld(?:-[\w.-]+|\.so[\w.-]*)|linux-(?:gate|vdso)\.so[\w.]*|\[vdso\]|dyld
+    |(?:ntdll|kernel32|kernelbase|ucrtbased?|msvcrt|msvcp\w+|msvcr\w+|vcruntime\w+|wow64\w*)\.dll)""",
+    re.VERBOSE | re.IGNORECASE,
+)
+
 
 def parameterise(text: str) -> str:
     """Return the first two lines that say something, with what changes each time replaced by ``<kind>``."""
@@ -127,6 +134,11 @@ def is_nameless(function: str) -> bool:
 def is_runtime(function: str) -> bool:
     """Tell whether a frame is the language's own way down (abort, panics, thread starts), not a cause."""
     return bool(_RUNTIME.fullmatch(function))
+
+
+def is_runtime_module(path: str) -> bool:
+    """Tell whether a library is the language's or the system's own, which every program dies in and none because of."""
+    return bool(_RUNTIME_MODULE.fullmatch(path.replace("\\", "/").rpartition("/")[2][:200]))
 
 
 def file_name(path: str) -> str:

@@ -10,7 +10,7 @@ Needs the server to run with ``auto_decompress=False``: aiohttp's own inflating 
 import asyncio
 import re
 from collections.abc import AsyncGenerator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 import orjson
@@ -44,9 +44,15 @@ class Limits:
     """The bounds of the intake faces, and the memory that all large bodies share at one time."""
 
     sentry: Bounds = field(default_factory=lambda: Bounds(wire=20 * MIB, inflated=64 * MIB))
+    dump: Bounds = field(default_factory=lambda: Bounds(wire=20 * MIB, inflated=64 * MIB, seconds=60.0))
     json: Bounds = field(default_factory=lambda: Bounds(wire=MIB, inflated=4 * MIB))
     ping: Bounds = field(default_factory=lambda: Bounds(wire=MIB, inflated=MIB))
     memory: int = 128 * MIB
+
+    @property
+    def largest(self) -> int:
+        """Return what the largest body of all may become."""
+        return max(self.sentry.inflated, self.dump.inflated)
 
 
 class Memory:
@@ -96,7 +102,8 @@ async def read_body(request: web.BaseRequest, bounds: Bounds, memory: Memory) ->
             raise RefusedError(408, "body_too_slow", "The body did not arrive in time.") from None
         yield reading.body
     finally:
-        reading.body.clear()  # the bytes, not the name: an error's traceback may hold on to that
+        with suppress(BufferError):  # we were stopped while a thread still looks at it
+            reading.body.clear()  # the bytes, not the name: an error's traceback may hold on to that
         await memory.give(reading.taken, reading)
 
 

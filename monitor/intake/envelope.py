@@ -28,10 +28,17 @@ _LOST_CRASHES = frozenset({"error", "default", "crash", "security"})
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One item: its header and its payload, untouched."""
+    """One item: its header, and where in the envelope its payload lies, untouched."""
 
     header: Mapping[str, object]
-    payload: Body
+    data: Body
+    start: int
+    end: int
+
+    @property
+    def payload(self) -> Body:
+        """Return a copy of the payload."""
+        return self.data[self.start : self.end]
 
     @property
     def type(self) -> str:
@@ -44,6 +51,7 @@ class Item:
 class Envelope:
     """What an envelope brought. ``discarded`` counts by item type what Tocsin has no use for.
 
+    ``minidump`` is where in the envelope the first memory dump lies.
     ``lost`` counts by reason the crashes the client says it threw away before they reached us.
     """
 
@@ -52,6 +60,8 @@ class Envelope:
     events: tuple[Mapping[str, object], ...] = ()
     attachments: tuple[str, ...] = ()
     minidumps: int = 0
+    minidump: tuple[int, int] | None = None
+    minidump_name: str = ""
     check_ins: int = 0
     discarded: Mapping[str, int] = field(default_factory=dict[str, int])
     lost: Mapping[str, int] = field(default_factory=dict[str, int])
@@ -62,7 +72,7 @@ def parse_envelope(data: Body) -> Envelope:
     header, at = _header_line(data, 0, HEADER)
     events: list[Mapping[str, object]] = []
     attachments: list[str] = []
-    minidumps = 0
+    minidumps: list[Item] = []
     counts: Counter[str] = Counter()
     lost: Counter[str] = Counter()
     for item in _items(data, at):
@@ -70,7 +80,8 @@ def parse_envelope(data: Body) -> Envelope:
             events.append(_event(item.payload))
         elif item.type == "attachment":
             attachments.append(_attachment(item.header))
-            minidumps += item.header.get("attachment_type") == "event.minidump"
+            if item.header.get("attachment_type") == "event.minidump":
+                minidumps.append(item)
         elif item.type == "client_report":
             lost.update(_lost(item.payload))
         else:
@@ -81,7 +92,9 @@ def parse_envelope(data: Body) -> Envelope:
         dsn=dsn if isinstance(dsn, str) else None,
         events=tuple(events),
         attachments=tuple(attachments),
-        minidumps=minidumps,
+        minidumps=len(minidumps),
+        minidump=(minidumps[0].start, minidumps[0].end) if minidumps else None,
+        minidump_name=_attachment(minidumps[0].header) if minidumps else "",
         check_ins=counts.pop("check_in", 0),
         discarded=counts,
         lost=lost,
@@ -106,7 +119,7 @@ def _items(data: Body, at: int) -> Iterator[Item]:
             raise _malformed(f"more than {ITEMS} items")
         header, start = _header_line(data, at, ITEM_HEADER)
         end = _payload_end(data, start, header.get("length"))
-        yield Item(header, data[start:end])
+        yield Item(header, data, start, end)
         at = end + 1
 
 

@@ -16,6 +16,7 @@ from aiohttp import web
 
 from monitor.domain.access import Accepted, Token
 from monitor.domain.crashes import CrashReport
+from monitor.domain.dumps import Dump
 from monitor.errors import RefusedError
 from monitor.intake.body import Limits, Memory
 from monitor.metrics import Metrics
@@ -25,9 +26,11 @@ _LONGEST = 512
 
 
 class AcceptCrash(Protocol):
-    """Puts a report on record; returns after the commit. ``token`` is the credential's id."""
+    """Puts a report on record, its dump with it; returns after the commit. ``token`` is the credential's id."""
 
-    def __call__(self, report: CrashReport, *, token: str) -> Awaitable[Accepted]: ...  # noqa: D102
+    def __call__(  # noqa: D102
+        self, report: CrashReport, *, token: str, dump: Dump | None = None
+    ) -> Awaitable[Accepted]: ...
 
 
 class AcceptPing(Protocol):

@@ -10,7 +10,7 @@ from functools import partial
 from aiohttp import web
 
 from monitor.errors import RefusedError
-from monitor.intake import crashes, pings, sentry
+from monitor.intake import crashes, minidumps, pings, sentry
 from monitor.intake.body import Limits, Memory
 from monitor.intake.keys import AcceptCrash, AcceptPing, FindToken, Intake
 from monitor.intake.problems import Handler, Say, answering, problem, sentry_problem
@@ -37,13 +37,14 @@ def routes(
         clock=clock,
         new_id=new_id,
         limits=limits,
-        memory=Memory(limits.memory, limits.sentry.inflated),
+        memory=Memory(limits.memory, limits.largest),
         metrics=metrics,
     )
     return [
         web.post("/api/v1/crashes", _face(intake, crashes.crash, problem, "json")),
         *_sentry(intake, "envelope", sentry.envelope),
         *_sentry(intake, "store", sentry.store),
+        *_sentry(intake, "minidump", minidumps.minidump, "minidump"),
         *_pings(intake),
     ]
 
@@ -55,8 +56,8 @@ def _face(intake: Intake, face: Face, say: Say, source: str) -> Handler:
     return answering(partial(face, intake), say, count)
 
 
-def _sentry(intake: Intake, name: str, face: Face) -> list[web.AbstractRouteDef]:
-    handler = _face(intake, face, _to_browsers, "sentry")
+def _sentry(intake: Intake, name: str, face: Face, source: str = "sentry") -> list[web.AbstractRouteDef]:
+    handler = _face(intake, face, _to_browsers, source)
     paths = [f"/api/{{project:[^/]+}}/{name}{slash}" for slash in ("/", "")]
     return [
         *(web.post(path, handler) for path in paths),

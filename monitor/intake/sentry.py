@@ -22,6 +22,7 @@ from monitor.intake.envelope import EVENT, Envelope, parse_envelope
 from monitor.intake.events import crash_of, is_crash
 from monitor.intake.inflate import inflater
 from monitor.intake.keys import Intake, dsn_key, dsn_token, sentry_key
+from monitor.intake.packing import packed, with_dump
 
 STOP_SENDING = "86400:transaction;span;profile;replay;log_item;session:organization"
 CORS = {
@@ -49,10 +50,10 @@ async def envelope(intake: Intake, request: web.Request) -> web.Response:
     token = await dsn_token(intake, key) if key else None
     async with read_body(request, intake.limits.sentry, intake.memory) as body:
         brought = parse_envelope(body)
-    said = dsn_key(brought.dsn) if brought.dsn else None
-    if key and said and said != key:
-        raise RefusedError(403, "keys_differ", "The envelope's DSN carries another key.")
-    return await _taken(intake, token or await dsn_token(intake, said), brought)
+        said = dsn_key(brought.dsn) if brought.dsn else None
+        if key and said and said != key:
+            raise RefusedError(403, "keys_differ", "The envelope's DSN carries another key.")
+        return await _taken(intake, token or await dsn_token(intake, said), brought, body)
 
 
 async def store(intake: Intake, request: web.Request) -> web.Response:
@@ -88,23 +89,27 @@ def _inflated(packed: bytes) -> Body:
     return event
 
 
-async def _taken(intake: Intake, token: Token, brought: Envelope) -> web.Response:
+async def _taken(intake: Intake, token: Token, brought: Envelope, body: Body = b"") -> web.Response:
     """Put every crash on record, count the rest, and answer."""
-    answered = brought.event_id
+    dump = await packed(body, *brought.minidump, brought.minidump_name) if brought.minidump else None
+    events = brought.events or (({"level": "fatal"},) if dump else ())  # a dump alone is a crash, too
+    header_id = brought.event_id or (dump.digest[:32] if dump and not brought.events else None)
+    answered = header_id
     discarded = dict(brought.discarded)
-    for number, event in enumerate(brought.events):
+    for number, event in enumerate(events):
         if not is_crash(event, minidump=brought.minidumps > 0):
             discarded["event"] = discarded.get("event", 0) + 1
             continue
         report = crash_of(
             event,
             id=intake.new_id(),
-            header_id=brought.event_id if number == 0 else None,
+            header_id=header_id if number == 0 else None,
             now=intake.clock(),
             token_system=token.system,
             attachments=brought.attachments,
         )
-        accepted = await intake.accept_crash(report, token=token.id)
+        report, kept = with_dump(report, dump) if dump and number == 0 else (report, None)
+        accepted = await intake.accept_crash(report, token=token.id, dump=kept)
         _count(intake, "accepted" if accepted.new else "duplicate")
         answered = answered or report.key
     _count(intake, "discarded", sum(discarded.values()) + brought.check_ins)

@@ -283,6 +283,19 @@ class Crash:
             description="Impact presumed when a process crashes, by its name (`*` and `?` match; first match)."
         ),
     ] = field(default_factory=dict[str, Impact])
+    dumps_kept: Annotated[
+        Annotated[Seconds, Field(ge=3_600, le=400 * _DAY)],
+        Field(description="How long memory dumps are kept; what was read in them stays."),
+    ] = 30.0 * _DAY
+    stackwalk: Annotated[
+        Line | None,
+        Field(
+            description="Breakpad's `minidump_stackwalk`; by default the one on the PATH, if there is one."
+        ),
+    ] = None
+    symbols: Annotated[
+        Line | None, Field(description="Folder of Breakpad symbols for it: NAME/BUILD/NAME.sym.")
+    ] = None
 
 
 @_strict

@@ -1,6 +1,6 @@
 """Crash reports on record: their own durable inbox, and the groups they fall into.
 
-    insert_crashes -> (acknowledged) -> undigested -> mark_digested, bump_group -> list_crashes, crash_counts
+    insert_crashes -> (acknowledged) -> [dumps: read] -> undigested -> mark_digested, bump_group -> list_crashes, crash_counts
 
 ``payload`` is deflated JSON: the scrubbed report and the digest of the body it came in. When a storm folds a
 report only the digest stays, so that a key is recognised for as long as its row lives. Reports are counted
@@ -19,6 +19,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from monitor.domain.access import Accepted
 from monitor.domain.crashes import CrashGroup, CrashReport, Frame
+from monitor.domain.dumps import Dump
+from monitor.storage import dumps
 from monitor.storage import schema as t
 from monitor.storage.lists import CrashLine, Page, Wanted, list_crash_reports
 
@@ -38,6 +40,7 @@ class NewCrash:
     group: str | None = None
     signature: str | None = None
     folded: bool = False
+    dump: Dump | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +93,7 @@ def insert_crashes(c: sa.Connection, rows: Sequence[NewCrash]) -> list[Accepted]
     columns = [_columns(row) for row in rows]
     inserted = set(c.execute(_INSERT[c.dialect.name], columns if len(columns) > 1 else columns[0]).scalars())
     earlier = _earlier(c, [row for row in rows if row.report.id not in inserted])
+    dumps.keep(c, [_dump(row, row.dump) for row in rows if row.dump and row.report.id in inserted])
     return [_accepted(row, inserted, earlier) for row in rows]
 
 
@@ -97,6 +101,17 @@ _INSERT = {  # made once: making it takes longer than running it
     name: make(t.crashes).on_conflict_do_nothing(index_elements=["token", "key"]).returning(t.crashes.c.id)
     for name, make in (("postgresql", postgresql.insert), ("sqlite", sqlite.insert))
 }
+
+
+def _dump(row: NewCrash, dump: Dump) -> dumps.NewDump:
+    return dumps.NewDump(
+        crash=row.report.id,
+        token=row.token,
+        system=row.system,
+        process=row.report.process,
+        received_at=row.received_at,
+        dump=dump,
+    )
 
 
 def _columns(row: NewCrash) -> dict[str, Any]:
@@ -146,12 +161,15 @@ def _accepted(
 
 
 def undigested(c: sa.Connection, limit: int, *, claim: bool = False) -> list[StoredCrash]:
-    """Return reports nobody has looked at yet, oldest first.
+    """Return reports nobody has looked at yet, oldest first; one whose dump waits to be read waits, too.
 
     ``claim`` is for a transaction that also marks them: on PostgreSQL two engines then get different ones.
     """
     query = (
-        sa.select(t.crashes).where(t.crashes.c.digested_at.is_(None)).order_by(t.crashes.c.seq).limit(limit)
+        sa.select(t.crashes)
+        .where(t.crashes.c.digested_at.is_(None), ~dumps.is_unread())
+        .order_by(t.crashes.c.seq)
+        .limit(limit)
     )
     return [_stored(row) for row in c.execute(query.with_for_update(skip_locked=True) if claim else query)]
 
@@ -196,6 +214,18 @@ def _let_go(c: sa.Connection, id_: str) -> None:
     payload = c.execute(sa.select(t.crashes.c.payload).where(t.crashes.c.id == id_)).scalar()
     kept = _deflated({"digest": _unpacked(payload).get("digest", "")})
     c.execute(t.crashes.update().where(t.crashes.c.id == id_).values(payload=kept))
+    dumps.let_go(c, id_)
+
+
+def put_read(c: sa.Connection, row: NewCrash, now: datetime) -> bool:
+    """Put on record what a report's dump said of it; False when another had read it before."""
+    if not dumps.mark_read(c, row.report.id, now):
+        return False
+    changed = _columns(row)
+    names = ("system", "mapped_by", "signature", "group", "message", "process", "version", "payload")
+    values = {name: changed[name] for name in names}
+    c.execute(t.crashes.update().where(t.crashes.c.id == row.report.id).values(values))
+    return True
 
 
 def bump_group(c: sa.Connection, group: CrashGroup, *, at: datetime, count: int = 1) -> bool:

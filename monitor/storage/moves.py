@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from monitor.domain.announcements import GlobalProblem, Maintenance, MaintenanceStatus
 from monitor.domain.contacts import PRIORITY_NORMAL, Obligation
-from monitor.domain.crashes import CrashGroup, CrashReport, group
+from monitor.domain.crashes import CrashGroup
 from monitor.domain.incidents import PublicState
 from monitor.storage import (
     announced,
@@ -148,13 +148,16 @@ def retry(c: sa.Connection, outbox_id: str, *, now: datetime, actor: str) -> Non
 
 
 def digested(
-    c: sa.Connection, done: Sequence[crashes.Digested], reports: Iterable[CrashReport], now: datetime
+    c: sa.Connection,
+    done: Sequence[crashes.Digested],
+    groups: Iterable[tuple[CrashGroup, datetime]],
+    now: datetime,
 ) -> None:
     """Mark a batch of crash reports as digested and count their groups: none is counted twice."""
     crashes.mark_digested(c, done, now)
     came: dict[CrashGroup, list[datetime]] = defaultdict(list)
-    for report in reports:
-        came[group(report)].append(report.at)
+    for one, moment in groups:
+        came[one].append(moment)
     for one, moments in came.items():  # a storm of one group is two statements, not thousands
         crashes.bump_group(c, one, at=min(moments))
         if len(moments) > 1:

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from monitor.storage import (
     schema_announced,
+    schema_crashes,
     schema_ledger,
     schema_oncall,
     schema_outbox,
@@ -36,6 +37,7 @@ __all__ = [
     "Instant",
     "metadata",
     "schema_announced",
+    "schema_crashes",
     "schema_ledger",
     "schema_oncall",
     "schema_outbox",

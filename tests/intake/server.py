@@ -6,15 +6,17 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
 
+import sqlalchemy as sa
 from aiohttp import web
 
 from monitor.domain.access import Accepted, Token
 from monitor.domain.crashes import CrashReport, scrub
+from monitor.domain.dumps import Dump
 from monitor.errors import StorageError
 from monitor.intake.body import MIB, Bounds, Limits
 from monitor.intake.routes import routes
 from monitor.metrics import Metrics
-from monitor.storage import crashes
+from monitor.storage import crashes, schema
 from monitor.storage.engine import Store, open_store
 
 NOW = datetime(2026, 11, 22, 3, 4, 5, tzinfo=UTC)
@@ -32,6 +34,7 @@ TOKENS = {
 }
 SMALL = Limits(
     sentry=Bounds(wire=2 * MIB, inflated=8 * MIB, seconds=1.0),
+    dump=Bounds(wire=2 * MIB, inflated=8 * MIB, seconds=1.0),
     json=Bounds(wire=MIB, inflated=4 * MIB, seconds=1.0),
     ping=Bounds(wire=64 * 1024, inflated=64 * 1024, seconds=0.5),
 )
@@ -55,11 +58,11 @@ class Running:
     def dsn(self, key: str = KEY) -> str:
         return f"{self.url.replace('//', f'//{key}@')}/42"
 
-    async def accept_crash(self, report: CrashReport, *, token: str) -> Accepted:
+    async def accept_crash(self, report: CrashReport, *, token: str, dump: Dump | None = None) -> Accepted:
         if self.broken:
             raise self.broken
         self.reports.append(report)
-        row = crashes.NewCrash(report=scrub(report), token=token, received_at=NOW)
+        row = crashes.NewCrash(report=scrub(report), token=token, received_at=NOW, dump=dump)
         (accepted,) = await self.store.write(crashes.insert_crashes, [row])
         return accepted
 
@@ -77,7 +80,7 @@ class Running:
         return TOKENS.get((secret, kind))
 
     async def stored(self) -> list[crashes.StoredCrash]:
-        return await self.store.read(crashes.undigested, 1000)
+        return await self.store.read(_all)
 
     async def only(self) -> CrashReport:
         (stored,) = await self.stored()
@@ -90,6 +93,11 @@ class Running:
 
     def fill_the_disk(self) -> None:
         self.broken = StorageError("the disk is full")
+
+
+def _all(c: sa.Connection) -> list[crashes.StoredCrash]:
+    ids = c.execute(sa.select(schema.crashes.c.id).order_by(schema.crashes.c.seq)).scalars().all()
+    return [found for id_ in ids if (found := crashes.find_crash(c, id_))]
 
 
 @asynccontextmanager

@@ -42,6 +42,24 @@ def _alerts() -> None:
 
 def _crashes() -> None:
     """Dumps and what was read in them; spikes and regressions of crash groups."""
+    op.create_table(
+        "crash_dumps",
+        sa.Column(
+            "seq",
+            sa.BigInteger().with_variant(sa.Integer, "sqlite"),
+            primary_key=True,
+            autoincrement=True,
+        ),
+        sa.Column("crash", sa.String(40), sa.ForeignKey("crashes.id"), nullable=False, unique=True),
+        sa.Column("name", sa.Text, nullable=False),
+        sa.Column("digest", sa.Text, nullable=False),
+        sa.Column("size", sa.BigInteger, nullable=False),
+        sa.Column("coding", sa.Text, nullable=False),
+        sa.Column("content", sa.LargeBinary),
+        sa.Column("received_at", sa.BigInteger, nullable=False),
+        sa.Column("read_at", sa.BigInteger),
+    )
+    op.create_index(op.f("ix_crash_dumps_read_at"), "crash_dumps", ["read_at"])
 
 
 def _correlation() -> None:
