@@ -131,7 +131,7 @@ async def read_apart(dump: KeptDump, reading: Reading) -> DumpFacts:
         except TimeoutError:
             return DumpFacts(trouble=f"reading it took more than {reading.seconds:g} s")
         finally:
-            _end(process)
+            await _end(process)
     return _facts(output, status)
 
 
@@ -150,10 +150,15 @@ async def _output(process: Process) -> bytes:
     return output
 
 
-def _end(process: Process) -> None:
-    """Kill the reader and whatever it started; it is in a session of its own."""
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
+async def _end(process: Process) -> None:
+    """Kill the reader and whatever it started (it is in a session of its own), and see it gone."""
+    if process.returncode is None:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+    assert process.stdout is not None, "it was asked for"
+    while await process.stdout.read(_OUTPUT):  # a pipe that is not read to its end is never closed
+        pass
+    await process.wait()
 
 
 def _facts(output: bytes, status: int) -> DumpFacts:

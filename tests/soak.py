@@ -6,7 +6,11 @@
     power     the power is cut under SQLite, 400 times (``--cuts N``); two bugs that lose what was acknowledged must be caught
     storms    10,000 systems of 300 partners in one cloud fail within a minute, by day and by night
     load      kill -9 under 10,000 reports from 64 connections (``--reports N``)
+<<<<<<< HEAD
     blind     100 cuts of our own network: no customer is contacted (``--network-cuts N``)
+=======
+    dumps     8,000 poisoned dumps of a real crash, each read as the service reads them (``--dumps N``)
+>>>>>>> e289594 (crashes: tests of minidumps with Crashpad's handler and Breakpad's reader; what is documented of them)
     ledger    10,000 random operations of several processes, killed and told twice, on both databases (``--operations N``)
 
 What fails is printed with what makes it happen again; the exit status is 1 if anything was wrong.
@@ -28,11 +32,16 @@ from tests.crash.kills import Kills, again
 from tests.crash.load import PLACES, kill_under_load
 from tests.crash.mutants import KILLED_BY, LEDGER, LOSERS, mutant
 from tests.databases import a_postgres
+from tests.dumps.poisoned import poisoned
 from tests.power.cuts import cut
 from tests.power.recording import record
 from tests.storm import storms
 
+<<<<<<< HEAD
 VERBS = ("mutants", "power", "together", "load", "kills", "storms", "blind", "ledger")
+=======
+VERBS = ("mutants", "power", "together", "load", "kills", "storms", "dumps", "ledger")
+>>>>>>> e289594 (crashes: tests of minidumps with Crashpad's handler and Breakpad's reader; what is documented of them)
 
 
 async def kills(folder: Path, arguments: argparse.Namespace) -> int:
@@ -157,8 +166,13 @@ async def main(arguments: argparse.Namespace) -> int:
             wrong += await load(place, reports=arguments.reports)
         elif part == "storms":
             wrong += await storms(place)
+<<<<<<< HEAD
         elif part == "blind":
             wrong += await blind(place, cuts=arguments.network_cuts, seed=arguments.seed)
+=======
+        elif part == "dumps":
+            wrong += await poisoned(place, count=arguments.dumps, seed=arguments.seed, jobs=arguments.jobs)
+>>>>>>> e289594 (crashes: tests of minidumps with Crashpad's handler and Breakpad's reader; what is documented of them)
         elif part == "ledger":
             wrong += await ledger(
                 place, operations=arguments.operations, seed=arguments.seed, jobs=arguments.jobs
@@ -177,6 +191,7 @@ if __name__ == "__main__":
     parser.add_argument("--cuts", type=int, default=400)
     parser.add_argument("--network-cuts", type=int, default=100)
     parser.add_argument("--reports", type=int, default=10_000)
+    parser.add_argument("--dumps", type=int, default=8_000)
     parser.add_argument("--operations", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=20_261_123)
     parser.add_argument("--database", choices=["sqlite", "postgresql"], default="sqlite")

@@ -48,6 +48,7 @@ class Limits:
     json: Bounds = field(default_factory=lambda: Bounds(wire=MIB, inflated=4 * MIB))
     ping: Bounds = field(default_factory=lambda: Bounds(wire=MIB, inflated=MIB))
     memory: int = 128 * MIB
+    kept_dump: int = 40 * MIB  # a larger one is a report without it
 
     @property
     def largest(self) -> int:

@@ -48,7 +48,7 @@ async def minidump(intake: Intake, request: web.Request) -> web.Response:
             raise RefusedError(400, "dump_missing", f"There is no dump in the body (file {_DUMP}).")
         fields = {**dict(list(request.query.items())[:_FIELDS]), **upload.fields}
         name = clean(part.filename or "", WORD)
-        dump = await packed(body, part.start, part.end, name)
+        dump = await packed(body, part.start, part.end, name, intake.limits.kept_dump)
         key = _key(name, dump.digest)
         report = report_of(
             fields,

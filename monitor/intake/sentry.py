@@ -91,7 +91,8 @@ def _inflated(packed: bytes) -> Body:
 
 async def _taken(intake: Intake, token: Token, brought: Envelope, body: Body = b"") -> web.Response:
     """Put every crash on record, count the rest, and answer."""
-    dump = await packed(body, *brought.minidump, brought.minidump_name) if brought.minidump else None
+    most = intake.limits.kept_dump
+    dump = await packed(body, *brought.minidump, brought.minidump_name, most) if brought.minidump else None
     events = brought.events or (({"level": "fatal"},) if dump else ())  # a dump alone is a crash, too
     header_id = brought.event_id or (dump.digest[:32] if dump and not brought.events else None)
     answered = header_id

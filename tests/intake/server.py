@@ -35,6 +35,7 @@ TOKENS = {
 SMALL = Limits(
     sentry=Bounds(wire=2 * MIB, inflated=8 * MIB, seconds=1.0),
     dump=Bounds(wire=2 * MIB, inflated=8 * MIB, seconds=1.0),
+    kept_dump=MIB,
     json=Bounds(wire=MIB, inflated=4 * MIB, seconds=1.0),
     ping=Bounds(wire=64 * 1024, inflated=64 * 1024, seconds=0.5),
 )

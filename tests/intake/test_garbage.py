@@ -89,6 +89,7 @@ PATHS = {
     "/api/v1/crashes": {"Authorization": f"Bearer {API}"},
     f"/api/42/envelope/?sentry_key={KEY}": {},
     f"/api/42/store/?sentry_key={KEY}": {},
+    f"/api/42/minidump/?sentry_key={KEY}": {},
     "/api/42/envelope/": {},
 }
 

@@ -2,18 +2,14 @@
 
 import asyncio
 import json
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 
+from tests.node_packages import node_package
 from tests.requirements import require
 
 HERE = Path(__file__).parent
-ROOT = HERE.parent.parent
-PACKAGE = HERE.parent / "node" / "package.json"
-CACHE = ROOT / ".tools" / "node"
 WHY = "crashes of Node programs are tested with the real SDK"
 
 
@@ -21,21 +17,8 @@ WHY = "crashes of Node programs are tested with the real SDK"
 def sentry_node() -> str:
     """Install the pinned SDK into the cache once; give the address of its module."""
     require("node", WHY)
-    npm = require("npm", WHY)
-    wanted = json.loads(PACKAGE.read_text())["dependencies"]["@sentry/node"]
-    module = CACHE / "node_modules" / "@sentry" / "node"
-    if not _has(module, wanted):
-        CACHE.mkdir(parents=True, exist_ok=True)
-        shutil.copy(PACKAGE, CACHE)
-        command = [npm, "install", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"]
-        done = subprocess.run(command, cwd=CACHE, capture_output=True, timeout=100, check=False)
-        require("@sentry/node", WHY, how="a network with an npm registry", found=done.returncode == 0)
+    module = node_package("@sentry/node", WHY)
     return (module / json.loads((module / "package.json").read_text())["main"]).resolve().as_uri()
-
-
-def _has(module: Path, version: str) -> bool:
-    package = module / "package.json"
-    return package.exists() and json.loads(package.read_text())["version"] == version
 
 
 async def test_a_node_programs_exceptions_are_on_record(sentry_node, intake):
