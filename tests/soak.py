@@ -6,11 +6,8 @@
     power     the power is cut under SQLite, 400 times (``--cuts N``); two bugs that lose what was acknowledged must be caught
     storms    10,000 systems of 300 partners in one cloud fail within a minute, by day and by night
     load      kill -9 under 10,000 reports from 64 connections (``--reports N``)
-<<<<<<< HEAD
     blind     100 cuts of our own network: no customer is contacted (``--network-cuts N``)
-=======
     dumps     8,000 poisoned dumps of a real crash, each read as the service reads them (``--dumps N``)
->>>>>>> e289594 (crashes: tests of minidumps with Crashpad's handler and Breakpad's reader; what is documented of them)
     ledger    10,000 random operations of several processes, killed and told twice, on both databases (``--operations N``)
 
 What fails is printed with what makes it happen again; the exit status is 1 if anything was wrong.
@@ -37,11 +34,7 @@ from tests.power.cuts import cut
 from tests.power.recording import record
 from tests.storm import storms
 
-<<<<<<< HEAD
-VERBS = ("mutants", "power", "together", "load", "kills", "storms", "blind", "ledger")
-=======
-VERBS = ("mutants", "power", "together", "load", "kills", "storms", "dumps", "ledger")
->>>>>>> e289594 (crashes: tests of minidumps with Crashpad's handler and Breakpad's reader; what is documented of them)
+VERBS = ("mutants", "power", "together", "load", "kills", "storms", "blind", "dumps", "ledger")
 
 
 async def kills(folder: Path, arguments: argparse.Namespace) -> int:
@@ -166,13 +159,10 @@ async def main(arguments: argparse.Namespace) -> int:
             wrong += await load(place, reports=arguments.reports)
         elif part == "storms":
             wrong += await storms(place)
-<<<<<<< HEAD
         elif part == "blind":
             wrong += await blind(place, cuts=arguments.network_cuts, seed=arguments.seed)
-=======
         elif part == "dumps":
             wrong += await poisoned(place, count=arguments.dumps, seed=arguments.seed, jobs=arguments.jobs)
->>>>>>> e289594 (crashes: tests of minidumps with Crashpad's handler and Breakpad's reader; what is documented of them)
         elif part == "ledger":
             wrong += await ledger(
                 place, operations=arguments.operations, seed=arguments.seed, jobs=arguments.jobs
