@@ -208,7 +208,7 @@ def _request(sock: socket.socket, payload: bytes, number: int) -> bytes:
 
 def _checksum(message: bytes) -> int:
     padded = message + b"\0" * (len(message) % 2)
-    total = sum(struct.unpack(f"!{len(padded) // 2}H", padded))
+    total: int = sum(struct.unpack(f"!{len(padded) // 2}H", padded))
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
     return ~total & 0xFFFF

@@ -14,8 +14,10 @@ from checks import (
     heartbeat,
     http,
     icmp,
+    imap,
     sip,
     sip_call,
+    smtp,
     tcp,
     tls,
 )
@@ -33,6 +35,8 @@ CHECK_TYPES: Final[Mapping[str, CheckType]] = MappingProxyType(
         "sip-call": sip_call.TYPE,
         "dns": dns.TYPE,
         "icmp": icmp.TYPE,
+        "smtp": smtp.TYPE,
+        "imap": imap.TYPE,
         "heartbeat": heartbeat.TYPE,
     }
 )

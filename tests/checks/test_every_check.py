@@ -28,6 +28,8 @@ TARGETS = {
     "sip-call": "sip:4000@127.0.0.1:{port};transport=tcp",
     "dns": "127.0.0.1:{port}",
     "icmp": "no-such-host.invalid",
+    "smtp": "127.0.0.1:{port}",
+    "imap": "127.0.0.1:{port}",
     "heartbeat": "",
 }
 """Where each type would look, so that nothing is there; empty for a type that contacts nothing."""

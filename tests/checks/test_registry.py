@@ -21,6 +21,7 @@ HELPERS = (
     "http_answer",
     "http_options",
     "latency",
+    "mail_login",
     "registry",
     "rtp",
     "sdp",
@@ -54,8 +55,8 @@ def an_entry_point(name: str, value: str) -> EntryPoint:
 
 
 def test_a_third_partys_type_is_loaded_beside_ours():
-    types = load_check_types([an_entry_point("smtp", "checks.tcp:TYPE")])
-    assert set(types) == {*CHECK_TYPES, "smtp"}
+    types = load_check_types([an_entry_point("gopher", "checks.tcp:TYPE")])
+    assert set(types) == {*CHECK_TYPES, "gopher"}
 
 
 def test_what_is_installed_loads():
