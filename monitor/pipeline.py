@@ -22,6 +22,7 @@ from monitor.domain.contacts import Obligation, obligations
 from monitor.domain.decisions import Decision, decide, decide_for_component
 from monitor.domain.findings import Finding, Observation, Source, Streak, Symptom, Turn, Verdict, detect
 from monitor.domain.policy import Policy
+from monitor.domain.settling import Settled
 from monitor.handling import Handling
 from monitor.metrics import Metrics
 from monitor.sight import Sight
@@ -98,13 +99,14 @@ class Pipeline(Handling):
 
     async def judge(self, finding: Finding) -> str:
         """Take a believed problem to an incident on record, with everything it makes us owe; return its id."""
-        # correlate with planned work, where the class depends on it
+        # correlate with planned work, where the class depends on it, and with what many others show
         work = await self._planned_work(finding)
+        settled = self.storms.known(finding)
 
         # classify, identify, decide: pure; a storm bears on where it stands and on when contacts go out
         now = self.clock()
         opening = replace(
-            self._opening(finding, now, work),
+            self._opening(finding, now, work, settled),
             problem=self.storms.stands_under(finding),
             wait=self.storms.waits(finding, now),
         )
@@ -114,7 +116,9 @@ class Pipeline(Handling):
         recorded = await self.store.write(incidents.open_or_join, opening)
         self.failpoint("finding.after_record")
         self._tell(opening, recorded)
-        await self.storms.recorded(finding, recorded.incident, recorded.held_by)
+        await self.storms.recorded(
+            finding, recorded.incident, recorded.held_by, by_evidence=settled is not None
+        )
         return recorded.incident
 
     async def _planned_work(self, finding: Finding) -> Maintenance | None:
@@ -137,13 +141,19 @@ class Pipeline(Handling):
             announcements.planned_over, system=system, component=component, moments=moments
         )
 
-    def _opening(self, finding: Finding, now: datetime, work: Maintenance | None) -> Opening:
+    def _opening(
+        self, finding: Finding, now: datetime, work: Maintenance | None, settled: Settled | None = None
+    ) -> Opening:
         world = self.world.in_force
+        if settled is not None:
+            finding = replace(finding, facts={**finding.facts, **settled.facts})
         if work is not None:
             finding = replace(finding, facts={**finding.facts, PLANNED: True})
         decision = _decided(world, finding, now)
         if work is not None:
             decision = replace(decision, reasons=(planned_by(work), *decision.reasons))
+        if settled is not None:
+            decision = replace(decision, reasons=(*settled.reasons, *decision.reasons))
         policy = world.policies[decision.policy]
         incident = f"inc_{self.new_id()}"
         system = world.inventory.systems.get(finding.system or "")
@@ -160,6 +170,7 @@ class Pipeline(Handling):
             obligations=self._owed(decision, incident, now, timeout),
             now=now,
             component=finding.component or (system.component if system else None),
+            settled=settled.as_json() if settled else None,
         )
 
     def _owed(self, decision: Decision, incident: str, now: datetime, timeout: float) -> Sequence[Obligation]:

@@ -31,8 +31,10 @@ from monitor.domain.decisions import NOC, first_contact, page_entry
 from monitor.domain.evidence import EVERYBODY, Evidence, Group, dimension
 from monitor.domain.findings import Finding, Streak
 from monitor.domain.incidents import PublicState
+from monitor.domain.settling import Settled
 from monitor.domain.waiting import Waits
 from monitor.metrics import Metrics
+from monitor.settling import Settling
 from monitor.storage import announced, moves, storms, told
 from monitor.storage.announced import Composed
 from monitor.storage.engine import Store
@@ -66,6 +68,7 @@ class Storms:
     metrics: Metrics
     telling: Telling
     announcer: Announcer
+    settling: Settling
     ledger: Ledger = field(default_factory=Ledger)
     seen: InForce | None = None
     failing: dict[str, dict[str, datetime]] = field(default_factory=dict[str, dict[str, datetime]])
@@ -90,6 +93,7 @@ class Storms:
         if streak.failing_since is not None and symptom in EXPLAINED:
             self.failing.setdefault(serial, {})[watched.name] = streak.failing_since
             self.ledger.fails(serial, streak.failing_since)
+            self.settling.fails(serial, streak.failing_since)
         elif watched.name not in self.origins:
             self._well(serial, watched.name)
 
@@ -100,6 +104,7 @@ class Storms:
             return
         self.failing.pop(serial, None)
         self.ledger.well(serial)
+        self.settling.well(serial)
 
     def _refresh(self) -> None:
         """Follow the configuration: who there is, and from when on it is a storm."""
@@ -119,8 +124,16 @@ class Storms:
         systems = in_force.inventory.systems.values()
         watched = [one for one in systems if not looked_at or one.serial in looked_at]
         self.ledger.watch(watched, [dimension(name) for name in rules.attributes])
+        self.settling.watch(watched, self.ledger.limits)
 
     # what bears on a finding ----------------------------------------------------------------------------------
+
+    def known(self, finding: Finding) -> Settled | None:
+        """Return the facts that the evidence of many settles about a finding, if any."""
+        if finding.system is None or finding.symptom not in EXPLAINED:
+            return None
+        self._refresh()
+        return self.settling.known(finding)
 
     def stands_under(self, finding: Finding) -> str | None:
         """Return the problem that a finding stands under from its beginning, by its system's group."""
@@ -147,7 +160,9 @@ class Storms:
     def _being_named(self, serial: str) -> Group | None:
         return next((one for one in self.ledger.groups_of(serial) if one in self.naming), None)
 
-    async def recorded(self, finding: Finding, incident: str, held_by: str | None) -> None:
+    async def recorded(
+        self, finding: Finding, incident: str, held_by: str | None, *, by_evidence: bool = False
+    ) -> None:
         """Take a finding that is on record; where it makes a storm, name it."""
         serial = finding.system
         if serial is None or finding.symptom not in EXPLAINED:
@@ -158,6 +173,7 @@ class Storms:
         self.believed.setdefault(serial, {})[origin] = incident
         self.failing.setdefault(serial, {}).setdefault(origin, finding.since)
         self.ledger.believe(serial, finding.since)
+        self.settling.recorded(finding, incident, by_evidence=by_evidence)
         if self.stands_under(finding) or self._being_named(serial):
             self.dirty = True
             if held_by is None:
@@ -178,6 +194,7 @@ class Storms:
         if not held:
             self.believed.pop(serial, None)
             self.ledger.doubted_no_more(serial)
+        self.settling.over(origin, serial, last=not held)
         self._well(serial, origin)
 
     # a storm is named -------------------------------------------------------------------------------------------
@@ -292,6 +309,7 @@ class Storms:
         self._refresh()
         self.rounds += 1
         if self.rounds % OWED_EVERY == 1:
+            await self.settling.again()
             await self._name_what_was_not(now)
         if not self.standing and self.rounds % OWED_EVERY:
             return
@@ -469,6 +487,7 @@ class Storms:
             self.loose.add(one.incident)
             if one.problem is not None and one.problem not in self.standing.values():
                 self.ledger.spend(one.system)
+        await self.settling.resume()
         self.dirty = True
 
 

@@ -65,6 +65,7 @@ from monitor.rounds import Rounds
 from monitor.scheduler import Job, Scheduler
 from monitor.sealing import sealer
 from monitor.settings import Settings
+from monitor.settling import Settling
 from monitor.sight import Sight
 from monitor.storage import caps, editions, incidents, looks, people, public
 from monitor.storage.engine import Store, open_store
@@ -155,6 +156,7 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
             metrics=metrics,
             telling=telling,
             announcer=announcer,
+            settling=Settling(world=world, store=store),
             failpoint=failpoint,
         )
         sight = Sight(
@@ -178,6 +180,7 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
             sight=sight,
             failpoint=failpoint,
         )
+        storms.settling.judge = pipeline.judge
         digest = Digest(
             pipeline=pipeline,
             store=store,

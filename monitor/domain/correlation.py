@@ -223,6 +223,19 @@ class Ledger:
             if serial in known:
                 self._take_out(lists, serial, known[serial])
 
+    @property
+    def groups(self) -> Iterable[Group]:
+        """All groups there are."""
+        return self._members
+
+    def count(self, group: Group) -> int:
+        """Return how many count as members of a group."""
+        return self._count.get(group, 0)
+
+    def begun(self, group: Group, since: datetime) -> int:
+        """Return how many of a group fail and began then or later."""
+        return self._fresh(self._streaks, group, since)
+
     # what follows -------------------------------------------------------------------------------------------
 
     def groups_of(self, serial: str) -> tuple[Group, ...]:

@@ -18,12 +18,16 @@ from monitor.domain.request_rules import RequestRules
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceClass:
-    """A class of service. ``urgency`` orders classes: lower is more urgent."""
+    """A class of service. ``urgency`` orders classes: lower is more urgent.
+
+    ``publish``: whether a problem of many that we find in this class is public ``at_once``, or a ``draft``; None: as configured.
+    """
 
     name: str
     urgency: int
     clause: str | None = None
     analyse_now: bool = False
+    publish: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +55,22 @@ class Exclusion:
 class Presumption:
     """Facts taken for given where a symptom leaves them unknown."""
 
+    symptoms: frozenset[Symptom]
+    facts: Mapping[str, FactValue]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evident:
+    """Facts that are settled where systems that share an attribute have a symptom, and those beside them have not.
+
+    ``shared`` is the attribute whose value is to blame; ``beside`` the one by which the healthy are compared with: others
+    with the same value of it.
+    """
+
+    name: str
+    clause: str
+    shared: str
+    beside: str
     symptoms: frozenset[Symptom]
     facts: Mapping[str, FactValue]
 
@@ -149,6 +169,7 @@ class Policy:
     text: str = field(default="", repr=False, compare=False)
     registration: Registration = field(default_factory=Registration)
     overflow: Overflow | None = None
+    evidence: tuple[Evident, ...] = ()
 
     def promise(self, cls: str, plan: str | None, clock: str = RESPONSE) -> Promise:
         """Return what a class is promised under a plan (KeyError for a cell that is not there).

@@ -25,6 +25,7 @@ from monitor.domain.policy import (
     ContactPlan,
     ContactStep,
     Eligibility,
+    Evident,
     Exclusion,
     Pausing,
     Policy,
@@ -130,7 +131,9 @@ def build(given: PolicyIn) -> Policy:
             CalendarChoice(calendar=c.calendar, countries=frozenset(c.countries)) for c in given.calendar_for
         ),
         classes={
-            c.name: ServiceClass(name=c.name, urgency=i, clause=c.clause, analyse_now=c.analyse_now)
+            c.name: ServiceClass(
+                name=c.name, urgency=i, clause=c.clause, analyse_now=c.analyse_now, publish=c.publish
+            )
             for i, c in enumerate(given.classes)
         },
         rules=tuple(
@@ -142,6 +145,17 @@ def build(given: PolicyIn) -> Policy:
         ),
         presumptions=tuple(
             Presumption(symptoms=frozenset(p.symptoms), facts=dict(p.facts)) for p in given.presume
+        ),
+        evidence=tuple(
+            Evident(
+                name=e.name,
+                clause=e.clause,
+                shared=e.shared,
+                beside=e.beside,
+                symptoms=frozenset(e.symptoms),
+                facts=dict(e.facts),
+            )
+            for e in given.evidence
         ),
         eligibility=Eligibility(
             direct=frozenset(given.eligibility.direct),

@@ -35,12 +35,20 @@ def misfits(given: PolicyIn) -> Iterator[tuple[Where, str]]:
     for part, rules in (("rules", given.rules), ("exclusions", given.exclusions)):
         for i, rule in enumerate(rules):
             yield from _misfit_condition(rule.when, facts, (part, i, "when"))
-    for i, presumption in enumerate(given.presume):
-        for name, value in presumption.facts.items():
-            yield from _misfit_fact(name, [value], facts, ("presume", i, "facts", name))
+    yield from _misfit_given(given, facts)
     eligible = given.eligibility
     if not eligible.everyone and not eligible.direct:
         yield ("eligibility",), "name the direct tiers, or write `everyone: true`"
+
+
+def _misfit_given(given: PolicyIn, facts: frozenset[str]) -> Iterator[tuple[Where, str]]:
+    """Yield facts that are presumed, or settled by evidence, and do not exist or cannot be that."""
+    for i, presumption in enumerate(given.presume):
+        for name, value in presumption.facts.items():
+            yield from _misfit_fact(name, [value], facts, ("presume", i, "facts", name))
+    for i, evident in enumerate(given.evidence):
+        for name, value in evident.facts.items():
+            yield from _misfit_fact(name, [value], facts, ("evidence", i, "facts", name))
 
 
 def _never_open(given: PolicyIn) -> Iterator[tuple[Where, str]]:

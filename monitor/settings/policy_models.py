@@ -97,6 +97,7 @@ class ClassIn(_Strict):
     name: str
     clause: str | None = None
     analyse_now: bool = False
+    publish: Literal["at_once", "draft"] | None = None
 
 
 class WhenIn(_Strict):
@@ -141,6 +142,17 @@ class PresumeIn(_Strict):
 
     symptoms: Symptoms
     facts: dict[str, bool | str]
+
+
+class EvidentIn(_Strict):
+    """Facts that are settled by which systems have a symptom, and which have not."""
+
+    name: str
+    clause: str
+    shared: str
+    beside: str
+    symptoms: Symptoms
+    facts: dict[str, bool | str] = Field(min_length=1)
 
 
 class EndOfDayIn(_Strict):
@@ -347,6 +359,7 @@ class PolicyIn(_Strict):
     facts: list[str] = []
     classes: list[ClassIn] = Field(min_length=1)
     presume: list[PresumeIn] = []
+    evidence: list[EvidentIn] = []
     rules: list[RuleIn] = Field(min_length=1)
     exclusions: list[ExclusionIn] = []
     goals: list[PromiseIn] = Field(min_length=1)

@@ -20,7 +20,17 @@ from monitor.domain.findings import Finding
 from monitor.domain.incidents import Incident, Move, Status, after, dedup_key
 from monitor.domain.waiting import Waits
 from monitor.errors import ConflictError, NotFoundError
-from monitor.storage import announcements, clocks, events, owing, ownership, recounting, schema, tickets
+from monitor.storage import (
+    announcements,
+    clocks,
+    events,
+    owing,
+    ownership,
+    recounting,
+    schema,
+    settled,
+    tickets,
+)
 from monitor.storage.clocks import Subject
 from monitor.storage.incident_rows import incident_from
 from monitor.storage.ownership import Holds
@@ -47,6 +57,12 @@ class Opening:
     count: int = 1
     problem: str | None = None  # the global problem that its system's group stands under
     wait: tuple[str, datetime, Waits] | None = None  # why its contacts wait, and until when
+    settled: Mapping[str, Any] | None = None  # the facts that evidence gave the decision, and the evidence
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """The decision as it is kept."""
+        return as_json(self.decision) | ({settled.SETTLED: self.settled} if self.settled else {})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +96,7 @@ def open_or_join(c: sa.Connection, opening: Opening) -> Recorded:
         symptom=opening.finding.symptom,
         attached=(opening.problem,),
     )
-    said = as_json(opening.decision)
+    said = opening.said
     inserted = insert_ignoring(c, incidents, _incident_row(opening, hold, said))
     if not inserted:
         return _join(c, opening, said)
@@ -146,21 +162,28 @@ def _join(c: sa.Connection, opening: Opening, said: Mapping[str, Any]) -> Record
     urgency = json.loads(row.decision).get("urgency")
     raised = urgency is not None and opening.urgency < urgency
     if raised:
-        _raise(c, opening, row.id, Status(row.status))
+        _raise(c, opening, row.id, Status(row.status), refuted=settled.SETTLED in json.loads(row.decision))
+    if opening.settled and row.needs_triage and urgency is not None and opening.urgency > urgency:
+        whole, facts = {**said, "urgency": opening.urgency}, opening.finding.facts
+        settled.lower(c, row.id, opening.decision, whole, facts=facts, now=opening.now)
     if row.needs_triage and not opening.decision.needs_triage and opening.urgency <= (urgency or 0):
         confirm_triage(c, row.id, now=opening.now, actor="tocsin")  # it is certain now: nobody need be asked
     return Recorded(incident=row.id, new=False, raised=raised)
 
 
-def _raise(c: sa.Connection, opening: Opening, incident: str, status: Status) -> None:
+def _raise(
+    c: sa.Connection, opening: Opening, incident: str, status: Status, *, refuted: bool = False
+) -> None:
     """Give an incident a more urgent class: its decision, its clocks from its creation, what it owes on top.
+
+    ``refuted``: its class was settled by evidence, whose facts are taken back.
 
     Whoever acknowledged the lesser class has not acknowledged this one: it is open again, and called about.
     """
     decision = _from_creation(c, opening, incident)
-    again: dict[str, Any] = {}
+    again: dict[str, Any] = {"facts": events.as_text(dict(opening.finding.facts))} if refuted else {}
     if status is Status.ACKNOWLEDGED:
-        again = {"status": after(status, Move.RELEASE), "acknowledged_at": None, "acknowledged_by": None}
+        again |= {"status": after(status, Move.RELEASE), "acknowledged_at": None, "acknowledged_by": None}
         again |= {"owner": None, "owner_party": None, "holds_until": None, "reminded_at": None}
     c.execute(
         sa.update(incidents)
@@ -168,7 +191,7 @@ def _raise(c: sa.Connection, opening: Opening, incident: str, status: Status) ->
         .values(
             {
                 "class": decision.cls,
-                "decision": events.as_text(as_json(decision) | {"urgency": opening.urgency}),
+                "decision": events.as_text(opening.said | as_json(decision) | {"urgency": opening.urgency}),
                 "needs_triage": decision.needs_triage,
                 "respond_by": decision.respond_by,
                 "version": incidents.c.version + 1,

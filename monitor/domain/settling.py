@@ -1,0 +1,250 @@
+"""What facts the evidence of many settles: one carrier's systems drop calls, the others of the same cloud are well.
+
+    failing looks, findings -> a table for each (shared, beside) -> settled, or refuted when the others fail as well
+
+A :class:`Witness` watches by a ledger of its own, in which nobody is ever set aside: that a problem of many is named
+changes nothing about whose fault it is. What stands settled stays so until it is refuted or the last of its findings is
+over, for the tenth system of a carrier fails long after the first three.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from math import exp
+
+from monitor.domain.chance import log_tail
+from monitor.domain.correlation import Ledger, Limits
+from monitor.domain.evidence import Counted, Dimension, Group, as_rows, dimension
+from monitor.domain.findings import FactValue, Finding, Symptom
+from monitor.domain.inventory import System
+from monitor.domain.policy import Evident
+
+_NOWHERE = "none"
+_ROWS = 6  # of other values beside it are shown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """Facts that the evidence gives, whose rule that is, and the counts; ``table`` is how it is kept and shown."""
+
+    rule: str
+    facts: Mapping[str, FactValue]
+    group: Group
+    reasons: tuple[str, ...]
+    table: tuple[Mapping[str, object], ...] = ()
+    looked_at: int = 1
+
+    def as_json(self) -> dict[str, object]:
+        """Return it as it is kept with the decision."""
+        return {
+            "rule": self.rule,
+            "facts": dict(self.facts),
+            "group": str(self.group),
+            "reasons": list(self.reasons),
+            "looked_at": self.looked_at,
+            "table": [dict(row) for row in self.table],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """A rule about one value of its shared attribute."""
+
+    rule: Evident
+    group: Group
+
+    @property
+    def key(self) -> tuple[object, Group]:
+        rule = self.rule
+        return (rule.name, rule.shared, rule.beside, rule.symptoms, tuple(rule.facts.items())), self.group
+
+
+class Witness:
+    """Knows who fails by which attribute, and what that settles; pure, like the ledger it asks."""
+
+    def __init__(self, limits: Limits | None = None) -> None:
+        """Know nobody yet: :meth:`watch` says who there is."""
+        self.ledger = Ledger(limits, ())
+        self._symptoms: frozenset[Symptom] = frozenset()
+        self._shared: frozenset[str] = frozenset()
+        self._said: dict[tuple[Symptom, Group], dict[str, datetime]] = {}
+        self._stands: dict[tuple[object, Group], Settled] = {}
+
+    def watch(self, systems: Iterable[System], rules: Iterable[Evident]) -> None:
+        """Take these for the systems there are, and for what may be settled about them."""
+        rules = tuple(rules)
+        self._symptoms = frozenset[Symptom]().union(*(rule.symptoms for rule in rules))
+        self._shared = frozenset(rule.shared for rule in rules)
+        pairs = dict.fromkeys((rule.shared, rule.beside) for rule in rules)
+        names = dict.fromkeys(name for pair in pairs for name in pair)
+        single = [_or_none(dimension(name)) for name in names]
+        self.ledger.watch(systems, [*single, *(_pair(*pair) for pair in pairs)])
+
+    def believe(self, serial: str, symptom: Symptom, since: datetime) -> None:
+        """Note that a system has a finding with this symptom."""
+        self.ledger.believe(serial, since)
+        for group in self._blamed(serial) if symptom in self._symptoms else ():
+            known = self._said.setdefault((symptom, group), {})
+            known[serial] = min(since, known.get(serial, since))
+
+    def _blamed(self, serial: str) -> Iterable[Group]:
+        return (one for one in self.ledger.groups_of(serial) if one.dimension in self._shared)
+
+    def fails(self, serial: str, since: datetime) -> None:
+        """Note that a system was seen failing, whatever its symptom."""
+        self.ledger.fails(serial, since)
+
+    def over(self, serial: str) -> None:
+        """Note that a system has no finding any more."""
+        self.ledger.doubted_no_more(serial)
+        for group in self._blamed(serial):
+            for symptom in self._symptoms:
+                self._said.get((symptom, group), {}).pop(serial, None)
+            if not any(self._said.get((symptom, group)) for symptom in self._symptoms):
+                self._stands = {key: found for key, found in self._stands.items() if key[1] != group}
+
+    def well(self, serial: str) -> None:
+        """Note that nothing fails on a system any more."""
+        self.ledger.well(serial)
+
+    def settles(self, finding: Finding, rules: Sequence[Evident]) -> Settled | None:
+        """Return what the evidence settles about a finding; None where it, or anybody, says otherwise."""
+        found = (self._settled(case) for case in self._cases(finding, rules))
+        return next((one for one in found if one is not None), None)
+
+    def refutes(self, finding: Finding, rules: Sequence[Evident]) -> bool:
+        """Whether those beside fail as well by now, so that what was settled about a finding does not hold."""
+        cases = self._cases(finding, rules)
+        return any(self._refuted(case, min(said.values())) for case in cases if (said := self._having(case)))
+
+    def _cases(self, finding: Finding, rules: Sequence[Evident]) -> Iterable[_Case]:
+        """Yield the rules that may settle something about a finding: what anybody has said is not theirs to settle."""
+        for rule in rules:
+            unsaid = all(finding.facts.get(name) is None for name in rule.facts)
+            group = self._value(finding.system, rule.shared) if finding.system else None
+            if finding.symptom in rule.symptoms and unsaid and group and group.value != _NOWHERE:
+                yield _Case(rule, group)
+
+    def may_settle(self, finding: Finding, rules: Sequence[Evident]) -> tuple[tuple[object, Group], ...]:
+        """Return which cases a finding belongs to: findings of the same cases are settled alike."""
+        return tuple(case.key for case in self._cases(finding, rules))
+
+    def _settled(self, case: _Case) -> Settled | None:
+        stands = self._stands.pop(case.key, None)
+        said = self._having(case)
+        if not said:
+            return None
+        if stands is not None and not self._refuted(case, min(said.values())):
+            self._stands[case.key] = stands
+            return stands
+        found = self._tried(case, said)
+        if found is not None:
+            self._stands[case.key] = found
+        return found
+
+    def _having(self, case: _Case) -> dict[str, datetime]:
+        """Return who of the group has the symptom, and since when."""
+        found: dict[str, datetime] = {}
+        for symptom in case.rule.symptoms:
+            found |= self._said.get((symptom, case.group), {})
+        return found
+
+    def _refuted(self, case: _Case, begin: datetime) -> bool:
+        """Whether those beside it fail about as often by now."""
+        places = self._places(case, self._having(case))
+        return not self.often(self._counted(case, places, begin))
+
+    def often(self, one: Counted) -> bool:
+        """Whether its members fail so much more often than those beside them; nobody beside them says nothing."""
+        limits = self.ledger.limits
+        return (
+            one.members_outside > 0
+            and one.failing * one.members_outside >= limits.contrast * one.failing_outside * one.members
+        )
+
+    def _tried(self, case: _Case, said: Mapping[str, datetime]) -> Settled | None:
+        limits = self.ledger.limits
+        last = max(said.values())
+        begin = last - limits.window
+        fresh = {serial for serial, since in said.items() if since >= begin}
+        places = self._places(case, fresh)
+        counted = self._counted(case, places, begin)
+        others = self._others(case, places)
+        looked_at = max(1, len(others) + 1)
+        if len(fresh) < max(limits.systems, limits.share * counted.members):
+            return None
+        if not self.often(counted) or exp(counted.log_p) * looked_at > limits.chance:
+            return None
+        rows = [counted, *(self._counted(_Case(case.rule, other), places, begin) for other in others)]
+        rows = [counted, *sorted(rows[1:], key=lambda one: -one.failing)[:_ROWS]]
+        return Settled(
+            rule=case.rule.name,
+            facts=dict(case.rule.facts),
+            group=case.group,
+            reasons=_reasons(case, counted, places, looked_at),
+            table=tuple(as_rows(rows, case.group, looked_at)),
+            looked_at=looked_at,
+        )
+
+    def _places(self, case: _Case, serials: Iterable[str]) -> tuple[Group, ...]:
+        """Return the values beside which these are."""
+        found = (self._value(serial, case.rule.beside) for serial in serials)
+        return tuple(sorted({one for one in found if one is not None}))
+
+    def _counted(self, case: _Case, places: Sequence[Group], begin: datetime) -> Counted:
+        """Count a value among all who are in its places, by failing looks since ``begin``."""
+        pairs = [_both(case.group, place) for place in places]
+        failing, members = self._sum(pairs, begin)
+        all_failing, everybody = self._sum(places, begin)
+        return Counted(
+            group=case.group,
+            failing=failing,
+            members=members,
+            failing_outside=all_failing - failing,
+            members_outside=everybody - members,
+            log_p=log_tail(failing, members, all_failing, everybody),
+        )
+
+    def _sum(self, groups: Iterable[Group], begin: datetime) -> tuple[int, int]:
+        counts = [(self.ledger.begun(group, begin), self.ledger.count(group)) for group in groups]
+        return sum(failing for failing, _ in counts), sum(members for _, members in counts)
+
+    def _others(self, case: _Case, places: Sequence[Group]) -> list[Group]:
+        """Return the other values of the shared attribute in these places."""
+        shared = case.rule.shared
+        every = [one for one in self.ledger.groups if one.dimension == shared and one != case.group]
+        return [one for one in every if any(self.ledger.count(_both(one, place)) for place in places)]
+
+    def _value(self, serial: str, name: str) -> Group | None:
+        return next((one for one in self.ledger.groups_of(serial) if one.dimension == name), None)
+
+
+def _or_none(one: Dimension) -> Dimension:
+    """Put those who have no value into a group of their own: they are compared with each other."""
+    return Dimension(name=one.name, of=lambda system: one.of(system) or _NOWHERE)
+
+
+def _pair(shared: str, beside: str) -> Dimension:
+    first, second = _or_none(dimension(shared)), _or_none(dimension(beside))
+    return Dimension(name=_name(shared, beside), of=lambda system: f"{first.of(system)}\0{second.of(system)}")
+
+
+def _both(group: Group, place: Group) -> Group:
+    return Group(_name(group.dimension, place.dimension), f"{group.value}\0{place.value}")
+
+
+def _name(shared: str, beside: str) -> str:
+    return f"{shared}\0{beside}"
+
+
+def _reasons(case: _Case, one: Counted, places: Sequence[Group], looked_at: int) -> tuple[str, ...]:
+    facts = ", ".join(f"{name} is {str(value).lower()}" for name, value in case.rule.facts.items())
+    where = ", ".join(str(place) for place in places)
+    symptoms = ", ".join(sorted(case.rule.symptoms))
+    counts = f"{one.failing:,} of {one.members:,} systems of {case.group} fail ({symptoms})"
+    beside = f"{one.failing_outside:,} of the {one.members_outside:,} others of {where}"
+    chance = max(1e-9, min(1.0, exp(one.log_p) * looked_at))
+    return (
+        f"{facts} by evidence {case.rule.name} (section {case.rule.clause}): {counts}, {beside}",
+        f"that belonging to it does not matter: 1 in {1 / chance:,.0f} at most",
+    )
