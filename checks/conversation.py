@@ -17,7 +17,7 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
-from checks.base import Target
+from checks.base import Options, Target
 from checks.dialling import Addresses, Dialler, IpVersion, UnreachableError, host_and_port, plain_host, spot
 from checks.durations import spell
 from checks.latency import Latency
@@ -30,11 +30,15 @@ LINE: Final = 8 * 1024
 MOST: Final = 256 * 1024  # of one look
 
 
-class ConversationKeys(TlsKeys):
-    """The keys of every type that has a conversation."""
+class DatagramKeys(Options):
+    """The keys of every type that asks by datagrams alone."""
 
     latency: Annotated[Latency, Field(description="How slow a look may be.")] = Latency()
     ip: Annotated[IpVersion, Field(description="Which IP version to use.")] = "auto"
+
+
+class ConversationKeys(DatagramKeys, TlsKeys):
+    """The keys of every type that has a conversation by TCP."""
 
 
 class AnsweredWronglyError(TocsinError):
@@ -145,14 +149,22 @@ class Correspondent:
     )
 
     def __init__(
-        self, target: Target, place: str, keys: ConversationKeys, dialler: Dialler, *, port: int, secure: bool
+        self,
+        target: Target,
+        place: str,
+        keys: DatagramKeys,
+        dialler: Dialler,
+        *,
+        port: int,
+        secure: bool = False,
     ) -> None:
         """Read ``place`` (host:port); raise ``ValueError`` with a sentence for a bad one."""
         self._target, self._keys, self._dialler, self._secure = target, keys, dialler, secure
         self.host, self.port = host_and_port(place, default_port=port)
         self._fixed = dialler.literal(self.host)
-        self.name = plain_host(keys.server_name) if keys.server_name else self.host
-        self._context = keys.context()
+        tls = keys if isinstance(keys, ConversationKeys) else ConversationKeys()
+        self.name = plain_host(tls.server_name) if tls.server_name else self.host
+        self._context = tls.context()
         self._limit = target.timeout - min(0.1, target.timeout / 20)
 
     async def observe(self, now: datetime, talking: Talking) -> Observation:

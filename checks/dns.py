@@ -6,11 +6,8 @@ It is the server named as the target that is asked, not this machine's resolver.
 messages; names are resolved, addresses vetted and sockets opened as everywhere in ``checks``.
 """
 
-import asyncio
-import contextlib
-import socket
 import struct
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Final, Literal
@@ -28,6 +25,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from checks.base import CheckType, Options, Target, Tools
 from checks.conversation import AnsweredWronglyError, ConversationKeys, Correspondent, Talk
 from checks.curl import dialler_of
+from checks.datagrams import asked
 from checks.texts import Pattern, compiled, tidy
 from checks.verdicts import Fault, wrong
 from monitor.domain.findings import Observation
@@ -36,7 +34,6 @@ PORT: Final = 53
 TLS_PORT: Final = 853
 AGAIN_AFTER: Final = 1.0  # seconds: UDP loses packets
 _PAYLOAD: Final = 1232  # bytes of an answer over UDP that no network cuts (DNS flag day 2020)
-_MOST_DATAGRAM: Final = 65_535
 _SHOWN: Final = 5
 
 
@@ -174,8 +171,14 @@ class DnsCheck:
 
     async def _by_datagram(self, talk: Talk, address: str) -> list[Fault]:
         query = self._query()
-        with talk.phase("rtt", "answer"):
-            response = await _asked(talk, (address, self._server.port), query)
+
+        def answer(wire: bytes) -> dns.message.Message | None:
+            response = _unless_broken(wire)
+            return response if response is not None and query.is_response(response) else None
+
+        talk.step = "answer"
+        where = (address, self._server.port)
+        response = await asked(talk, where, query.to_wire(), answer, again_after=AGAIN_AFTER)
         if response.flags & dns.flags.TC:
             talk.values["truncated"] = 1
             return await self._server.connected(talk, address, self._by_stream)
@@ -202,43 +205,6 @@ class DnsCheck:
         complaint = self._expected.complaint(found)
         talk.fine = f"{question}: {_shown(found) if found else code}"
         return flags + ([] if complaint is None else [wrong(f"{question} is {complaint}")])
-
-
-async def _asked(talk: Talk, where: tuple[str, int], query: dns.message.QueryMessage) -> dns.message.Message:
-    """Send the question, again after a second of silence, and return the first answer to it."""
-    loop, wire = asyncio.get_running_loop(), query.to_wire()
-    family = socket.AF_INET6 if ":" in where[0] else socket.AF_INET
-    with socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as sock:
-        sock.connect(where)  # hears from nobody else, and of a closed port (ICMP)
-        again = _Again(lambda: sock.send(wire))
-        sock.send(wire)
-        talk.values["sent"] = 1
-        try:
-            while True:
-                response = _unless_broken(await loop.sock_recv(sock, _MOST_DATAGRAM))
-                talk.values["sent"] = 1 + again.count
-                if response is not None and query.is_response(response):
-                    return response
-        finally:
-            again.stop()
-
-
-class _Again:
-    """Does something every second until stopped."""
-
-    def __init__(self, do: Callable[[], object]) -> None:
-        self._do, self.count = do, 0
-        self._loop = asyncio.get_running_loop()
-        self._timer = self._loop.call_later(AGAIN_AFTER, self._fire)
-
-    def _fire(self) -> None:
-        with contextlib.suppress(OSError):  # the receiver hears of it
-            self._do()
-        self.count += 1
-        self._timer = self._loop.call_later(AGAIN_AFTER, self._fire)
-
-    def stop(self) -> None:
-        self._timer.cancel()
 
 
 def _read(wire: bytes) -> dns.message.Message:

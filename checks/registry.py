@@ -15,6 +15,7 @@ from checks import (
     http,
     icmp,
     imap,
+    ntp,
     sip,
     sip_call,
     smtp,
@@ -37,6 +38,7 @@ CHECK_TYPES: Final[Mapping[str, CheckType]] = MappingProxyType(
         "icmp": icmp.TYPE,
         "smtp": smtp.TYPE,
         "imap": imap.TYPE,
+        "ntp": ntp.TYPE,
         "heartbeat": heartbeat.TYPE,
     }
 )

@@ -3,7 +3,9 @@
 import asyncio
 import datetime as dt
 import re
-from collections.abc import Iterator
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,7 @@ TARGETS = {
     "icmp": "no-such-host.invalid",
     "smtp": "127.0.0.1:{port}",
     "imap": "127.0.0.1:{port}",
+    "ntp": "127.0.0.1:{port}",
     "heartbeat": "",
 }
 """Where each type would look, so that nothing is there; empty for a type that contacts nothing."""
@@ -50,6 +53,14 @@ THERE = {"icmp": "127.0.0.1"}
 """Where something is there, for a type whose target has no port."""
 
 every_type = pytest.mark.parametrize("name", CHECK_TYPES)
+
+
+@asynccontextmanager
+async def deaf(port: int) -> AsyncIterator[None]:
+    """Hold the port for datagrams, too, and answer none."""
+    with socket.socket(type=socket.SOCK_DGRAM) as held:
+        held.bind(("127.0.0.1", port))
+        yield
 
 
 def a_target(name: str, target: str, *, timeout: float = 2.0) -> Target:
@@ -124,7 +135,7 @@ async def test_a_look_that_is_cancelled_ends_as_cancelled(name):
         await asyncio.Event().wait()
         raise AssertionError
 
-    async with CurlEngine() as engine, served(listening) as port:
+    async with CurlEngine() as engine, served(listening) as port, deaf(port):
         target = a_target(name, THERE.get(name, TARGETS[name]).format(port=port), timeout=60)
         given = NEEDED.get(name, {}) | LASTING.get(name, {})
         options = CHECK_TYPES[name].options.model_validate(given)

@@ -16,6 +16,7 @@ HELPERS = (
     "conversation",
     "curl",
     "curl_failures",
+    "datagrams",
     "dialling",
     "durations",
     "http_answer",
