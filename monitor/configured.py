@@ -1,6 +1,6 @@
 """From settings to what is in force: pure building, so that a reload is made whole or not at all."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -79,11 +79,12 @@ def misfits(
     found.extend(_unknown_policies(settings, policies))
     found.extend(unknown_escalations(settings, policies))
     facts = frozenset[str]().union(*(policy.facts for policy in policies.values()))
+    for rule in settings.alerts.meanings:
+        place = settings.places.get(("alerts", "rules"), "alerts")
+        found.extend(_unknown_facts(f"{place}: alerts.rules.{rule.name}", rule.facts, facts))
     for check in settings.checks:
         place = settings.places.get(("checks", check.name), "checks")
-        for name in sorted(set(check.facts) - facts):
-            known = f"known are {', '.join(sorted(facts))}{did_you_mean(name, facts)}"
-            found.append(f"{place}: checks.{check.name}.facts.{name}: no policy knows this fact; {known}")
+        found.extend(_unknown_facts(f"{place}: checks.{check.name}", check.facts, facts))
         try:
             types[check.type].build(target(check), check.options, UNEQUIPPED)
         except ValueError as error:
@@ -93,6 +94,12 @@ def misfits(
     except ValueError as error:
         found.append(f"{settings.places.get(('anchors', 'targets'), 'anchors')}: anchors.targets: {error}")
     return found
+
+
+def _unknown_facts(where: str, stated: Iterable[str], facts: frozenset[str]) -> Iterator[str]:
+    for name in sorted(set(stated) - facts):
+        known = f"known are {', '.join(sorted(facts))}{did_you_mean(name, facts)}"
+        yield f"{where}.facts.{name}: no policy knows this fact; {known}"
 
 
 def _unknown_policies(settings: Settings, policies: Mapping[str, Policy]) -> Iterator[str]:
@@ -135,6 +142,7 @@ def in_force(settings: Settings, policies: Mapping[str, Policy]) -> InForce:
         channels=channels(settings),
         forward_to=settings.forward_to,
         correlation=settings.correlation,
+        alert_rules=settings.alerts.meanings,
         public_url=settings.service.public_url,
         service_name=settings.service.name,
         zone=settings.service.zone,

@@ -151,6 +151,18 @@ class Metrics:
         self.crash_reports = Counter(
             "tocsin_crash_reports", "Crash reports by what became of them.", ["source", "result"], registry=r
         )
+        self.alerts = Counter(
+            "tocsin_alerts",
+            "What others said of their alerts, by what it changed.",
+            ["source", "result"],
+            registry=r,
+        )
+        self.alerts_firing = Gauge("tocsin_alerts_firing", "Alerts of others that stand.", registry=r)
+        self.alerts_unmapped = Gauge(
+            "tocsin_alerts_unmapped",
+            "Of these, those that no rule could map: a person is needed.",
+            registry=r,
+        )
         self.mails = Counter(
             "tocsin_mails", "Mails that came in, by what became of them.", ["result"], registry=r
         )

@@ -33,7 +33,9 @@ from alerts.twilio import TwilioPhone
 from checks.base import LastPing, Tools
 from checks.curl import CurlEngine
 from checks.registry import load_check_types
-from monitor import configured, desks, drivers, mail_parts
+from monitor import alert_parts, configured, desks, drivers, mail_parts
+from monitor.alert_inbox import ORIGIN as OF_AN_ALERT
+from monitor.alert_inbox import AlertInbox
 from monitor.announcing import Announcer
 from monitor.bell import Bell
 from monitor.calling import Calling
@@ -101,6 +103,7 @@ class Service:
     calling: Calling
     digest: Digest
     dumps: Dumps
+    alert_inbox: AlertInbox
     rounds: Rounds
     scheduler: Scheduler
     publisher: Publisher
@@ -432,6 +435,9 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
                 metrics=metrics,
             )
         )
+        alert_inbox = alert_parts.inbox(pipeline, lambda: late.settings)
+        await alert_inbox.resume()
+        app.add_routes(alert_parts.routes(alert_inbox, _find_token(store, lambda: late.settings)))
         app.add_routes(ticket_routes.routes(tickets=delivery.tickets, received=ticket_sync.received))
         callbacks = drivers.callback_url(settings.phone, public_url)
         if isinstance(phone, TwilioPhone) and callbacks:
@@ -452,6 +458,7 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
             calling=calling,
             digest=digest,
             dumps=dumps,
+            alert_inbox=alert_inbox,
             rounds=rounds,
             scheduler=scheduler,
             publisher=publisher,
@@ -470,6 +477,7 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
                 "rounds": rounds.run,
                 "digest": rounds.run_digest,
                 "dumps": dumps.run,
+                "alerts": alert_inbox.run,
                 "publisher": publisher.run,
             },
         )
@@ -526,7 +534,7 @@ async def _resume(store: Store, pipeline: Pipeline, settings: Settings, clock: C
             pipeline.streaks[check.name] = replace(streak, reported=check.name in standing)
     configured_checks = {check.name for check in settings.checks}
     for origin in standing:
-        if origin not in configured_checks and not origin.startswith("crash:"):
+        if origin not in configured_checks and not origin.startswith(("crash:", OF_AN_ALERT)):
             await pipeline.recovered(origin, since=clock(), detail="the check is not configured any more")
     await pipeline.storms.resume(pipeline.streaks)
 

@@ -9,6 +9,7 @@ of an old one.
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from monitor.domain.alert_rules import AlertRule
 from monitor.domain.announcing import Channel
 from monitor.domain.findings import FactValue, Symptom, Thresholds
 from monitor.domain.inventory import Inventory
@@ -45,6 +46,7 @@ class InForce:
     channels: tuple[Channel, ...] = ()
     forward_to: Mapping[str, str] = field(default_factory=dict[str, str])
     correlation: Correlation = field(default_factory=Correlation)
+    alert_rules: tuple[AlertRule, ...] = ()
     public_url: str | None = None
     service_name: str = "Tocsin"
     zone: str = "UTC"

@@ -47,6 +47,7 @@ class Limits:
     dump: Bounds = field(default_factory=lambda: Bounds(wire=20 * MIB, inflated=64 * MIB, seconds=60.0))
     json: Bounds = field(default_factory=lambda: Bounds(wire=MIB, inflated=4 * MIB))
     ping: Bounds = field(default_factory=lambda: Bounds(wire=MIB, inflated=MIB))
+    alerts: Bounds = field(default_factory=lambda: Bounds(wire=8 * MIB, inflated=16 * MIB))
     memory: int = 128 * MIB
     kept_dump: int = 40 * MIB  # a larger one is a report without it
 

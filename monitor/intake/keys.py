@@ -61,13 +61,20 @@ class Intake:
     metrics: Metrics
 
 
-async def ingest_token(intake: Intake, request: web.Request) -> Token:
-    """Return the sender's token; 401 without a known one, 403 without the scope."""
+class KnowsTokens(Protocol):
+    """Whatever can tell whose a secret is."""
+
+    @property
+    def find_token(self) -> FindToken: ...  # noqa: D102
+
+
+async def ingest_token(intake: KnowsTokens, request: web.Request, *, or_scope: str = INGEST) -> Token:
+    """Return the sender's token; 401 without a known one, 403 without the scope (or the other one named)."""
     secret = _secret(request.headers.get("Authorization", ""))
     token = await intake.find_token(secret, "api") if secret else None
     if token is None:
         raise RefusedError(401, "unauthorized", "Send a token: Authorization: Bearer TOKEN.")
-    if INGEST not in token.scopes:
+    if not token.scopes & {INGEST, or_scope}:
         raise RefusedError(403, "scope_missing", f"The token does not have the scope {INGEST}.")
     return token
 

@@ -26,6 +26,7 @@ from monitor.domain.inventory import (
     System,
 )
 from monitor.settings import escalating, models, nodes, rota, sip_sections, ticket_misfits
+from monitor.settings.facts import FactsIn
 from monitor.settings.nodes import Document, Problem
 from monitor.settings.sections import CheckDefaults, CheckSettings
 from monitor.settings.values import phone_region
@@ -178,7 +179,7 @@ def _thresholds(
     )
 
 
-def _facts(given: models.FactsIn) -> dict[str, FactValue]:
+def _facts(given: FactsIn) -> dict[str, FactValue]:
     stated: dict[str, FactValue] = given.model_dump(exclude_unset=True)
     return stated
 

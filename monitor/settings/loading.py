@@ -102,6 +102,7 @@ def _settings(
         secrets=root.secrets,
         correlation=root.correlation,
         anchors=root.anchors,
+        alerts=root.alerts,
         policies=policies,
         sources=files,
         places=dict(_places(document)),

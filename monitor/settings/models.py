@@ -5,11 +5,13 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from monitor.domain.findings import FactValue, Symptom
+from monitor.domain.findings import Symptom
 from monitor.settings import sections
+from monitor.settings.alert_sections import Alerts
 from monitor.settings.anchor_sections import Anchors
 from monitor.settings.chat_section import Chat
 from monitor.settings.contact_sections import ContactSettings
+from monitor.settings.facts import FactsIn
 from monitor.settings.intake_sections import MailIn, Secrets
 from monitor.settings.storm_sections import Correlation
 from monitor.settings.values import (
@@ -350,20 +352,6 @@ class EscalationIn(Strict):
     ] = None
 
 
-class FactsIn(BaseModel):
-    """Facts a check knows beforehand; a policy may declare more than these four."""
-
-    model_config = ConfigDict(extra="allow", frozen=True)
-    __pydantic_extra__: dict[str, FactValue]
-
-    operator_caused: Annotated[bool | None, Field(description="The carrier is at fault.")] = None
-    workaround: Annotated[bool | None, Field(description="Work can go on another way.")] = None
-    planned: Annotated[bool | None, Field(description="It was announced.")] = None
-    impact: Annotated[sections.Impact | None, Field(description="How much of the business stands still.")] = (
-        None
-    )
-
-
 class CheckIn(BaseModel):
     """One check; what its type adds stands beside these keys."""
 
@@ -447,6 +435,7 @@ class Root(Strict):
     secrets: Annotated[Secrets, Field(description="Credentials that come with requests.")] = Secrets()
     correlation: Annotated[Correlation, Field(description="Many systems failing at once.")] = Correlation()
     anchors: Annotated[Anchors, Field(description="Whether we see out ourselves.")] = Anchors()
+    alerts: Annotated[Alerts, Field(description="Alerts that other programs send.")] = Alerts()
     imports: Annotated[sections.Imports, Field(alias="import", description="Tables.")] = sections.Imports()
 
     @model_validator(mode="before")

@@ -54,6 +54,7 @@ def _twice(document: Document) -> Iterator[Problem]:
         ("contact", _contacts(document, "id")),
         ("heartbeat", _values(document, ("checks",), "uuid")),
         ("project", _values(document, ("sentry", "projects"), "id")),
+        ("alert rule", _values(document, ("alerts", "rules"), "name")),
     )
     for kind, found in lists:
         first: dict[str, Path] = {}
@@ -71,6 +72,7 @@ def _uses(document: Document) -> Iterator[tuple[str, _Found]]:
     yield "licence", _contacts(document, "licence")
     yield "component", _values(document, ("systems",), "component")
     yield "component", _values(document, ("checks",), "component")
+    yield "component", _values(document, ("alerts", "rules"), "component")
     yield "system", _values(document, ("checks",), "system")
     yield "system", _values(document, ("sentry", "projects"), "system")
     yield "engineer", _items(document, ("on_call", "rotation", "order"))

@@ -14,9 +14,11 @@ from pydantic import BeforeValidator, ConfigDict, Field, with_config
 from monitor.domain.findings import FactValue, Symptom, Thresholds
 from monitor.domain.inventory import Inventory
 from monitor.settings import ticket_sections
+from monitor.settings.alert_sections import Alerts
 from monitor.settings.anchor_sections import Anchors
 from monitor.settings.chat_section import Chat
 from monitor.settings.contact_sections import ContactSettings
+from monitor.settings.facts import Impact
 from monitor.settings.intake_sections import MailIn, Secrets
 from monitor.settings.secret import Secret
 from monitor.settings.sip_sections import Sip
@@ -39,7 +41,6 @@ from monitor.settings.values import (
 
 _strict = with_config(ConfigDict(extra="forbid", allow_inf_nan=False))
 _HOUR, _DAY = 3_600, 86_400
-Impact = Literal["none", "limited", "restricted", "severe"]
 Port = Annotated[int, Field(ge=1, le=65_535)]
 
 
@@ -369,6 +370,7 @@ class Settings:
     secrets: Secrets = field(default_factory=Secrets)
     correlation: Correlation = field(default_factory=Correlation)
     anchors: Anchors = field(default_factory=Anchors)
+    alerts: Alerts = field(default_factory=Alerts)
     policies: tuple[Path, ...] = ()
     sources: tuple[Path, ...] = field(default=(), repr=False)
     places: Mapping[tuple[str, ...], str] = field(default_factory=dict[tuple[str, ...], str], repr=False)

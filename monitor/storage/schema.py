@@ -7,6 +7,7 @@ Deduplication is the database's work: partial unique indexes, never a read befor
     outbox, attempts           what is owed to the outside, and every try at it (schema_outbox: its far ends)
     tickets, ticket_notes      the built-in ticket store, and the mirror of remote ones (schema_tickets)
     requests, people ...       what customers ask, who they are (schema_requests, schema_people, schema_ledger)
+    alerts                     what others alert us to, as it stands (schema_alerts)
     updates, maintenances      what the public is told (schema_announced: where else it was announced)
     check_states, results, component_states   looking: streaks, a capped ring, changes over time
     users, sessions, tokens, audit            who may
@@ -15,6 +16,7 @@ Deduplication is the database's work: partial unique indexes, never a read befor
 import sqlalchemy as sa
 
 from monitor.storage import (
+    schema_alerts,
     schema_announced,
     schema_crashes,
     schema_ledger,
@@ -36,6 +38,7 @@ from monitor.storage.schema_tickets import ticket_notes, ticket_systems, tickets
 __all__ = [
     "Instant",
     "metadata",
+    "schema_alerts",
     "schema_announced",
     "schema_crashes",
     "schema_ledger",

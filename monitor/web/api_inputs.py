@@ -203,6 +203,20 @@ class CrashQuery(Query):
     outcome: Word | None = None
 
 
+class AlertQuery(Query):
+    """Filters of alerts that other programs sent."""
+
+    id: Id | None = None
+    fingerprint: Word | None = None
+    source: Word | None = None
+    standing: Word | None = None
+    rule: Word | None = None
+    system: Word | None = None
+    component: Word | None = None
+    symptom: Word | None = None
+    outcome: Word | None = None
+
+
 class EventQuery(Query):
     """Filters of events."""
 

@@ -249,6 +249,28 @@ class Crash(Out):
     outcome: str | None
 
 
+class ReceivedAlert(Out):
+    """An alert that another program sent; ``outcome`` is an incident's id, ``unmapped``, ``ignored`` or ``over``."""
+
+    id: str
+    fingerprint: str
+    source: str
+    labels: dict[str, str]
+    annotations: dict[str, str]
+    url: str
+    standing: str
+    since: datetime
+    ends_at: datetime
+    ended_at: datetime | None
+    updated_at: datetime
+    rule: str | None
+    system: str | None
+    component: str | None
+    symptom: str | None
+    outcome: str | None
+    because: str
+
+
 class System(Out):
     """A PBX or other production system."""
 

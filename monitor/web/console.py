@@ -16,7 +16,7 @@ from aiohttp import web
 from monitor.domain.inventory import Inventory, Partner
 from monitor.domain.policy import WAITS
 from monitor.errors import NotFoundError
-from monitor.storage import blindness, console, lists, ticket_sync
+from monitor.storage import alerts_in, blindness, console, lists, ticket_sync
 from monitor.storage.people import list_audit
 from monitor.web import api_inputs as i
 from monitor.web import delivery_pages
@@ -212,6 +212,11 @@ async def crashes(request: web.Request) -> web.Response:
     return await _list(request, "crashes.html", i.CrashQuery, lists.list_crash_reports)
 
 
+async def alerts(request: web.Request) -> web.Response:
+    """List alerts that other programs sent, those that nobody could map among them."""
+    return await _list(request, "alerts.html", i.AlertQuery, alerts_in.list_alerts)
+
+
 async def outbox(request: web.Request) -> web.Response:
     """List what is owed to the outside, and why it waits."""
     query, found = await _found(request, i.OutboxQuery, lists.list_outbox)
@@ -311,6 +316,7 @@ PAGES: dict[tuple[str, str], Page] = {
     ("GET", "/noc/systems/{serial}"): system,
     ("GET", "/noc/checks"): checks,
     ("GET", "/noc/crashes"): crashes,
+    ("GET", "/noc/alerts"): alerts,
     ("GET", "/noc/outbox"): outbox,
     ("GET", "/noc/tickets"): tickets,
     ("GET", "/noc/tickets/{id}"): ticket,

@@ -38,6 +38,36 @@ def _truth() -> None:
 
 def _alerts() -> None:
     """Alerts that others sent us."""
+    op.create_table(
+        "alerts",
+        sa.Column("seq", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+        sa.Column("id", sa.String(40), nullable=False, unique=True),
+        sa.Column("key", sa.String(64), nullable=False, unique=True),
+        sa.Column("fingerprint", sa.Text, nullable=False),
+        sa.Column("source", sa.Text, nullable=False),
+        sa.Column("bound_to", sa.Text),
+        sa.Column("labels", sa.Text, nullable=False),
+        sa.Column("annotations", sa.Text, nullable=False),
+        sa.Column("url", sa.Text, nullable=False),
+        sa.Column("standing", sa.Text, nullable=False),
+        sa.Column("starts_at", sa.BigInteger, nullable=False),
+        sa.Column("since", sa.BigInteger, nullable=False),
+        sa.Column("ends_at", sa.BigInteger, nullable=False),
+        sa.Column("explicit", sa.Boolean, nullable=False),
+        sa.Column("ended_at", sa.BigInteger),
+        sa.Column("updated_at", sa.BigInteger, nullable=False),
+        sa.Column("todo", sa.Boolean, nullable=False),
+        sa.Column("version", sa.Integer, nullable=False),
+        sa.Column("rule", sa.Text),
+        sa.Column("system", sa.Text),
+        sa.Column("component", sa.Text),
+        sa.Column("symptom", sa.Text),
+        sa.Column("outcome", sa.Text),
+        sa.Column("because", sa.Text, nullable=False),
+    )
+    op.create_index(op.f("ix_alerts_todo_seq"), "alerts", ["todo", "seq"])
+    op.create_index(op.f("ix_alerts_standing_ended_at"), "alerts", ["standing", "ended_at"])
+    op.create_index(op.f("ix_alerts_outcome"), "alerts", ["outcome"])
 
 
 def _crashes() -> None:

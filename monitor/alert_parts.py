@@ -1,0 +1,46 @@
+"""What takes alerts in, put together: the inbox, and the ways by which they come."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from importlib.metadata import version
+
+from aiohttp import web
+
+from monitor.alert_inbox import AlertInbox
+from monitor.intake import alertmanager
+from monitor.intake.alert_words import AlertFace
+from monitor.intake.body import Limits, Memory
+from monitor.intake.keys import FindToken
+from monitor.pipeline import Pipeline
+from monitor.settings import Settings
+
+
+def inbox(pipeline: Pipeline, settings: Callable[[], Settings]) -> AlertInbox:
+    """Make the inbox; the settings are those in force."""
+    return AlertInbox(
+        pipeline=pipeline,
+        store=pipeline.store,
+        clock=pipeline.clock,
+        new_id=pipeline.new_id,
+        bell=pipeline.bell,
+        metrics=pipeline.metrics,
+        timeout=lambda: timedelta(seconds=settings().alerts.resolve_timeout),
+        keeps=lambda: timedelta(seconds=settings().alerts.keep),
+    )
+
+
+def routes(made: AlertInbox, find_token: FindToken) -> list[web.AbstractRouteDef]:
+    """Return the addresses at which alerts come in."""
+    bounds = Limits().alerts
+    face = AlertFace(
+        accept=made.accept,
+        standing=made.standing,
+        find_token=find_token,
+        clock=made.clock,
+        bounds=bounds,
+        memory=Memory(4 * bounds.inflated, bounds.inflated),
+        metrics=made.metrics,
+        started_at=made.clock(),
+        version=version("tocsin"),
+    )
+    return alertmanager.routes(face)
