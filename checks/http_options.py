@@ -23,7 +23,8 @@ _TOKEN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
-def _header_names(headers: Mapping[str, SecretStr]) -> Mapping[str, SecretStr]:
+def header_names(headers: Mapping[str, SecretStr]) -> Mapping[str, SecretStr]:
+    """Return the headers; raise ``ValueError`` for a name that is none."""
     for name in headers:
         if not _TOKEN.fullmatch(name):
             raise ValueError(f"{name!r} is no header name")
@@ -38,7 +39,7 @@ class HttpOptions(Options):
     ] = None
     headers: Annotated[
         Mapping[str, SecretStr],
-        AfterValidator(_header_names),
+        AfterValidator(header_names),
         Field(description="Request headers; `${NAME}` in a value is filled in. Never shown."),
     ] = {}
     send: Annotated[
@@ -111,11 +112,12 @@ def _header_lines(options: HttpOptions, variables: Mapping[str, str]) -> tuple[b
     lines = [] if "user-agent" in names else [_AGENT]
     if options.send is not None:
         lines.append(b"Expect:")  # a body of ours is small: send it without asking
-    given = (_header_line(name, fill(value, variables)) for name, value in options.headers.items())
+    given = (header_line(name, fill(value, variables)) for name, value in options.headers.items())
     return (*lines, *given)
 
 
-def _header_line(name: str, value: str) -> bytes:
+def header_line(name: str, value: str) -> bytes:
+    """Return a header as it is sent; raise ``ValueError`` for a value that would end its line."""
     if _CONTROL.search(value):
         raise ValueError(f"the value of the header {name} holds a control character")
     return f"{name}: {value}".encode() if value else f"{name};".encode()

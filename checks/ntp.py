@@ -32,7 +32,7 @@ _SERVER: Final = 4
 _UNSET: Final = 3
 _HIGHEST: Final = 15
 _EPOCH: Final = 2_208_988_800  # seconds from 1900 to 1970
-_ERA: Final = 2**32
+_ERA: Final[int] = 2**32
 
 
 class NtpOptions(DatagramKeys):
@@ -142,8 +142,7 @@ def _reference(reference: bytes, stratum: int) -> str:
 
 
 def _seconds(stamp: bytes) -> float:
-    whole, fraction = struct.unpack("!II", stamp)
-    return float(whole) + fraction / 2**32
+    return int.from_bytes(stamp) / _ERA
 
 
 def _offset(answer: _Answer, heard: float, trip: float) -> float:

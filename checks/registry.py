@@ -21,6 +21,7 @@ from checks import (
     smtp,
     tcp,
     tls,
+    websocket,
 )
 from checks.base import CheckType, Options
 from monitor.errors import ConfigError
@@ -39,6 +40,7 @@ CHECK_TYPES: Final[Mapping[str, CheckType]] = MappingProxyType(
         "smtp": smtp.TYPE,
         "imap": imap.TYPE,
         "ntp": ntp.TYPE,
+        "websocket": websocket.TYPE,
         "heartbeat": heartbeat.TYPE,
     }
 )

@@ -33,6 +33,7 @@ TARGETS = {
     "smtp": "127.0.0.1:{port}",
     "imap": "127.0.0.1:{port}",
     "ntp": "127.0.0.1:{port}",
+    "websocket": "ws://127.0.0.1:{port}/",
     "heartbeat": "",
 }
 """Where each type would look, so that nothing is there; empty for a type that contacts nothing."""
