@@ -20,6 +20,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Protocol
 
+from monitor.domain.cores import MAGIC as CORE
+from monitor.domain.cores import read_core
 from monitor.domain.dumps import DumpError, DumpFacts
 from monitor.domain.minidumps import MAGICS, read_minidump
 from monitor.domain.stackwalks import with_stackwalk
@@ -87,6 +89,8 @@ def read(data: bytes, stackwalk: str, symbols: str) -> DumpFacts:
     if data[:4] in MAGICS:
         facts = read_minidump(data if data[:4] == MAGICS[0] else MAGICS[0] + data[4:])
         return with_stackwalk(facts, walked(data, stackwalk, symbols)) if stackwalk else facts
+    if data[:4] == CORE:
+        return read_core(data)
     raise DumpError("it is neither a minidump nor a core" if data else "it is empty")
 
 

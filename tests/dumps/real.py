@@ -77,3 +77,18 @@ def symbols_of(program: Path, folder: Path) -> Path:
     place.mkdir(parents=True)
     (place / f"{name}.sym").write_text(text)
     return folder
+
+
+def core_of(program: Path, how: str, folder: Path) -> Path:
+    """Let a program die with nothing beside it; return the kernel's core, or where that goes elsewhere, gdb's."""
+    folder.mkdir(parents=True, exist_ok=True)
+    command = f'ulimit -c unlimited; exec "{program}" {how}'
+    subprocess.run(["/bin/sh", "-c", command], cwd=folder, capture_output=True, timeout=60, check=False)
+    core = next(folder.glob("core*"), None)
+    if core is None:
+        core = folder / "core"
+        gdb = require("gdb", "cores, where the kernel hands them to somebody else")
+        script = [part for line in ("run", f"generate-core-file {core}", "kill") for part in ("-ex", line)]
+        command_line = [gdb, "-batch", "-nx", *script, "--args", program, how]
+        subprocess.run(command_line, capture_output=True, timeout=60, check=False)
+    return core
