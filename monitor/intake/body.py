@@ -49,6 +49,7 @@ class Limits:
     ping: Bounds = field(default_factory=lambda: Bounds(wire=MIB, inflated=MIB))
     alerts: Bounds = field(default_factory=lambda: Bounds(wire=8 * MIB, inflated=16 * MIB))
     memory: int = 128 * MIB
+    idle: float = 60.0  # seconds that a journal, which has no end, may bring nothing
     kept_dump: int = 40 * MIB  # a larger one is a report without it
 
     @property

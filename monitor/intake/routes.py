@@ -10,7 +10,7 @@ from functools import partial
 from aiohttp import web
 
 from monitor.errors import RefusedError
-from monitor.intake import crashes, minidumps, pings, sentry
+from monitor.intake import crashes, journal, minidumps, pings, sentry
 from monitor.intake.body import Limits, Memory
 from monitor.intake.keys import AcceptCrash, AcceptPing, FindToken, Intake
 from monitor.intake.problems import Handler, Say, answering, problem, sentry_problem
@@ -45,6 +45,7 @@ def routes(
         *_sentry(intake, "envelope", sentry.envelope),
         *_sentry(intake, "store", sentry.store),
         *_sentry(intake, "minidump", minidumps.minidump, "minidump"),
+        web.post("/upload", _face(intake, journal.upload, journal.in_words, "journal")),
         *_pings(intake),
     ]
 

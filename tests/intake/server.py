@@ -36,6 +36,7 @@ SMALL = Limits(
     sentry=Bounds(wire=2 * MIB, inflated=8 * MIB, seconds=1.0),
     dump=Bounds(wire=2 * MIB, inflated=8 * MIB, seconds=1.0),
     kept_dump=MIB,
+    idle=1.0,
     json=Bounds(wire=MIB, inflated=4 * MIB, seconds=1.0),
     ping=Bounds(wire=64 * 1024, inflated=64 * 1024, seconds=0.5),
 )
