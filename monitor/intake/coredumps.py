@@ -30,11 +30,19 @@ from monitor.intake.reports import (
 )
 
 COREDUMP = b"fc2e22bc6ee647b6b90729ab34a250b1"
+_SOME = ("uid", "gid", "unit", "user_unit", "slice", "truncated", "package_name")
+WANTED = frozenset(
+    {
+        "MESSAGE", "MESSAGE_ID", "__CURSOR", "__REALTIME_TIMESTAMP", "_MACHINE_ID", "_HOSTNAME",
+        *(f"COREDUMP_{name}" for name in ("HOSTNAME", "COMM", "EXE", "SIGNAL", "SIGNAL_NAME", "TIMESTAMP")),
+        *(f"COREDUMP_PACKAGE_{name}" for name in ("VERSION", "JSON")),
+        *(f"COREDUMP_{name.upper()}" for name in _SOME),
+    }
+)  # fmt: skip
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _MODULE = re.compile(r"\s{0,8}Module (\S{1,300}) with build-id ([0-9a-f]{8,64})")
 _STACK = re.compile(r"\s{0,8}Stack trace of thread \d+:")
 _FRAME = re.compile(r"\s{0,8}#\d{1,4}\s")
-_SOME = ("uid", "gid", "unit", "user_unit", "slice", "truncated", "package_name")
 
 
 def is_coredump(entry: Entry) -> bool:

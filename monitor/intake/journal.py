@@ -15,7 +15,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from monitor.domain.access import Token
 from monitor.errors import RefusedError
 from monitor.intake.body import MIB
-from monitor.intake.coredumps import crash_of_entry, is_coredump
+from monitor.intake.coredumps import WANTED, crash_of_entry, is_coredump
 from monitor.intake.inflate import Inflater, inflater
 from monitor.intake.journal_export import Entry, JournalExport
 from monitor.intake.keys import Intake, ingest_token
@@ -57,7 +57,7 @@ class _Reading:
         self._intake = intake
         self._token = token
         self._inflating = inflating
-        self._export = JournalExport()
+        self._export = JournalExport(WANTED)
         self._first = b""
         self._plain = 0
 

@@ -7,7 +7,7 @@ much in one entry is passed over, and no more than one entry is ever held.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 
 from monitor.errors import RefusedError
 
@@ -22,8 +22,9 @@ Entry = Mapping[str, bytes]
 class JournalExport:
     """One upload being read."""
 
-    def __init__(self) -> None:
-        """Begin with the first entry."""
+    def __init__(self, wanted: Container[str] | None = None) -> None:
+        """Begin with the first entry; of the fields only the wanted ones are kept, by default all."""
+        self._wanted = wanted
         self._buffer = bytearray()
         self._entry: dict[str, bytes] = {}
         self._size = 0
@@ -111,6 +112,8 @@ class JournalExport:
         return step
 
     def _put(self, name: str, value: bytes) -> None:
+        if self._wanted is not None and name not in self._wanted:
+            return
         size = len(name) + len(value)
         if len(self._entry) < FIELDS and self._size + size <= ENTRY:
             self._entry.setdefault(name, value)

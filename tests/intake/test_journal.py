@@ -176,7 +176,7 @@ async def test_a_crash_without_a_cursor_is_known_by_its_content(client, intake):
 LONG = b"x" * (VALUE + 100)
 VALUES = st.one_of(st.binary(max_size=40), st.text("abc=é\n", max_size=20), st.none())  # none: a long one
 ENTRIES = st.lists(
-    st.dictionaries(st.text("ABC_", min_size=1, max_size=8), VALUES, min_size=1, max_size=5), max_size=5
+    st.dictionaries(st.text("ABC_", min_size=1, max_size=8), VALUES, min_size=1, max_size=3), max_size=5
 )
 
 
@@ -201,6 +201,12 @@ def test_of_a_line_that_is_too_long_the_beginning_is_kept():
     found = [entry for _ in range(1) for entry in export.feed(b"A=" + b"x" * (VALUE + 10_000))]
     found += export.feed(b"y" * 1000 + b"\nB=z\n\n")
     assert found == [{"A": b"x" * VALUE, "B": b"z"}]
+
+
+async def test_no_amount_of_other_fields_hides_a_crash(client, intake):
+    clutter = {f"A{n}": "x" for n in range(2 * FIELDS)} | {f"B{n}": bytes(VALUE) for n in range(8)}
+    assert (await post(client, an_entry(**clutter)[:-1] + a_coredump(1, COREDUMP=bytes(1 << 20))))[0] == 200
+    assert (await intake.only()).signal == "SIGSEGV"
 
 
 def test_of_an_entry_with_too_many_fields_as_many_are_kept_as_may_be():
