@@ -155,8 +155,9 @@ class Correspondent:
         keys: DatagramKeys,
         dialler: Dialler,
         *,
-        port: int,
+        port: int | None = None,
         secure: bool = False,
+        protocols: tuple[str, ...] = (),
     ) -> None:
         """Read ``place`` (host:port); raise ``ValueError`` with a sentence for a bad one."""
         self._target, self._keys, self._dialler, self._secure = target, keys, dialler, secure
@@ -164,7 +165,7 @@ class Correspondent:
         self._fixed = dialler.literal(self.host)
         tls = keys if isinstance(keys, ConversationKeys) else ConversationKeys()
         self.name = plain_host(tls.server_name) if tls.server_name else self.host
-        self._context = tls.context()
+        self._context = tls.context(protocols)
         self._limit = target.timeout - min(0.1, target.timeout / 20)
 
     async def observe(self, now: datetime, talking: Talking) -> Observation:

@@ -11,6 +11,7 @@ from typing import Final
 
 from checks import (
     dns,
+    grpc,
     heartbeat,
     http,
     icmp,
@@ -41,6 +42,7 @@ CHECK_TYPES: Final[Mapping[str, CheckType]] = MappingProxyType(
         "imap": imap.TYPE,
         "ntp": ntp.TYPE,
         "websocket": websocket.TYPE,
+        "grpc": grpc.TYPE,
         "heartbeat": heartbeat.TYPE,
     }
 )

@@ -36,17 +36,22 @@ class TlsKeys(Options):
     verify: Annotated[bool, Field(description="Whether the certificate must be trusted.")] = True
     ca_file: Annotated[str | None, Field(description="Trust these authorities instead (PEM).")] = None
 
-    def context(self) -> ssl.SSLContext:
-        """Return how a handshake is made; ``ValueError`` with a sentence for a file that is none."""
+    def context(self, protocols: tuple[str, ...] = ()) -> ssl.SSLContext:
+        """Return how a handshake is made; ``ValueError`` with a sentence for a file that is none.
+
+        ``protocols`` are offered by ALPN.
+        """
         if self.ca_file is not None and not Path(self.ca_file).is_file():
             raise ValueError(f"ca_file {self.ca_file!r} is not a file")
-        return _context(self.ca_file or system_authorities(), verify=self.verify)
+        return _context(self.ca_file or system_authorities(), protocols, verify=self.verify)
 
 
 @lru_cache(maxsize=64)
-def _context(authorities: str | None, *, verify: bool) -> ssl.SSLContext:
+def _context(authorities: str | None, protocols: tuple[str, ...], *, verify: bool) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if protocols:
+        context.set_alpn_protocols(list(protocols))
     if not verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
@@ -96,9 +101,9 @@ class Stream:
         return self._tls is not None
 
     @property
-    def certificate(self) -> bytes | None:
-        """Return the far end's certificate (DER), if there is one."""
-        return self._tls.getpeercert(binary_form=True) if self._tls is not None else None
+    def protocol(self) -> str | None:
+        """Return the protocol that was agreed upon by ALPN."""
+        return self._tls.selected_alpn_protocol() if self._tls is not None else None
 
     def local(self) -> tuple[str, int]:
         """Return our own address and port."""

@@ -34,6 +34,7 @@ TARGETS = {
     "imap": "127.0.0.1:{port}",
     "ntp": "127.0.0.1:{port}",
     "websocket": "ws://127.0.0.1:{port}/",
+    "grpc": "127.0.0.1:{port}",
     "heartbeat": "",
 }
 """Where each type would look, so that nothing is there; empty for a type that contacts nothing."""
