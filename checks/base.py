@@ -24,13 +24,18 @@ class Options(BaseModel):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """What every check has, whatever its type. ``every`` and ``timeout`` in seconds."""
+    """What every check has, whatever its type. ``every`` and ``timeout`` in seconds.
+
+    ``serial`` and ``host`` are its system's, if it speaks for one.
+    """
 
     name: str
     target: str
     timeout: float = 10.0
     every: float = 60.0
     symptom: Symptom | None = None
+    serial: str | None = None
+    host: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,7 @@ from checks import (
     icmp,
     imap,
     ntp,
+    plugin,
     sip,
     sip_call,
     smtp,
@@ -43,6 +44,7 @@ CHECK_TYPES: Final[Mapping[str, CheckType]] = MappingProxyType(
         "ntp": ntp.TYPE,
         "websocket": websocket.TYPE,
         "grpc": grpc.TYPE,
+        "plugin": plugin.TYPE,
         "heartbeat": heartbeat.TYPE,
     }
 )

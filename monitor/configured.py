@@ -86,7 +86,7 @@ def misfits(
         place = settings.places.get(("checks", check.name), "checks")
         found.extend(_unknown_facts(f"{place}: checks.{check.name}", check.facts, facts))
         try:
-            types[check.type].build(target(check), check.options, UNEQUIPPED)
+            types[check.type].build(target(check, settings.inventory), check.options, UNEQUIPPED)
         except ValueError as error:
             found.append(f"{place}: checks.{check.name}: {error}")
     try:
@@ -190,26 +190,29 @@ def _watched(check: CheckSettings, inventory: Inventory) -> Watched:
     )
 
 
-def target(check: CheckSettings) -> Target:
+def target(check: CheckSettings, inventory: Inventory) -> Target:
     """Return what every check type is told of its check."""
+    system = inventory.systems.get(check.system or "")
     return Target(
         name=check.name,
         target=check.target,
         timeout=check.timeout,
         every=check.every,
         symptom=check.symptom,
+        serial=check.system,
+        host=system.host if system else "",
     )
 
 
 def jobs(settings: Settings, types: Mapping[str, CheckType], tools: Tools) -> list[Job]:
     """Return the scheduler's jobs."""
-    return [_job(check, types[check.type], tools) for check in settings.checks]
+    return [_job(check, settings.inventory, types[check.type], tools) for check in settings.checks]
 
 
-def _job(check: CheckSettings, kind: CheckType, tools: Tools) -> Job:
+def _job(check: CheckSettings, inventory: Inventory, kind: CheckType, tools: Tools) -> Job:
     return Job(
         name=check.name,
-        check=kind.build(target(check), check.options, tools),
+        check=kind.build(target(check, inventory), check.options, tools),
         every=check.every,
         timeout=check.timeout,
         retry_every=retry_after(check.every),

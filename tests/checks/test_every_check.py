@@ -33,14 +33,19 @@ TARGETS = {
     "smtp": "127.0.0.1:{port}",
     "imap": "127.0.0.1:{port}",
     "ntp": "127.0.0.1:{port}",
+<<<<<<< HEAD
     "websocket": "ws://127.0.0.1:{port}/",
     "grpc": "127.0.0.1:{port}",
+=======
+    "plugin": "",
+>>>>>>> 8c21a59 (checks/plugin: monitoring plugins by the Nagios plugin API, against Debian's own)
     "heartbeat": "",
 }
 """Where each type would look, so that nothing is there; empty for a type that contacts nothing."""
 
 NEEDED: dict[str, dict[str, Any]] = {
     "dns": {"query": "www.example.test", "transport": "tcp"},
+    "plugin": {"command": ["/bin/sh", "-c", "echo it is down; exit 2"]},
     "heartbeat": {"uuid": "0b9a4c1e-2f1d-4f0e-9a63-0d2f8f2f4d11", "period": "1h"},
 }
 """The options that have no default."""
@@ -48,6 +53,7 @@ NEEDED: dict[str, dict[str, Any]] = {
 LASTING: dict[str, dict[str, Any]] = {
     "tcp": {"expect": "never said"},
     "icmp": {"count": 9, "interval": 5},
+    "plugin": {"command": ["/bin/sleep", "60"]},
 }
 """The options with which a look goes on although something is there."""
 
