@@ -33,12 +33,9 @@ TARGETS = {
     "smtp": "127.0.0.1:{port}",
     "imap": "127.0.0.1:{port}",
     "ntp": "127.0.0.1:{port}",
-<<<<<<< HEAD
     "websocket": "ws://127.0.0.1:{port}/",
     "grpc": "127.0.0.1:{port}",
-=======
     "plugin": "",
->>>>>>> 8c21a59 (checks/plugin: monitoring plugins by the Nagios plugin API, against Debian's own)
     "heartbeat": "",
 }
 """Where each type would look, so that nothing is there; empty for a type that contacts nothing."""
