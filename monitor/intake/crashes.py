@@ -6,7 +6,9 @@
 body is refused (422). Unlike an SDK's, a hand-written report that is wrong is told everything that is.
 """
 
+import asyncio
 import re
+from dataclasses import replace
 from hashlib import sha256
 from typing import Annotated
 
@@ -15,8 +17,10 @@ import pydantic
 from aiohttp import web
 
 from monitor.domain.crashes import CrashReport, Frame, signal_name
+from monitor.domain.dumps import Dump
 from monitor.errors import RefusedError
-from monitor.intake.body import parse_json, read_body
+from monitor.intake.apports import BEGINS, core_of, read_apport, with_apport
+from monitor.intake.body import Body, parse_json, read_body
 from monitor.intake.keys import Intake, ingest_token
 from monitor.intake.problems import InvalidError
 from monitor.intake.reports import (
@@ -32,6 +36,7 @@ from monitor.intake.reports import (
     tags_of,
     text_of,
 )
+from monitor.intake.ureports import is_ureport, with_ureport
 
 _KEY = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?")
 _FINGERPRINT = 20
@@ -89,18 +94,44 @@ class CrashBody(pydantic.BaseModel):
 
 
 async def crash(intake: Intake, request: web.Request) -> web.Response:
-    """Take one report; 202 once it is on record."""
+    """Take one report; 202 once it is on record. ABRT's uReports and apport's files are known by how they begin."""
     token = await ingest_token(intake, request)
     key = _idempotency_key(request)
-    async with read_body(request, intake.limits.json, intake.memory) as body:
+    large = request.content_type.startswith("text/")  # apport's, with a core in it
+    async with read_body(request, intake.limits.dump if large else intake.limits.json, intake.memory) as body:
         digest = sha256(body).hexdigest()
-        said = _said(parse_json(body))
-    report = _report(said, intake, key, digest, token.system)
-    accepted = await intake.accept_crash(report, token=token.id)
+        report, dump = await _brought(intake, request, body)
+        report = replace(report, key=key or report.id, digest=digest, token_system=token.system)
+        accepted = await intake.accept_crash(report, token=token.id, dump=dump)
     if not accepted.same:
         raise RefusedError(422, "key_reused", "The Idempotency-Key came before with another body.")
-    intake.metrics.crash_reports.labels("json", "accepted" if accepted.new else "duplicate").inc()
+    intake.metrics.crash_reports.labels(report.source, "accepted" if accepted.new else "duplicate").inc()
     return web.Response(body=orjson.dumps({"id": accepted.id}), status=202, content_type="application/json")
+
+
+async def _brought(intake: Intake, request: web.Request, body: Body) -> tuple[CrashReport, Dump | None]:
+    """Return what the body says, and the core that may be in it."""
+    if body[: len(BEGINS)] == BEGINS:
+        found = await asyncio.to_thread(read_apport, body)
+        report = with_apport(_blank(intake, request), found.fields)
+        core = (
+            await asyncio.to_thread(core_of, body, *found.core, intake.limits.kept_dump)
+            if found.core
+            else None
+        )
+        return report, core
+    value = parse_json(body)
+    if is_ureport(value):
+        return with_ureport(_blank(intake, request), value), None
+    return _report(_said(value), intake), None
+
+
+def _blank(intake: Intake, request: web.Request) -> CrashReport:
+    """Return a report of which only the address speaks yet: ``?system=`` and the like, for formats that have no word for it."""
+    id = intake.new_id()  # noqa: A001 - the field's own word
+    names = {"system": "serial", "licence": "licence", "machine_id": "machine_id", "host": "host"}
+    hints = {name: text for word, name in names.items() if (text := text_of(request.query.get(word)))}
+    return CrashReport(id=id, key=id, source="json", at=intake.clock(), system_hint=hints, level="fatal")
 
 
 def _idempotency_key(request: web.Request) -> str | None:
@@ -129,18 +160,17 @@ def _said(value: object) -> CrashBody:
         ) from error
 
 
-def _report(said: CrashBody, intake: Intake, key: str | None, digest: str, system: str | None) -> CrashReport:
+def _report(said: CrashBody, intake: Intake) -> CrashReport:
     id = intake.new_id()  # noqa: A001 - the field's own word
     hints = {"serial": said.system, "licence": said.licence, "machine_id": said.machine_id, "host": said.host}
     more = said.model_extra or {}
     return CrashReport(
         id=id,
-        key=key or id,
+        key=id,
         source="json",
         at=moment_of(said.at, intake.clock()),
         system_hint={name: text for name, raw in hints.items() if (text := text_of(raw))},
         tags=tags_of(dict(said.tags)),
-        token_system=system,
         process=text_of(said.process),
         version=text_of(said.version),
         signal=signal_name(text_of(said.signal)),
@@ -152,7 +182,6 @@ def _report(said: CrashBody, intake: Intake, key: str | None, digest: str, syste
         level=text_of(said.level),
         fingerprint=tuple(text for part in said.fingerprint if (text := text_of(part, WORD))),
         extra=dict(_object(small(more))),
-        digest=digest,
     )
 
 
