@@ -9,6 +9,7 @@ is marked: a kill in between judges it again, and the second judgement joins the
 """
 
 import asyncio
+import contextlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from monitor.domain.access import Token
 from monitor.domain.alert_rules import Meaning, meaning
 from monitor.domain.alerts import Alert, Change, Standing, Told, caught_up, expired, heard
 from monitor.domain.findings import Finding, Source
+from monitor.errors import ConflictError
 from monitor.metrics import Metrics
 from monitor.pipeline import Pipeline
 from monitor.storage import alerts_in
@@ -122,6 +124,19 @@ class AlertInbox:
             for one in self.known.values()
             if one.alert.firing and one.alert.ends_at > now and bound_to in (None, one.bound_to)
         ]
+
+    async def acknowledged(self, key: str, by: str, may: bool) -> None:
+        """Acknowledge the incident of an alert, if it has one; who may not operate is only noted in its timeline."""
+        incident = await self.store.read(alerts_in.incident_of, key)
+        if incident is None:
+            return
+        if not may:
+            await self.pipeline.note(incident, actor=by, text="acknowledged where the alert comes from")
+            return
+        with contextlib.suppress(ConflictError):  # resolved meanwhile
+            await self.pipeline.acknowledge(
+                incident, actor=by, note="acknowledged where the alert comes from"
+            )
 
     # what the clock makes due -----------------------------------------------------------------------------
 

@@ -7,7 +7,8 @@ from importlib.metadata import version
 from aiohttp import web
 
 from monitor.alert_inbox import AlertInbox
-from monitor.intake import alertmanager
+from monitor.intake import alert_events, alertmanager
+from monitor.intake.alert_events import EventFace
 from monitor.intake.alert_words import AlertFace
 from monitor.intake.body import Limits, Memory
 from monitor.intake.keys import FindToken
@@ -29,7 +30,9 @@ def inbox(pipeline: Pipeline, settings: Callable[[], Settings]) -> AlertInbox:
     )
 
 
-def routes(made: AlertInbox, find_token: FindToken) -> list[web.AbstractRouteDef]:
+def routes(
+    made: AlertInbox, find_token: FindToken, settings: Callable[[], Settings]
+) -> list[web.AbstractRouteDef]:
     """Return the addresses at which alerts come in."""
     bounds = Limits().alerts
     face = AlertFace(
@@ -43,4 +46,11 @@ def routes(made: AlertInbox, find_token: FindToken) -> list[web.AbstractRouteDef
         started_at=made.clock(),
         version=version("tocsin"),
     )
-    return alertmanager.routes(face)
+    events = EventFace(
+        alerts=face,
+        stands_for=lambda: timedelta(seconds=settings().alerts.stands_for),
+        acknowledge=made.acknowledged,
+        over=lambda: settings().alerts.over,
+        new_id=made.new_id,
+    )
+    return [*alertmanager.routes(face), *alert_events.routes(events)]

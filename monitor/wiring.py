@@ -437,7 +437,9 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
         )
         alert_inbox = alert_parts.inbox(pipeline, lambda: late.settings)
         await alert_inbox.resume()
-        app.add_routes(alert_parts.routes(alert_inbox, _find_token(store, lambda: late.settings)))
+        app.add_routes(
+            alert_parts.routes(alert_inbox, _find_token(store, lambda: late.settings), lambda: late.settings)
+        )
         app.add_routes(ticket_routes.routes(tickets=delivery.tickets, received=ticket_sync.received))
         callbacks = drivers.callback_url(settings.phone, public_url)
         if isinstance(phone, TwilioPhone) and callbacks:

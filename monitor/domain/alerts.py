@@ -133,7 +133,8 @@ def _overtaken(known: Alert, told: Told, now: datetime) -> bool:
     """Whether a "still firing" belongs to the episode that its sender has just ended."""
     if known.standing is not Standing.RESOLVED or told.starts_at is None:
         return False
-    return told.starts_at <= known.starts_at and now - known.updated_at < LATE
+    began_before = known.ended_at is not None and told.starts_at < known.ended_at
+    return began_before and now - known.updated_at < LATE
 
 
 def _repeated(known: Alert, told: Told, now: datetime, ends_at: datetime) -> Alert:

@@ -82,6 +82,17 @@ def labels_of(value: object) -> dict[str, str]:
     return labels
 
 
+def loose_labels(own: Mapping[str, object], more: Mapping[str, object]) -> dict[str, str]:
+    """Return labels of an alert that is named otherwise: its own fields, then plain values beside them, cut and masked."""
+    labels: dict[str, str] = {}
+    for fields in (own, more):
+        for name, value in fields.items():
+            text, called = text_of(value, _VALUE), clean(name, _NAME)
+            if text and called and called not in labels and len(labels) < _LABELS:
+                labels[called] = "***" if is_secret(called) else mask_text(text)
+    return labels
+
+
 def annotations_of(value: object) -> dict[str, str]:
     """Return annotations, made safe and short; what is no text is left out."""
     pairs = list(value.items())[:_ANNOTATIONS] if isinstance(value, dict) else []

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, with_config
 
-from monitor.domain.alert_rules import AlertRule
+from monitor.domain.alert_rules import AlertRule, Matcher
 from monitor.domain.findings import Symptom
 from monitor.settings.facts import FactsIn
 from monitor.settings.matchers import matcher
@@ -68,6 +68,19 @@ class Alerts:
         Annotated[Seconds, Field(ge=30, le=_DAY)],
         Field(description="How long an alert without an end of its own is believed after it was last sent."),
     ] = 300.0
+    stands_for: Annotated[
+        Annotated[Seconds, Field(ge=300, le=366 * _DAY)],
+        Field(
+            description="How long an alert that its sender must end by a word (webhook, events) stands without one."
+        ),
+    ] = 7.0 * _DAY
+    cloudevents_over: Annotated[
+        tuple[Annotated[Text, AfterValidator(_matcher)], ...],
+        BeforeValidator(_listed),
+        Field(
+            description="Which CloudEvents say that something is over: those that meet any of these matchers."
+        ),
+    ] = ('type=~".*[.](resolved|recovered|cleared|closed)"', 'status=~"resolved|recovered|cleared|closed|ok"')
     keep: Annotated[
         Annotated[Seconds, Field(ge=_HOUR, le=3_660 * _DAY)],
         Field(description="How long an alert that is over is kept."),
@@ -77,6 +90,11 @@ class Alerts:
         BeforeValidator(nothing_is_empty),
         Field(description="What they mean; first match. What no rule fits is shown to a person."),
     ] = ()
+
+    @property
+    def over(self) -> tuple[Matcher, ...]:
+        """The matchers of CloudEvents that end something."""
+        return tuple(matcher(text) for text in self.cloudevents_over)
 
     @property
     def meanings(self) -> tuple[AlertRule, ...]:

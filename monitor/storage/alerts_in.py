@@ -155,6 +155,12 @@ def find(c: sa.Connection, keys: Sequence[str]) -> list[Alert]:
     return found
 
 
+def incident_of(c: sa.Connection, key: str) -> str | None:
+    """Return the incident that an alert has become, if it has."""
+    outcome = c.scalar(sa.select(t.c.outcome).where(t.c.key == key))
+    return None if outcome in (None, UNMAPPED, IGNORED, OVER) else outcome
+
+
 def waiting(c: sa.Connection, limit: int) -> list[WaitingAlert]:
     """Return alerts that wait to be judged, oldest first."""
     query = sa.select(t).where(t.c.todo.is_(True)).order_by(t.c.seq).limit(limit)

@@ -118,3 +118,9 @@ def test_the_fingerprint_is_prometheus_own():
     assert fingerprint({}) == "cbf29ce484222325"
     # as Debian's Alertmanager 0.25 answers for it (tests/intake/test_alertmanager.py asks it again)
     assert fingerprint({"alertname": "foo", "bar": "baz"}) == "63b61d95cc45531a"
+
+
+def test_a_firing_that_began_before_the_last_end_is_late_whatever_its_beginning():
+    known, _ = after((1, told(0, 240)), (61, told(60, 300)), (90, told(0, 80)))
+    _, change = heard(known, told(60, 300), now=at(91), timeout=TIMEOUT)
+    assert change is Change.LATE
