@@ -80,7 +80,10 @@ def until_first(why: Why, now: datetime) -> str | None:
     if not why.why or not until:
         return why.why or None
     about = "about " if why.waits in ESTIMATED else ""
-    return f"until {about}{until}: {why.why.removesuffix(f'; next attempt at {until}')}"
+    said = why.why
+    for following in ("next attempt", "the next step"):
+        said = said.removesuffix(f"; {following} at {until}")
+    return f"until {about}{until}: {said}"
 
 
 def _until(why: Why, now: datetime) -> str:

@@ -91,14 +91,14 @@ def _budget(c: sa.Connection, row: Mapping[Any, Any], terms: Terms) -> bool:
         return False
     today, tomorrow = pacing.day_of(terms.now, terms.rules.zone)
     if budget.per_day is not None and _count(c, today, channel="phone") >= budget.per_day:
-        why = f"today's budget of {budget.per_day} calls is used up: a ticket stands in for the call"
+        why = f"today's calls are used up ({budget.per_day} a day): a ticket stands in for the call"
         return _used_up(c, row, terms, Waits.BUDGET, tomorrow, why)
     country = terms.country_of(row["recipient"])
     if budget.per_country is None or country is None:
         return False
     if _count(c, today, channel="phone", country=country) < budget.per_country:
         return False
-    why = f"today's {budget.per_country} calls to {country} are used up: a ticket stands in for the call"
+    why = f"today's calls to {country} are used up ({budget.per_country} a day): a ticket stands in for the call"
     return _used_up(c, row, terms, Waits.COUNTRY_CAP, tomorrow, why)
 
 

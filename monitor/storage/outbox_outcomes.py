@@ -75,6 +75,7 @@ def retry_later(
     """
     if not still_ours(c, due):
         return False
+    following = "the next step" if waits is Waits.ESCALATION_STEP else "next attempt"
     end_attempt(c, due.attempt, now=now, result=result, detail=reason)
     caps.number_is_free(c, due.recipient, now)
     values: dict[str, Any] = {} if recipient is None else {"contact": recipient[0], "recipient": recipient[1]}
@@ -87,7 +88,7 @@ def retry_later(
         due.id,
         state="waiting",
         not_before=at,
-        reason=f"{reason}; next attempt at {at:%H:%M:%S} UTC",
+        reason=f"{reason}; {following} at {at:%H:%M:%S} UTC",
         waits=waits,
         lease_until=None,
         lease_token=None,

@@ -213,7 +213,7 @@ async def test_a_days_budget_stops_calls_until_midnight_and_tells_our_own_people
     stopped = await row_of(store, 4)
     assert (stopped["state"], stopped["waits"]) == ("waiting", "budget")
     assert stopped["not_before"] == NOW.replace(hour=0) + timedelta(days=1)
-    assert stopped["reason"].startswith("today's budget of 2 calls is used up")
+    assert stopped["reason"].startswith("today's calls are used up (2 a day)")
     alarms = await store.read(lambda c: c.scalars(sa.select(ROWS.c.dedup).where(ROWS.c.kind == "page")).all())
     assert len(alarms) == 1
     tomorrow = await claim(store, rules, now=stopped["not_before"], who="b")
