@@ -21,6 +21,7 @@ from checks import (
     sip,
     sip_call,
     smtp,
+    snmp,
     tcp,
     tls,
     websocket,
@@ -45,6 +46,7 @@ CHECK_TYPES: Final[Mapping[str, CheckType]] = MappingProxyType(
         "websocket": websocket.TYPE,
         "grpc": grpc.TYPE,
         "plugin": plugin.TYPE,
+        "snmp": snmp.TYPE,
         "heartbeat": heartbeat.TYPE,
     }
 )

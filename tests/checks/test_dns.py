@@ -17,7 +17,7 @@ from tests.far_ends.unbound import an_unbound
 NOW = datetime(2026, 11, 26, 9, 0, tzinfo=UTC)
 
 
-def a_check(target, query="www.example.test", *, timeout=3.0, **options):
+def a_check(target, query="www.example.test", *, timeout=15.0, **options):
     return TYPE.build(
         Target(name="name-server", target=target, timeout=timeout),
         TYPE.options.model_validate({"query": query, **options}),

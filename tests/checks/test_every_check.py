@@ -36,6 +36,7 @@ TARGETS = {
     "websocket": "ws://127.0.0.1:{port}/",
     "grpc": "127.0.0.1:{port}",
     "plugin": "",
+    "snmp": "127.0.0.1:{port}",
     "heartbeat": "",
 }
 """Where each type would look, so that nothing is there; empty for a type that contacts nothing."""

@@ -18,7 +18,7 @@ NOW = datetime(2026, 11, 26, 9, 0, tzinfo=UTC)
 SERVING, NOT = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
 
 
-def a_check(target, *, timeout=5.0, **options):
+def a_check(target, *, timeout=15.0, **options):
     return TYPE.build(
         Target(name="grpc", target=target, timeout=timeout),
         TYPE.options.model_validate({"security": "none", **options}),

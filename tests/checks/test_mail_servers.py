@@ -22,7 +22,7 @@ def authority(tmp_path_factory):
     return an_authority(tmp_path_factory.mktemp("certificates"))
 
 
-def a_check(kind, target, *, timeout=5.0, **options):
+def a_check(kind, target, *, timeout=15.0, **options):
     made = TYPES[kind]
     return made.build(
         Target(name=kind, target=target, timeout=timeout), made.options.model_validate(options), Tools()

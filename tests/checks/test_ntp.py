@@ -19,7 +19,7 @@ def clock():
     return dt.datetime.now(dt.UTC)
 
 
-def a_check(target, *, timeout=3.0, **options):
+def a_check(target, *, timeout=15.0, **options):
     return TYPE.build(
         Target(name="time", target=target, timeout=timeout), TYPE.options.model_validate(options), Tools()
     )

@@ -12,6 +12,7 @@ from monitor.errors import ConfigError
 HELPERS = (
     "__init__",
     "base",
+    "ber",
     "certificates",
     "conversation",
     "curl",
@@ -33,8 +34,10 @@ HELPERS = (
     "sip_message",
     "sip_target",
     "sip_transaction",
+    "snmp_message",
     "streams",
     "texts",
+    "thresholds",
     "trust",
     "verdicts",
     "vetting",

@@ -20,7 +20,7 @@ from tests.far_ends.kamailio import PASSWORD, a_pbx
 NOW = datetime(2026, 11, 26, 9, 0, tzinfo=UTC)
 
 
-def a_call(number, address, *, timeout=6.0, transport="udp", symptom=None, **options):
+def a_call(number, address, *, timeout=15.0, transport="udp", symptom=None, **options):
     target = f"sip:{number}@{address};transport={transport}"
     return TYPE.build(
         Target(name="test-call", target=target, timeout=timeout, symptom=symptom),
@@ -59,7 +59,6 @@ async def test_a_call_rings_is_answered_is_heard_both_ways_and_is_hung_up(tmp_pa
     assert seen.values["rtp_sent"] >= 25
     assert seen.values["rtp_received"] >= 25
     assert seen.phases["rtt"] <= seen.phases["ring"] < seen.phases["answer"] < seen.phases["sound"]
-    assert seen.seconds < 6
 
 
 async def test_our_own_tone_is_known_again_when_it_comes_back(tmp_path):
@@ -105,9 +104,9 @@ async def test_a_call_that_is_dropped_is_a_dropped_call(tmp_path):
 
 
 async def test_nobody_answers_and_the_phone_stops_ringing(tmp_path):
-    seen, got = await called(sipp.rings_on(), tmp_path, timeout=2.0)
+    seen, got = await called(sipp.rings_on(), tmp_path, timeout=4.0)
     assert (seen.verdict, seen.symptom) == (Verdict.DOWN, Symptom.DEGRADED)
-    assert re.fullmatch(r"rang after \d+ ms, but nobody answered within 1 s", seen.detail)
+    assert re.fullmatch(r"rang after \d+ ms, but nobody answered within 3 s", seen.detail)
     assert seen.values["stage"] == "ringing"
     assert got == ["INVITE", "CANCEL", "ACK"]
 
@@ -117,7 +116,7 @@ async def test_nobody_has_to_answer_if_ringing_is_enough(tmp_path):
     assert seen.verdict is Verdict.UP, seen.detail
     assert re.fullmatch(r"rang after \d+ ms", seen.detail)
     assert got == ["INVITE", "CANCEL", "ACK"]
-    assert seen.seconds < 2
+    assert seen.seconds < 10
 
 
 async def test_an_answer_is_enough_if_that_is_asked_for(tmp_path):
@@ -127,9 +126,9 @@ async def test_an_answer_is_enough_if_that_is_asked_for(tmp_path):
 
 
 async def test_a_call_that_does_not_ring_is_told_from_one_that_is_not_answered(tmp_path):
-    seen, got = await called(sipp.says_nothing_after_trying(), tmp_path, timeout=2.0)
+    seen, got = await called(sipp.says_nothing_after_trying(), tmp_path, timeout=4.0)
     assert seen.symptom is Symptom.DEGRADED
-    assert seen.detail == "only 100 Trying: it did not ring within 1 s"
+    assert seen.detail == "only 100 Trying: it did not ring within 3 s"
     assert got == ["INVITE", "CANCEL", "ACK"]
 
 

@@ -19,7 +19,7 @@ from tests.checks.far_ends import an_authority, free_port, served, silent
 NOW = datetime(2026, 11, 26, 9, 0, tzinfo=UTC)
 
 
-def a_check(target, *, timeout=3.0, **options):
+def a_check(target, *, timeout=15.0, **options):
     return TYPE.build(
         Target(name="ws", target=target, timeout=timeout),
         TYPE.options.model_validate(options),
