@@ -35,6 +35,7 @@ TARGETS = {
     "ntp": "127.0.0.1:{port}",
     "websocket": "ws://127.0.0.1:{port}/",
     "grpc": "127.0.0.1:{port}",
+    "promql": "http://127.0.0.1:{port}",
     "plugin": "",
     "snmp": "127.0.0.1:{port}",
     "heartbeat": "",
@@ -43,6 +44,7 @@ TARGETS = {
 
 NEEDED: dict[str, dict[str, Any]] = {
     "dns": {"query": "www.example.test", "transport": "tcp"},
+    "promql": {"query": "up", "critical": "> 1"},
     "plugin": {"command": ["/bin/sh", "-c", "echo it is down; exit 2"]},
     "heartbeat": {"uuid": "0b9a4c1e-2f1d-4f0e-9a63-0d2f8f2f4d11", "period": "1h"},
 }
@@ -57,6 +59,9 @@ LASTING: dict[str, dict[str, Any]] = {
 
 THERE = {"icmp": "127.0.0.1"}
 """Where something is there, for a type whose target has no port."""
+
+ASKS_ANOTHER = {"promql"}
+"""Types whose target is asked about something else: that it is dead says nothing of that."""
 
 every_type = pytest.mark.parametrize("name", CHECK_TYPES)
 
@@ -128,8 +133,11 @@ async def test_a_dead_target_is_down_with_a_symptom_and_a_sentence(name):
         target = a_target(name, TARGETS[name].format(port=free_port()))
         tools = Tools(http=engine, last_ping=last_ping)
         seen = await CHECK_TYPES[name].build(target, some_options(name), tools).observe(NOW)
-    assert seen.verdict is Verdict.DOWN, seen.detail
-    assert seen.symptom is not None
+    if name in ASKS_ANOTHER:
+        assert (seen.verdict, seen.symptom) == (Verdict.UNKNOWN, None), seen.detail
+    else:
+        assert seen.verdict is Verdict.DOWN, seen.detail
+        assert seen.symptom is not None
     assert (seen.check, seen.at) == (f"a-{name}", NOW)
     assert seen.detail
     assert seen.detail.isprintable()
