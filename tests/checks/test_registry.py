@@ -24,6 +24,8 @@ HELPERS = (
     "http_options",
     "latency",
     "mail_login",
+    "plugin_output",
+    "plugin_process",
     "registry",
     "rtp",
     "sdp",
