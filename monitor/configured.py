@@ -143,6 +143,7 @@ def in_force(settings: Settings, policies: Mapping[str, Policy]) -> InForce:
         forward_to=settings.forward_to,
         correlation=settings.correlation,
         alert_rules=settings.alerts.meanings,
+        flapping=settings.flapping.rules,
         public_url=settings.service.public_url,
         service_name=settings.service.name,
         zone=settings.service.zone,
@@ -187,6 +188,7 @@ def _watched(check: CheckSettings, inventory: Inventory) -> Watched:
         thresholds=check.thresholds,
         facts=check.facts,
         anchored=check.anchored,
+        every=check.every,
     )
 
 

@@ -36,6 +36,7 @@ class Metrics:
         self.checks_overdue = Gauge(
             "tocsin_checks_overdue", "Checks not looked at for more than two intervals.", registry=r
         )
+        self.checks_flapping = Gauge("tocsin_checks_flapping", "Checks that come and go.", registry=r)
         self.anchors = Gauge("tocsin_anchors", "Reference targets that are configured.", registry=r)
         self.anchors_answering = Gauge(
             "tocsin_anchors_answering", "Reference targets that answered last time.", registry=r

@@ -17,18 +17,22 @@ import structlog
 
 from monitor.domain import dossier
 from monitor.domain.announcements import PLANNED, Maintenance, planned_by
+from monitor.domain.believing import Belief, believe
 from monitor.domain.components import Health
-from monitor.domain.contacts import Obligation, obligations
-from monitor.domain.decisions import Decision, decide, decide_for_component
-from monitor.domain.findings import Finding, Observation, Source, Streak, Symptom, Turn, Verdict, detect
+from monitor.domain.contacts import Obligation, obligations, page
+from monitor.domain.decisions import NOC, Decision, decide, decide_for_component, page_entry
+from monitor.domain.findings import Finding, Observation, Source, Streak, Symptom, Turn, Verdict
+from monitor.domain.flapping import sentence, steady_at
 from monitor.domain.policy import Policy
 from monitor.domain.settling import Settled
+from monitor.domain.waiting import Waits
 from monitor.handling import Handling
 from monitor.metrics import Metrics
 from monitor.sight import Sight
-from monitor.storage import announcements, incidents, moves
+from monitor.storage import announcements, incidents, moves, unsteady
 from monitor.storage.incidents import Opening, Recorded
 from monitor.storage.looks import LookRow
+from monitor.storage.unsteady import Unsteady
 from monitor.storms import Storms
 from monitor.world import InForce, Watched
 
@@ -46,6 +50,8 @@ class Pipeline(Handling):
     verdicts: dict[str, Verdict] = field(default_factory=dict[str, Verdict])
     touched: set[str] = field(default_factory=set[str])
     unsaved: list[LookRow] = field(default_factory=list[LookRow])
+    flapping: set[str] = field(default_factory=set[str])
+    rounds: int = 0
 
     # observe and detect ---------------------------------------------------------------------------
 
@@ -58,11 +64,12 @@ class Pipeline(Handling):
             stands = self.streaks.get(seen.check, _FRESH).reported
             seen = await self.sight.believed(seen, asks=not stands)
         before = self.streaks.get(seen.check, _FRESH)
-        streak, turn = detect(before, seen, watched.thresholds)
+        belief = believe(before, seen, watched.thresholds, self.world.in_force.flapping)
+        streak, turn = belief.streak, belief.turn
         self.storms.looked(watched, streak)
-        if turn is not None:
+        if turn is not None or belief.settle:
             try:
-                await self._turned(watched, turn)
+                await self._turned(watched, belief, before)
             except BaseException:
                 # what is not on record is not believed: the next look turns again
                 self._seen(watched, seen, before, turned=False)
@@ -89,16 +96,63 @@ class Pipeline(Handling):
             )
         )
 
-    async def _turned(self, watched: Watched, turn: Turn) -> None:
-        if turn.down:
-            await self.judge(_finding(watched, turn))
-        else:
-            await self.recovered(watched.name, since=turn.since, detail=turn.detail)
+    async def _turned(self, watched: Watched, belief: Belief, before: Streak) -> None:
+        turn, streak, name = belief.turn, belief.streak, watched.name
+        if turn is not None and turn.down:
+            flaps = streak.flaps.flapping
+            await self.judge(_finding(watched, turn), held=self.unsteady(name, streak) if flaps else None)
+        elif turn is not None:
+            await self.recovered(name, since=turn.since, detail=turn.detail)
+        if belief.settle or self.flapping:
+            await self._settle(name, streak, before)
+
+    # what comes and goes --------------------------------------------------------------------------------------
+
+    def unsteady(self, check: str, streak: Streak) -> Unsteady:
+        """Say until when contacts about a check that flaps wait at least, and why."""
+        in_force, now = self.world.in_force, self.clock()
+        until = steady_at(streak.flaps, now, in_force.checks[check].every, in_force.flapping)
+        return Unsteady(until=until, reason=sentence(streak.flaps, until, in_force.flapping))
+
+    async def _settle(self, check: str, streak: Streak, before: Streak) -> None:
+        """Hold or let go the contacts that a check's flapping bears on, after a look."""
+        flaps, standing = streak.flaps.flapping, self._standing()
+        standing.pop(check, None)
+        if flaps:
+            standing[check] = self.unsteady(check, streak)
+        word = ""
+        if flaps is not before.flaps.flapping:
+            word = "began" if flaps else "ended"
+            log.info("flapping.began" if flaps else "flapping.ended", check=check)
+        await self.store.write(unsteady.settle, standing, self.clock(), origin=check, word=word)
+        (self.flapping.add if flaps else self.flapping.discard)(check)
+        self.metrics.checks_flapping.set(len(self.flapping))
+        self.bell.ring("outbox")
+
+    def _standing(self) -> dict[str, Unsteady]:
+        known = self.world.in_force.checks
+        return {name: self.unsteady(name, self.streaks[name]) for name in self.flapping if name in known}
+
+    async def steady(self, now: datetime) -> None:
+        """Keep held what still flaps, also where nothing was seen of it for a while; let go what does not."""
+        self.rounds += 1
+        if self.flapping and self.rounds % HOLD_EVERY == 0:
+            await self.store.write(unsteady.settle, self._standing(), now)
+
+    async def resume(self) -> None:
+        """Take up what flaps, after the streaks were taken up."""
+        known = self.world.in_force.checks
+        self.flapping = {name for name, one in self.streaks.items() if one.flaps.flapping and name in known}
+        self.metrics.checks_flapping.set(len(self.flapping))
+        await self.store.write(unsteady.settle, self._standing(), self.clock())
 
     # correlate, classify, identify, decide, record ------------------------------------------------------
 
-    async def judge(self, finding: Finding) -> str:
-        """Take a believed problem to an incident on record, with everything it makes us owe; return its id."""
+    async def judge(self, finding: Finding, *, held: Unsteady | None = None) -> str:
+        """Take a believed problem to an incident on record, with everything it makes us owe; return its id.
+
+        What comes and goes is ``held``: our own people are told, and its partner when it is steady.
+        """
         # correlate with planned work, where the class depends on it, and with what many others show
         work = await self._planned_work(finding)
         settled = self.storms.known(finding)
@@ -106,9 +160,9 @@ class Pipeline(Handling):
         # classify, identify, decide: pure; a storm bears on where it stands and on when contacts go out
         now = self.clock()
         opening = replace(
-            self._opening(finding, now, work, settled),
+            self._opening(finding, now, work, settled, paged=held is not None),
             problem=self.storms.stands_under(finding),
-            wait=self.storms.waits(finding, now),
+            wait=_wait(held) or self.storms.waits(finding, now),
         )
 
         # record: ONE transaction - finding, incident, clock, outbox rows, events
@@ -142,7 +196,13 @@ class Pipeline(Handling):
         )
 
     def _opening(
-        self, finding: Finding, now: datetime, work: Maintenance | None, settled: Settled | None = None
+        self,
+        finding: Finding,
+        now: datetime,
+        work: Maintenance | None,
+        settled: Settled | None = None,
+        *,
+        paged: bool = False,
     ) -> Opening:
         world = self.world.in_force
         if settled is not None:
@@ -158,6 +218,9 @@ class Pipeline(Handling):
         incident = f"inc_{self.new_id()}"
         system = world.inventory.systems.get(finding.system or "")
         timeout = policy.triage_timeout if world.triage_timeout is None else world.triage_timeout
+        owed = self._owed(decision, incident, now, timeout)
+        if paged and decision.analyse_now and not any(one.kind == "page" for one in owed):
+            owed = (self._page(incident, now), *owed)
         return Opening(
             id=incident,
             finding_id=f"fnd_{self.new_id()}",
@@ -167,7 +230,7 @@ class Pipeline(Handling):
             partner=_partner_served(decision, system.partner if system else None),
             title=dossier.title(finding, world.inventory),
             dossier=dossier.compose(finding, world.inventory, decision.referral),
-            obligations=self._owed(decision, incident, now, timeout),
+            obligations=owed,
             now=now,
             component=finding.component or (system.component if system else None),
             settled=settled.as_json() if settled else None,
@@ -176,6 +239,12 @@ class Pipeline(Handling):
     def _owed(self, decision: Decision, incident: str, now: datetime, timeout: float) -> Sequence[Obligation]:
         ids = [f"out_{self.new_id()}" for _ in decision.contact]
         return obligations(decision, incident=incident, now=now, triage_timeout=timeout, new_ids=ids)
+
+    def _page(self, incident: str, now: datetime) -> Obligation:
+        entry = page_entry(self.world.in_force.inventory, now, COMES_AND_GOES)
+        return page(
+            entry, id_=f"out_{self.new_id()}", dedup=f"{incident}|page|{NOC}", now=now, incident=incident
+        )
 
     def _tell(self, opening: Opening, recorded: Recorded) -> None:
         finding, cls = opening.finding, opening.decision.cls
@@ -218,10 +287,17 @@ class Pipeline(Handling):
             return Health.UP
         if streak.symptom is Symptom.CERTIFICATE_EXPIRING:
             return Health.UP
-        return Health.DEGRADED if streak.symptom is Symptom.DEGRADED else Health.DOWN
+        degraded = streak.symptom is Symptom.DEGRADED or streak.flaps.flapping
+        return Health.DEGRADED if degraded else Health.DOWN
 
 
 _FRESH = Streak()
+HOLD_EVERY = 15  # rounds: how often what is held for flapping is looked at again
+COMES_AND_GOES = "it comes and goes; its partner is contacted when it is steady"
+
+
+def _wait(held: Unsteady | None) -> tuple[str, datetime, Waits] | None:
+    return (held.reason, held.until, Waits.FLAPPING) if held else None
 
 
 def _finding(watched: Watched, turn: Turn) -> Finding:

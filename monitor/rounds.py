@@ -107,7 +107,13 @@ class Rounds:
     async def _steps(self, now: datetime) -> list[Exception]:
         """Let everybody do what is theirs each second; one that cannot keeps nobody from it."""
         failed: list[Exception] = []
-        for step in (self.pipeline.sight.once, self.pipeline.storms.once, self.year_ends.once, self.also):
+        for step in (
+            self.pipeline.sight.once,
+            self.pipeline.steady,
+            self.pipeline.storms.once,
+            self.year_ends.once,
+            self.also,
+        ):
             try:
                 if step:
                     await step(now)

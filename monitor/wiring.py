@@ -532,12 +532,13 @@ async def _resume(store: Store, pipeline: Pipeline, settings: Settings, clock: C
         if check.name not in pipeline.streaks:
             streak = known[check.name].streak if check.name in known else Streak()
             if streak.reported and check.name not in standing:
-                streak = Streak()
+                streak = Streak(flaps=streak.flaps)
             pipeline.streaks[check.name] = replace(streak, reported=check.name in standing)
     configured_checks = {check.name for check in settings.checks}
     for origin in standing:
         if origin not in configured_checks and not origin.startswith(("crash:", OF_AN_ALERT)):
             await pipeline.recovered(origin, since=clock(), detail="the check is not configured any more")
+    await pipeline.resume()
     await pipeline.storms.resume(pipeline.streaks)
 
 

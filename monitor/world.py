@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from monitor.domain.alert_rules import AlertRule
 from monitor.domain.announcing import Channel
 from monitor.domain.findings import FactValue, Symptom, Thresholds
+from monitor.domain.flapping import Rules
 from monitor.domain.inventory import Inventory
 from monitor.domain.policy import Policy
 from monitor.domain.registered import Registered, overlaid
@@ -30,6 +31,7 @@ class Watched:
     thresholds: Thresholds
     facts: Mapping[str, FactValue]
     anchored: bool = True  # a failing look counts only while we see out ourselves
+    every: float = 60.0  # seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +49,7 @@ class InForce:
     forward_to: Mapping[str, str] = field(default_factory=dict[str, str])
     correlation: Correlation = field(default_factory=Correlation)
     alert_rules: tuple[AlertRule, ...] = ()
+    flapping: Rules = Rules()  # noqa: RUF009 - frozen
     public_url: str | None = None
     service_name: str = "Tocsin"
     zone: str = "UTC"

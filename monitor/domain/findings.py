@@ -13,6 +13,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
+from monitor.domain.flapping import Flaps
+
 FactValue = bool | str | None
 """A fact's value; ``None`` (or absence) is *unknown*."""
 
@@ -103,6 +105,7 @@ class Streak:
     failing_since: datetime | None = None
     passing_since: datetime | None = None
     symptom: Symptom | None = None
+    flaps: Flaps = Flaps()  # noqa: RUF009 - frozen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,11 +148,11 @@ def _failed(streak: Streak, seen: Observation, thresholds: Thresholds) -> tuple[
 def _passed(streak: Streak, seen: Observation, thresholds: Thresholds) -> tuple[Streak, Turn | None]:
     since = streak.passing_since or seen.at
     if not streak.reported:
-        return Streak(passing=streak.passing + 1, passing_since=since), None
+        return Streak(passing=streak.passing + 1, passing_since=since, flaps=streak.flaps), None
     after = replace(streak, passing=streak.passing + 1, passing_since=since)
     if after.passing < thresholds.up_after:
         return after, None
     turn = Turn(
         down=False, since=since, at=seen.at, symptom=streak.symptom or Symptom.OTHER, detail=seen.detail
     )
-    return Streak(passing=after.passing, passing_since=since), turn
+    return Streak(passing=after.passing, passing_since=since, flaps=streak.flaps), turn

@@ -244,6 +244,7 @@ def sense(root: models.Root, document: Document) -> Iterator[Problem]:
         _mail,
         _timing,
         _anchors,
+        _flapping,
         _regions,
         _trackers,
         ticket_misfits.misfits,
@@ -298,6 +299,11 @@ def _anchors(root: models.Root, document: Document) -> Iterator[Problem]:
     if given.targets and given.quorum > len(given.targets):
         told = f"must not be more than there are targets ({len(given.targets)})"
         yield document.problem(("anchors", "quorum"), told)
+
+
+def _flapping(root: models.Root, document: Document) -> Iterator[Problem]:
+    if root.flapping.low > root.flapping.high:
+        yield document.problem(("flapping", "low"), "must not be above 'high'")
 
 
 def _regions(root: models.Root, document: Document) -> Iterator[Problem]:

@@ -103,6 +103,7 @@ def _settings(
         correlation=root.correlation,
         anchors=root.anchors,
         alerts=root.alerts,
+        flapping=root.flapping,
         policies=policies,
         sources=files,
         places=dict(_places(document)),

@@ -12,6 +12,7 @@ from monitor.settings.anchor_sections import Anchors
 from monitor.settings.chat_section import Chat
 from monitor.settings.contact_sections import ContactSettings
 from monitor.settings.facts import FactsIn
+from monitor.settings.flapping_section import Flapping
 from monitor.settings.intake_sections import MailIn, Secrets
 from monitor.settings.storm_sections import Correlation
 from monitor.settings.values import (
@@ -434,6 +435,7 @@ class Root(Strict):
     ] = {}
     secrets: Annotated[Secrets, Field(description="Credentials that come with requests.")] = Secrets()
     correlation: Annotated[Correlation, Field(description="Many systems failing at once.")] = Correlation()
+    flapping: Annotated[Flapping, Field(description="Checks that come and go.")] = Flapping()
     anchors: Annotated[Anchors, Field(description="Whether we see out ourselves.")] = Anchors()
     alerts: Annotated[Alerts, Field(description="Alerts that other programs send.")] = Alerts()
     imports: Annotated[sections.Imports, Field(alias="import", description="Tables.")] = sections.Imports()

@@ -19,6 +19,7 @@ from monitor.settings.anchor_sections import Anchors
 from monitor.settings.chat_section import Chat
 from monitor.settings.contact_sections import ContactSettings
 from monitor.settings.facts import Impact
+from monitor.settings.flapping_section import Flapping
 from monitor.settings.intake_sections import MailIn, Secrets
 from monitor.settings.secret import Secret
 from monitor.settings.sip_sections import Sip
@@ -371,6 +372,7 @@ class Settings:
     correlation: Correlation = field(default_factory=Correlation)
     anchors: Anchors = field(default_factory=Anchors)
     alerts: Alerts = field(default_factory=Alerts)
+    flapping: Flapping = field(default_factory=Flapping)
     policies: tuple[Path, ...] = ()
     sources: tuple[Path, ...] = field(default=(), repr=False)
     places: Mapping[tuple[str, ...], str] = field(default_factory=dict[tuple[str, ...], str], repr=False)

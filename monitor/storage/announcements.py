@@ -262,9 +262,15 @@ def release_held(c: sa.Connection, by: str, now: datetime) -> list[str]:
             .returning(incidents.c.id, incidents.c.needs_triage)
         ).all()
     )
+    let_go(c, released, HELD, now)
+    return list(released)
+
+
+def let_go(c: sa.Connection, released: Mapping[str, bool], held: Collection[Waits], now: datetime) -> None:
+    """Let go what incidents owe that was held for these causes; ``released``: whether each still needs triage."""
     rows = c.execute(
         sa.select(outbox.c.id, outbox.c.incident, outbox.c.payload).where(
-            outbox.c.incident.in_(released), outbox.c.state == "waiting", outbox.c.waits.in_(HELD)
+            outbox.c.incident.in_(released), outbox.c.state == "waiting", outbox.c.waits.in_(held)
         )
     ).all()
     for row in rows:
@@ -277,7 +283,6 @@ def release_held(c: sa.Connection, by: str, now: datetime) -> list[str]:
                 "waits": Waits.TRIAGE,
             }
         c.execute(sa.update(outbox).where(outbox.c.id == row.id).values(**values))
-    return list(released)
 
 
 def say(

@@ -295,6 +295,7 @@ def resolve(
     events.record(c, incident, now, "incident.resolved", actor=actor, text=note)
     owing.cancel(c, incident, now, kinds=owing.CALLS, reason="the incident is over")
     _cancel_what_was_held(c, row, now)
+    owing.cancel_waiting(c, row.id, now, waits=Waits.FLAPPING, reason="over before its contact was released")
     clocks.finish(c, Subject(incident=incident), at or now, actor=actor)
     tickets = c.scalars(sa.select(schema.tickets.c.id).where(schema.tickets.c.incident == incident)).all()
     return Resolved(incident=incident, cls=row.cls, opened_at=row.opened_at, tickets=tuple(tickets))

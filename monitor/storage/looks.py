@@ -10,11 +10,13 @@ import zlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from monitor.domain.findings import Streak, Symptom, Verdict
+from monitor.domain.flapping import Flaps
 from monitor.storage.schema import check_states, component_states, heartbeats, pings, results
 from monitor.storage.upsert import upsert
 
@@ -184,8 +186,30 @@ def _streak_text(streak: Streak) -> str:
         "failing_since": streak.failing_since and streak.failing_since.astimezone(UTC).isoformat(),
         "passing_since": streak.passing_since and streak.passing_since.astimezone(UTC).isoformat(),
         "symptom": streak.symptom,
+        "flaps": _flaps_written(streak.flaps),
     }
     return json.dumps({key: value for key, value in written.items() if value})
+
+
+def _flaps_written(flaps: Flaps) -> list[object] | None:
+    """Write what is worth remembering of a check's changes: of one that is steady, nothing."""
+    if not flaps.changes and not flaps.since and not flaps.well_at:
+        return None
+    moments = [at and at.astimezone(UTC).isoformat() for at in (flaps.since, flaps.well_at)]
+    return [flaps.changes, flaps.failing, flaps.alike, *moments]
+
+
+def _flaps_of(kept: Sequence[Any] | None) -> Flaps:
+    if not kept:
+        return Flaps()
+    changes, failing, alike, since, well_at = kept
+    return Flaps(
+        changes=changes,
+        failing=failing,
+        alike=alike,
+        since=datetime.fromisoformat(since) if since else None,
+        well_at=datetime.fromisoformat(well_at) if well_at else None,
+    )
 
 
 def _streak_of(text: str) -> Streak:
@@ -198,6 +222,7 @@ def _streak_of(text: str) -> Streak:
         failing_since=datetime.fromisoformat(failing_since) if failing_since else None,
         passing_since=datetime.fromisoformat(passing_since) if passing_since else None,
         symptom=Symptom(kept["symptom"]) if "symptom" in kept else None,
+        flaps=_flaps_of(kept.get("flaps")),
     )
 
 

@@ -7,6 +7,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from monitor.domain.contacts import Obligation
+from monitor.domain.decisions import NOC
 from monitor.domain.waiting import Waits
 from monitor.storage import schema
 from monitor.storage.events import as_text
@@ -28,6 +29,8 @@ def owe(
         hold = held
         if held and held[2] is Waits.BUNDLE and row.not_before >= held[1]:
             hold = None  # it waits longer for something else
+        if held and held[2] is Waits.FLAPPING and row.partner == NOC:
+            hold = None  # our own people know at once
         insert_ignoring(
             c,
             outbox,
@@ -81,6 +84,15 @@ def cancel(c: sa.Connection, incident: str, now: datetime, *, kinds: Sequence[st
         .values(state="cancelled", reason=reason, waits=None, done_at=now)
     )
     return done.rowcount
+
+
+def cancel_waiting(c: sa.Connection, incident: str, now: datetime, *, waits: Waits, reason: str) -> None:
+    """Cancel what has waited for this cause until now."""
+    c.execute(
+        sa.update(outbox)
+        .where(outbox.c.incident == incident, outbox.c.waits == waits, outbox.c.state == "waiting")
+        .values(state="cancelled", reason=reason, waits=None, done_at=now)
+    )
 
 
 def cancel_of_request(
