@@ -48,7 +48,7 @@ from monitor.delivery import Delivery
 from monitor.desk import Desk
 from monitor.digest import Digest
 from monitor.domain.access import Token
-from monitor.domain.findings import Observation, Streak, Verdict
+from monitor.domain.findings import Observation, Streak, Verdict, resumed
 from monitor.dumps import Dumps, Reading
 from monitor.errors import ConfigError, NotFoundError, StorageError
 from monitor.gate import Gate
@@ -521,19 +521,18 @@ class _Late:
 async def _resume(store: Store, pipeline: Pipeline, settings: Settings, clock: Clock) -> None:
     """Take up where we were: streaks, findings that stand, heartbeats; what is not looked at any more ends.
 
-    A streak is believed to have been reported only if its finding is on record: a kill between the two
-    would otherwise swallow the outage. One whose finding has ended since begins anew, for its old failing
-    looks are told already.
+    After an absence of our own the first looks catch up: nothing is believed of those before it.
     """
     await store.write(looks.known_heartbeats, configured.heartbeats(settings), clock())
     known = await store.read(looks.load_check_states)
     standing = await store.read(incidents.open_findings)
     for check in settings.checks:
         if check.name not in pipeline.streaks:
-            streak = known[check.name].streak if check.name in known else Streak()
-            if streak.reported and check.name not in standing:
-                streak = Streak(flaps=streak.flaps)
-            pipeline.streaks[check.name] = replace(streak, reported=check.name in standing)
+            state = known.get(check.name)
+            streak, seen = (state.streak, state.looked_at) if state else (Streak(), None)
+            absent = seen is None or clock() - seen > timedelta(seconds=2 * check.every + check.timeout)
+            streak = resumed(streak, standing=check.name in standing, absent=absent)
+            pipeline.streaks[check.name] = streak
     configured_checks = {check.name for check in settings.checks}
     for origin in standing:
         if origin not in configured_checks and not origin.startswith(("crash:", OF_AN_ALERT)):

@@ -8,6 +8,7 @@
     load      kill -9 under 10,000 reports from 64 connections (``--reports N``)
     blind     100 cuts of our own network: no customer is contacted (``--network-cuts N``)
     dumps     8,000 poisoned dumps of a real crash, each read as the service reads them (``--dumps N``)
+    flapping  1,000 flapping weeks: each partner is contacted once at most (``--flapping-weeks N``)
     ledger    10,000 random operations of several processes, killed and told twice, on both databases (``--operations N``)
 
 What fails is printed with what makes it happen again; the exit status is 1 if anything was wrong.
@@ -30,11 +31,13 @@ from tests.crash.load import PLACES, kill_under_load
 from tests.crash.mutants import KILLED_BY, LEDGER, LOSERS, mutant
 from tests.databases import a_postgres
 from tests.dumps.poisoned import poisoned
+from tests.flapping import AT_ONCE
+from tests.flapping import weeks as flapping_weeks
 from tests.power.cuts import cut
 from tests.power.recording import record
 from tests.storm import storms
 
-VERBS = ("mutants", "power", "together", "load", "kills", "storms", "blind", "dumps", "ledger")
+VERBS = ("mutants", "power", "together", "load", "kills", "storms", "blind", "flapping", "dumps", "ledger")
 
 
 async def kills(folder: Path, arguments: argparse.Namespace) -> int:
@@ -123,6 +126,21 @@ async def blind(folder: Path, *, cuts: int, seed: int) -> int:
     return len(outcome.wrong)
 
 
+async def flapping(folder: Path, *, weeks: int, seed: int) -> int:
+    """Let systems come and go; return in how many weeks a partner was contacted more than once."""
+    wrong = 0
+    for number, first in enumerate(range(0, weeks, AT_ONCE)):
+        place = folder / str(number)
+        place.mkdir()
+        count = min(AT_ONCE, weeks - first)
+        with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stdout(nowhere):
+            url = f"sqlite:///{place / 'weeks.db'}"
+            outcome = await flapping_weeks(place, url, count=count, seed=seed + number)
+        print(outcome, flush=True)
+        wrong += outcome.wrong
+    return wrong
+
+
 async def ledger(folder: Path, *, operations: int, seed: int, jobs: int) -> int:
     """Let several processes keep the books and kill them; return how much is wrong afterwards."""
     wrong = await _books(f"sqlite:///{folder / 'books.db'}", operations=operations, seed=seed, jobs=jobs)
@@ -163,6 +181,8 @@ async def main(arguments: argparse.Namespace) -> int:
             wrong += await blind(place, cuts=arguments.network_cuts, seed=arguments.seed)
         elif part == "dumps":
             wrong += await poisoned(place, count=arguments.dumps, seed=arguments.seed, jobs=arguments.jobs)
+        elif part == "flapping":
+            wrong += await flapping(place, weeks=arguments.flapping_weeks, seed=arguments.seed)
         elif part == "ledger":
             wrong += await ledger(
                 place, operations=arguments.operations, seed=arguments.seed, jobs=arguments.jobs
@@ -180,6 +200,7 @@ if __name__ == "__main__":
     parser.add_argument("--cycles", type=int, default=2_000)
     parser.add_argument("--cuts", type=int, default=400)
     parser.add_argument("--network-cuts", type=int, default=100)
+    parser.add_argument("--flapping-weeks", type=int, default=1_000)
     parser.add_argument("--reports", type=int, default=10_000)
     parser.add_argument("--dumps", type=int, default=8_000)
     parser.add_argument("--operations", type=int, default=10_000)

@@ -128,6 +128,21 @@ def detect(streak: Streak, seen: Observation, thresholds: Thresholds) -> tuple[S
     return _failed(streak, seen, thresholds)
 
 
+def resumed(streak: Streak, *, standing: bool, absent: bool) -> Streak:
+    """Return a streak as it is taken up after a restart; ``standing``: whether its finding is on record.
+
+    It was reported only if that is so: a kill between the two would otherwise swallow the outage. One whose finding
+    has ended since begins anew, for its old failing looks are told already. After an absence (longer than a check may
+    be overdue) looks in a row are counted anew, too: what lay between them nobody saw.
+    """
+    if streak.reported and not standing:
+        return Streak(flaps=streak.flaps)
+    if absent:
+        since = streak.failing_since if standing else None
+        streak = replace(streak, failing=0, failing_since=since, passing=0, passing_since=None)
+    return replace(streak, reported=standing)
+
+
 def _failed(streak: Streak, seen: Observation, thresholds: Thresholds) -> tuple[Streak, Turn | None]:
     since = streak.failing_since or seen.at
     symptom = seen.symptom or Symptom.OTHER

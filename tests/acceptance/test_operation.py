@@ -38,6 +38,25 @@ async def test_a_restart_takes_up_where_we_were(tmp_path, database_url):
         assert (await world.incident(system="PBX-1"))["status"] == "resolved"
 
 
+async def test_after_an_absence_of_our_own_the_first_looks_catch_up(tmp_path, database_url):
+    clock = MovableClock()
+    async with a_world(tmp_path, database_url, clock=clock) as world:
+        await world.fails("pbx-1-sip")
+        await world.deliver()
+        await world.fails("pbx-2-sip", times=2)
+        await world.service.rounds.once()
+    clock.forward(3600)
+    async with a_world(tmp_path, database_url, clock=clock) as world:
+        await world.fails("pbx-2-sip", times=2)
+        await world.fails("pbx-1-sip", times=4)
+        await world.deliver()
+        assert [row["system"] for row in await world.rows("incidents")] == ["PBX-1"]
+        world.only_called()
+        await world.fails("pbx-2-sip", times=1)
+        incident = await world.incident(system="PBX-2")
+        assert (clock() - incident["since"]).total_seconds() == 6 * 60, "the first look after it"
+
+
 async def test_a_call_in_the_air_at_a_restart_is_not_placed_again(tmp_path, database_url):
     clock = MovableClock()
     async with a_world(tmp_path, database_url, clock=clock) as world:

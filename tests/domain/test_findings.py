@@ -7,7 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.domain.dossier import compose, title
-from monitor.domain.findings import Finding, Observation, Source, Streak, Symptom, Thresholds, Verdict, detect
+from monitor.domain.findings import (
+    Finding,
+    Observation,
+    Source,
+    Streak,
+    Symptom,
+    Thresholds,
+    Verdict,
+    detect,
+    resumed,
+)
 from monitor.domain.inventory import Component, Contact, Inventory, Partner, System
 from tests.domain.worlds import unhurried
 
@@ -82,6 +92,46 @@ def test_w11_an_unknown_look_leaves_everything_as_it_was(state):
     for n, letter in enumerate(state):
         streak, _ = detect(streak, look(n, letter), Thresholds())
     assert detect(streak, look(99, "?"), Thresholds()) == (streak, None)
+
+
+@pytest.mark.parametrize(
+    ("looks", "standing", "absent", "then", "expected"),
+    [
+        ("DD", False, False, "D", [("down", 0)]),
+        ("DD", False, True, "DD", []),
+        ("DD", False, True, "DDD", [("down", 10)]),
+        ("DDD", True, True, "DDDD", []),
+        ("DDDU", True, False, "U", [("up", 3)]),
+        ("DDDU", True, True, "U", []),
+        ("DDDU", True, True, "UU", [("up", 10)]),
+        ("DDD", False, False, "DDD", [("down", 10)]),
+        ("DDD", False, True, "DD", []),
+        ("DD", True, False, "DUU", [("up", 11)]),
+    ],
+    ids=[
+        "a short restart counts on",
+        "after an absence two are not three",
+        "and three are, dated to the first that somebody saw",
+        "what stood stands and is not told again",
+        "a recovery counts on",
+        "not over an absence",
+        "but from its end",
+        "what has ended since begins anew",
+        "and catches up as well",
+        "what is on record was reported, whatever was last saved",
+    ],
+)
+def test_a_restart_takes_streaks_up_and_an_absence_catches_up(looks, standing, absent, then, expected):
+    streak, found = Streak(), []
+    for n, letter in enumerate(looks):
+        streak, _ = detect(streak, look(n, letter), Thresholds())
+    streak = resumed(streak, standing=standing, absent=absent)
+    for n, letter in enumerate(then, start=10):
+        streak, turn = detect(streak, look(n, letter), Thresholds())
+        found += (
+            [("down" if turn.down else "up", (turn.since - START) // timedelta(minutes=1))] if turn else []
+        )
+    assert found == expected
 
 
 def test_the_finding_has_the_symptom_of_the_look_that_convinced_and_the_recovery_the_findings():
