@@ -126,7 +126,15 @@ def _with_roles(settings: Settings, policies: Mapping[str, Policy]) -> Inventory
 def in_force(settings: Settings, policies: Mapping[str, Policy]) -> InForce:
     """Return what settings put in force."""
     inventory = settings.inventory
-    checks = {check.name: _watched(check, inventory) for check in settings.checks}
+    of_system: dict[str, list[str]] = {}
+    for check in settings.checks:
+        if check.system:
+            of_system.setdefault(check.system, []).append(check.name)
+    checks = {check.name: _watched(check, inventory, of_system) for check in settings.checks}
+    dependents: dict[str, list[str]] = {}
+    for watched in checks.values():
+        for parent in watched.parents:
+            dependents.setdefault(parent, []).append(watched.name)
     by_component: dict[str, list[str]] = {}
     for watched in checks.values():
         if watched.component:
@@ -137,6 +145,7 @@ def in_force(settings: Settings, policies: Mapping[str, Policy]) -> InForce:
         house_policy=_house_policy(inventory, policies),
         checks=checks,
         by_component={component: tuple(names) for component, names in by_component.items()},
+        dependents={parent: tuple(names) for parent, names in dependents.items()},
         roles=settings.crash.presumed_impacts,
         triage_timeout=settings.triage.timeout,
         channels=channels(settings),
@@ -177,8 +186,9 @@ def _house_policy(inventory: Inventory, policies: Mapping[str, Policy]) -> str:
     return next((p.policy for p in inventory.partners.values()), next(iter(sorted(policies))))
 
 
-def _watched(check: CheckSettings, inventory: Inventory) -> Watched:
+def _watched(check: CheckSettings, inventory: Inventory, of_system: Mapping[str, Sequence[str]]) -> Watched:
     system = inventory.systems.get(check.system or "")
+    theirs = [name for serial in (system.depends_on if system else ()) for name in of_system.get(serial, ())]
     return Watched(
         name=check.name,
         type=check.type,
@@ -189,6 +199,7 @@ def _watched(check: CheckSettings, inventory: Inventory) -> Watched:
         facts=check.facts,
         anchored=check.anchored,
         every=check.every,
+        parents=tuple(dict.fromkeys((*check.depends_on, *theirs))),
     )
 
 

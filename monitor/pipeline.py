@@ -9,18 +9,20 @@ what they decided in one transaction, together with everything it makes us owe t
 the seams (``checks.base``, ``alerts.base``), never a plugin, and reads no clock but the one it is handed.
 """
 
-from collections.abc import Sequence
+from collections import ChainMap
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 
-from monitor.domain import dossier
+from monitor.domain import dependencies, dossier
 from monitor.domain.announcements import PLANNED, Maintenance, planned_by
 from monitor.domain.believing import Belief, believe
 from monitor.domain.components import Health
 from monitor.domain.contacts import Obligation, obligations, page
 from monitor.domain.decisions import NOC, Decision, decide, decide_for_component, page_entry
+from monitor.domain.dependencies import Explained, explained
 from monitor.domain.findings import Finding, Observation, Source, Streak, Symptom, Turn, Verdict
 from monitor.domain.flapping import sentence, steady_at
 from monitor.domain.policy import Policy
@@ -28,8 +30,10 @@ from monitor.domain.settling import Settled
 from monitor.domain.waiting import Waits
 from monitor.handling import Handling
 from monitor.metrics import Metrics
+from monitor.pace import retry_after
 from monitor.sight import Sight
 from monitor.storage import announcements, incidents, moves, unsteady
+from monitor.storage import dependencies as kept_dependencies
 from monitor.storage.incidents import Opening, Recorded
 from monitor.storage.looks import LookRow
 from monitor.storage.unsteady import Unsteady
@@ -51,7 +55,8 @@ class Pipeline(Handling):
     touched: set[str] = field(default_factory=set[str])
     unsaved: list[LookRow] = field(default_factory=list[LookRow])
     flapping: set[str] = field(default_factory=set[str])
-    rounds: int = 0
+    held_at: datetime | None = None
+    look_now: Callable[[str], None] = lambda _check: None
 
     # observe and detect ---------------------------------------------------------------------------
 
@@ -67,6 +72,8 @@ class Pipeline(Handling):
         belief = believe(before, seen, watched.thresholds, self.world.in_force.flapping)
         streak, turn = belief.streak, belief.turn
         self.storms.looked(watched, streak)
+        if watched.parents and streak.failing == 1 and not before.failing:
+            self._ask_parents(watched)
         if turn is not None or belief.settle:
             try:
                 await self._turned(watched, belief, before)
@@ -101,10 +108,53 @@ class Pipeline(Handling):
         if turn is not None and turn.down:
             flaps = streak.flaps.flapping
             await self.judge(_finding(watched, turn), held=self.unsteady(name, streak) if flaps else None)
+            self.streaks[name] = streak  # on record, and so believed by what depends on it
+            await self._behind(watched)
         elif turn is not None:
             await self.recovered(name, since=turn.since, detail=turn.detail)
+        if turn is not None and (children := self.world.in_force.dependents.get(name)):
+            await self._dependents(name, streak, children)
         if belief.settle or self.flapping:
             await self._settle(name, streak, before)
+
+    # what depends on it ---------------------------------------------------------------------------------------
+
+    def _explained(self, finding: Finding) -> Explained:
+        """Return what explains a finding of a check: a parent that is down, or may be."""
+        known = self.world.in_force.checks
+        watched = known.get(finding.origin)
+        if watched is None or not watched.parents:
+            return NOTHING
+        paces = {
+            name: (known[name].thresholds, retry_after(known[name].every))
+            for name in watched.parents
+            if name in known
+        }
+        return explained(tuple(paces), self.streaks, paces)
+
+    async def _behind(self, watched: Watched) -> None:
+        """Put what was recorded while a parent of it was being believed down behind that."""
+        down = [name for name in watched.parents if dependencies.is_down(self.streaks.get(name))]
+        if down:
+            await self.store.write(kept_dependencies.attach, down, (watched.name,), self.clock())
+
+    async def _dependents(self, parent: str, streak: Streak, children: Sequence[str]) -> None:
+        """Hold what depends on a check that is down, and let go what depends on it no more."""
+        now, checks = self.clock(), self.world.in_force.checks
+        if dependencies.is_down(streak):
+            held = await self.store.write(kept_dependencies.attach, (parent,), children, now)
+            log.info("dependents.held", parent=parent, incidents=len(held))
+        else:
+            parents_of = {name: checks[name].parents for name in children if name in checks}
+            let_go = dependencies.free(children, parents_of, ChainMap({parent: streak}, self.streaks))
+            await self.store.write(kept_dependencies.release, let_go, now)
+        self.bell.ring("outbox")
+
+    def _ask_parents(self, watched: Watched) -> None:
+        """Have the parents of what begins to fail looked at now: which of them fails is known sooner so."""
+        for name in watched.parents:
+            if name in self.world.in_force.checks and not self.streaks.get(name, _FRESH).failing:
+                self.look_now(name)
 
     # what comes and goes --------------------------------------------------------------------------------------
 
@@ -135,8 +185,8 @@ class Pipeline(Handling):
 
     async def steady(self, now: datetime) -> None:
         """Keep held what still flaps, also where nothing was seen of it for a while; let go what does not."""
-        self.rounds += 1
-        if self.flapping and self.rounds % HOLD_EVERY == 0:
+        if self.flapping and (self.held_at is None or now - self.held_at >= HOLD_EVERY):
+            self.held_at = now
             await self.store.write(unsteady.settle, self._standing(), now)
 
     async def resume(self) -> None:
@@ -158,11 +208,12 @@ class Pipeline(Handling):
         settled = self.storms.known(finding)
 
         # classify, identify, decide: pure; a storm bears on where it stands and on when contacts go out
-        now = self.clock()
+        now, explained_by = self.clock(), self._explained(finding)
         opening = replace(
             self._opening(finding, now, work, settled, paged=held is not None),
             problem=self.storms.stands_under(finding),
-            wait=_wait(held) or self.storms.waits(finding, now),
+            depends_on=explained_by.down,
+            wait=_wait(held) or self.storms.waits(finding, now) or _for_parent(explained_by, now),
         )
 
         # record: ONE transaction - finding, incident, clock, outbox rows, events
@@ -292,8 +343,19 @@ class Pipeline(Handling):
 
 
 _FRESH = Streak()
-HOLD_EVERY = 15  # rounds: how often what is held for flapping is looked at again
+HOLD_EVERY = timedelta(seconds=15)  # how often what is held for flapping is looked at again
 COMES_AND_GOES = "it comes and goes; its partner is contacted when it is steady"
+
+
+NOTHING = Explained()
+
+
+def _for_parent(explained_by: Explained, now: datetime) -> tuple[str, datetime, Waits] | None:
+    if explained_by.wait is None:
+        return None
+    until = now + explained_by.wait
+    reason = f"held: depends on {explained_by.by}, which fails, too, and is being looked at; until {until:%H:%M:%S} UTC"
+    return reason, until, Waits.DEPENDENCY
 
 
 def _wait(held: Unsteady | None) -> tuple[str, datetime, Waits] | None:

@@ -357,6 +357,7 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
         )
         scheduler.replace(configured.jobs(settings, types, tools))
         late.scheduler = scheduler
+        pipeline.look_now = late.look_now
         sight.configure(settings.anchors, configured.anchors(settings, types, tools))
         await sight.resume()
         await _resume(store, pipeline, settings, clock)
@@ -510,9 +511,13 @@ class _Late:
         known = await self.pipeline.accept_ping(uuid, kind, exit_status=exit_status, detail=detail)
         for check in self.settings.checks if known else ():
             if check.type == "heartbeat" and str(check.options.uuid) == uuid.lower():
-                with contextlib.suppress(NotFoundError):  # configured away this moment
-                    self.scheduler.look_now(check.name)
+                self.look_now(check.name)
         return known
+
+    def look_now(self, check: str) -> None:
+        """Look at a check at once, if it is still there."""
+        with contextlib.suppress(NotFoundError):
+            self.scheduler.look_now(check)
 
     async def compose(self, due: Any, ring_seconds: int) -> CallScript:
         return await self.delivery.compose_call(due, ring_seconds)

@@ -32,6 +32,7 @@ class Watched:
     facts: Mapping[str, FactValue]
     anchored: bool = True  # a failing look counts only while we see out ourselves
     every: float = 60.0  # seconds
+    parents: tuple[str, ...] = ()  # checks on which it depends
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +44,7 @@ class InForce:
     house_policy: str = ""
     checks: Mapping[str, Watched] = field(default_factory=dict[str, Watched])
     by_component: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    dependents: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     roles: Mapping[str, str] = field(default_factory=dict[str, str])
     triage_timeout: float | None = None
     channels: tuple[Channel, ...] = ()

@@ -101,6 +101,7 @@ class System:
     machine_id: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
     technical: Mapping[str, str] = field(default_factory=dict[str, str])
+    depends_on: tuple[str, ...] = ()  # other systems
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,7 @@ class Waits(StrEnum):
     TRIAGE = "triage"  # the on-call engineer is asked first
     MAINTENANCE = "maintenance"  # planned work covers what it is about
     FLAPPING = "flapping"  # what it is about comes and goes: until it is steady
+    DEPENDENCY = "dependency"  # what it depends on is down
     GLOBAL_PROBLEM = "global_problem"  # it stands under a global problem
     ESCALATION_STEP = "escalation_step"  # an earlier step of its escalation has its time first
     BUNDLE = "bundle"  # others are being gathered, to go out as one

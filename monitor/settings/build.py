@@ -119,6 +119,7 @@ def system(given: models.SystemIn) -> System:
         machine_id=given.machine_id,
         tags=dict(given.tags),
         technical=dict(given.technical),
+        depends_on=given.depends_on,
     )
 
 
@@ -165,6 +166,7 @@ def _check(
         facts=_facts(given.facts),
         options=options,
         anchored=given.anchored,
+        depends_on=given.depends_on,
     )
 
 

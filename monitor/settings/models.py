@@ -159,6 +159,11 @@ class SystemIn(Strict):
         dict[str, Text], Field(description="What the policy wants of a registered system, name: text.")
     ] = {}
     tags: Annotated[dict[str, Text], Field(description="Anything else, name: text.")] = {}
+    depends_on: Annotated[
+        tuple[Serial, ...],
+        BeforeValidator(nothing_is_empty),
+        Field(max_length=20, description="Other systems: its checks depend on all of theirs."),
+    ] = ()
 
 
 class ComponentIn(Strict):
@@ -377,6 +382,14 @@ class CheckIn(BaseModel):
     ] = None
     symptom: Annotated[Symptom | None, Field(description="What a failing look means.")] = None
     facts: Annotated[FactsIn, Field(description="Facts known beforehand.")] = FactsIn()
+    depends_on: Annotated[
+        tuple[Ident, ...],
+        BeforeValidator(nothing_is_empty),
+        Field(
+            max_length=20,
+            description="Other checks: while one of them is down, nobody is contacted about this one.",
+        ),
+    ] = ()
     anchored: Annotated[
         bool,
         Field(

@@ -23,11 +23,13 @@ def check(document: Document) -> Iterator[Problem]:
         "licence": {name for _, name in _values(document, ("licences",), "id")},
         "engineer": {name for _, name in _values(document, ("on_call", "engineers"), "id")},
         "escalation": {name for _, name in _values(document, ("escalations",), "name")},
+        "check": {name for _, name in _values(document, ("checks",), "name")},
     }
     yield from _twice(document)
     for kind, found in _uses(document):
         yield from _unborne(document, kind, found, names[kind])
     yield from _served_by_itself(document)
+    yield from _depends_on_itself(document)
     yield from _of_nothing(document)
 
 
@@ -75,6 +77,8 @@ def _uses(document: Document) -> Iterator[tuple[str, _Found]]:
     yield "component", _values(document, ("alerts", "rules"), "component")
     yield "system", _values(document, ("checks",), "system")
     yield "system", _values(document, ("sentry", "projects"), "system")
+    yield "check", _named_in(document, "checks")
+    yield "system", _named_in(document, "systems")
     yield "engineer", _items(document, ("on_call", "rotation", "order"))
     yield "engineer", _values(document, ("on_call", "rotation", "shifts"), "engineer")
     for number, _ in enumerate(_list(document.node(("on_call", "rotations")))):
@@ -93,12 +97,28 @@ def _served_by_itself(document: Document) -> Iterator[Problem]:
             yield document.problem(path, "a partner cannot be assigned to itself")
 
 
+def _depends_on_itself(document: Document) -> Iterator[Problem]:
+    for section, key in (("checks", "name"), ("systems", "serial")):
+        for number, item in enumerate(_list(document.node((section,)))):
+            name = _text(child(item, key)) if isinstance(item, MapNode) else ""
+            for path, other in _items(document, (section, number, "depends_on")):
+                if other == name:
+                    yield document.problem(path, "it cannot depend on itself")
+
+
 def _of_nothing(document: Document) -> Iterator[Problem]:
     for number, item in enumerate(_list(document.node(("checks",)))):
         if isinstance(item, MapNode) and not (
             _text(child(item, "system")) or _text(child(item, "component"))
         ):
             yield document.problem(("checks", number), "a check needs a system or a component")
+
+
+def _named_in(document: Document, section: str) -> _Found:
+    """Yield what the entries of a section depend on."""
+    for number, item in enumerate(_list(document.node((section,)))):
+        if isinstance(item, MapNode) and child(item, "depends_on") is not None:
+            yield from _items(document, (section, number, "depends_on"))
 
 
 def _named_in_escalations(document: Document) -> _Found:

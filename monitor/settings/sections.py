@@ -343,6 +343,7 @@ class CheckSettings:
     facts: Mapping[str, FactValue]
     options: Any
     anchored: bool = True
+    depends_on: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -266,8 +266,13 @@ def release_held(c: sa.Connection, by: str, now: datetime) -> list[str]:
     return list(released)
 
 
-def let_go(c: sa.Connection, released: Mapping[str, bool], held: Collection[Waits], now: datetime) -> None:
-    """Let go what incidents owe that was held for these causes; ``released``: whether each still needs triage."""
+def let_go(
+    c: sa.Connection, released: Mapping[str, bool], held: Collection[Waits], now: datetime, *, why: str = ""
+) -> None:
+    """Let go what incidents owe that was held for these causes; ``released``: whether each still needs triage.
+
+    ``why``: what is said of it where ``now`` is a moment still to come.
+    """
     rows = c.execute(
         sa.select(outbox.c.id, outbox.c.incident, outbox.c.payload).where(
             outbox.c.incident.in_(released), outbox.c.state == "waiting", outbox.c.waits.in_(held)
@@ -275,7 +280,11 @@ def let_go(c: sa.Connection, released: Mapping[str, bool], held: Collection[Wait
     ).all()
     for row in rows:
         waits = json.loads(row.payload).get(TRIAGE) if released[row.incident] else None
-        values: dict[str, Any] = {"not_before": now, "reason": "", "waits": None}
+        values: dict[str, Any] = {
+            "not_before": now,
+            "reason": why,
+            "waits": next(iter(held)) if why else None,
+        }
         if waits is not None:  # nobody has said yet how bad it is: the engineer is asked first, as ever
             values = {
                 "not_before": now + timedelta(seconds=waits),

@@ -27,6 +27,7 @@ LIVE = ("waiting", "claimed", "sent")
 HELD_UP = (
     Waits.MAINTENANCE,
     Waits.GLOBAL_PROBLEM,
+    Waits.DEPENDENCY,
     Waits.FLAPPING,
     Waits.BUDGET,
     Waits.COUNTRY_CAP,

@@ -250,7 +250,9 @@ def _of(connection: sa.Connection, table: sa.Table, incident: str) -> list[Row]:
 
 def _children(connection: sa.Connection, parent: str) -> tuple[Incident, ...]:
     i = t.incidents
-    rows = connection.execute(sa.select(i).where(i.c.parent == parent).order_by(i.c.seq))
+    rows = connection.execute(
+        sa.select(i).where(sa.or_(i.c.parent == parent, i.c.held_by == parent)).order_by(i.c.seq)
+    )
     return tuple(incident_of(row) for row in rows)
 
 

@@ -23,6 +23,7 @@ from monitor.errors import ConflictError, NotFoundError
 from monitor.storage import (
     announcements,
     clocks,
+    dependencies,
     events,
     owing,
     ownership,
@@ -56,6 +57,7 @@ class Opening:
     component: str | None = None
     count: int = 1
     problem: str | None = None  # the global problem that its system's group stands under
+    depends_on: tuple[str, ...] = ()  # checks that are down and explain it
     wait: tuple[str, datetime, Waits] | None = None  # why its contacts wait, and until when
     settled: Mapping[str, Any] | None = None  # the facts that evidence gave the decision, and the evidence
 
@@ -95,7 +97,7 @@ def open_or_join(c: sa.Connection, opening: Opening) -> Recorded:
         now=opening.now,
         symptom=opening.finding.symptom,
         attached=(opening.problem,),
-    )
+    ) or dependencies.hold_on(c, opening.depends_on, opening.now)
     said = opening.said
     inserted = insert_ignoring(c, incidents, _incident_row(opening, hold, said))
     if not inserted:

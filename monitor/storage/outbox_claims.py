@@ -23,6 +23,7 @@ from monitor.storage import (
     announcements,
     bundles,
     caps,
+    dependencies,
     events,
     outbox_queue,
     providers,
@@ -230,7 +231,7 @@ def _moved_on(c: sa.Connection, row: Mapping[Any, Any], now: datetime) -> bool:
         attached=(incident.held_by, incident.parent),
     )
     if hold is None:
-        return False
+        return dependencies.still_held(c, row, incident.held_by, now)
     set_row(
         c,
         row["id"],

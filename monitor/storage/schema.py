@@ -78,7 +78,9 @@ incidents = sa.Table(
     _text("impact"),  # of a global problem: minor, major, critical
     _text("components", nullable=False, default="[]"),  # of a global problem: JSON list of component ids
     sa.Column("parent", sa.String(40), sa.ForeignKey("incidents.id")),
-    _text("held_by"),  # why nobody is contacted: a maintenance's id, a global problem's id
+    _text(
+        "held_by"
+    ),  # why nobody is contacted: the id of a maintenance, a global problem, an incident it depends on
     _text("facts", nullable=False, default="{}"),
     _text("decision", nullable=False, default="{}"),
     _text("dossier", nullable=False, default="{}"),

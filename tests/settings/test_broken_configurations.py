@@ -112,6 +112,19 @@ BROKEN = [
         "anchors: {quorum: 3, targets: ['a:1', 'b:2']}",
         "1:19: anchors.quorum: must not be more than there are targets (2)",
     ),
+    ("flapping: {high: 0.2, low: 0.3}", "1:28: flapping.low: must not be above 'high'"),
+    (
+        S + "checks: [{name: a, type: http, system: s, depends_on: [a]}]",
+        "3:56: checks[0].depends_on[0]: it cannot depend on itself",
+    ),
+    (
+        S + "checks: [{name: aa, type: http, system: s, depends_on: [ab]}]",
+        "3:57: checks[0].depends_on[0]: there is no check 'ab'",
+    ),
+    (
+        P + "systems: [{serial: s, partner: a, depends_on: [t]}]",
+        "2:48: systems[0].depends_on[0]: there is no system 't'",
+    ),
     ("anchors: {quorum: 0}", "1:19: anchors.quorum: must be at least 1"),
     ("checks_defaults: {down_after: 0}", "1:31: checks_defaults.down_after: must be at least 1"),
     (
