@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import pycurl
 from pydantic import BaseModel, ConfigDict
 
-from monitor.domain.findings import Observation, Symptom
+from monitor.domain.findings import Observation, Symptom, Verdict
 
 
 class Options(BaseModel):
@@ -50,6 +50,16 @@ class LastPing:
     detail: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LastResult:
+    """What a passive check may know of the last result that was sent for it (all from storage)."""
+
+    verdict: Verdict
+    received_at: datetime
+    detail: str = ""
+    values: Mapping[str, float] = field(default_factory=dict[str, float])
+
+
 class HttpEngine(Protocol):
     """Fetches over libcurl's multi interface; one per process, shared by all ``http`` checks."""
 
@@ -65,6 +75,7 @@ class Tools:
     http: HttpEngine | None = None
     last_ping: Callable[[str], Awaitable[LastPing]] | None = None
     variables: Mapping[str, str] = field(default_factory=dict[str, str])
+    last_result: Callable[[str], Awaitable[LastResult | None]] | None = None
 
 
 class Check(Protocol):

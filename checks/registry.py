@@ -17,6 +17,7 @@ from checks import (
     icmp,
     imap,
     ntp,
+    passive,
     plugin,
     promql,
     sip,
@@ -48,6 +49,7 @@ CHECK_TYPES: Final[Mapping[str, CheckType]] = MappingProxyType(
         "grpc": grpc.TYPE,
         "promql": promql.TYPE,
         "plugin": plugin.TYPE,
+        "passive": passive.TYPE,
         "snmp": snmp.TYPE,
         "heartbeat": heartbeat.TYPE,
     }

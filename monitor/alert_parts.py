@@ -7,11 +7,12 @@ from importlib.metadata import version
 from aiohttp import web
 
 from monitor.alert_inbox import AlertInbox
-from monitor.intake import alert_events, alertmanager
+from monitor.intake import alert_events, alertmanager, results
 from monitor.intake.alert_events import EventFace
 from monitor.intake.alert_words import AlertFace
 from monitor.intake.body import Limits, Memory
 from monitor.intake.keys import FindToken
+from monitor.passive import Passive
 from monitor.pipeline import Pipeline
 from monitor.settings import Settings
 
@@ -31,7 +32,7 @@ def inbox(pipeline: Pipeline, settings: Callable[[], Settings]) -> AlertInbox:
 
 
 def routes(
-    made: AlertInbox, find_token: FindToken, settings: Callable[[], Settings]
+    made: AlertInbox, find_token: FindToken, settings: Callable[[], Settings], passive: Passive
 ) -> list[web.AbstractRouteDef]:
     """Return the addresses at which alerts come in."""
     bounds = Limits().alerts
@@ -53,4 +54,8 @@ def routes(
         over=lambda: settings().alerts.over,
         new_id=made.new_id,
     )
-    return [*alertmanager.routes(face), *alert_events.routes(events)]
+    return [
+        *alertmanager.routes(face),
+        *alert_events.routes(events),
+        *results.routes(face, passive.accept, passive.system_of),
+    ]

@@ -60,6 +60,7 @@ from monitor.intake.keys import FindToken
 from monitor.mail_parts import MailParts
 from monitor.metrics import Metrics
 from monitor.owning import Owning
+from monitor.passive import Passive, last_result
 from monitor.pipeline import Pipeline
 from monitor.publisher import Publisher
 from monitor.registering import Registering
@@ -348,7 +349,7 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
         types = load_check_types()
         curl = CurlEngine()
         stack.callback(curl.close)
-        tools = Tools(http=curl, last_ping=_last_ping(store, clock))
+        tools = Tools(http=curl, last_ping=_last_ping(store, clock), last_result=last_result(store))
         scheduler = Scheduler(
             clock=clock,
             on_look=_on_look(pipeline),
@@ -439,7 +440,17 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
         alert_inbox = alert_parts.inbox(pipeline, lambda: late.settings)
         await alert_inbox.resume()
         app.add_routes(
-            alert_parts.routes(alert_inbox, _find_token(store, lambda: late.settings), lambda: late.settings)
+            alert_parts.routes(
+                alert_inbox,
+                _find_token(store, lambda: late.settings),
+                lambda: late.settings,
+                Passive(
+                    store=store,
+                    clock=clock,
+                    checks=lambda: late.settings.checks,
+                    look_now=scheduler.look_now,
+                ),
+            )
         )
         app.add_routes(ticket_routes.routes(tickets=delivery.tickets, received=ticket_sync.received))
         callbacks = drivers.callback_url(settings.phone, public_url)

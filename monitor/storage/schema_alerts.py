@@ -35,3 +35,14 @@ alerts = sa.Table(
     sa.Index("ix_alerts_standing_ended_at", "standing", "ended_at"),
     sa.Index("ix_alerts_outcome", "outcome"),
 )
+
+passive_results = sa.Table(
+    "passive_results",
+    metadata,
+    text("check", primary_key=True),
+    text("verdict", nullable=False),
+    at("at", nullable=False),  # when the sender looked
+    at("received_at", nullable=False),
+    text("detail", nullable=False),
+    text("values", nullable=False),  # JSON
+)

@@ -37,6 +37,7 @@ TARGETS = {
     "grpc": "127.0.0.1:{port}",
     "promql": "http://127.0.0.1:{port}",
     "plugin": "",
+    "passive": "",
     "snmp": "127.0.0.1:{port}",
     "heartbeat": "",
 }
@@ -45,6 +46,7 @@ TARGETS = {
 NEEDED: dict[str, dict[str, Any]] = {
     "dns": {"query": "www.example.test", "transport": "tcp"},
     "promql": {"query": "up", "critical": "> 1"},
+    "passive": {"fresh_for": "5m"},
     "plugin": {"command": ["/bin/sh", "-c", "echo it is down; exit 2"]},
     "heartbeat": {"uuid": "0b9a4c1e-2f1d-4f0e-9a63-0d2f8f2f4d11", "period": "1h"},
 }
@@ -60,7 +62,7 @@ LASTING: dict[str, dict[str, Any]] = {
 THERE = {"icmp": "127.0.0.1"}
 """Where something is there, for a type whose target has no port."""
 
-ASKS_ANOTHER = {"promql"}
+ASKS_ANOTHER = {"promql", "passive"}
 """Types whose target is asked about something else: that it is dead says nothing of that."""
 
 every_type = pytest.mark.parametrize("name", CHECK_TYPES)
@@ -153,7 +155,9 @@ async def test_a_look_that_is_cancelled_ends_as_cancelled(name):
         target = a_target(name, THERE.get(name, TARGETS[name]).format(port=port), timeout=60)
         given = NEEDED.get(name, {}) | LASTING.get(name, {})
         options = CHECK_TYPES[name].options.model_validate(given)
-        check = CHECK_TYPES[name].build(target, options, Tools(http=engine, last_ping=never))
+        check = CHECK_TYPES[name].build(
+            target, options, Tools(http=engine, last_ping=never, last_result=never)
+        )
         task = asyncio.create_task(check.observe(NOW))
         await asyncio.sleep(0.05)
         task.cancel()

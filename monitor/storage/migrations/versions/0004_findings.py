@@ -68,6 +68,15 @@ def _alerts() -> None:
     op.create_index(op.f("ix_alerts_todo_seq"), "alerts", ["todo", "seq"])
     op.create_index(op.f("ix_alerts_standing_ended_at"), "alerts", ["standing", "ended_at"])
     op.create_index(op.f("ix_alerts_outcome"), "alerts", ["outcome"])
+    op.create_table(
+        "passive_results",
+        sa.Column("check", sa.Text, primary_key=True),
+        sa.Column("verdict", sa.Text, nullable=False),
+        sa.Column("at", sa.BigInteger, nullable=False),
+        sa.Column("received_at", sa.BigInteger, nullable=False),
+        sa.Column("detail", sa.Text, nullable=False),
+        sa.Column("values", sa.Text, nullable=False),
+    )
 
 
 def _crashes() -> None:
