@@ -120,9 +120,10 @@ async def webhook(face: EventFace, request: web.Request) -> web.Response:
 def _notified(said: Mapping[str, object], bound_to: str | None, now: datetime, ends_at: datetime) -> Told:
     labels = words.labels_of(said.get("labels"))
     over = said.get("status") == "resolved"
+    key, mark = words.named(labels, bound_to)
     return Told(
-        key=words.key_of_labels(labels, bound_to),
-        fingerprint=fingerprint(labels),
+        key=key,
+        fingerprint=mark,
         source=WEBHOOK,
         labels=labels,
         annotations=words.annotations_of(said.get("annotations")),

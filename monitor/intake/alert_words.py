@@ -7,11 +7,12 @@ Annotations are only what is said of it: they are cleaned, masked and cut.
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from hashlib import sha256
 from typing import Protocol
 
 from monitor.domain.access import Token
-from monitor.domain.alerts import Alert, Told
+from monitor.domain.alerts import Alert, Told, fingerprint
 from monitor.domain.scrubbing import is_secret, mask_text
 from monitor.errors import RefusedError
 from monitor.intake.body import Bounds, Memory
@@ -56,9 +57,14 @@ def key_of(source: str, bound_to: str | None, parts: Sequence[str]) -> str:
     return sha256("".join(lengths).encode("utf-8", "replace")).hexdigest()
 
 
-def key_of_labels(labels: Mapping[str, str], bound_to: str | None) -> str:
-    """Return the key of an alert that is named by its labels."""
-    return key_of("labels", bound_to, [text for pair in sorted(labels.items()) for text in pair])
+def named(labels: Mapping[str, str], bound_to: str | None) -> tuple[str, str]:
+    """Return key and fingerprint of an alert that is named by its labels; one that is repeated is known by heart."""
+    return _named(tuple(sorted(labels.items())), bound_to)
+
+
+@lru_cache(maxsize=MOST)
+def _named(labels: tuple[tuple[str, str], ...], bound_to: str | None) -> tuple[str, str]:
+    return key_of("labels", bound_to, [text for pair in labels for text in pair]), fingerprint(dict(labels))
 
 
 def labels_of(value: object) -> dict[str, str]:

@@ -15,9 +15,9 @@ import orjson
 from aiohttp import web
 
 from monitor.domain.alert_rules import Matcher
-from monitor.domain.alerts import Alert, Told, fingerprint
+from monitor.domain.alerts import Alert, Told
 from monitor.errors import RefusedError
-from monitor.intake.alert_words import AlertFace, annotations_of, at_most, key_of_labels, labels_of, url_of
+from monitor.intake.alert_words import AlertFace, annotations_of, at_most, labels_of, named, url_of
 from monitor.intake.body import parse_json, read_body
 from monitor.intake.keys import ingest_token
 from monitor.intake.problems import answering
@@ -105,9 +105,10 @@ def _one(said: Mapping[str, object], bound_to: str | None) -> Told:
     starts_at, ends_at = _moment(said, "startsAt"), _moment(said, "endsAt")
     if starts_at and ends_at and ends_at < starts_at:
         raise ValueError("start time must be before end time")
+    key, mark = named(labels, bound_to)
     return Told(
-        key=key_of_labels(labels, bound_to),
-        fingerprint=fingerprint(labels),
+        key=key,
+        fingerprint=mark,
         source=SOURCE,
         labels=labels,
         annotations=annotations_of(said.get("annotations")),
