@@ -31,7 +31,7 @@ MOST: Final = 256 * 1024  # of one look
 
 
 class DatagramKeys(Options):
-    """The keys of every type that asks by datagrams alone."""
+    """The keys of every type that looks at a host, by whatever means."""
 
     latency: Annotated[Latency, Field(description="How slow a look may be.")] = Latency()
     ip: Annotated[IpVersion, Field(description="Which IP version to use.")] = "auto"
@@ -180,8 +180,8 @@ class Correspondent:
 
         return await self._observed(now, meet)
 
-    async def observe_datagrams(self, now: datetime, asking: Asking) -> Observation:
-        """Ask by datagrams and judge; ``asking`` is given the vetted address."""
+    async def observe_at(self, now: datetime, asking: Asking) -> Observation:
+        """Ask by other means than a stream and judge; ``asking`` is given the vetted address."""
 
         async def ask(talk: Talk) -> list[Fault]:
             *first, last = await self._addresses(talk)

@@ -146,7 +146,7 @@ class DnsCheck:
     async def observe(self, now: datetime) -> Observation:
         """Ask once and judge the answer."""
         if self._options.transport == "udp":
-            return await self._server.observe_datagrams(now, self._by_datagram)
+            return await self._server.observe_at(now, self._by_datagram)
         return await self._server.observe(now, self._by_stream)
 
     def _query(self) -> dns.message.QueryMessage:

@@ -89,7 +89,7 @@ class NtpCheck:
             )
             return self._judge(talk, answer, clock(answer.heard))
 
-        return await self._server.observe_datagrams(now, ask)
+        return await self._server.observe_at(now, ask)
 
     def _judge(self, talk: Talk, answer: _Answer, heard: float) -> list[Fault]:
         talk.values |= {"stratum": answer.stratum, "leap": answer.leap, "reference": answer.reference}

@@ -24,6 +24,7 @@ from checks import (
     sip_call,
     smtp,
     snmp,
+    sql,
     tcp,
     tls,
     websocket,
@@ -51,6 +52,7 @@ CHECK_TYPES: Final[Mapping[str, CheckType]] = MappingProxyType(
         "plugin": plugin.TYPE,
         "passive": passive.TYPE,
         "snmp": snmp.TYPE,
+        "sql": sql.TYPE,
         "heartbeat": heartbeat.TYPE,
     }
 )

@@ -108,7 +108,7 @@ class SnmpCheck:
 
     async def observe(self, now: datetime) -> Observation:
         """Ask once and judge the values."""
-        return await self._server.observe_datagrams(now, self._ask)
+        return await self._server.observe_at(now, self._ask)
 
     async def _ask(self, talk: Talk, address: str) -> list[Fault]:
         talk.step = "answer"

@@ -39,11 +39,13 @@ TARGETS = {
     "plugin": "",
     "passive": "",
     "snmp": "127.0.0.1:{port}",
+    "sql": "postgresql://probe@127.0.0.1:{port}/postgres",
     "heartbeat": "",
 }
 """Where each type would look, so that nothing is there; empty for a type that contacts nothing."""
 
 NEEDED: dict[str, dict[str, Any]] = {
+    "sql": {"query": "SELECT 1"},
     "dns": {"query": "www.example.test", "transport": "tcp"},
     "promql": {"query": "up", "critical": "> 1"},
     "passive": {"fresh_for": "5m"},
