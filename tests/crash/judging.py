@@ -206,10 +206,24 @@ def _calls(provider: Provider, attempts: list[Row]) -> Iterable[str]:
             yield f"lost: on call {row['id']} 1 was pressed and confirmed, the record says {row['result']}"
         if row["status"] != "ended":
             yield f"wrong: attempt {row['id']} never came to an end ({row['status']})"
-    in_the_air = Counter(
-        row["incident"] for row in attempts if row["result"] == "acknowledged" and row["incident"]
+    yield from _taken(attempts)
+
+
+def _taken(attempts: list[Row]) -> Iterable[str]:
+    """Judge how often 1 was pressed: once for each contact owed, and by our own people twice at most.
+
+    Those are the word that triage asks for, and whoever takes it over where a contact to the partner was given up; the
+    partner's own call may be in the air beside them.
+    """
+    pressed = [row for row in attempts if row["result"] == "acknowledged" and row["incident"]]
+    by_contact = Counter(row["outbox"] for row in pressed)
+    yield from (
+        f"wrong: contact {owed} was acknowledged {n} times" for owed, n in by_contact.items() if n > 1
     )
-    yield from (f"wrong: incident {i} was acknowledged {n} times" for i, n in in_the_air.items() if n > 2)
+    pages = Counter(row["incident"] for row in pressed if row["channel"] == "page")
+    yield from (
+        f"wrong: incident {i} was taken {n} times by our own people" for i, n in pages.items() if n > 2
+    )
 
 
 def _attempt(call: PlacedCall) -> str:
@@ -307,10 +321,10 @@ def _shown(shown: dict[str, str], doubt: str, attempts: list[Row], when: str) ->
     if row is None:
         yield f"unseen: {when} the API lists no contact for attempt {doubt}"
         return
-    if (
-        row["id"] not in shown["/noc/outbox"]
-        and (row["recipient"] or row["partner"] or "") not in shown["/noc/outbox"]
-    ):
+    # it may have gone on to its next contact between the two looks
+    called = {each["recipient"] for each in attempts if each["outbox"] == row["id"]}
+    known = {row["id"], row["recipient"], *called} - {None} or {row["partner"]}
+    if not any(one in shown["/noc/outbox"] for one in known):
         yield f"unseen: {when} the console's outbox does not list {row['id']}"
     if attempt["channel"] in ("phone", "page") and "@" not in (attempt["recipient"] or ""):
         calls = {call["id"]: call for call in json.loads(shown["/api/v1/calls"])["items"]}
