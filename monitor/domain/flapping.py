@@ -8,6 +8,7 @@ While it flaps one incident stands for all of it, however often it comes and goe
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cache
 
 WINDOW = 20
 _OLDEST, _STEP = 0.8, 0.02  # Icinga 2: 0.8 for the oldest of the window, 0.02 more for each after it
@@ -61,10 +62,18 @@ def looked(flaps: Flaps, *, failing: bool, at: datetime, rules: Rules) -> Flaps:
     changes = (flaps.changes << 1 | changed) & _ALL
     if changes == flaps.changes and alike == flaps.alike and flaps.failing is failing:
         return flaps if not flaps.flapping else _settled(flaps, rules)
+    if not changes and flaps.since is None and flaps.well_at is None:
+        return _calm(failing=failing, alike=alike)
     after = replace(flaps, changes=changes, failing=failing, alike=alike)
     if after.flapping:
         return _settled(after, rules)
     return replace(after, since=at) if weight(changes) > rules.high else after
+
+
+@cache
+def _calm(*, failing: bool, alike: int) -> Flaps:
+    """Return what is remembered of a check that never changes: one for all of them, there may be 100,000."""
+    return Flaps(failing=failing, alike=alike)
 
 
 def _settled(flaps: Flaps, rules: Rules) -> Flaps:

@@ -64,6 +64,12 @@ def attach(c: sa.Connection, parents: Sequence[str], children: Collection[str], 
     return held
 
 
+def release_behind(c: sa.Connection, parent: str, now: datetime) -> list[str]:
+    """Let go what an incident holds that a person has resolved."""
+    behind = sa.select(findings.c.origin).join(incidents, incidents.c.id == findings.c.incident)
+    return release(c, c.scalars(behind.where(incidents.c.held_by == parent)).all(), now)
+
+
 def release(c: sa.Connection, children: Collection[str], now: datetime) -> list[str]:
     """Let go what these checks' incidents owe: nothing explains them any more; their own looks have a moment first."""
     released: dict[str, bool] = {}
@@ -133,6 +139,8 @@ def still_held(c: sa.Connection, row: Mapping[Any, Any], held_by: str | None, no
     if row["waits"] != Waits.DEPENDENCY or held_by is None:
         return False
     over = c.scalar(sa.select(incidents.c.status).where(incidents.c.id == held_by)) in (None, Status.RESOLVED)
-    if not over:
+    if over:
+        c.execute(sa.update(incidents).where(incidents.c.id == row["incident"]).values(held_by=None))
+    else:
         set_row(c, row["id"], not_before=now + RECHECK)
     return not over

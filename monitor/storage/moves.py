@@ -14,6 +14,7 @@ from monitor.storage import (
     announced,
     announcements,
     crashes,
+    dependencies,
     events,
     incidents,
     mail_threads,
@@ -59,6 +60,8 @@ def resolve(
         )
         announced.put(c, announce, now=now, actor=actor)
         announcements.release_held(c, incident, now)
+    else:
+        dependencies.release_behind(c, incident, now)
 
 
 def note(c: sa.Connection, incident: str, *, now: datetime, actor: str, text: str) -> None:

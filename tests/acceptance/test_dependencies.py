@@ -142,6 +142,19 @@ async def test_a_system_that_depends_on_another_is_held_by_any_check_of_that(tmp
         assert GIULIA not in [recipient for _, recipient, _ in await world.attempts()]
 
 
+async def test_a_person_who_resolves_the_parents_incident_lets_go_what_stands_behind_it(
+    tmp_path, database_url
+):
+    async with a_line(tmp_path, database_url) as world:
+        await world.fails("line")
+        await world.fails("behind")
+        parent = await world.incident(component="portal")
+        await world.service.pipeline.resolve(parent["id"], actor="nadia")
+        assert (await world.incident(system="PBX-4"))["held_by"] is None
+        await world.passes_time(minutes=3)
+        assert DANA in [recipient for _, recipient, _ in await world.attempts()]
+
+
 async def test_the_pages_say_what_it_waits_for(tmp_path, sqlite_url):
     async with a_console(tmp_path, sqlite_url, configuration=CONFIGURATION + CHECKS + LINE) as world:
         engineer = await world.at_the_console("nadia")
