@@ -161,8 +161,11 @@ class Pipeline(Handling):
     def unsteady(self, check: str, streak: Streak) -> Unsteady:
         """Say until when contacts about a check that flaps wait at least, and why."""
         in_force, now = self.world.in_force, self.clock()
-        until = steady_at(streak.flaps, now, in_force.checks[check].every, in_force.flapping)
-        return Unsteady(until=until, reason=sentence(streak.flaps, until, in_force.flapping))
+        steady = steady_at(streak.flaps, now, in_force.checks[check].every, in_force.flapping)
+        # twice as long: that it is steady lets it go, and looks that change meanwhile need not put it off one by one
+        return Unsteady(
+            until=steady + (steady - now), reason=sentence(streak.flaps, steady, in_force.flapping)
+        )
 
     async def _settle(self, check: str, streak: Streak, before: Streak) -> None:
         """Hold or let go the contacts that a check's flapping bears on, after a look."""

@@ -13,7 +13,7 @@ _NEVER = 2**31
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Belief:
-    """What is remembered after a look, what it made us believe, and whether what is held for flapping is to be settled."""
+    """What is remembered after a look, what it made us believe, and whether it began to flap by it, or ended to."""
 
     streak: Streak
     turn: Turn | None = None
@@ -32,10 +32,8 @@ def believe(streak: Streak, seen: Observation, thresholds: Thresholds, rules: fl
         flaps = (
             flapping.down_again(flaps, seen.at, rules) if turn.down else flapping.well_again(flaps, seen.at)
         )
-    changed = flaps.failing is not before.failing
-    stands = streak.reported and after.reported
     return Belief(
         streak=after if after.flaps is flaps else replace(after, flaps=flaps),
         turn=turn,
-        settle=before.flapping is not flaps.flapping or (stands and flaps.flapping and changed),
+        settle=before.flapping is not flaps.flapping,
     )

@@ -9,7 +9,7 @@ from monitor.domain.waiting import Waits
 
 ESTIMATED = (Waits.RATE, Waits.QUEUE)
 """What is waited for until a moment that is worked out, and may come sooner or later."""
-OPEN_ENDED = (Waits.GLOBAL_PROBLEM, Waits.BUNDLE, Waits.DEPENDENCY)
+OPEN_ENDED = (Waits.GLOBAL_PROBLEM, Waits.BUNDLE, Waits.DEPENDENCY, Waits.FLAPPING)
 """What ends when something else does: the row's moment is only when it is looked at again."""
 NEXT = "it is next in line"
 BEING_SENT, AWAITED = "it is being sent", "the answer is awaited"

@@ -20,7 +20,7 @@ MAY_BE_HELD = (Waits.BUNDLE, Waits.TRIAGE, Waits.FLAPPING)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unsteady:
-    """A check that flaps: until when at least, and the sentence that says so."""
+    """A check that flaps: until when contacts wait unless they are let go, and the sentence that says why."""
 
     until: datetime
     reason: str
