@@ -228,7 +228,11 @@ class AlertInbox:
 
     async def _stands(self, waiting: WaitingAlert) -> JudgedAlert:
         in_force, alert = self.pipeline.world.in_force, waiting.alert
-        found = meaning(alert.labels, in_force.alert_rules, in_force.inventory, waiting.bound_to)
+        found = waiting.assigned or meaning(
+            alert.labels, in_force.alert_rules, in_force.inventory, waiting.bound_to
+        )
+        if found.system is not None and found.system not in in_force.inventory.systems:  # it is gone since
+            found = Meaning(because=f"there is no system {found.system} any more")
         if found.mapped:
             outcome = await self.pipeline.judge(self._finding(alert, found))
         else:

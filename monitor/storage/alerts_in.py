@@ -11,7 +11,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from monitor.domain.alert_rules import Meaning
 from monitor.domain.alerts import Alert, Standing
+from monitor.domain.findings import Symptom
+from monitor.errors import ConflictError, NotFoundError
 from monitor.storage.lists import Page, Wanted, columns, page
 from monitor.storage.schema_alerts import alerts as t
 from monitor.storage.upsert import upsert
@@ -38,6 +41,7 @@ class WaitingAlert:
     alert: Alert
     bound_to: str | None
     outcome: str | None
+    assigned: Meaning | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,10 +91,7 @@ def _keeping(c: sa.Connection) -> Any:
     statement = upsert(c, t)
     new, again = statement.excluded, statement.excluded.since != t.c.since
     kept = {name: new[name] for name in _ROW if name not in ("id", "key", "todo")}
-    forgotten = {
-        name: sa.case((again, sa.null()), else_=t.c[name])
-        for name in ("rule", "system", "component", "symptom", "outcome")
-    }
+    forgotten = {name: sa.case((again, sa.null()), else_=t.c[name]) for name in ("rule", "outcome")}
     return statement.on_conflict_do_update(
         index_elements=["key"],
         set_={**kept, **forgotten, "todo": sa.or_(t.c.todo, new.todo), "version": t.c.version + 1},
@@ -166,10 +167,36 @@ def waiting(c: sa.Connection, limit: int) -> list[WaitingAlert]:
     query = sa.select(t).where(t.c.todo.is_(True)).order_by(t.c.seq).limit(limit)
     return [
         WaitingAlert(
-            id=row.id, version=row.version, alert=_alert(row), bound_to=row.bound_to, outcome=row.outcome
+            id=row.id,
+            version=row.version,
+            alert=_alert(row),
+            bound_to=row.bound_to,
+            outcome=row.outcome,
+            assigned=_assigned(row),
         )
         for row in c.execute(query)
     ]
+
+
+def _assigned(row: sa.Row[Any]) -> Meaning | None:
+    if row.assigned_by is None:
+        return None
+    symptom = Symptom(row.symptom or Symptom.OTHER)
+    because = f"said by {row.assigned_by}"
+    return Meaning(because=because, system=row.system, component=row.component, symptom=symptom)
+
+
+def assign(
+    c: sa.Connection, id_: str, *, system: str | None, component: str | None, symptom: Symptom, actor: str
+) -> None:
+    """Take a person's word on what an alert is about; ConflictError where that is known."""
+    row = c.execute(sa.select(t.c.outcome).where(t.c.id == id_).with_for_update()).one_or_none()
+    if row is None:
+        raise NotFoundError("There is no such alert.")
+    if row.outcome != UNMAPPED:
+        raise ConflictError("What this alert is about is known already.")
+    said = {"system": system, "component": component, "symptom": symptom, "assigned_by": actor}
+    c.execute(sa.update(t).where(t.c.id == id_).values(**said, todo=True, version=t.c.version + 1))
 
 
 def judged(c: sa.Connection, done: Sequence[JudgedAlert]) -> None:

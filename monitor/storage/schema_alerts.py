@@ -31,6 +31,7 @@ alerts = sa.Table(
     text("symptom"),
     text("outcome"),  # incident id, unmapped, ignored, over
     text("because", nullable=False, default=""),
+    text("assigned_by"),  # the person who said what it is about
     sa.Index("ix_alerts_todo_seq", "todo", "seq"),
     sa.Index("ix_alerts_standing_ended_at", "standing", "ended_at"),
     sa.Index("ix_alerts_outcome", "outcome"),

@@ -22,6 +22,7 @@ from pydantic import (
 )
 
 from monitor.domain.announcements import Impact
+from monitor.domain.findings import Symptom
 from monitor.domain.incidents import PublicState, Status
 from monitor.domain.waiting import Waits
 from monitor.storage.lists import Wanted
@@ -345,6 +346,20 @@ class NoteOnTheWay(In):
     """What somebody adds while acknowledging or resolving; may be left out."""
 
     note: Note = ""
+
+
+class AlertMeaning(In):
+    """What an alert is about: one of a system and a component, and what is wrong with it."""
+
+    system: Word | None = None
+    component: Word | None = None
+    symptom: Symptom
+
+    @model_validator(mode="after")
+    def _one(self) -> "AlertMeaning":
+        if (self.system is None) == (self.component is None):
+            raise ValueError("give one of system and component")
+        return self
 
 
 class NewNote(In):

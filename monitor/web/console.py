@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import pydantic
 from aiohttp import web
 
+from monitor.domain.findings import Symptom
 from monitor.domain.inventory import Inventory, Partner
 from monitor.domain.policy import WAITS
 from monitor.errors import NotFoundError
@@ -214,7 +215,8 @@ async def crashes(request: web.Request) -> web.Response:
 
 async def alerts(request: web.Request) -> web.Response:
     """List alerts that other programs sent, those that nobody could map among them."""
-    return await _list(request, "alerts.html", i.AlertQuery, alerts_in.list_alerts)
+    query, found = await _found(request, i.AlertQuery, alerts_in.list_alerts)
+    return page(request, "alerts.html", found=found, query=query, more=_more(request), symptoms=list(Symptom))
 
 
 async def outbox(request: web.Request) -> web.Response:

@@ -35,6 +35,7 @@ FLASHES: Mapping[str, str] = {
     "followed": "A ticket that goes on from the closed one is being opened.",
     "reading": "The ticket is being read in its own system.",
     "retried": "The contact will be tried again now.",
+    "assigned": "The alert is what you say it is; it is judged now.",
     "posted": "It is on record that you have posted it.",
     "declared": "The global problem is declared and on the status page.",
     "updated": "The public has been told.",

@@ -30,6 +30,7 @@ from monitor.registering import Registering
 from monitor.web import (
     ack,
     actions,
+    alerts_by_hand,
     announcements,
     api,
     console,
@@ -144,6 +145,7 @@ def rest() -> Api:
     add_deliveries(made)
     api.add_maintenance(made)
     announcements.add_announcements(made)
+    alerts_by_hand.add_alerts(made)
     add_inventory(made)
     add_people(made)
     add_oncall(made)
@@ -184,6 +186,7 @@ def handlers(app: web.Application) -> Mapping[tuple[str, str], Handler]:
         **{(op.method, op.path): made.handler(op) for op in made.ops},
         **ack.PAGES,
         **announcements.PAGES,
+        **alerts_by_hand.PAGES,
         **console.PAGES,
         **delivery_pages.PAGES,
         **reports.PAGES,

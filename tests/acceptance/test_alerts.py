@@ -9,6 +9,7 @@ from monitor.domain.access import Token
 from monitor.errors import StorageError
 from monitor.intake.alertmanager import _one
 from monitor.storage import people
+from monitor.storage.people import Role
 from tests.acceptance.console import a_console
 from tests.acceptance.world import CHECKS, CONFIGURATION, MovableClock, a_world
 
@@ -286,3 +287,55 @@ async def test_an_engineer_sees_what_nobody_could_map_and_why(tmp_path, sqlite_u
         assert hostile not in engineer.source
         await engineer.get("/noc/alerts")
         assert f"/noc/incidents/{(await world.incident())['id']}" in engineer.source
+
+
+async def test_an_engineer_says_what_an_alert_is_about_and_it_opens_its_incident_now_and_again(
+    tmp_path, database_url
+):
+    async with a_console(tmp_path, database_url, configuration=WITH_RULES) as world:
+        engineer = await world.at_the_console("nadia")
+        await sent(world, a_body(world, serial="PBX-9"), a_body(world))
+        known, unknown = sorted(await world.rows("alerts"), key=lambda row: row["outcome"] == "unmapped")
+        await engineer.get("/noc/alerts")
+        await engineer.post(f"/noc/alerts/{unknown['id']}/assign", system="PBX-77", symptom="call_drops")
+        assert engineer.status == 422
+        await engineer.get("/noc/alerts")
+        await engineer.post(f"/noc/alerts/{known['id']}/assign", system="PBX-2", symptom="call_drops")
+        assert engineer.status == 409
+        await engineer.get("/noc/alerts")
+        await engineer.post(f"/noc/alerts/{unknown['id']}/assign", system="PBX-2", symptom="call_drops")
+        assert (engineer.status, engineer.path) == (200, "/noc/alerts")
+        await looked(world)
+        incident = await world.incident(system="PBX-2")
+        assert (incident["symptom"], incident["source"]) == ("call_drops", "alert")
+        await sent(world, a_body(world, serial="PBX-9", ends=0))
+        assert (await world.incident(system="PBX-2"))["status"] == "resolved"
+        world.clock.forward(600)
+        await sent(world, a_body(world, serial="PBX-9"))
+        assert [one["status"] for one in await world.rows("incidents", system="PBX-2")] == [
+            "resolved",
+            "open",
+        ]
+        assert "said by nadia" in {one["because"] for one in await world.rows("alerts")}
+        viewer = await world.at_the_console("vic", Role.VIEWER)
+        await viewer.get("/noc/alerts")
+        assert "It is this" not in viewer.source
+
+
+async def test_a_program_says_what_an_alert_is_about(tmp_path, sqlite_url):
+    async with a_world(tmp_path, sqlite_url, configuration=WITH_RULES) as world:
+        await sent(world, a_body(world, serial="PBX-9"))
+        (alert,) = await world.rows("alerts")
+        headers = await a_token(world, "operate")
+        async with TestClient(TestServer(world.service.web)) as client:
+
+            async def assigned(id_=alert["id"], **body):
+                answer = await client.post(f"/api/v1/alerts/{id_}/assign", json=body, headers=headers)
+                return answer.status
+
+            assert await assigned(symptom="degraded") == 422
+            assert await assigned(system="PBX-1", component="portal", symptom="degraded") == 422
+            assert await assigned(id_="alt_none", system="PBX-1", symptom="degraded") == 404
+            assert await assigned(component="portal", symptom="portal_unreachable") == 200
+        await looked(world)
+        assert (await world.incident())["component"] == "portal"

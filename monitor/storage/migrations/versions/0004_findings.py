@@ -64,6 +64,7 @@ def _alerts() -> None:
         sa.Column("symptom", sa.Text),
         sa.Column("outcome", sa.Text),
         sa.Column("because", sa.Text, nullable=False),
+        sa.Column("assigned_by", sa.Text),
     )
     op.create_index(op.f("ix_alerts_todo_seq"), "alerts", ["todo", "seq"])
     op.create_index(op.f("ix_alerts_standing_ended_at"), "alerts", ["standing", "ended_at"])
