@@ -8,7 +8,7 @@ in memory is made of the record again after a restart. ``once`` is gone through 
 moment, a kill or another process could have left undone is done there.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -28,7 +28,7 @@ from monitor.domain.contacts import (
 )
 from monitor.domain.correlation import EXPLAINED, Ledger, Limits
 from monitor.domain.decisions import NOC, first_contact, page_entry
-from monitor.domain.evidence import EVERYBODY, Evidence, Group, dimension
+from monitor.domain.evidence import EVERYBODY, OWNER, Evidence, Group, dimension
 from monitor.domain.findings import Finding, Streak
 from monitor.domain.incidents import PublicState
 from monitor.domain.settling import Settled
@@ -212,8 +212,9 @@ class Storms:
         group, now = evidence.group, self.clock()
         self.naming.add(group)
         self.ledger.set_aside(group)
-        found = self._found(evidence, now)
         try:
+            members = self._incidents_of(group)
+            found = self._found(evidence, now, members, await self.store.read(storms.classes, members))
             self.failpoint("storm.before_record")
             id_, attached = await self.store.write(storms.found, found, now=now)
         except BaseException:
@@ -236,28 +237,41 @@ class Storms:
         self.bell.ring("component")
         self.bell.ring("outbox")
 
-    def _found(self, evidence: Evidence, now: datetime) -> Found:
+    def _found(
+        self, evidence: Evidence, now: datetime, members: Sequence[str], classes: Collection[tuple[str, str]]
+    ) -> Found:
         in_force, id_ = self.world.in_force, f"inc_{self.new_id()}"
-        problem = self._problem(evidence)
+        problem = self._problem(evidence, public=self._publishes(evidence.group, classes))
         rules = in_force.correlation
         draft = not problem.public
+        one_partners = any(
+            part.dimension == OWNER for part in evidence.group.parts
+        )  # nobody else would be told
         return Found(
             id=id_,
             update=f"upd_{self.new_id()}",
             problem=problem,
             evidence=evidence,
-            members=self._incidents_of(evidence.group),
-            tells_from=now + timedelta(seconds=rules.confirm_within if draft else 0),
+            members=members,
+            tells_from=now + timedelta(seconds=rules.confirm_within if draft and not one_partners else 0),
             owed=(self._page(id_, problem, now),),
             announce=None
             if draft
             else self.announcer.compose(self.announcer.of_problem(id_, problem), now=now),
         )
 
-    def _problem(self, evidence: Evidence) -> GlobalProblem:
-        in_force, group = self.world.in_force, evidence.group
-        rules = in_force.correlation
-        ours = group != EVERYBODY and group.dimension not in rules.propose
+    def _publishes(self, group: Group, classes: Collection[tuple[str, str]]) -> bool:
+        """Whether the public hears of it at once: it is of our own making, and its most urgent class says so."""
+        in_force, rules = self.world.in_force, self.world.in_force.correlation
+        if group == EVERYBODY or any(part.dimension in rules.propose for part in group.parts):
+            return False
+        known = [one for one in classes if one[0] in in_force.policies]
+        worst = min(known, key=lambda of: _urgency(in_force, *of), default=None)
+        cls = in_force.policies[worst[0]].classes.get(worst[1]) if worst else None
+        return ((cls and cls.publish) or rules.publish) == "at_once"
+
+    def _problem(self, evidence: Evidence, *, public: bool) -> GlobalProblem:
+        group = evidence.group
         what = self._called(group)
         share = evidence.failing / evidence.members
         return GlobalProblem(
@@ -265,7 +279,7 @@ class Storms:
             body=BODY.format(what=what, since=evidence.first),
             impact=Impact.CRITICAL if share >= MAJORITY else Impact.MAJOR,
             components=self._components(group),
-            public=ours and rules.publish == "at_once",
+            public=public,
         )
 
     def _called(self, group: Group) -> str:

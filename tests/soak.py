@@ -5,6 +5,7 @@
     together  two engines on one PostgreSQL, one stopped in the middle of a send for longer than its lease
     power     the power is cut under SQLite, 400 times (``--cuts N``); two bugs that lose what was acknowledged must be caught
     storms    10,000 systems of 300 partners in one cloud fail within a minute, by day and by night
+    simulator outages whose cause is known: what is named, how soon, carriers' classes, silence in a year of noise
     load      kill -9 under 10,000 reports from 64 connections (``--reports N``)
     blind     100 cuts of our own network: no customer is contacted (``--network-cuts N``)
     dumps     8,000 poisoned dumps of a real crash, each read as the service reads them (``--dumps N``)
@@ -35,9 +36,22 @@ from tests.flapping import AT_ONCE
 from tests.flapping import weeks as flapping_weeks
 from tests.power.cuts import cut
 from tests.power.recording import record
+from tests.simulator.judged import simulator
 from tests.storm import storms
 
-VERBS = ("mutants", "power", "together", "load", "kills", "storms", "blind", "flapping", "dumps", "ledger")
+VERBS = (
+    "mutants",
+    "power",
+    "together",
+    "load",
+    "kills",
+    "storms",
+    "simulator",
+    "blind",
+    "flapping",
+    "dumps",
+    "ledger",
+)
 
 
 async def kills(folder: Path, arguments: argparse.Namespace) -> int:
@@ -177,6 +191,8 @@ async def main(arguments: argparse.Namespace) -> int:
             wrong += await load(place, reports=arguments.reports)
         elif part == "storms":
             wrong += await storms(place)
+        elif part == "simulator":
+            wrong += await asyncio.to_thread(simulator)
         elif part == "blind":
             wrong += await blind(place, cuts=arguments.network_cuts, seed=arguments.seed)
         elif part == "dumps":

@@ -67,6 +67,8 @@ class Witness:
         self.ledger = Ledger(limits, ())
         self._symptoms: frozenset[Symptom] = frozenset()
         self._shared: frozenset[str] = frozenset()
+        self._beside: dict[tuple[str, Group], set[Group]] = {}
+        self._values: dict[str, dict[str, Group]] = {}
         self._said: dict[tuple[Symptom, Group], dict[str, datetime]] = {}
         self._stands: dict[tuple[object, Group], Settled] = {}
 
@@ -78,7 +80,17 @@ class Witness:
         pairs = dict.fromkeys((rule.shared, rule.beside) for rule in rules)
         names = dict.fromkeys(name for pair in pairs for name in pair)
         single = [_or_none(dimension(name)) for name in names]
+        systems = tuple(systems)
         self.ledger.watch(systems, [*single, *(_pair(*pair) for pair in pairs)])
+        self._values = {one.name: {} for one in single}
+        self._beside = {}
+        for system in systems:
+            here = {one.dimension: one for one in self.ledger.groups_of(system.serial)}
+            for name, known in self._values.items():
+                if name in here:
+                    known[system.serial] = here[name]
+            for shared, beside in pairs if here else ():
+                self._beside.setdefault((shared, here[beside]), set()).add(here[shared])
 
     def believe(self, serial: str, symptom: Symptom, since: datetime) -> None:
         """Note that a system has a finding with this symptom."""
@@ -169,8 +181,8 @@ class Witness:
         fresh = {serial for serial, since in said.items() if since >= begin}
         places = self._places(case, fresh)
         counted = self._counted(case, places, begin)
-        others = self._others(case, places)
-        looked_at = max(1, len(others) + 1)
+        others = sorted(set().union(*(self._beside[case.rule.shared, one] for one in places)) - {case.group})
+        looked_at = len(others) + 1
         if len(fresh) < max(limits.systems, limits.share * counted.members):
             return None
         if not self.often(counted) or exp(counted.log_p) * looked_at > limits.chance:
@@ -188,8 +200,8 @@ class Witness:
 
     def _places(self, case: _Case, serials: Iterable[str]) -> tuple[Group, ...]:
         """Return the values beside which these are."""
-        found = (self._value(serial, case.rule.beside) for serial in serials)
-        return tuple(sorted({one for one in found if one is not None}))
+        known = self._values[case.rule.beside]
+        return tuple(sorted({known[serial] for serial in serials if serial in known}))
 
     def _counted(self, case: _Case, places: Sequence[Group], begin: datetime) -> Counted:
         """Count a value among all who are in its places, by failing looks since ``begin``."""
@@ -209,14 +221,8 @@ class Witness:
         counts = [(self.ledger.begun(group, begin), self.ledger.count(group)) for group in groups]
         return sum(failing for failing, _ in counts), sum(members for _, members in counts)
 
-    def _others(self, case: _Case, places: Sequence[Group]) -> list[Group]:
-        """Return the other values of the shared attribute in these places."""
-        shared = case.rule.shared
-        every = [one for one in self.ledger.groups if one.dimension == shared and one != case.group]
-        return [one for one in every if any(self.ledger.count(_both(one, place)) for place in places)]
-
     def _value(self, serial: str, name: str) -> Group | None:
-        return next((one for one in self.ledger.groups_of(serial) if one.dimension == name), None)
+        return self._values.get(name, {}).get(serial)
 
 
 def _or_none(one: Dimension) -> Dimension:

@@ -127,6 +127,16 @@ def attach(c: sa.Connection, problem: str, members: Sequence[str], *, now: datet
     return attached
 
 
+def classes(c: sa.Connection, members: Sequence[str]) -> set[tuple[str, str]]:
+    """Return the classes of incidents, each with its policy."""
+    i = incidents.c
+    found: set[tuple[str, str]] = set()
+    for ids in chunks(members):
+        rows = c.execute(sa.select(i.policy, i["class"]).where(i.id.in_(ids)).distinct())
+        found |= {(row[0] or "", row[1] or "") for row in rows}
+    return found
+
+
 def standing(c: sa.Connection) -> list[Storm]:
     """Return the problems found that are not over."""
     taken = sa.exists().where(updates.c.incident == storms.c.incident, updates.c.actor != "tocsin")

@@ -15,7 +15,16 @@ from multiprocessing import get_context
 from tests.benchmarks.peers import MissingError
 from tests.benchmarks.report import Report, as_json, measured, summary
 
-NAMES = ("http_checks", "scheduler", "fleet_10k", "page", "store_writes", "deadlines", "first_attempt")
+NAMES = (
+    "http_checks",
+    "scheduler",
+    "fleet_10k",
+    "page",
+    "store_writes",
+    "deadlines",
+    "first_attempt",
+    "correlation",
+)
 
 
 def alone(name: str, *, quick: bool) -> Report:

@@ -234,6 +234,16 @@ def test_a_whole_cloud_is_one_attribute_whatever_versions_are_in_it():
     assert str(named(ledger)) == "cloud a"
 
 
+def test_a_partner_who_is_all_in_the_cloud_that_fails_is_not_named_for_it():
+    fleet = [System(serial=f"s{n}", partner=f"p{n % 40}", cloud=f"c{n % 10}") for n in range(4_000)]
+    ledger = a_ledger(fleet, Limits())
+    for one in (one for one in fleet if one.cloud == "c3"):
+        believed(ledger, one.serial)
+        if (group := named(ledger)) is not None:
+            break
+    assert group == Group("cloud", "c3")
+
+
 def test_a_tag_is_looked_at_if_it_is_asked_for():
     ledger = Ledger(Limits())
     ledger.watch(a_mixed_fleet(), [dimension("cloud"), dimension("rack")])
@@ -310,43 +320,70 @@ class Oracle:
         return [one for one in FLEET if not self.aside & set(self.groups(one))]
 
     def explanation(self):
+        best, coming = self.best(self.believed), self.best(self.failing, share=0)
+        if best and coming and coming[1] == best[1]:
+            return self.both(best) or (None if self.suspected(best) else best[1:])
+        wide = self.best(self.believed, share=0)
+        found = wide and self.both(wide)
+        if found:
+            size = sum({*found[0].parts} <= {*self.groups(one)} for one in self.counted())
+            return found if found[1] >= self.limits.share * size else None
+        return None
+
+    def best(self, book, share=None):
         everybody = self.counted()
         live = [one for one in everybody if one.serial not in self.spent]
         groups = {group for one in FLEET for group in self.groups(one)}
         sizes = Counter(group for one in FLEET for group in self.groups(one))
-        looked_at = sum(size >= self.limits.systems for size in sizes.values())
-        best = [row for group in groups - self.aside if (row := self.row(group, everybody, live, looked_at))]
-        if not best:
-            return None
-        *_, group, ours, outside = max(best)
-        inside = [one for one in live if group in self.groups(one)]
+        self.looked_at = sum(size >= self.limits.systems for size in sizes.values())
+        least = self.limits.share if share is None else share
+        rows = (
+            self.row(group, everybody, live, self.looked_at, book, least) for group in groups - self.aside
+        )
+        return max((row for row in rows if row), default=None)
+
+    def seconds(self, best, chance):
+        """The other attributes that nearly all failing of a group have, and the healthy in it seldom."""
+        group = best[1]
+        everybody = self.counted()
+        inside = [o for o in everybody if o.serial not in self.spent and group in self.groups(o)]
         begin = max(self.failing[o.serial] for o in inside if o.serial in self.failing) - self.limits.window
         failing = [o for o in inside if self.failing.get(o.serial, begin - self.limits.window) >= begin]
         members = [one for one in everybody if group in self.groups(one)]
-        pairs = []
-        for other in groups - {group, EVERYBODY} if group != EVERYBODY else ():
+        found = []
+        for other in (
+            {g for one in FLEET for g in self.groups(one)} - {group, EVERYBODY} if group != EVERYBODY else ()
+        ):
             both_fail = [one for one in failing if other in self.groups(one)]
             both_are = [one for one in members if other in self.groups(one)]
             if len(both_fail) < max(self.limits.systems, 0.9 * len(failing)) or len(both_are) == len(members):
                 continue
             log_p = log_by_hand(len(both_fail), len(both_are), len(failing), len(members))
-            if exp(log_p) * looked_at <= self.limits.chance:
-                believed = sum(one.serial in self.believed for one in both_fail)
-                pairs.append((log_p, other, len(both_fail), believed))
-        if pairs:
-            _, other, fail, believed = min(pairs)
-            name = both(group, other)
-            if believed >= self.limits.systems and name not in self.aside:
-                return name, fail, ours + outside - fail
-        return group, ours, outside
+            if exp(log_p) <= chance * (1 + 1e-9):
+                found.append((log_p, other, both_fail))
+        return found, failing
 
-    def row(self, group, everybody, live, looked_at):
+    def both(self, best):
+        pairs, _ = self.seconds(best, self.limits.chance / len(DIMENSIONS))
+        if not pairs:
+            return None
+        _, other, fail = min(pairs, key=lambda pair: (pair[0], pair[1]))
+        name = both(best[1], other)
+        if name in self.aside or sum(one.serial in self.believed for one in fail) < self.limits.systems:
+            return None
+        return name, len(fail), best[2] + best[3] - len(fail)
+
+    def suspected(self, best):
+        pairs, failing = self.seconds(best, 0.05)
+        return bool(pairs) and any(one.serial not in self.believed for one in failing)
+
+    def row(self, group, everybody, live, looked_at, book, share):
         limits = self.limits
         members = [one for one in everybody if group in self.groups(one)]
         inside = [one for one in live if group in self.groups(one)]
-        findings = sorted(self.believed[o.serial] for o in inside if o.serial in self.believed)
+        findings = sorted(book[o.serial] for o in inside if o.serial in book)
         fresh = [m for m in findings if m >= findings[-1] - limits.window]
-        if len(fresh) < limits.systems or len(fresh) < limits.share * len(members):
+        if len(fresh) < limits.systems or len(fresh) < share * len(members):
             return None
         begin = max(self.failing[o.serial] for o in inside if o.serial in self.failing) - limits.window
         failing = [o for o in live if self.failing.get(o.serial, begin - limits.window) >= begin]
