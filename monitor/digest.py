@@ -30,6 +30,7 @@ log = structlog.stdlib.get_logger()
 BATCH = 500
 HOUR, LOOP_WINDOW = timedelta(hours=1), timedelta(minutes=10)
 UNMAPPED, FOLDED, EMPTY = "unmapped", "folded", "empty"
+WAITS = "its dump is being read"
 
 Place = tuple[str, str | None]
 """A crash group and a system (None: not mapped): what one incident is about."""
@@ -44,6 +45,7 @@ class Digest:
     clock: Callable[[], datetime]
     metrics: Metrics
     keep_per_hour: int = domain.KEEP_PER_HOUR
+    touch: Callable[[str], None] = lambda _group: None
     arrived: list[tuple[NewCrash, asyncio.Future[Accepted]]] = field(
         default_factory=list[tuple[NewCrash, "asyncio.Future[Accepted]"]]
     )
@@ -51,7 +53,9 @@ class Digest:
 
     async def accept(self, report: CrashReport, *, token: str, dump: Dump | None = None) -> Accepted:
         """Put a report on record, its dump with it; when this returns both are durable."""
-        new = replace(self.known(report, token=token), dump=dump)
+        new = self.known(report, token=token)
+        if dump is not None:
+            new = replace(new, dump=dump, signature=WAITS)
         self.pipeline.failpoint("crash.before_record")
         accepted = await self._record(new)
         self.pipeline.failpoint("crash.after_record")
@@ -109,6 +113,9 @@ class Digest:
         for place, batch in places.items():
             done += await self._judge(place, batch, seen.get(place, 0))
         await self.store.write(moves.digested, done, list(_groups(waiting)), self.clock())
+        for group, system in places:
+            if system is not None:
+                self.touch(group)
         for source, count in Counter(crash.source for crash in waiting).items():
             self.metrics.crash_reports.labels(source, "digested").inc(count)
         return len(waiting)

@@ -164,6 +164,9 @@ class Metrics:
             "Of these, those that no rule could map: a person is needed.",
             registry=r,
         )
+        self.crash_trends = Counter(
+            "tocsin_crash_trends", "Crash groups told of: by release, by spike.", ["kind"], registry=r
+        )
         self.mails = Counter(
             "tocsin_mails", "Mails that came in, by what became of them.", ["result"], registry=r
         )

@@ -51,6 +51,7 @@ class Rounds:
     reminds: Owe | None = None
     tells_missed: Owe | None = None
     also: Callable[[datetime], Awaitable[None]] | None = None
+    trends: Callable[[datetime], Awaitable[None]] | None = None
     last: datetime | None = None
     count: int = 0
     conditions: dict[str, Condition] = field(default_factory=dict[str, Condition])
@@ -113,6 +114,7 @@ class Rounds:
             self.pipeline.storms.once,
             self.year_ends.once,
             self.also,
+            self.trends,
         ):
             try:
                 if step:

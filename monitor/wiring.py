@@ -48,6 +48,7 @@ from monitor.delivery import Delivery
 from monitor.desk import Desk
 from monitor.digest import Digest
 from monitor.domain.access import Token
+from monitor.domain.crash_trends import TrendLimits
 from monitor.domain.findings import Observation, Streak, Verdict, resumed
 from monitor.dumps import Dumps, Reading
 from monitor.errors import ConfigError, NotFoundError, StorageError
@@ -76,6 +77,7 @@ from monitor.storage.reminders import reminding
 from monitor.storms import Storms
 from monitor.telling import Telling
 from monitor.ticket_sync import TicketSync
+from monitor.trends import Trends
 from monitor.web.setup import setup as set_up_web
 from monitor.world import World
 from monitor.year_ends import YearEnds
@@ -192,6 +194,15 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
             metrics=metrics,
             keep_per_hour=settings.crash.storm_sample,
         )
+        trends = Trends(
+            world=world,
+            store=store,
+            bell=bell,
+            metrics=metrics,
+            new_id=ids,
+            limits=TrendLimits(systems=settings.crash.trend_systems),
+        )
+        digest.touch = trends.touch
         dumps = Dumps(
             digest=digest,
             store=store,
@@ -310,6 +321,7 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
         pipeline.holds = calling.holds = owning.holds
         pipeline.settled = owning.settled = calling.settled
         rounds.also = owning.once
+        rounds.trends = trends.once
 
         # requests: who takes them in, who works on them
         sealing = sealer(settings.secrets)

@@ -285,6 +285,14 @@ class Crash:
             description="Impact presumed when a process crashes, by its name (`*` and `?` match; first match)."
         ),
     ] = field(default_factory=dict[str, Impact])
+    trend_systems: Annotated[
+        int,
+        Field(
+            ge=2,
+            le=10_000,
+            description="Systems that must crash alike before a release or a spike is told of.",
+        ),
+    ] = 3
     dumps_kept: Annotated[
         Annotated[Seconds, Field(ge=3_600, le=400 * _DAY)],
         Field(description="How long memory dumps are kept; what was read in them stays."),

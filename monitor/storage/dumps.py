@@ -18,6 +18,7 @@ from monitor.storage.schema_crashes import crash_dumps
 
 WAITING = 100
 WAITING_BYTES = 1 << 30
+NOT_KEPT = "its dump was not kept"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,12 +98,8 @@ def _join_last(c: sa.Connection, each: NewDump) -> None:
         .limit(1)
     )
     known = c.execute(last).one_or_none()
-    if known is not None:
-        c.execute(
-            t.crashes.update()
-            .where(crashes.id == each.crash)
-            .values(group=known.group, signature=known.signature)
-        )
+    joined = {"group": known.group, "signature": known.signature} if known else {"signature": NOT_KEPT}
+    c.execute(t.crashes.update().where(crashes.id == each.crash).values(joined))
 
 
 def is_unread() -> sa.Exists:

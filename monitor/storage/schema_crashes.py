@@ -18,3 +18,17 @@ crash_dumps = sa.Table(
     at("read_at"),  # None: it waits to be read, and its report with it
     sa.Index("ix_crash_dumps_read_at", "read_at"),
 )
+
+crash_trends = sa.Table(  # what was told of a group: that it came with a release, or spikes
+    "crash_trends",
+    metadata,
+    serial(),
+    text("group", nullable=False),
+    text("kind", nullable=False),  # release spike
+    text("version", nullable=False, default=""),
+    text("words", nullable=False),
+    sa.Column("systems", sa.Integer, nullable=False),
+    sa.Column("partners", sa.Integer, nullable=False),
+    at("found_at", nullable=False),
+    sa.Index("ix_crash_trends_group", "group"),
+)

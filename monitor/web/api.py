@@ -13,7 +13,7 @@ import pydantic
 from aiohttp import web
 
 from monitor.errors import NotFoundError
-from monitor.storage import alerts_in, console, lists
+from monitor.storage import alerts_in, console, crash_trends, lists
 from monitor.storage.lists import Page
 from monitor.web import announced_work, commands, delivery_pages
 from monitor.web import api_inputs as i
@@ -187,6 +187,12 @@ def add_lists(api: Api) -> None:
         """List crash reports, newest first; a folded one is listed like any other."""
         page = await of(request).store.read(lists.list_crash_reports, params.wanted())
         return listing(request, page, m.Crash.model_validate)
+
+    @api.route("GET", "/api/v1/crash-trends")
+    async def list_trends(request: web.Request, params: i.TrendQuery) -> m.Listing[m.CrashTrend]:
+        """List what the fleet's crashes say together, the last told first: a release that crashes, a spike."""
+        page = await of(request).store.read(crash_trends.list_trends, params.wanted())
+        return listing(request, page, m.CrashTrend.model_validate)
 
     @api.route("GET", "/api/v1/alerts")
     async def list_alerts(request: web.Request, params: i.AlertQuery) -> m.Listing[m.ReceivedAlert]:

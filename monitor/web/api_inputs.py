@@ -204,6 +204,14 @@ class CrashQuery(Query):
     outcome: Word | None = None
 
 
+class TrendQuery(Query):
+    """Filters of what the fleet's crashes say together."""
+
+    group: Word | None = None
+    kind: Word | None = None
+    version: Word | None = None
+
+
 class AlertQuery(Query):
     """Filters of alerts that other programs sent."""
 

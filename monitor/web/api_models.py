@@ -249,6 +249,18 @@ class Crash(Out):
     outcome: str | None
 
 
+class CrashTrend(Out):
+    """What the fleet's crashes say together; ``kind`` is ``release`` or ``spike``, ``group`` a crash group's id."""
+
+    group: str
+    kind: str
+    version: str
+    words: str
+    systems: int
+    partners: int
+    found_at: datetime
+
+
 class ReceivedAlert(Out):
     """An alert that another program sent; ``outcome`` is an incident's id, ``unmapped``, ``ignored`` or ``over``."""
 

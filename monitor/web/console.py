@@ -13,11 +13,12 @@ from typing import Any, TypeVar
 import pydantic
 from aiohttp import web
 
+from monitor.domain.crash_trends import RELEASE_WINDOW
 from monitor.domain.findings import Symptom
 from monitor.domain.inventory import Inventory, Partner
 from monitor.domain.policy import WAITS
 from monitor.errors import NotFoundError
-from monitor.storage import alerts_in, blindness, console, lists, ticket_sync
+from monitor.storage import alerts_in, blindness, console, crash_trends, lists, ticket_sync
 from monitor.storage.people import list_audit
 from monitor.web import api_inputs as i
 from monitor.web import delivery_pages
@@ -37,6 +38,7 @@ Q = TypeVar("Q", bound=i.Query)
 T = TypeVar("T")
 STATIC = {"console.css": "text/css", "console.js": "text/javascript", "bell.svg": "image/svg+xml"}
 OTHER_INCIDENTS = 20
+TRENDS = 10
 
 
 async def board(request: web.Request) -> web.Response:
@@ -209,8 +211,12 @@ async def _checks(parts: Parts) -> list[CheckNow]:
 
 
 async def crashes(request: web.Request) -> web.Response:
-    """List crash reports."""
-    return await _list(request, "crashes.html", i.CrashQuery, lists.list_crash_reports)
+    """List crash reports, and above them what the fleet's say together."""
+    parts = request.app[PARTS]
+    query, found = await _found(request, i.CrashQuery, lists.list_crash_reports)
+    lately = lists.Wanted(since=parts.clock() - RELEASE_WINDOW, limit=TRENDS)
+    trends = await parts.store.read(crash_trends.list_trends, lately)
+    return page(request, "crashes.html", found=found, query=query, more=_more(request), trends=trends.items)
 
 
 async def alerts(request: web.Request) -> web.Response:

@@ -86,6 +86,7 @@ RULES: Mapping[tuple[str, str], Need] = {
     ("GET", "/api/v1/crashes"): Scope.READ,
     ("GET", "/api/v1/alerts"): Scope.READ,
     ("POST", "/api/v1/alerts/{id}/assign"): Scope.OPERATE,
+    ("GET", "/api/v1/crash-trends"): Scope.READ,
     ("GET", "/api/v1/events"): Scope.READ,
     ("GET", "/api/v1/deliveries"): Scope.READ,
     ("GET", "/api/v1/deliveries/{id}"): Scope.READ,

@@ -12,9 +12,10 @@ import brotli
 import pytest
 
 from monitor.intake.body import MIB
-from tests.intake.server import KEY
+from tests.intake.server import API, KEY
 
 ENVELOPE = f"/api/42/envelope/?sentry_key={KEY}"
+DUMP = f"/api/42/minidump/?sentry_key={KEY}"
 CRASH = b'{}\n{"type":"event"}\n{"message":"boom"}\n'
 
 
@@ -72,6 +73,34 @@ async def test_eighty_bombs_at_once_cost_little_memory_and_nobody_waits_for_them
     assert longest < 5, f"a crash waited {longest:.1f} s"
 
 
+async def test_bombs_in_dumps_and_journals_cost_little_memory_and_nobody_waits_for_them(server):
+    url, memory = server
+    bomb = gzip_bomb(512)
+    form = b'--x\r\nContent-Disposition: form-data; name="upload_file_minidump"; filename="%d.dmp"\r\n\r\n%b\r\n--x--'
+    multipart = {"Content-Type": "multipart/form-data; boundary=x"}
+    journal = {"Content-Type": "application/vnd.fdo.journal", "Authorization": f"Bearer {API}"}
+    connector = aiohttp.TCPConnector(limit=200)
+    async with aiohttp.ClientSession(url, connector=connector) as client:
+        await crash(client)
+        before = await memory()
+        outside = [explode(client, bomb, "gzip", path=DUMP, **multipart) for _ in range(27)]
+        inside = [explode(client, form % (n, bomb), "identity", path=DUMP, **multipart) for n in range(27)]
+        journals = [explode(client, bomb, "gzip", path="/upload", **journal) for _ in range(26)]
+        going_off = [asyncio.create_task(each) for each in (*outside, *inside, *journals)]
+        longest = 0.0
+        while not all(task.done() for task in going_off):
+            began = time.monotonic()
+            await crash(client)
+            longest = max(longest, time.monotonic() - began)
+        told = [task.result() for task in going_off]
+        grown = await memory() - before
+    assert set(told[:27]) == {413}
+    assert set(told[27:54]) == {200}, "a bomb that is the dump is kept as it is, and read by somebody else"
+    assert set(told[54:]) <= {400, 413}
+    assert grown < 150, f"grew by {grown} MiB"
+    assert longest < 5, f"a crash waited {longest:.1f} s"
+
+
 async def test_large_honest_bodies_share_a_bounded_memory(server):
     url, memory = server
     monster = honest_monster()
@@ -92,7 +121,9 @@ async def crash(client: aiohttp.ClientSession) -> None:
         assert answer.status == 200
 
 
-async def explode(client: aiohttp.ClientSession, bomb: bytes, coding: str) -> int:
+async def explode(
+    client: aiohttp.ClientSession, bomb: bytes, coding: str, *, path: str = ENVELOPE, **headers: str
+) -> int:
     data = io.BytesIO(bomb)
-    async with client.post(ENVELOPE, data=data, headers={"Content-Encoding": coding}) as answer:
+    async with client.post(path, data=data, headers={"Content-Encoding": coding, **headers}) as answer:
         return answer.status

@@ -100,6 +100,23 @@ def _crashes() -> None:
         sa.Column("read_at", sa.BigInteger),
     )
     op.create_index(op.f("ix_crash_dumps_read_at"), "crash_dumps", ["read_at"])
+    op.create_table(
+        "crash_trends",
+        sa.Column(
+            "seq",
+            sa.BigInteger().with_variant(sa.Integer, "sqlite"),
+            primary_key=True,
+            autoincrement=True,
+        ),
+        sa.Column("group", sa.Text, nullable=False),
+        sa.Column("kind", sa.Text, nullable=False),
+        sa.Column("version", sa.Text, nullable=False),
+        sa.Column("words", sa.Text, nullable=False),
+        sa.Column("systems", sa.Integer, nullable=False),
+        sa.Column("partners", sa.Integer, nullable=False),
+        sa.Column("found_at", sa.BigInteger, nullable=False),
+    )
+    op.create_index(op.f("ix_crash_trends_group"), "crash_trends", ["group"])
 
 
 def _correlation() -> None:
