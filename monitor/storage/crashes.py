@@ -186,9 +186,11 @@ def mark_digested(c: sa.Connection, digested: Sequence[Digested], now: datetime)
         part = [each for each in digested if each.folded is folded]
         if part:
             c.execute(_digesting(folded=folded), [_digested_columns(each, now) for each in part])
-    for each in digested:
-        if each.folded:
-            _let_go(c, each.id)
+    folded_ids = [each.id for each in digested if each.folded]
+    for id_ in folded_ids:
+        _let_go(c, id_)
+    for start in range(0, len(folded_ids), _CHUNK):
+        dumps.let_go(c, folded_ids[start : start + _CHUNK])
 
 
 def _digesting(*, folded: bool) -> sa.Update:
@@ -214,7 +216,6 @@ def _let_go(c: sa.Connection, id_: str) -> None:
     payload = c.execute(sa.select(t.crashes.c.payload).where(t.crashes.c.id == id_)).scalar()
     kept = _deflated({"digest": _unpacked(payload).get("digest", "")})
     c.execute(t.crashes.update().where(t.crashes.c.id == id_).values(payload=kept))
-    dumps.let_go(c, id_)
 
 
 def put_read(c: sa.Connection, row: NewCrash, now: datetime) -> bool:

@@ -135,9 +135,9 @@ def mark_read(c: sa.Connection, crash: str, now: datetime) -> bool:
     return done.rowcount == 1
 
 
-def let_go(c: sa.Connection, crash: str) -> None:
-    """Drop a dump's bytes; what was read in it and its digest stay."""
-    c.execute(crash_dumps.update().where(crash_dumps.c.crash == crash).values(content=None))
+def let_go(c: sa.Connection, crashes: Sequence[str]) -> None:
+    """Drop the bytes of dumps; what was read in them and their digests stay."""
+    c.execute(crash_dumps.update().where(crash_dumps.c.crash.in_(crashes)).values(content=None))
 
 
 def let_go_older(c: sa.Connection, before: datetime) -> int:
