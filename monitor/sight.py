@@ -152,8 +152,8 @@ class Sight:
         if before.blind != self.eyes.blind:
             if self.eyes.blind:
                 log.error("sight.lost", why=self.eyes.why)
-            else:
-                log.warning("sight.back", since=before.blind_since)
+            elif before.blind_since:
+                log.warning("sight.back", since=before.blind_since.isoformat())
             self.changed.set()
 
     # by the way -----------------------------------------------------------------------------------------
