@@ -93,7 +93,23 @@ async def _place() -> AsyncGenerator[None]:
 async def _started(
     program: str, arguments: Sequence[str], environment: Mapping[str, str]
 ) -> AsyncGenerator[tuple[asyncio.SubprocessTransport, _Watching]]:
-    transport, watching = await asyncio.get_running_loop().subprocess_exec(
+    starting = asyncio.ensure_future(_start(program, arguments, environment))
+    try:
+        transport, watching = await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        with contextlib.suppress(OSError):  # half started is started: what there is of it must go
+            await _end(*await starting)
+        raise
+    try:
+        yield transport, watching
+    finally:
+        await _end(transport, watching)
+
+
+async def _start(
+    program: str, arguments: Sequence[str], environment: Mapping[str, str]
+) -> tuple[asyncio.SubprocessTransport, _Watching]:
+    return await asyncio.get_running_loop().subprocess_exec(
         _Watching,
         program,
         *arguments,
@@ -104,15 +120,16 @@ async def _started(
         cwd="/",
         start_new_session=True,
     )
-    try:
-        yield transport, watching
-    finally:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(transport.get_pid(), signal.SIGKILL)
-        await watching.exited.wait()
-        transport.close()
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(watching.closed.wait(), 1)
+
+
+async def _end(transport: asyncio.SubprocessTransport, watching: _Watching) -> None:
+    """Kill a program's whole group and let go of its pipes."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(transport.get_pid(), signal.SIGKILL)
+    await watching.exited.wait()
+    transport.close()
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(watching.closed.wait(), 1)
 
 
 def _text(written: bytearray) -> str:

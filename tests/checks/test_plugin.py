@@ -2,7 +2,6 @@
 
 import asyncio
 import datetime as dt
-import time
 from pathlib import Path
 
 import pytest
@@ -131,8 +130,17 @@ async def test_a_program_that_is_not_there_or_may_not_be_run_is_unknown(tmp_path
 
 
 def alive(pid: int) -> bool:
-    stat = Path(f"/proc/{pid}/stat")
-    return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "Z"
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:  # gone, or going just now
+        return False
+
+
+async def gone(pid: int) -> None:
+    """Wait until a process that was killed is gone: a moment later."""
+    async with asyncio.timeout(5):
+        while alive(pid):
+            await asyncio.sleep(0.01)
 
 
 async def pid_in(file: Path) -> int:
@@ -145,11 +153,9 @@ async def pid_in(file: Path) -> int:
 @pytest.mark.parametrize(("says", "verdict"), [("unknown", Verdict.UNKNOWN), ("down", Verdict.DOWN)])
 async def test_at_the_timeout_the_whole_group_is_killed(tmp_path, says, verdict):
     file = tmp_path / "child"
-    began = time.monotonic()
     seen = await sh(f"trap '' TERM; sh -c 'echo $$ >{file}; sleep 60' & wait", timeout=1.0, on_timeout=says)
-    assert time.monotonic() - began < 3
     assert (seen.verdict, "did not end within 1 s and was killed" in seen.detail) == (verdict, True)
-    assert not alive(await pid_in(file))
+    await gone(await pid_in(file))
 
 
 async def test_a_look_that_is_cancelled_leaves_nothing_running(tmp_path):
@@ -159,19 +165,37 @@ async def test_a_look_that_is_cancelled_leaves_nothing_running(tmp_path):
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert not alive(pid)
+    await gone(pid)
+
+
+async def test_cancelled_while_it_starts_nothing_is_left_either(tmp_path):
+    for pause in (0, 0, 0.001, 0.003, 0.01):
+        mark = f"6{int(pause * 1e6):04}"
+        task = asyncio.create_task(look("/bin/sh", "-c", f"sleep {mark} & sleep {mark}"))
+        await asyncio.sleep(pause)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        async with asyncio.timeout(5):  # what is killed is gone a moment later
+            while [one for one in Path("/proc").glob("[0-9]*/cmdline") if runs(one, mark)]:
+                await asyncio.sleep(0.01)
+
+
+def runs(cmdline: Path, mark: str) -> bool:
+    try:
+        return cmdline.read_bytes().split(b"\0")[:2] == [b"sleep", mark.encode()] and alive(
+            int(cmdline.parent.name)
+        )
+    except OSError:
+        return False
 
 
 async def test_a_child_that_keeps_the_output_open_holds_nobody_up_and_is_killed(tmp_path):
     file = tmp_path / "child"
-    began = time.monotonic()
     seen = await sh(f"sleep 60 & echo $! >{file}; echo fine")
-    assert time.monotonic() - began < 3
     assert seen.verdict is Verdict.UP
     pid = await pid_in(file)
-    async with asyncio.timeout(2):
-        while alive(pid):
-            await asyncio.sleep(0.01)
+    await gone(pid)
 
 
 async def test_endless_output_is_read_to_the_end_and_only_its_beginning_kept():
