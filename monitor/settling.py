@@ -81,21 +81,25 @@ class Settling:
 
     async def again(self) -> None:
         """Have decided once more what was decided before the evidence was there, or before it was refuted."""
-        said: dict[object, bool] = {}
+        said: dict[object, Settled | bool | None] = {}
         for origin, one in list(self.open_.items()):
             rules = self._rules(one.finding)
             cases = self.witness.may_settle(one.finding, rules)
             key = (cases, one.settled, one.finding.symptom)
             if key not in said:
                 said[key] = self._changed(one, rules)
-            if said[key] and self.judge is not None and self.open_.get(origin) == one:
+            answer = said[key]
+            if isinstance(answer, Settled):
+                answer = answer.holds_for(one.finding)
+            if answer and self.judge is not None and self.open_.get(origin) == one:
                 log.info("finding.decided_again", system=one.finding.system, by_evidence=not one.settled)
                 await self.judge(one.finding)
 
-    def _changed(self, one: _Open, rules: tuple[Evident, ...]) -> bool:
+    def _changed(self, one: _Open, rules: tuple[Evident, ...]) -> Settled | bool | None:
+        """Return whether what is settled is refuted; or what is settled now, for every finding of the same cases."""
         if one.settled:
             return self.witness.refutes(one.finding, rules)
-        return self.witness.settles(one.finding, rules) is not None
+        return self.witness.settled(one.finding, rules)
 
     async def resume(self) -> None:
         """Take up from the record what stands and may be settled."""

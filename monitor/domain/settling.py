@@ -33,6 +33,11 @@ class Settled:
     reasons: tuple[str, ...]
     table: tuple[Mapping[str, object], ...] = ()
     looked_at: int = 1
+    begin: datetime | None = None
+
+    def holds_for(self, finding: Finding) -> bool:
+        """Whether a finding began with what is settled, or later: what failed long before has a cause of its own."""
+        return self.begin is None or finding.since >= self.begin
 
     def as_json(self) -> dict[str, object]:
         """Return it as it is kept with the decision."""
@@ -121,6 +126,11 @@ class Witness:
 
     def settles(self, finding: Finding, rules: Sequence[Evident]) -> Settled | None:
         """Return what the evidence settles about a finding; None where it, or anybody, says otherwise."""
+        found = self.settled(finding, rules)
+        return found if found is not None and found.holds_for(finding) else None
+
+    def settled(self, finding: Finding, rules: Sequence[Evident]) -> Settled | None:
+        """Return what is settled about findings of the same cases, whenever they began."""
         found = (self._settled(case) for case in self._cases(finding, rules))
         return next((one for one in found if one is not None), None)
 
@@ -196,6 +206,7 @@ class Witness:
             reasons=_reasons(case, counted, places, looked_at),
             table=tuple(as_rows(rows, case.group, looked_at)),
             looked_at=looked_at,
+            begin=begin,
         )
 
     def _places(self, case: _Case, serials: Iterable[str]) -> tuple[Group, ...]:

@@ -124,6 +124,16 @@ def test_what_is_settled_holds_for_the_one_that_fails_an_hour_later():
     assert settled(witness, "a45")
 
 
+def test_what_failed_an_hour_before_has_a_cause_of_its_own():
+    witness = a_witness()
+    drops(witness, "a45")
+    drops(witness, *rara(count=8), seconds=3_600)
+    early = a_finding(system="a45", symptom=Symptom.CALL_DROPS, facts={}, at=at(0))
+    with_it = a_finding(system="a0", symptom=Symptom.CALL_DROPS, facts={}, at=at(3_600))
+    assert witness.settles(early, [RULE]) is None
+    assert witness.settles(with_it, [RULE])
+
+
 def test_it_is_refuted_when_the_others_fail_as_well():
     witness = a_witness()
     drops(witness, *rara(count=6))

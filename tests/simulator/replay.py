@@ -26,7 +26,7 @@ from monitor.domain.findings import (
     detect,
 )
 from monitor.domain.inventory import System
-from monitor.domain.settling import Witness
+from monitor.domain.settling import Settled, Witness
 from monitor.settings.policies import load_policies
 from tests.factories import MONDAY_AT_TEN
 from tests.simulator.outages import Fails
@@ -177,10 +177,10 @@ class Replay:
         one.settled = found is not None
         one.was.append(given.cls)
 
-    def _changed(self, one: Judged) -> bool:
+    def _changed(self, one: Judged) -> object:
         if one.settled:
             return self.witness.refutes(one.finding, POLICY.evidence)
-        return self.witness.settles(one.finding, POLICY.evidence) is not None
+        return self.witness.settled(one.finding, POLICY.evidence)
 
     def _recovered(self, serial: str, at: float) -> None:
         self.open.pop(serial).over = at
@@ -209,12 +209,15 @@ class Replay:
         self.next_round = max(self.next_round, until + ROUND - until % ROUND)
 
     def _round(self, at: float) -> None:
-        said: dict[object, bool] = {}
+        said: dict[object, object] = {}
         for one in list(self.open.values()):
             cases = self.witness.may_settle(one.finding, POLICY.evidence)
             if cases and (cases, one.settled) not in said:
                 said[cases, one.settled] = self._changed(one)
-            if cases and said[cases, one.settled]:
+            answer = said.get((cases, one.settled))
+            if isinstance(answer, Settled):
+                answer = answer.holds_for(one.finding)
+            if cases and answer:
                 self._class(one)
         evidence = self.ledger.explanation()
         if evidence is not None and self._now(at) - evidence.last <= timedelta(minutes=5):
