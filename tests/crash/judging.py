@@ -136,6 +136,13 @@ def _people(promised: set[str], incidents: list[Row], outbox: list[Row], rows: R
     announced = [row for row in outbox if row["kind"] == "announce"]
     if len(announced) < 4:
         yield f"lost: {len(announced)} announcements are owed, and should be four"
+    told = {
+        (row["incident"] or row["maintenance"], row["phase"]) for row in rows("SELECT * FROM announcements")
+    }
+    begun = [(row["id"], "begun") for row in incidents if row["is_global"] and row["public"]]
+    for about in (*begun, *((row["id"], "planned") for row in works)):
+        if about not in told:
+            yield f"lost: it was never announced that {about[0]} is {about[1]}"
 
 
 # the channels ----------------------------------------------------------------------------------------------
