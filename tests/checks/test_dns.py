@@ -212,7 +212,9 @@ def says(data):
         (b"\x00\x04none", "answered something that is not DNS", Symptom.DEGRADED),
         (
             b"\x00\x1c"
-            + dns.message.make_response(dns.message.make_query("evil.test.", "A")).to_wire().ljust(28, b"\0"),
+            + dns.message.make_response(dns.message.make_query("evil.test.", "A", id=4711))
+            .to_wire()
+            .ljust(28, b"\0"),
             "answered another question",
             Symptom.DEGRADED,
         ),
