@@ -41,6 +41,7 @@ EXPLAINED = frozenset({Symptom.UNREACHABLE, Symptom.PORTAL_UNREACHABLE, Symptom.
 """What a common cause explains: what cannot be reached or used, not what crashes or expires there."""
 _COVERS = 0.9  # of a group's failures have a second attribute, too: the two together may explain
 _NOISE = 0.01  # of everybody else failing in a window: more is no noise, but another fault
+_WITHIN = 0.01  # so likely it may be that the second does not matter: that there is a problem is sure by then
 _SUSPECT = 0.05  # less likely to be chance within a group than this: the looks under way are waited for
 
 
@@ -183,7 +184,7 @@ class Ledger(Book):
 
     def _together(self, best: Evidence) -> Evidence | None:
         """Return who has a second attribute beside a group's, if within the group only they fail."""
-        found = self._seconds(best, self.limits.chance / len(self._dimensions))
+        found = self._seconds(best, _WITHIN / len(self._dimensions))
         if not found:
             return None
         _, group, members = min(found)

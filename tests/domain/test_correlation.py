@@ -364,7 +364,7 @@ class Oracle:
         return found, failing
 
     def both(self, best):
-        pairs, _ = self.seconds(best, self.limits.chance / len(DIMENSIONS))
+        pairs, _ = self.seconds(best, 0.01 / len(DIMENSIONS))
         if not pairs:
             return None
         _, other, fail = min(pairs, key=lambda pair: (pair[0], pair[1]))
