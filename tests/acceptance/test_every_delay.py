@@ -17,7 +17,9 @@ from tests.acceptance.console import a_console
 from tests.acceptance.storming import Fleet, fall
 from tests.acceptance.test_announcements import planned
 from tests.acceptance.test_deliveries import AwayExchange, a_mail, a_token, listed
+from tests.acceptance.test_dependencies import LINE
 from tests.acceptance.test_escalations import NIGHT
+from tests.acceptance.test_flapping import comes_and_goes
 from tests.acceptance.test_storms import NoPages
 from tests.acceptance.world import CHECKS, CONFIGURATION, GIULIA, MARCO, NADIA
 from tests.factories import MONDAY_AT_TEN, SATURDAY_NIGHT, a_global_problem, a_look
@@ -135,6 +137,18 @@ async def lost_answer(world: Any) -> None:
     await world.service.delivery.drain()
 
 
+async def flaps(world: Any) -> None:
+    world.service.pipeline.look_now = lambda _check: None
+    await comes_and_goes(world)
+
+
+async def depends(world: Any) -> None:
+    world.service.pipeline.look_now = lambda _check: None
+    await world.fails("line")
+    await world.fails("behind")
+    await world.deliver()
+
+
 STORIES: dict[Waits, tuple[str, Story, str]] = {
     Waits.RETRY: (HERE, tried_again, "no line is free"),
     Waits.CONTACT_CAP: (
@@ -167,6 +181,8 @@ STORIES: dict[Waits, tuple[str, Story, str]] = {
     Waits.SCHEDULED: (HERE, for_later, ""),
     Waits.QUEUE: (HERE, behind_others, ""),
     Waits.DOUBT: (HERE, lost_answer, "in doubt"),
+    Waits.FLAPPING: (HERE, flaps, "held: flapping since 09:0"),
+    Waits.DEPENDENCY: (HERE + LINE, depends, "held: depends on line, which is down"),
 }
 
 

@@ -329,9 +329,10 @@ def _shown(shown: dict[str, str], doubt: str, attempts: list[Row], when: str) ->
         yield f"unseen: {when} the API lists no contact for attempt {doubt}"
         return
     # it may have gone on to its next contact between the two looks
-    called = {each["recipient"] for each in attempts if each["outbox"] == row["id"]}
-    known = {row["id"], row["recipient"], *called} - {None} or {row["partner"]}
-    if not any(one in shown["/noc/outbox"] for one in known):
+    called = {each["recipient"] or "" for each in attempts if each["outbox"] == row["id"]}
+    if not any(
+        one in shown["/noc/outbox"] for one in (row["id"], row["recipient"] or row["partner"] or "", *called)
+    ):
         yield f"unseen: {when} the console's outbox does not list {row['id']}"
     if attempt["channel"] in ("phone", "page") and "@" not in (attempt["recipient"] or ""):
         calls = {call["id"]: call for call in json.loads(shown["/api/v1/calls"])["items"]}
