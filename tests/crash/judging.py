@@ -222,7 +222,9 @@ def _taken(attempts: list[Row]) -> Iterable[str]:
     Those are the word that triage asks for, and whoever takes it over where a contact to the partner was given up; the
     partner's own call may be in the air beside them.
     """
-    pressed = [row for row in attempts if row["result"] == "acknowledged" and row["incident"]]
+    # a key that was told after its call had been asked about and held to be unanswered is history
+    counted = (row for row in attempts if row["incident"] and "looked up" not in row["detail"])
+    pressed = [row for row in counted if row["result"] == "acknowledged"]
     by_contact = Counter(row["outbox"] for row in pressed)
     yield from (
         f"wrong: contact {owed} was acknowledged {n} times" for owed, n in by_contact.items() if n > 1
