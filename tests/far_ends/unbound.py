@@ -84,7 +84,9 @@ async def an_unbound(folder: Path, *, pem: Path | None = None) -> AsyncIterator[
         )
     try:
         async with asyncio.timeout(20):
-            while f":{server.port:04X} " not in Path("/proc/net/tcp").read_text():
+            while not all(
+                f":{server.port:04X} " in Path(f"/proc/net/{way}").read_text() for way in ("tcp", "udp")
+            ):
                 assert process.returncode is None, (folder / "log").read_text()
                 await asyncio.sleep(0.02)
         yield server
