@@ -28,7 +28,6 @@ KILLED_BY = {
     "search_only_at_first": Cycle(point=None, tickets=Mode.DROPPED_AFTER),
     "mark_before_send": Cycle(point="ticket.before_open"),
     "blind_redial": Cycle(point="call.after_place"),
-    "a_lost_answer_is_a_failure": Cycle(point=None, phone=Mode.DROPPED_AFTER),
     "never_placed_is_done": Cycle(point="call.before_place"),
     "intent_after_placing": Cycle(point="call.after_place"),
     "answered_before_recorded": Cycle(point="call.before_event", nth=4),
