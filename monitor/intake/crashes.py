@@ -22,7 +22,7 @@ from monitor.errors import RefusedError
 from monitor.intake.apports import BEGINS, core_of, read_apport, with_apport
 from monitor.intake.body import Body, parse_json, read_body
 from monitor.intake.keys import Intake, ingest_token
-from monitor.intake.problems import InvalidError
+from monitor.intake.problems import body_as
 from monitor.intake.reports import (
     FRAMES,
     LINE,
@@ -123,7 +123,7 @@ async def _brought(intake: Intake, request: web.Request, body: Body) -> tuple[Cr
     value = parse_json(body)
     if is_ureport(value):
         return with_ureport(_blank(intake, request), value), None
-    return _report(_said(value), intake), None
+    return _report(body_as(CrashBody, value), intake), None
 
 
 def _blank(intake: Intake, request: web.Request) -> CrashReport:
@@ -145,19 +145,6 @@ def _idempotency_key(request: web.Request) -> str | None:
     if not _KEY.fullmatch(key):
         raise RefusedError(400, "key_malformed", "An Idempotency-Key is 1 to 255 printable ASCII characters.")
     return key
-
-
-def _said(value: object) -> CrashBody:
-    try:
-        return CrashBody.model_validate(value)
-    except pydantic.ValidationError as error:
-        found = error.errors(include_url=False, include_input=False, include_context=False)
-        raise InvalidError(
-            [
-                {"pointer": "/" + "/".join(map(str, each["loc"]))[:WORD], "detail": each["msg"]}
-                for each in found[:50]
-            ]
-        ) from error
 
 
 def _report(said: CrashBody, intake: Intake) -> CrashReport:

@@ -8,8 +8,10 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from http import HTTPStatus
+from typing import TypeVar
 
 import orjson
+import pydantic
 import structlog
 from aiohttp import web
 
@@ -17,9 +19,11 @@ from monitor.errors import ConflictError, NotFoundError, RefusedError, StorageEr
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Say = Callable[[RefusedError], web.Response]
+_Body = TypeVar("_Body", bound=pydantic.BaseModel)
 
 PROBLEM = "application/problem+json"
 RETRY_AFTER = "5"
+_POINTER, _FAULTS = 200, 50
 _LINGER_SECONDS, _LINGER_BYTES = 0.5, 256 * 1024
 
 log = structlog.get_logger()
@@ -32,6 +36,20 @@ class InvalidError(RefusedError):
         """Keep the list of ``{"pointer", "detail"}``."""
         super().__init__(422, "invalid", "The report is not valid.")
         self.errors = tuple(errors)
+
+
+def body_as(model: type[_Body], value: object) -> _Body:
+    """Read what was sent as a model; raise InvalidError that names everything wrong with its place."""
+    try:
+        return model.model_validate(value)
+    except pydantic.ValidationError as error:
+        found = error.errors(include_url=False, include_input=False, include_context=False)
+        raise InvalidError(
+            [
+                {"pointer": "/" + "/".join(map(str, each["loc"]))[:_POINTER], "detail": each["msg"]}
+                for each in found[:_FAULTS]
+            ]
+        ) from error
 
 
 def problem(error: RefusedError) -> web.Response:

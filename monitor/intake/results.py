@@ -22,7 +22,7 @@ from monitor.errors import NotFoundError
 from monitor.intake.alert_words import AlertFace
 from monitor.intake.body import parse_json, read_body
 from monitor.intake.keys import ingest_token
-from monitor.intake.problems import InvalidError, answering, problem
+from monitor.intake.problems import answering, body_as, problem
 from monitor.intake.reports import LINE, TEXT, WORD, clean, moment_of, parsed_moment
 
 PATH = "/api/v1/checks/{name}/results"
@@ -81,7 +81,7 @@ async def result(
     if token.system is not None and token.system != system:
         raise NotFoundError
     async with read_body(request, face.bounds, face.memory) as body:
-        said = _said(parse_json(body))
+        said = body_as(ResultBody, parse_json(body))
     output = parse(said.output)
     values = {clean(one.label, WORD): one.value for one in output.data if one.value is not None}
     values = {key: one for key, one in {**values, **said.values}.items() if math.isfinite(one)}
@@ -89,16 +89,3 @@ async def result(
     at = min(moment_of(said.at, face.clock()), face.clock())
     kept = await accept(name, said.verdict, at, detail, dict(list(values.items())[:_VALUES]))
     return web.json_response({"check": name, "status": said.verdict, "kept": kept}, status=202)
-
-
-def _said(value: object) -> ResultBody:
-    try:
-        return ResultBody.model_validate(value)
-    except pydantic.ValidationError as error:
-        found = error.errors(include_url=False, include_input=False, include_context=False)
-        raise InvalidError(
-            [
-                {"pointer": "/" + "/".join(map(str, each["loc"]))[:WORD], "detail": each["msg"]}
-                for each in found[:50]
-            ]
-        ) from error
