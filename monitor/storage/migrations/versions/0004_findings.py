@@ -1,4 +1,4 @@
-"""Findings that can be believed: what is known of a check's truth, alerts taken in, dumps, correlation."""
+"""Findings that can be believed: what is known of a check's truth, alerts taken in, dumps."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -12,7 +12,6 @@ def upgrade() -> None:
     _truth()
     _alerts()
     _crashes()
-    _correlation()
 
 
 def _truth() -> None:
@@ -117,7 +116,3 @@ def _crashes() -> None:
         sa.Column("found_at", sa.BigInteger, nullable=False),
     )
     op.create_index(op.f("ix_crash_trends_group"), "crash_trends", ["group"])
-
-
-def _correlation() -> None:
-    """Drafts of problems that concern many, members that a person took out."""
