@@ -6,7 +6,6 @@ happens; every background job hangs from one task group, and one that ends unexp
 
 import asyncio
 import contextlib
-import gc
 import resource
 import shutil
 import signal
@@ -33,7 +32,7 @@ from alerts.twilio import TwilioPhone
 from checks.base import LastPing, Tools
 from checks.curl import CurlEngine
 from checks.registry import load_check_types
-from monitor import alert_parts, configured, desks, drivers, mail_parts
+from monitor import alert_parts, configured, desks, drivers, garbage, mail_parts
 from monitor.alert_inbox import ORIGIN as OF_AN_ALERT
 from monitor.alert_inbox import AlertInbox
 from monitor.announcing import Announcer
@@ -716,9 +715,8 @@ async def serve(
         if given.settings.service.public_url is None:
             service.pages.site = replace(service.pages.site, url=f"http://{host}:{bound}")
             await service.pages.refresh()
-        # What is there now stays: a full collection that walked 10,000 checks would hold up every look.
-        gc.collect()
-        gc.freeze()
+        garbage.settle()
+        group.create_task(garbage.run(), name="garbage")
         log.info("service.listening", host=host, port=bound)
         if ready:
             await ready(service, bound)
