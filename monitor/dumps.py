@@ -19,6 +19,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import structlog
+import zstandard
 from pydantic import TypeAdapter, ValidationError
 
 import monitor
@@ -37,7 +38,10 @@ SECONDS = 20.0  # for reading one, whatever it does
 _OUTPUT = 512 * 1024
 _SWEEP = timedelta(hours=1)
 _FACTS = TypeAdapter(DumpFacts)
-_ROOT = Path(monitor.__file__).parent.parent
+_PATH = os.pathsep.join(
+    {str(Path(part.__file__).parent.parent): "" for part in (monitor, zstandard) if part.__file__}
+)
+"""The reader knows us and one library, and nothing else that is installed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +124,7 @@ async def read_apart(dump: KeptDump, reading: Reading) -> DumpFacts:
             stdin=file,
             stdout=PIPE,
             stderr=DEVNULL,
-            env={"PYTHONPATH": str(_ROOT), "LC_ALL": "C.UTF-8"},
+            env={"PYTHONPATH": _PATH, "LC_ALL": "C.UTF-8"},
             cwd="/",
             start_new_session=True,
         )

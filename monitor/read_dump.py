@@ -6,38 +6,28 @@ The process takes away from itself what a poisoned dump could use: memory, proce
 started, watched and if need be killed by :mod:`monitor.dumps`; nothing else imports it.
 """
 
-import bz2
 import dataclasses
 import json
-import lzma
 import os
 import resource
 import subprocess
 import sys
 import tempfile
-import zlib
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Protocol
 
 from monitor.domain.cores import MAGIC as CORE
-from monitor.domain.cores import read_core
+from monitor.domain.cores import Bytes, read_core
 from monitor.domain.dumps import DumpError, DumpFacts
 from monitor.domain.minidumps import MAGICS, read_minidump
 from monitor.domain.stackwalks import with_stackwalk
+from monitor.dump_bytes import Unpacking
 
 MEMORY = 512 * 1024 * 1024
 SECONDS = 8  # of processor time
 _FILE = 64 * 1024 * 1024
 _PATIENCE = 8.0  # for the stackwalk
 _OUTPUT = 1024 * 1024
-
-
-class _Inflating(Protocol):
-    @property
-    def eof(self) -> bool: ...
-
-    def decompress(self, data: bytes, max_length: int = ..., /) -> bytes: ...
 
 
 def limit_myself() -> None:
@@ -57,41 +47,14 @@ def limit_myself() -> None:
         os.nice(10)
 
 
-def plain(data: bytes, coding: str, most: int) -> bytes:
-    """Undo our own compression, and the sender's (gzip, zlib, bzip2, xz), within bounds."""
-    if coding == "zlib":
-        data = _inflated(zlib.decompressobj(), data, most)
-    if data[:2] == b"\x1f\x8b":
-        return _inflated(zlib.decompressobj(31), data, most)
-    if data[:1] == b"\x78" and int.from_bytes(data[:2]) % 31 == 0:
-        return _inflated(zlib.decompressobj(), data, most)
-    if data[:3] == b"BZh":
-        return _inflated(bz2.BZ2Decompressor(), data, most)
-    if data[:6] == b"\xfd7zXZ\0":
-        return _inflated(lzma.LZMADecompressor(memlimit=MEMORY // 4), data, most)
-    return data
-
-
-def _inflated(inflating: _Inflating, data: bytes, most: int) -> bytes:
-    try:
-        whole = inflating.decompress(data, most + 1)
-    except (zlib.error, lzma.LZMAError, OSError, EOFError, ValueError) as error:
-        raise DumpError("its compression is damaged") from error
-    if len(whole) > most:
-        raise DumpError(f"it becomes more than {most} bytes")
-    if not inflating.eof:
-        raise DumpError("it ends too early")
-    return whole
-
-
-def read(data: bytes, stackwalk: str, symbols: str) -> DumpFacts:
+def read(data: Bytes, stackwalk: str, symbols: str) -> DumpFacts:
     """Return what a dump of any kind says."""
-    if data[:4] in MAGICS:
+    if isinstance(data, bytes) and data[:4] in MAGICS:
         facts = read_minidump(data if data[:4] == MAGICS[0] else MAGICS[0] + data[4:])
         return with_stackwalk(facts, walked(data, stackwalk, symbols)) if stackwalk else facts
     if data[:4] == CORE:
         return read_core(data)
-    raise DumpError("it is neither a minidump nor a core" if data else "it is empty")
+    raise DumpError("it is neither a minidump nor a core" if len(data) else "it is empty")
 
 
 def walked(data: bytes, stackwalk: str, symbols: str) -> str:
@@ -115,10 +78,16 @@ def main(arguments: list[str]) -> int:
     """Read stdin, print the facts; what cannot be read is said as a trouble."""
     limit_myself()
     coding, most, stackwalk, symbols = (*arguments, "", "")[:4]
+    packed: Unpacking | None = None
     try:
-        facts = read(plain(sys.stdin.buffer.read(), coding, int(most)), stackwalk, symbols)
+        packed = Unpacking(sys.stdin.buffer.read(), coding, int(most))
+        facts = read(packed.read(), stackwalk, symbols)
+        if packed.trouble:
+            facts = dataclasses.replace(
+                facts, trouble="; ".join(filter(None, (packed.trouble, facts.trouble)))
+            )
     except DumpError as error:
-        facts = DumpFacts(trouble=str(error))
+        facts = DumpFacts(trouble="; ".join(filter(None, (packed.trouble if packed else "", str(error)))))
     except (MemoryError, RecursionError):
         facts = DumpFacts(trouble="it needs more memory than a reader may have")
     said: Mapping[str, object] = dataclasses.asdict(facts)

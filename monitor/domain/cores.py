@@ -1,113 +1,145 @@
-"""ELF cores (64 bit), bytes in, facts out: what the kernel notes of a process that died, and where it stopped.
+"""ELF cores, bytes in, facts out: what the kernel notes of a process that died, and where it stopped.
 
-    header -> segments -> notes (PRSTATUS, PRPSINFO, SIGINFO, FILE) -> modules with their build ids -> DumpFacts
+    header -> segments -> notes (PRSTATUS, PRPSINFO, SIGINFO, AUXV, FILE) -> modules with their build ids -> DumpFacts
 
 As with minidumps every offset and count is a stranger's. What the program was called with (PRPSINFO has it) is not read:
-arguments hold secrets.
+arguments hold secrets. How 32 and 64 bit differ is in :mod:`monitor.domain.core_layouts`.
 """
 
+import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
+from typing import Protocol
 
+from monitor.domain.core_layouts import MACHINES, Layout, Machine, layout_of
 from monitor.domain.crashes import signal_name
-from monitor.domain.dumps import (
-    LINE,
-    DumpError,
-    DumpFacts,
-    Module,
-    Modules,
-    Stack,
-    base_name,
-    printable,
-    walk,
-)
+from monitor.domain.dumps import LINE, DumpError, DumpFacts, Module, Modules, base_name, printable
+from monitor.domain.walking import NEAR, Stack, Walk, walk
 
 MAGIC = b"\x7fELF"
 _CORE, _LOAD, _NOTE = 4, 1, 4
-_PRSTATUS, _PRPSINFO, _BUILD_ID, _SIGINFO, _FILE = 1, 3, 3, 0x53494749, 0x46494C45
-_SEGMENTS, _NOTES, _FILES, _IDS = 65_536, 20_000, 20_000, 300
+_RUNS, _WRITABLE = 1, 2  # a segment's flags
+_PRSTATUS, _PRPSINFO, _AUXV, _BUILD_ID, _SIGINFO, _FILE = 1, 3, 6, 3, 0x53494749, 0x46494C45
+_SEGMENTS, _NOTES, _FILES, _IDS = 65_536, 40_000, 20_000, 300
 _STACK_BYTES = 1 << 20
-_REGISTERS = 112  # where PRSTATUS keeps them
-_HEADER, _SEGMENT = 64, 56
+_PAGE = 4096
+_ENTRY = 9  # of the auxiliary vector: where the program begins
+_KERNEL = 128  # SI_KERNEL: the processor did not say where
+_ABORT_PAGES, _ABORT_MOST = 16, 4_000
+_ABORTED = re.compile(rb"[\x20-\x7e\t\n\x80-\xff]{4,2000}\0")
+_GONE = " (deleted)"
 
 
-@dataclass(frozen=True, slots=True)
-class _Machine:
-    """A processor's name, and which of its registers in PRSTATUS are ip, sp, fp, link."""
+class Bytes(Protocol):
+    """What is asked of a core's bytes: how many there are, and a piece of them."""
 
-    name: str
-    ip: int
-    sp: int
-    fp: int
-    link: int | None = None
+    def __len__(self) -> int: ...
 
-
-_MACHINES = {62: _Machine("amd64", 16, 19, 4), 183: _Machine("arm64", 32, 31, 29, 30)}
+    def __getitem__(self, piece: slice, /) -> bytes | memoryview: ...
 
 
 @dataclass(frozen=True, slots=True)
 class _Segment:
     kind: int
+    flags: int
     at: int
     start: int
     size: int  # in the file
+    spans: int  # in memory
 
 
-def read_core(data: bytes | memoryview) -> DumpFacts:
+def read_core(data: Bytes) -> DumpFacts:
     """Return what a core says; raise DumpError when it is none."""
-    return _Core(memoryview(data)).facts()
+    return _Core(data if not isinstance(data, bytes) else memoryview(data)).facts()
+
+
+def wanted(head: Bytes) -> list[tuple[int, int]]:
+    """Return which pieces of a core are read, by its beginning (headers and notes): (where, how long) each."""
+    return _Core(head).wanted()
+
+
+def notes_end(head: Bytes) -> int:
+    """Return where a core's notes end: so much of it must be there to know which other pieces are read."""
+    return _Core(head).notes_end()
 
 
 class _Core:
     """One core being read."""
 
-    def __init__(self, data: memoryview) -> None:
+    def __init__(self, data: Bytes) -> None:
         self._data = data
         self._troubles: list[str] = []
         if bytes(data[:4]) != MAGIC:
             raise DumpError("it is not an ELF file")
-        if bytes(data[4:6]) != b"\x02\x01":
-            raise DumpError("only cores of 64 bit, little endian are read")
+        layout = layout_of(bytes(data[4:6]))
+        if layout is None:
+            raise DumpError("only little endian cores are read")
+        self._layout: Layout = layout
         kind, machine = self._unpack("<HH", 16)
         if kind != _CORE:
             raise DumpError("it is a program or a library, not a core")
-        if machine not in _MACHINES:
+        if (machine, layout.word) not in MACHINES:
             raise DumpError(f"the processor {machine} is not known")
-        self._machine = _MACHINES[machine]
+        self._machine: Machine = MACHINES[machine, layout.word]
         self._segments = tuple(self._segments_at(0))
         self._loads = sorted(
             (s for s in self._segments if s.kind == _LOAD and s.size), key=lambda segment: segment.start
         )
 
-    def _bytes(self, at: int, size: int) -> memoryview:
+    def _bytes(self, at: int, size: int) -> bytes:
         if at < 0 or size < 0 or at + size > len(self._data):
             raise DumpError(f"it ends at {len(self._data)}, before {at + size}")
-        return self._data[at : at + size]
+        found = bytes(self._data[at : at + size])
+        if len(found) < size:
+            raise DumpError(f"it has nothing at {at}")
+        return found
 
     def _unpack(self, form: str, at: int) -> tuple[int, ...]:
         return struct.unpack(form, self._bytes(at, struct.calcsize(form)))
 
     def _segments_at(self, at: int) -> Iterator[_Segment]:
         """Yield the segments of the ELF file that begins here: the core itself, or a library mapped in it."""
-        (table,) = self._unpack("<Q", at + 32)
-        each, count = self._unpack("<HH", at + 54)
-        if each < _SEGMENT:
+        layout = self._layout
+        (table,) = self._unpack(layout.number, at + layout.table_at)
+        each, count = self._unpack("<HH", at + layout.count_at)
+        if each < layout.segment_size:
             return
         for number in range(min(count, _SEGMENTS)):
-            kind, _, offset, start, _, size = self._unpack("<IIQQQQ", at + table + each * number)
-            yield _Segment(kind, offset, start, size)
+            yield _Segment(*layout.segment(self._unpack(layout.segment_form, at + table + each * number)))
+
+    # which pieces are read ---------------------------------------------------------------------------------
+
+    def notes_end(self) -> int:
+        return max((s.at + s.size for s in self._segments if s.kind == _NOTE), default=0)
+
+    def wanted(self) -> list[tuple[int, int]]:
+        """Return the pieces: what is before the memory, each mapping's first page, the stack, what abort left."""
+        pieces = [(0, self.notes_end())]
+        notes = self._notes()
+        named = {module.start for module in self._files(notes.get(_FILE, ()))}
+        pieces += [(s.at, min(s.size, _PAGE)) for s in self._loads if s.start in named]
+        pieces += [(s.at, min(s.size, _PAGE)) for s in self._said(named)]
+        stack = self._registers(notes.get(_PRSTATUS, ()))
+        if stack:
+            at, size, _ = self._place(stack[1], _STACK_BYTES)
+            pieces.append((at, size))
+        return pieces
+
+    # what it says ------------------------------------------------------------------------------------------
 
     def facts(self) -> DumpFacts:
         """Read the notes, then what they point to."""
         notes = self._notes()
         files = self._files(notes.get(_FILE, ()))
-        known = Modules(files)
+        code = [(s.start, s.start + s.spans) for s in self._segments if s.kind == _LOAD and s.flags & _RUNS]
+        known = Modules(files, code, self._entry(notes.get(_AUXV, ())))
         main = known.main
-        stack = self._stack(notes.get(_PRSTATUS, ()))
-        frames, scanned = walk(stack, known) if stack else ((), ())
         signal, address = self._signal(notes)
-        if not frames:
+        stack = self._stack(notes.get(_PRSTATUS, ()), address)
+        walked = walk(stack, known) if stack else Walk()
+        if not walked.frames:
             self._troubles.append("it names no thread")
         name = self._name(notes.get(_PRPSINFO, ()))
         return DumpFacts(
@@ -118,16 +150,23 @@ class _Core:
             signal=signal_name(signal) or "" if signal else "",
             address=address,
             process=base_name(main.name) if main and base_name(main.name).startswith(name) else name,
+            message=self._message(stack, files),
             threads=len(notes.get(_PRSTATUS, ())),
-            frames=frames,
-            scanned=scanned,
-            modules=known.told(frames),
+            frames=walked.frames,
+            scanned=walked.scanned,
+            guessed=walked.guessed,
+            modules=known.told(walked.frames),
             trouble="; ".join(self._troubles)[:LINE],
         )
 
-    def _notes(self) -> dict[int, list[memoryview]]:
+    def _message(self, stack: Stack | None, files: Sequence[Module]) -> str:
+        if stack is not None and stack.ran_out:
+            return "the stack ran out"
+        return self._last_words({module.start for module in files})
+
+    def _notes(self) -> dict[int, list[bytes]]:
         """Return the kernel's notes by type, the crashed thread's first; a damaged segment ends where it breaks."""
-        notes: dict[int, list[memoryview]] = {}
+        notes: dict[int, list[bytes]] = {}
         for segment in self._segments:
             if segment.kind == _NOTE:
                 try:
@@ -138,66 +177,140 @@ class _Core:
                     self._troubles.append(f"notes: {error}")
         return notes
 
-    def _notes_at(self, at: int, size: int) -> Iterator[tuple[bytes, int, memoryview]]:
+    def _notes_at(self, at: int, size: int) -> Iterator[tuple[bytes, int, bytes]]:
         end = at + size
         for _ in range(_NOTES):
             if at + 12 > end:
                 return
             name_size, content_size, kind = self._unpack("<III", at)
             content_at = at + 12 + -(-name_size // 4) * 4
-            name = bytes(self._bytes(at + 12, min(name_size, 16)))
+            name = self._bytes(at + 12, min(name_size, 16))
             yield name, kind, self._bytes(content_at, content_size)
             at = content_at + -(-content_size // 4) * 4
 
-    def _signal(self, notes: dict[int, list[memoryview]]) -> tuple[int, int | None]:
+    def _signal(self, notes: dict[int, list[bytes]]) -> tuple[int, int | None]:
+        place = self._layout.fault_at
         for note in notes.get(_SIGINFO, ())[:1]:
-            if len(note) >= 24:  # noqa: PLR2004 - up to the address
+            if len(note) >= place + self._layout.word:
                 number, _, code = struct.unpack_from("<iii", note)
-                (address,) = struct.unpack_from("<Q", note, 16)
-                return number, address if code > 0 else None
+                (address,) = struct.unpack_from(self._layout.number, note, place)
+                return number, address if 0 < code != _KERNEL else None
         for note in notes.get(_PRSTATUS, ())[:1]:
             if len(note) >= 14:  # noqa: PLR2004 - up to the signal
                 return struct.unpack_from("<h", note, 12)[0], None
         return 0, None
 
-    def _name(self, notes: list[memoryview] | tuple[()]) -> str:
+    def _entry(self, notes: Sequence[bytes]) -> int:
+        """Return where the program begins, by which it is known among its libraries; 0 if nobody says."""
         for note in notes[:1]:
-            return printable(bytes(note[40:56]).partition(b"\0")[0].decode("utf-8", "replace"))
+            form = f"<{2 * self._layout.number[1]}"
+            for name, value in struct.iter_unpack(
+                form, note[: len(note) // struct.calcsize(form) * struct.calcsize(form)]
+            ):
+                if name == _ENTRY:
+                    return int(value)
+        return 0
+
+    def _name(self, notes: Sequence[bytes]) -> str:
+        at = self._layout.name_at
+        for note in notes[:1]:
+            return printable(note[at : at + 16].partition(b"\0")[0].decode("utf-8", "replace"))
         return ""
 
-    def _stack(self, notes: list[memoryview] | tuple[()]) -> Stack | None:
+    def _registers(self, notes: Sequence[bytes]) -> tuple[int, int, int, int] | None:
+        """Return ip, sp, fp and link of the thread that crashed."""
         for note in notes[:1]:
+            machine, layout = self._machine, self._layout
             try:
                 ip, sp, fp, link = (
-                    struct.unpack_from("<Q", note, _REGISTERS + 8 * number)[0] if number is not None else 0
-                    for number in (self._machine.ip, self._machine.sp, self._machine.fp, self._machine.link)
+                    struct.unpack_from(layout.number, note, layout.registers_at + layout.word * number)[0]
+                    if number is not None
+                    else 0
+                    for number in (machine.ip, machine.sp, machine.fp, machine.link)
                 )
             except struct.error:
                 self._troubles.append("registers: too short")
                 return None
-            return Stack(ip=ip, sp=sp, fp=fp, link=link, start=sp, data=self._memory(sp, _STACK_BYTES))
+            return ip, sp, fp, link
         return None
 
-    def _memory(self, address: int, most: int) -> memoryview:
-        """Return the memory from an address on, as far as it is in the core."""
-        for segment in self._loads:
-            if segment.start <= address < segment.start + segment.size:
-                at = segment.at + address - segment.start
-                return self._data[at : at + min(most, segment.start + segment.size - address)]
-        return self._data[:0]
+    def _stack(self, notes: Sequence[bytes], fault: int | None) -> Stack | None:
+        registers = self._registers(notes)
+        if registers is None:
+            return None
+        ip, sp, fp, link = registers
+        at, size, start = self._place(sp, _STACK_BYTES)
+        ran_out = fault is not None and abs(fault - sp) <= NEAR and self._nothing_at(fault)
+        return Stack(
+            ip=ip, sp=sp, fp=fp, link=link, start=start, data=self._data[at : at + size],
+            word=self._layout.word, linked=self._machine.link is not None, ran_out=ran_out,
+        )  # fmt: skip
 
-    def _files(self, notes: list[memoryview] | tuple[()]) -> tuple[Module, ...]:
-        """Return the mapped files, each once: the program first, as the kernel lists them."""
+    def _nothing_at(self, address: int) -> bool:
+        """Tell whether nothing may be written at an address: a guard page, or no memory at all."""
+        return not any(
+            s.start <= address < s.start + s.spans and s.flags for s in self._segments if s.kind == _LOAD
+        )
+
+    def _place(self, address: int, most: int) -> tuple[int, int, int]:
+        """Return where in the core the memory from an address on is, how much, and from which address; just below it, its beginning."""
+        for segment in self._loads:
+            begin = max(address, segment.start)
+            if begin - address <= NEAR and begin < segment.start + segment.size:
+                return (
+                    segment.at + begin - segment.start,
+                    min(most, segment.start + segment.size - begin),
+                    begin,
+                )
+        return 0, 0, address
+
+    # what the program said when it gave up -----------------------------------------------------------------
+
+    def _said(self, named: set[int]) -> Iterator[_Segment]:
+        """Return the pages that may hold the words of ``abort``: mapped by itself, belonging to no file, writable."""
+        small = (
+            s
+            for s in self._loads
+            if s.start not in named and s.flags & (_RUNS | _WRITABLE) == _WRITABLE and s.size >= _PAGE
+        )
+        pages = (
+            _Segment(_LOAD, 0, segment.at + page * _PAGE, segment.start + page * _PAGE, _PAGE, _PAGE)
+            for segment in small
+            for page in range(min(_ABORT_PAGES, segment.size // _PAGE))
+        )
+        return islice(pages, _ABORT_MOST)
+
+    def _last_words(self, named: set[int]) -> str:
+        """Return what glibc wrote down before it aborted (a failed assertion, a damaged heap), where it did."""
+        for page in self._said(named):
+            said = bytes(self._data[page.at : page.at + _PAGE])
+            if len(said) < _PAGE:
+                continue
+            size = int.from_bytes(said[:4], "little")
+            if not size or size % _PAGE or size > _ABORT_PAGES * _PAGE:
+                continue
+            found = _ABORTED.match(said, 4)
+            if found and not any(said[found.end() :]):
+                return printable(" ".join(found.group()[:-1].decode("utf-8", "replace").split()), LINE)
+        return ""
+
+    # what was mapped ---------------------------------------------------------------------------------------
+
+    def _files(self, notes: Sequence[bytes]) -> tuple[Module, ...]:
+        """Return the mapped files, each once, as the kernel lists them."""
         spans: dict[str, tuple[int, int]] = {}
+        word, number_form = self._layout.word, self._layout.number
         for note in notes[:1]:
-            if len(note) < 16:  # noqa: PLR2004 - two counts
+            if len(note) < 2 * word:
                 break
-            count, page = struct.unpack_from("<QQ", note)
-            count = min(count, _FILES, (len(note) - 16) // 24)
-            names = bytes(note[16 + 24 * count :]).split(b"\0", count)
+            count, page = struct.unpack_from(f"<2{number_form[1]}", note)
+            count = min(count, _FILES, (len(note) - 2 * word) // (3 * word))
+            names = note[2 * word + 3 * word * count :].split(b"\0", count)
             for number, raw in zip(range(count), names, strict=False):
-                start, end, offset = struct.unpack_from("<QQQ", note, 16 + 24 * number)
-                name = printable(raw.decode("utf-8", "replace"), LINE)
+                start, end, offset = struct.unpack_from(
+                    f"<3{number_form[1]}", note, 2 * word + 3 * word * number
+                )
+                name = printable(raw.decode("utf-8", "replace"), LINE).removesuffix(_GONE)
                 begin = start - offset * page
                 if name and 0 <= begin < end:
                     low, high = spans.get(name, (begin, end))
@@ -220,11 +333,11 @@ class _Core:
         return ""
 
     def _build_id_at(self, mapped: _Segment) -> str:
-        if bytes(self._bytes(mapped.at, 4)) != MAGIC:
+        if self._bytes(mapped.at, 4) != MAGIC:
             return ""
         for segment in self._segments_at(mapped.at):
             if segment.kind == _NOTE and segment.at + segment.size <= mapped.size:
                 for name, kind, content in self._notes_at(mapped.at + segment.at, segment.size):
                     if name == b"GNU\0" and kind == _BUILD_ID:
-                        return bytes(content[:20]).hex()
+                        return content[:20].hex()
         return ""

@@ -2,9 +2,9 @@
 
     dump -> minidumps | cores -> DumpFacts -> told(report, facts) -> scrub -> group
 
-Only frames that somebody knows are named in ``frames``: the program counter, and callers found along the chain of
-frame pointers or by unwind tables. What merely lies on the stack and looks like a return address is ``scanned``: it is
-shown, and no group is made of it.
+``frames`` are those that somebody knows (:mod:`monitor.domain.walking`); one that stands in for what nobody knows is named in
+``guessed``, too. What else lies on the stack and looks like a return address is ``scanned``: it is shown, and no group is made
+of it.
 """
 
 from bisect import bisect_right
@@ -16,7 +16,6 @@ from monitor.domain.signatures import is_runtime_module
 
 FRAMES, SCANNED, MODULES, ANNOTATIONS = 64, 16, 200, 100
 WORD, LINE = 200, 500
-_STACK = 64 * 1024  # bytes of a stack that are looked at
 _HINTS = {"serial": ("pbx.serial", "serial", "system"), "licence": ("licence", "license"), "host": ("host",)}
 
 
@@ -63,6 +62,7 @@ class DumpFacts:
     threads: int = 0
     frames: tuple[Frame, ...] = ()
     scanned: tuple[str, ...] = ()
+    guessed: str = ""
     modules: tuple[Module, ...] = ()
     annotations: Mapping[str, str] = field(default_factory=dict[str, str])
     trouble: str = ""
@@ -71,11 +71,15 @@ class DumpFacts:
 class Modules:
     """The modules of a process, asked by address."""
 
-    def __init__(self, modules: Sequence[Module]) -> None:
-        """Keep them in the order of their addresses; ``main`` is the one that was named first."""
-        self.main = modules[0] if modules else None
+    def __init__(
+        self, modules: Sequence[Module], code: Sequence[tuple[int, int]] = (), entry: int = 0
+    ) -> None:
+        """Keep them by address; ``code`` is where code may run (empty: nobody says), ``entry`` where the program begins."""
         self._sorted = sorted(modules, key=lambda module: module.start)
         self._starts = [module.start for module in self._sorted]
+        self._code = sorted(code)
+        self._code_starts = [start for start, _ in self._code]
+        self.main = (self.at(entry) if entry else None) or (modules[0] if modules else None)
 
     def at(self, address: int) -> Module | None:
         """Return the module that an address lies in."""
@@ -84,6 +88,16 @@ class Modules:
             return None
         module = self._sorted[place]
         return module if address - module.start < module.size else None
+
+    def runs_at(self, address: int) -> bool:
+        """Tell whether an address lies in the code of a module."""
+        module = self.at(address)
+        if module is None or address == module.start:
+            return False
+        if not self._code:
+            return True
+        place = bisect_right(self._code_starts, address) - 1
+        return place >= 0 and address < self._code[place][1]
 
     def frame(self, address: int) -> Frame:
         """Return what is known of a place in the program without its symbols."""
@@ -102,57 +116,6 @@ class Modules:
         named = {frame.module for frame in frames}
         first = [module for module in self._sorted if module.name in named]
         return tuple((first + [module for module in self._sorted if module.name not in named])[:MODULES])
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stack:
-    """A thread where it stopped, and the part of its stack that is in the dump."""
-
-    ip: int
-    sp: int
-    fp: int = 0
-    link: int = 0  # the return address in a register, where the processor has one
-    start: int = 0
-    data: bytes | memoryview = b""
-    word: int = 8
-
-
-def walk(stack: Stack, modules: Modules) -> tuple[tuple[Frame, ...], tuple[str, ...]]:
-    """Return the frames somebody knows, innermost first, and what else on the stack looks like a return address."""
-    frames = [modules.frame(stack.ip)]
-    if stack.ip == 0 and modules.at(stack.link):  # a call through a pointer to nothing
-        frames.append(modules.frame(stack.link))
-    last = stack.sp
-    fp = stack.fp
-    while len(frames) < FRAMES and fp % stack.word == 0 and fp >= last:
-        saved, back = _word(stack, fp), _word(stack, fp + stack.word)
-        if saved is None or back is None or modules.at(back) is None or saved <= fp:
-            if back is not None and modules.at(back) is not None and saved == 0:
-                frames.append(modules.frame(back))
-                last = fp + 2 * stack.word
-            break
-        frames.append(modules.frame(back))
-        last, fp = fp + 2 * stack.word, saved
-    return tuple(frames), _scan(stack, modules, last)
-
-
-def _word(stack: Stack, address: int) -> int | None:
-    at = address - stack.start
-    if at < 0 or at + stack.word > min(len(stack.data), _STACK):
-        return None
-    return int.from_bytes(stack.data[at : at + stack.word], "little")
-
-
-def _scan(stack: Stack, modules: Modules, start: int) -> tuple[str, ...]:
-    found: list[str] = []
-    for address in range(max(start, stack.start), stack.start + min(len(stack.data), _STACK), stack.word):
-        value = _word(stack, address)
-        module = modules.at(value) if value else None
-        if value and module and value != module.start:
-            found.append(f"{base_name(module.name)}+{value - module.start:#x}")
-            if len(found) == SCANNED:
-                break
-    return tuple(found)
 
 
 def base_name(path: str) -> str:
@@ -200,6 +163,7 @@ def _summary(facts: DumpFacts) -> dict[str, object]:
         "cpu": facts.cpu,
         "address": f"{facts.address:#x}" if facts.address is not None else "",
         "threads": facts.threads,
+        "guessed": facts.guessed,
         "scanned": list(facts.scanned),
         "modules": [
             f"{base_name(module.name)} {module.build_id[:40]}".strip() for module in facts.modules[:60]

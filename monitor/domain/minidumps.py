@@ -6,9 +6,11 @@ Every offset and count is a stranger's: nothing is read beyond the bytes there a
 and no text longer than a line. What is damaged in one stream costs that stream; without header there is nothing.
 """
 
+import re
 import struct
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import TypeVar
 
 from monitor.domain.dumps import (
@@ -19,18 +21,20 @@ from monitor.domain.dumps import (
     DumpFacts,
     Module,
     Modules,
-    Stack,
     base_name,
     printable,
-    walk,
 )
-from monitor.domain.minidump_codes import ARM, ARM64, CPUS, SYSTEMS, X86, exception_of
+from monitor.domain.minidump_codes import ARM, ARM64, CPUS, SYSTEMS, UNMAPPED, X86, exception_of
+from monitor.domain.walking import NEAR, Stack, Walk, walk
 
 MAGIC = b"MDMP"
 MAGICS = (MAGIC, b"PMDM")
 _STREAMS, _MODULES, _THREADS, _RANGES = 512, 4096, 16_384, 65_536
 _THREAD_LIST, _MODULE_LIST, _MEMORY_LIST, _EXCEPTION, _SYSTEM, _MEMORY64_LIST = 3, 4, 5, 6, 7, 9
-_BREAKPAD, _ASSERTION, _CRASHPAD = 0x47670001, 0x47670002, 0x43500001
+_MEMORY_INFO_LIST = 16
+_BREAKPAD, _ASSERTION, _LINUX_MAPS, _CRASHPAD = 0x47670001, 0x47670002, 0x47670009, 0x43500001
+_REGION_SIZE, _RUNS, _MAPS_TEXT = 48, 0xF0, 4 << 20
+_CODE_LINE = re.compile(rb"^(?P<start>[0-9a-f]{1,16})-(?P<end>[0-9a-f]{1,16}) ..x", re.MULTILINE)
 _MODULE_SIZE, _THREAD_SIZE = 108, 48
 _FIXED_INFO = 0xFEEF04BD
 _STACK_BYTES = 1 << 20
@@ -97,12 +101,13 @@ class _Minidump:
         threads = self._tried("threads", self._threads, dict[int, int]())
         asked_by = self._tried("breakpad", self._requesting, 0)
         chosen = threads.get(thread) or threads.get(asked_by) or next(iter(threads.values()), None)
-        known = Modules(modules)
-        stack = self._tried("context", lambda: self._stack(cpu, context, chosen), None)
-        frames, scanned = walk(stack, known) if stack else ((), ())
+        known = Modules(modules, self._tried("memory map", self._code, ()))
         signal, exception = exception_of(system, code)
+        fault = address if {signal, exception} & UNMAPPED else None
+        stack = self._tried("context", lambda: self._stack(cpu, context, chosen, fault), None)
+        walked = walk(stack, known) if stack else Walk()
         main = known.main
-        if not frames and not self._troubles:
+        if not walked.frames and not self._troubles:
             self._troubles.append("it names no thread that crashed")
         return DumpFacts(
             kind="minidump",
@@ -114,11 +119,13 @@ class _Minidump:
             address=address if code is not None else None,
             process=base_name(main.name) if main else "",
             version=main.version if main else "",
-            message=self._tried("assertion", self._assertion, ""),
+            message=self._tried("assertion", self._assertion, "")
+            or ("the stack ran out" if stack and stack.ran_out else ""),
             threads=len(threads),
-            frames=frames,
-            scanned=scanned,
-            modules=known.told(frames),
+            frames=walked.frames,
+            scanned=walked.scanned,
+            guessed=walked.guessed,
+            modules=known.told(walked.frames),
             annotations=self._tried("annotations", self._annotations, {}),
             trouble="; ".join(self._troubles)[:LINE],
         )
@@ -214,7 +221,9 @@ class _Minidump:
             threads.setdefault(self._unpack("<I", at)[0], at)
         return threads
 
-    def _stack(self, cpu: int, context: tuple[int, int], thread: int | None) -> Stack | None:
+    def _stack(
+        self, cpu: int, context: tuple[int, int], thread: int | None, fault: int | None
+    ) -> Stack | None:
         """Return where the crashed thread stopped: by the exception's context, else by the thread's own."""
         registers = _CONTEXTS.get(cpu)
         if registers is None:
@@ -236,7 +245,8 @@ class _Minidump:
         start, data = self._memory(sp, thread)
         return Stack(
             ip=register(registers.ip), sp=sp, fp=register(registers.fp), link=register(registers.link),
-            start=start, data=data, word=registers.word,
+            start=start, data=data, word=registers.word, linked=registers.link is not None,
+            ran_out=fault is not None and abs(fault - sp) <= NEAR,
         )  # fmt: skip
 
     def _pair(self, at: int) -> tuple[int, int]:
@@ -244,12 +254,13 @@ class _Minidump:
         return size, place
 
     def _memory(self, sp: int, thread: int | None) -> tuple[int, memoryview]:
-        """Return the memory from the stack pointer on, as far as it is in the dump."""
+        """Return the memory from the stack pointer on, or from just above it, as far as it is in the dump."""
         for start, size, at in self._ranges(thread):
-            if start <= sp < start + size:
-                begin = at + sp - start
-                have = min(size - (sp - start), _STACK_BYTES, len(self._data) - begin)
-                return sp, self._data[begin : begin + have] if begin < len(self._data) else self._data[:0]
+            first = max(sp, start)
+            if first - sp <= NEAR and first < start + size:
+                begin = at + first - start
+                have = min(size - (first - start), _STACK_BYTES, len(self._data) - begin)
+                return first, self._data[begin : begin + have] if begin < len(self._data) else self._data[:0]
         return sp, self._data[:0]
 
     def _ranges(self, thread: int | None) -> Iterator[tuple[int, int, int]]:
@@ -267,6 +278,23 @@ class _Minidump:
                 start, size = self._unpack("<QQ", first + 16 + 16 * number)
                 yield start, size, at
                 at += size
+
+    def _code(self) -> tuple[tuple[int, int], ...]:
+        """Return where code may run, by the list of the memory's regions (Windows, Crashpad) or Linux's own (Breakpad)."""
+        if _MEMORY_INFO_LIST in self._streams:
+            at, size = self._streams[_MEMORY_INFO_LIST]
+            head, each, count = self._unpack("<IIQ", at)
+            if each < _REGION_SIZE:
+                return ()
+            fits = range(min(count, _RANGES, max(0, size - head) // each))
+            regions = (self._unpack("<QQIIQII", at + head + each * number) for number in fits)
+            return tuple((one[0], one[0] + one[4]) for one in regions if one[6] & _RUNS)
+        if _LINUX_MAPS in self._streams:
+            at, size = self._streams[_LINUX_MAPS]
+            text = bytes(self._bytes(at, min(size, _MAPS_TEXT)))
+            found = islice(_CODE_LINE.finditer(text), _RANGES)
+            return tuple((int(one["start"], 16), int(one["end"], 16)) for one in found)
+        return ()
 
     def _assertion(self) -> str:
         if _ASSERTION not in self._streams:

@@ -4,7 +4,8 @@
         rip = 0x0000561184…
         Found by: given as instruction pointer in context
 
-Frames are believed up to the first one that was found by scanning the stack: what follows is a guess.
+Frames are believed up to the first one that was found by scanning the stack: what follows is a guess. Where those that are
+believed are all the system's own, the first guess in the program stands in for their caller, as in our own walk.
 """
 
 import re
@@ -28,11 +29,21 @@ _GUESSED = "stack scanning"
 def with_stackwalk(facts: DumpFacts, output: str) -> DumpFacts:
     """Return the facts with the frames of a stackwalk that names what ours could not."""
     known, guessed = frames_of(output, facts.modules)
+    caller = next((frame for frame in guessed if frame.in_app), None)
+    stands_in = bool(known and caller and caller.function and not any(frame.in_app for frame in known))
+    if caller and stands_in:
+        known = (*known, caller)
     better = any(frame.function for frame in known) or len(known) > len(facts.frames)
     if not known or not better:
         return facts
     scanned = tuple(_shown(frame) for frame in guessed[:SCANNED])
-    return replace(facts, reader="minidump_stackwalk", frames=known, scanned=scanned or facts.scanned)
+    return replace(
+        facts,
+        reader="minidump_stackwalk",
+        frames=known,
+        scanned=scanned or facts.scanned,
+        guessed=_shown(caller) if caller and stands_in else "",
+    )
 
 
 def frames_of(output: str, modules: Sequence[Module]) -> tuple[tuple[Frame, ...], tuple[Frame, ...]]:

@@ -10,7 +10,7 @@ from monitor.domain.dumps import Dump
 from monitor.intake.body import Body
 
 MAGICS = (b"MDMP", b"PMDM", b"\x7fELF")
-_COMPRESSED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0")
+_COMPRESSED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd", b"\x04\x22\x4d\x18")
 
 
 async def packed(body: Body, start: int, end: int, name: str, most: int) -> Dump:

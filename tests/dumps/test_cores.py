@@ -60,7 +60,7 @@ def test_a_mutated_core_is_read_or_refused_and_never_takes_long(cores):
     "data, why",
     [
         pytest.param(b"", "not an ELF file", id="nothing"),
-        pytest.param(b"\x7fELF\x01\x01" + bytes(60), "64 bit", id="32 bit"),
+        pytest.param(b"\x7fELF\x02\x02" + bytes(60), "little endian", id="big endian"),
         pytest.param(
             b"\x7fELF\x02\x01" + bytes(10) + struct.pack("<HH", 3, 62), "not a core", id="a library"
         ),

@@ -1,0 +1,189 @@
+"""Cores of programs as they are shipped: optimised, without frame pointers, threaded, of 32 bit, packed as systemd does."""
+
+import base64
+import bz2
+import gzip
+import lzma
+import re
+import struct
+import subprocess
+from pathlib import Path
+
+import pytest
+import zstandard
+
+from monitor.domain.cores import read_core
+from monitor.domain.crashes import frame_names
+from monitor.domain.dumps import DumpFacts, Module, Modules
+from monitor.domain.walking import Stack, walk
+from monitor.dump_bytes import Unpacking
+from monitor.dumps import LARGEST, Reading, read_apart
+from monitor.lz4_frames import LZ4Error, inflate
+from monitor.read_dump import read
+from monitor.storage.dumps import KeptDump
+from tests.dumps.real import core_of
+from tests.requirements import require
+
+HOWS = ("assert", "abort", "abort2", "free", "null", "length", "overflow", "threads", "threads2")
+BASE = 0x5555_0000_0000
+
+
+@pytest.fixture(scope="session")
+def dier(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return compiled(
+        tmp_path_factory.mktemp("dier"), "dier", "-O2", "-fomit-frame-pointer", "-pthread", "-Wl,--build-id"
+    )
+
+
+@pytest.fixture(scope="session")
+def deaths(dier: Path) -> dict[str, Path]:
+    return {how: core_of(dier, how, dier.parent / how) for how in HOWS}
+
+
+def compiled(folder: Path, name: str, *flags: str) -> Path:
+    compiler = require("gcc", "cores of real programs")
+    program = folder / name
+    source = Path(__file__).parent / f"{name}.c"
+    subprocess.run([compiler, "-g", *flags, "-o", program, source], check=True, timeout=60)
+    return program
+
+
+def facts_of(core: Path) -> DumpFacts:
+    with core.open("rb") as file:
+        return read_core(file.read())
+
+
+def function_of(program: Path, facts: DumpFacts) -> str:
+    """Return the function that our first named frame lies in, as gdb has it."""
+    offset = next(int(name.rpartition("+")[2], 16) for name in frame_names(facts.frames))
+    gdb = require("gdb", "the other opinion on cores")
+    asked = [gdb, "-batch", "-nx", "-ex", f"info symbol {offset - 1:#x}", program]
+    said = subprocess.run(asked, capture_output=True, text=True, check=True, timeout=60).stdout
+    return re.split(r"[\s.\[]", said)[0]
+
+
+@pytest.mark.parametrize(
+    "how, function",
+    [
+        ("assert", "checked"), ("abort", "routed"), ("abort2", "dialled"), ("free", "let_go"), ("null", "called"),
+        ("length", "measured"), ("threads", "routed"), ("threads2", "dialled"),
+    ],
+)  # fmt: skip
+def test_who_called_the_system_s_way_out_is_named_without_frame_pointers(dier, deaths, how, function):
+    facts = facts_of(deaths[how])
+    assert function_of(dier, facts) == function
+    assert (facts.process, facts.trouble) == ("dier", "")
+
+
+def test_the_same_bug_is_one_group_and_each_bug_its_own_in_every_process(dier, deaths):
+    again = core_of(dier, "abort", dier.parent / "again")
+    names = {how: frame_names(facts_of(core).frames) for how, core in deaths.items()}
+    assert frame_names(facts_of(again).frames) == names["abort"] == names["threads"]
+    assert names["threads2"] == names["abort2"]
+    assert len(set(names.values())) == len(HOWS) - 2
+
+
+@pytest.mark.parametrize(
+    "how, words",
+    [
+        ("assert", "checked: Assertion `calls < 5' failed."), ("free", "double free or corruption (!prev)"),
+        ("overflow", "the stack ran out"), ("abort", ""),
+    ],
+)  # fmt: skip
+def test_what_the_program_said_before_it_gave_up_is_told(deaths, how, words):
+    assert facts_of(deaths[how]).message.endswith(words)
+    assert bool(facts_of(deaths[how]).message) == bool(words)
+
+
+def test_a_stack_that_ran_out_is_known_by_what_repeats_wherever_it_stopped(dier, deaths):
+    names = frame_names(facts_of(deaths["overflow"]).frames)
+    assert len(names) == 2
+    assert {function_of(dier, facts_of(deaths["overflow"]))} <= {"answered", "forwarded"}
+
+
+def test_a_core_of_32_bit_is_read_like_one_of_64(tmp_path):
+    program = compiled(
+        tmp_path, "bare", "-m32", "-O0", "-nostdlib", "-static", "-fno-pic", "-no-pie", "-Wl,--build-id"
+    )
+    facts = facts_of(core_of(program, "now", tmp_path / "core"))
+    assert (facts.signal, facts.cpu, facts.address, facts.process) == ("SIGSEGV", "x86", 69, "bare")
+    assert len(facts.frames) == 3
+    assert facts.frames[0].build_id
+
+
+PACKERS = {
+    "gzip": lambda core: gzip.compress(core, 1),
+    "two members": lambda core: gzip.compress(core[: 1 << 20], 1) + gzip.compress(core[1 << 20 :], 1),
+    "bzip2": lambda core: bz2.compress(core, 1),
+    "xz": lambda core: lzma.compress(core, preset=0),
+    "zstd": lambda core: zstandard.ZstdCompressor(level=1).compress(core),
+}
+
+
+@pytest.mark.parametrize("packer", PACKERS)
+async def test_a_core_that_is_larger_than_any_dump_is_read_packed(deaths, packer):
+    core = deaths["threads"].read_bytes()
+    assert len(core) > LARGEST  # each thread's stack is in it
+    packed = PACKERS[packer](core)
+    facts = await read_apart(
+        KeptDump(crash="c", name="core", digest="", size=1, coding="as_sent", content=packed), Reading()
+    )
+    assert frame_names(facts.frames) == frame_names(read_core(core).frames)
+    assert (facts.threads, facts.trouble) == (7, "")
+
+
+def test_a_packed_core_that_was_cut_short_tells_what_came(deaths):
+    packed = gzip.compress(deaths["threads"].read_bytes(), 1)
+    unpacking = Unpacking(packed[: len(packed) // 2], "as_sent", LARGEST)
+    facts = read(unpacking.read(), "", "")
+    assert (facts.signal, facts.process, unpacking.trouble) == ("SIGABRT", "dier", "it ends too early")
+
+
+# what `lz4 -BD -BX` makes of the text below: blocks that refer to those before them, each with a checksum
+CHAINED = (
+    "BCJNGFRArjoBAAD/AHRvY3NpbiBsaXN0ZW5zIA8A//84HwABAP//////////////////////////////////////////////////"
+    "////////////////////////////////////////////////////////////////////////////////////////////////////"
+    "////////////////////////////////////////////////////////////////////////////////////////////////////"
+    "/////////////////////////////////////////////////////////////////////////w//B2JlZm9yZSBhIGN1c3RvbWVy"
+    "IGRvZXNF8v//////////////VVAAAAAAABY2KukbAAAAHwABAP////8unWl0IHJpbmdzIL8PUCBkb2VzYKqv0QAAAAAd3UU5"
+)
+TEXT = b"".join(
+    [
+        b"tocsin listens " * 40,
+        bytes(62000),
+        b"before a customer does",
+        bytes(4000),
+        b"it rings before a customer does",
+    ]
+)
+
+
+def test_lz4_is_unpacked_as_its_own_program_packed_it():
+    packed = base64.b64decode(CHAINED)
+    assert b"".join(inflate(packed)) == TEXT
+    apart = packed[:4] + bytes([packed[4] | 32]) + packed[5:]  # said to refer to nothing before: it does
+    with pytest.raises(LZ4Error, match="outside"):
+        b"".join(inflate(apart))
+    for end in range(len(packed) - 8):
+        with pytest.raises((EOFError, LZ4Error)):
+            b"".join(inflate(packed[:end]))
+
+
+def test_a_function_that_lies_on_the_stack_is_not_taken_for_who_called():
+    modules = Modules(
+        [
+            Module(name="/opt/pbx", start=BASE, size=0x1000),
+            Module(name="/lib/libc.so.6", start=2 * BASE, size=0x1000),
+        ]
+    )
+    stack = struct.pack("<4Q", 5, BASE + 0x40, BASE + 0x123, BASE + 0x250)
+    walked = walk(Stack(ip=2 * BASE + 8, sp=0x1000, start=0x1000, data=stack), modules)
+    assert [frame.offset for frame in walked.frames] == [8, 0x123]
+    assert walked.guessed == "pbx+0x123"
+
+
+def test_data_is_not_taken_for_code_where_the_dump_says_which_is_which():
+    modules = Modules([Module(name="pbx", start=BASE, size=0x1000)], code=[(BASE + 0x100, BASE + 0x200)])
+    stack = struct.pack("<3Q", BASE + 0x301, BASE + 0x101, BASE + 0x1FF)
+    walked = walk(Stack(ip=BASE + 0x110, sp=0x1000, start=0x1000, data=stack), modules)
+    assert walked.scanned == ("pbx+0x101", "pbx+0x1ff")
