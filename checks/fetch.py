@@ -16,7 +16,7 @@ from checks.curl import CLOSED, Settings, dial, dialler_of, recipe
 from checks.curl_failures import Attempt, explain
 from checks.dialling import Addresses, IpVersion, UnreachableError, spot
 from checks.durations import spell
-from checks.http import Place
+from checks.http_transfer import Place
 from checks.verdicts import Fault, cannot_look, unreachable
 
 

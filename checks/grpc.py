@@ -21,7 +21,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from checks.base import CheckType, Options, Target, Tools
 from checks.conversation import AnsweredWronglyError, ConversationKeys, Correspondent, EndedError, Talk
 from checks.curl import dialler_of
-from checks.http_options import header_names
+from checks.http_request import header_names
 from checks.texts import fill, tidy
 from checks.verdicts import Fault
 from monitor.domain.findings import Observation

@@ -13,89 +13,23 @@ from asyncio import timeout as within
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
-from urllib.parse import quote, urlsplit
 
 import pycurl
 
-from checks.base import CheckType, HttpEngine, Options, Target, Tools
+from checks.base import Check, CheckType, HttpEngine, Options, Target, Tools
 from checks.certificates import Certificate, chain, days_left, expiry_faults
 from checks.curl import CLOSED, Recipe, dial, dialler_of, recipe
 from checks.curl_failures import Attempt, explain
-from checks.dialling import Addresses, Dialler, UnreachableError, plain_host, spot
+from checks.dialling import Addresses, Dialler, UnreachableError, spot
 from checks.durations import spell
 from checks.http_answer import body_complaints, header_complaints, read_headers, say_ranges
 from checks.http_options import HttpOptions, plain_settings, request_settings
+from checks.http_steps import StepsCheck
+from checks.http_transfer import REDIRECTS, Answer, Place, add_phases, read_url
 from checks.texts import tidy
 from checks.trust import tls_settings
 from checks.verdicts import Fault, Measured, cannot_look, observation, unreachable, wrong
 from monitor.domain.findings import Observation, Symptom, Verdict
-
-PORTS: Final = {"http": 80, "https": 443}
-_SAFE_IN_URL: Final = "!#$%&'()*+,/:;=?@[]~"
-_MAX_URL: Final = 4096
-_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
-_PHASES: Final = (
-    ("connect", pycurl.NAMELOOKUP_TIME_T, pycurl.CONNECT_TIME_T),
-    ("tls", pycurl.CONNECT_TIME_T, pycurl.APPCONNECT_TIME_T),
-    ("processing", pycurl.PRETRANSFER_TIME_T, pycurl.STARTTRANSFER_TIME_T),
-    ("transfer", pycurl.STARTTRANSFER_TIME_T, pycurl.TOTAL_TIME_T),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a URL points to."""
-
-    url: str
-    scheme: str
-    host: str
-    port: int
-
-    @property
-    def origin(self) -> tuple[str, str, int]:
-        """Return what must be equal for headers to be sent again."""
-        return self.scheme, self.host, self.port
-
-
-def read_url(text: str) -> Place:
-    """Read a target or a redirect; raise ``ValueError`` with a sentence for what is not looked at."""
-    try:
-        parts = urlsplit(text)
-        port = parts.port
-    except ValueError as error:
-        raise ValueError(f"{tidy(text)!r} is no URL: {error}") from error
-    if parts.scheme not in PORTS or len(text) > _MAX_URL or not text.isprintable() or " " in text:
-        raise ValueError(f"{tidy(text)!r} is no URL as http://host/path or https://host/path")
-    if "@" in parts.netloc:
-        raise ValueError("put the name and password into headers, not into the URL, which is shown on pages")
-    host = plain_host(parts.hostname or "")
-    shown = f"[{host}]" if ":" in host else host
-    rest = quote(parts.path or "/", safe=_SAFE_IN_URL)
-    query = f"?{quote(parts.query, safe=_SAFE_IN_URL)}" if parts.query else ""
-    where = shown if port is None else f"{shown}:{port}"
-    url = f"{parts.scheme}://{where}{rest}{query}"
-    return Place(url=url, scheme=parts.scheme, host=host, port=port or PORTS[parts.scheme])
-
-
-@dataclass(slots=True)
-class _Answer:
-    """What has come in during one look, no more of it than ``limit``."""
-
-    limit: int
-    chunks: list[bytes] = field(default_factory=list[bytes])
-    lines: list[bytes] = field(default_factory=list[bytes])
-    size: int = 0
-    cut: bool = False
-
-    def write(self, chunk: bytes) -> int:
-        """Keep a piece; returning less than its length makes libcurl stop reading."""
-        room = self.limit - self.size
-        if len(chunk) > room:
-            chunk, self.cut = chunk[:room], True
-        self.chunks.append(chunk)
-        self.size += len(chunk)
-        return -1 if self.cut else len(chunk)
 
 
 @dataclass(slots=True)
@@ -105,7 +39,7 @@ class _Look:
     place: Place
     began: float
     recipe: Recipe
-    answer: _Answer
+    answer: Answer
     address: str = ""
     status: int = 0
     phases: dict[str, float] = field(default_factory=dict[str, float])
@@ -149,7 +83,7 @@ class HttpCheck:
         if self._engine is None:
             faults = [cannot_look("this process has no HTTP engine")]
             return observation(self._target, now, faults, Measured(), "")
-        look = _Look(self._place, time.monotonic(), self._recipe, _Answer(self._options.max_bytes))
+        look = _Look(self._place, time.monotonic(), self._recipe, Answer(self._options.max_bytes))
         if self._options.follow_redirects:
             faults = await self._follow(look, self._engine)
         else:
@@ -183,7 +117,7 @@ class HttpCheck:
         if changes_method or place.origin != look.place.origin:
             look.recipe = recipe((*self._tls, *plain_settings(self._options, self._target.every)))
         look.place = place
-        look.answer = _Answer(self._options.max_bytes)
+        look.answer = Answer(self._options.max_bytes)
 
     async def _hop(self, look: _Look, engine: HttpEngine) -> tuple[str | None, list[Fault]]:
         """Make one request; return where it redirects to, and what went wrong."""
@@ -237,14 +171,14 @@ class HttpCheck:
     def _outcome(self, code: int, look: _Look, handle: pycurl.Curl) -> tuple[str | None, list[Fault]]:
         """Read off the handle what it measured, where it was sent on to, and what went wrong."""
         look.status = handle.getinfo(pycurl.RESPONSE_CODE)
-        _add_phases(look.phases, handle)
+        add_phases(look.phases, handle)
         if look.place.scheme == "https":
             look.certificate = next(iter(chain(handle)), look.certificate)
         if code == CLOSED:
             return None, [cannot_look("the HTTP engine was closed")]
         if code and not (code == pycurl.E_WRITE_ERROR and look.answer.cut):
             return None, [explain(code, handle, self._attempt(look))]
-        return (handle.getinfo(pycurl.REDIRECT_URL) if look.status in _REDIRECTS else None), []
+        return (handle.getinfo(pycurl.REDIRECT_URL) if look.status in REDIRECTS else None), []
 
     def _attempt(self, look: _Look) -> Attempt:
         place = look.place
@@ -294,23 +228,15 @@ class HttpCheck:
         return values
 
 
-def _add_phases(phases: dict[str, float], handle: pycurl.Curl) -> None:
-    """Add this hop's phases, in seconds; one that was not reached is left out."""
-    getinfo = handle.getinfo
-    for name, start, end in _PHASES:
-        ended = getinfo(end)
-        if ended and (started := getinfo(start)):
-            phases[name] = phases.get(name, 0.0) + max(0, ended - started) / 1e6
-
-
 class HttpType:
     """How ``http`` is registered."""
 
     options: type[Options] = HttpOptions
 
-    def build(self, target: Target, options: HttpOptions, tools: Tools) -> HttpCheck:
+    def build(self, target: Target, options: HttpOptions, tools: Tools) -> Check:
         """Make a check; raise ``ValueError`` with a sentence for a bad target."""
-        return HttpCheck(target, options, tools.http, tools.variables)
+        check = StepsCheck if options.steps else HttpCheck
+        return check(target, options, tools.http, tools.variables)
 
 
 TYPE: CheckType = HttpType()

@@ -107,6 +107,15 @@ class JsonRule(BaseModel):
         return f"JSON {self.path} was {_shown(found)}, expected {self.op} {_shown(self.value)}"
 
 
+def at_path(document: object, path: str) -> object:
+    """Return what is at a path; raise ``LookupError`` if nothing is."""
+    for step in steps(path):
+        document = _at(document, step)
+    if document is _MISSING:
+        raise LookupError(path)
+    return document
+
+
 def _at(value: object, step: Step) -> object:
     if isinstance(step, str):
         return value.get(step, _MISSING) if isinstance(value, dict) else _MISSING

@@ -21,8 +21,8 @@ from checks.base import CheckType, Options, Target, Tools
 from checks.curl import SAFE, Settings
 from checks.dialling import IpVersion
 from checks.fetch import Fetcher
-from checks.http import read_url
-from checks.http_options import header_line, header_names
+from checks.http_request import header_line, header_names
+from checks.http_transfer import read_url
 from checks.promql_answer import Limit, NoAnswerError, Series, exceeds, series_of
 from checks.texts import fill, tidy
 from checks.trust import tls_settings

@@ -1,9 +1,9 @@
-"""``sql``: a database answers a query, and the value it gives is as it should be (PostgreSQL, SQLite).
+"""``sql``: a database answers a query, and the value it gives is as it should be (PostgreSQL, MySQL, SQLite).
 
     target (URL) -> vetted address or file -> query, read only -> first column of the first row -> rule
 
 The query comes from the operator's own settings and may read whatever its user may. It is read only all the same:
-PostgreSQL is told so for the session, a SQLite file is opened so.
+PostgreSQL, MySQL and MariaDB are told so for the session, a SQLite file is opened so.
 """
 
 import asyncio
@@ -14,13 +14,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Final, Literal
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from pydantic import BeforeValidator, Field, SecretStr
 
+from checks import mysql
 from checks.base import Check, CheckType, Options, Target, Tools
 from checks.conversation import ConversationKeys, Correspondent, Talk
 from checks.curl import dialler_of
+from checks.dialling import Dialler
 from checks.durations import spell
 from checks.postgresql import UnreachedError, first_value
 from checks.texts import fill, tidy
@@ -30,9 +32,11 @@ from checks.verdicts import Fault, Measured, cannot_look, observation, unreachab
 from monitor.domain.findings import Observation
 
 PORT: Final = 5432
+MYSQL_PORT: Final = 3306
+_MYSQL: Final = frozenset({"mysql", "mariadb"})
 _MOST_QUERY: Final = 8 * 1024
 _STEPS: Final = 10_000  # of SQLite's machine between two looks at the clock
-_PERMITTED: Final = "write postgresql://user@host[:port]/database or sqlite:///path/to/file"
+_PERMITTED: Final = "write postgresql://user@host[:port]/database, mysql://user@host[:port]/database or sqlite:///path/to/file"
 
 
 class SqlOptions(ConversationKeys):
@@ -48,7 +52,7 @@ class SqlOptions(ConversationKeys):
     security: Annotated[
         Literal["none", "tls"],
         BeforeValidator(lambda value: "none" if value is None else value),
-        Field(description="PostgreSQL: `tls`, or `none`."),
+        Field(description="A server: `tls`, or `none`."),
     ] = "tls"
 
 
@@ -79,6 +83,25 @@ class PostgresqlCheck:
             value = await first_value(talk, parameters, self._options.query)
         except UnreachedError as error:
             return [unreachable(f"no connection to {talk.place}: {error}")]
+        talk.fine = f"the query gave {tidy(value or '')!r}"
+        return _judged(self._options, talk.values, value)
+
+
+class MysqlCheck:
+    """Queries one MySQL or MariaDB server; holds nothing between looks."""
+
+    __slots__ = ("_login", "_options", "_server")
+
+    def __init__(self, options: SqlOptions, server: Correspondent, login: mysql.Login) -> None:
+        """Take what was read."""
+        self._options, self._server, self._login = options, server, login
+
+    async def observe(self, now: datetime) -> Observation:
+        """Query once and judge."""
+        return await self._server.observe(now, self._ask)
+
+    async def _ask(self, talk: Talk) -> list[Fault]:
+        value = await mysql.first_value(talk, self._login, self._options.query)
         talk.fine = f"the query gave {tidy(value or '')!r}"
         return _judged(self._options, talk.values, value)
 
@@ -143,28 +166,51 @@ class SqlType:
         url = urlsplit(target.target.strip())
         if url.scheme == "sqlite" and not url.netloc and len(url.path) > 1:
             return SqliteCheck(target=target, options=options, path=Path(unquote(url.path)))
-        if url.scheme not in ("postgresql", "postgres") or not url.hostname or "\0" in target.target:
+        if url.scheme not in {"postgresql", "postgres", *_MYSQL} or not url.hostname or "\0" in target.target:
             raise ValueError(f"{target.target!r} is no database: {_PERMITTED}")
         if url.password is not None:
             raise ValueError("a password in the target would be shown: write it as password:")
         if not url.username or not url.path.strip("/"):
             raise ValueError(f"{target.target!r} names no user or no database: {_PERMITTED}")
-        place = url.netloc.rpartition("@")[2]
-        server = Correspondent(target, place, options, dialler_of(tools.http), port=PORT)
         password = "" if options.password is None else fill(options.password, tools.variables)
-        parameters: dict[str, str | int] = {
-            "host": server.name,
-            "port": server.port,
-            "dbname": unquote(url.path.strip("/")),
-            "user": unquote(url.username),
-            "password": password,
-            "application_name": "tocsin",
-            "client_encoding": "utf8",
-            "gssencmode": "disable",
-            "options": f"-c default_transaction_read_only=on -c statement_timeout={round(1000 * target.timeout)}",
-            **_security(options),
-        }
-        return PostgresqlCheck(options, server, parameters)
+        made = _mysql if url.scheme in _MYSQL else _postgresql
+        return made(target, options, dialler_of(tools.http), url, password)
+
+
+def _mysql(
+    target: Target, options: SqlOptions, dialler: Dialler, url: SplitResult, password: str
+) -> MysqlCheck:
+    place = url.netloc.rpartition("@")[2]
+    server = Correspondent(target, place, options, dialler, port=MYSQL_PORT)
+    login = mysql.Login(
+        name=server.name,
+        user=unquote(url.username or ""),
+        database=unquote(url.path.strip("/")),
+        password=password.encode(),
+        context=options.context() if options.security == "tls" else None,
+        seconds=target.timeout,
+    )
+    return MysqlCheck(options, server, login)
+
+
+def _postgresql(
+    target: Target, options: SqlOptions, dialler: Dialler, url: SplitResult, password: str
+) -> PostgresqlCheck:
+    place = url.netloc.rpartition("@")[2]
+    server = Correspondent(target, place, options, dialler, port=PORT)
+    parameters: dict[str, str | int] = {
+        "host": server.name,
+        "port": server.port,
+        "dbname": unquote(url.path.strip("/")),
+        "user": unquote(url.username or ""),
+        "password": password,
+        "application_name": "tocsin",
+        "client_encoding": "utf8",
+        "gssencmode": "disable",
+        "options": f"-c default_transaction_read_only=on -c statement_timeout={round(1000 * target.timeout)}",
+        **_security(options),
+    }
+    return PostgresqlCheck(options, server, parameters)
 
 
 def _security(options: SqlOptions) -> dict[str, str | int]:

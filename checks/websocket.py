@@ -20,7 +20,7 @@ from pydantic import AfterValidator, Field, SecretStr
 from checks.base import CheckType, Options, Target, Tools
 from checks.conversation import AnsweredWronglyError, ConversationKeys, Correspondent, Talk
 from checks.curl import dialler_of
-from checks.http_options import header_line, header_names
+from checks.http_request import header_line, header_names
 from checks.texts import Pattern, compiled, fill, tidy
 from checks.verdicts import Fault
 from monitor.domain.findings import Observation

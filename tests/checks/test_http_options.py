@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from checks.http import read_url
 from checks.http_options import HttpOptions
+from checks.http_transfer import read_url
 from monitor.domain.findings import Verdict
 from tests.checks.http_looks import a_check
 
