@@ -9,9 +9,10 @@ import itertools
 import shutil
 import tempfile
 import warnings
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -20,6 +21,30 @@ import sqlalchemy as sa
 from monitor.storage import migrate, postgresql, sqlite
 from monitor.storage.engine import Store, open_store
 from tests.requirements import require
+
+
+def compose_once() -> None:
+    """Compose each statement once per process: engines of one kind share what SQLAlchemy knows of its dialect.
+
+    The program has two engines for all its life; here every test has two of its own, which would begin anew.
+    """
+    sqlite._engine = _sharing(sqlite._engine)
+    postgresql._engine = _sharing(postgresql._engine)
+
+
+def _sharing(make: Callable[..., sa.Engine]) -> Callable[..., sa.Engine]:
+    firsts: dict[type, sa.Engine] = {}
+
+    def made(*given: Any, **options: Any) -> sa.Engine:
+        engine = make(*given, **options)
+        first = firsts.setdefault(type(engine.dialect), engine)
+        if first.dialect is not engine.dialect:
+            engine.dialect = engine.pool._dialect = first.dialect
+            engine._compiled_cache = first._compiled_cache
+        return engine
+
+    return made
+
 
 BOTH = ("sqlite", "postgresql")
 _numbers = itertools.count(1)

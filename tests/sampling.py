@@ -13,7 +13,7 @@ from collections.abc import Iterable
 import pytest
 
 SAMPLED = "TOCSIN_SAMPLED_TESTS"
-DATABASES = 4
+DATABASES = 6
 STORIES = ("tests/acceptance/", "tests/tickets/", "tests/web/")
 
 

@@ -8,7 +8,7 @@ from tests.storm import storm
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(
-    ("night", "systems"), [(False, 1_000), (True, 300)], ids=["tickets by day", "calls by night"]
+    ("night", "systems"), [(False, 500), (True, 300)], ids=["tickets by day", "calls by night"]
 )
 async def test_a_storm_is_one_problem_and_one_contact_for_each_partner_after_the_page_within_five_minutes(
     tmp_path, night, systems

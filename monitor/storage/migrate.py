@@ -9,6 +9,7 @@ new tables; an advisory lock lets one of several starting processes migrate whil
 import sqlite3
 from collections.abc import Generator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 _LOCK = 0x70C517  # any number, the same for ever
 
 
+@cache
 def head() -> str:
     """Return the newest migration this program knows."""
     found = _scripts().get_current_head()
@@ -42,6 +44,10 @@ def current(connection: sa.Connection) -> str | None:
 def upgrade(connection: sa.Connection, to: str = "head") -> None:
     """Run what is missing. The connection must not be in a transaction: each migration has its own."""
     assert not connection.in_transaction(), "each migration is a transaction of its own"
+    at = current(connection)
+    connection.rollback()
+    if at == (head() if to == "head" else to):
+        return  # the usual start: nobody is waited for, and nothing is read
     with _alone(connection):
         _refuse_strangers(connection)
         connection.rollback()
@@ -70,6 +76,7 @@ def _refuse_strangers(connection: sa.Connection) -> None:
         raise StorageError("the database holds tables of something else: give Tocsin a database of its own")
 
 
+@cache
 def known() -> frozenset[str]:
     """Return every migration this program knows."""
     return frozenset(script.revision for script in _scripts().walk_revisions())

@@ -246,7 +246,7 @@ async def test_a_note_to_a_ticket_that_was_closed_meanwhile_is_set_aside_with_a_
 async def test_a_wrong_key_gives_nothing_up_and_loses_nothing(told):
     told.far.refusal = DeliveryError("does not accept our token", refused=True)
     await told.outage()
-    await told.world.passes_time(minutes=6 * 60)
+    await told.world.passes_time(minutes=2 * 60)
     (row,) = [r for r in await told.world.rows("outbox") if r["kind"] == "ticket.open"]
     assert (row["state"], told.far.tickets) == ("waiting", {})
     assert "does not accept our token" in row["reason"]
