@@ -55,6 +55,7 @@ class Pipeline(Handling):
     touched: set[str] = field(default_factory=set[str])
     unsaved: list[LookRow] = field(default_factory=list[LookRow])
     flapping: set[str] = field(default_factory=set[str])
+    turning: dict[str, Streak] = field(default_factory=dict[str, Streak])  # that flap, and are being recorded
     held_at: datetime | None = None
     look_now: Callable[[str], None] = lambda _check: None
 
@@ -76,11 +77,15 @@ class Pipeline(Handling):
             self._ask_parents(watched)
         if turn is not None or belief.settle:
             try:
+                if streak.flaps.flapping:  # so that nobody takes it for steady meanwhile
+                    self.turning[seen.check] = streak
                 await self._turned(watched, belief, before)
             except BaseException:
                 # what is not on record is not believed: the next look turns again
                 self._seen(watched, seen, before, turned=False)
                 raise
+            finally:
+                self.turning.pop(seen.check, None)
         self._seen(watched, seen, streak, turned=turn is not None)
         return seen.verdict
 
@@ -184,20 +189,21 @@ class Pipeline(Handling):
 
     def _standing(self) -> dict[str, Unsteady]:
         known = self.world.in_force.checks
-        return {name: self.unsteady(name, self.streaks[name]) for name in self.flapping if name in known}
+        streaks = {name: self.streaks[name] for name in self.flapping} | self.turning
+        return {name: self.unsteady(name, streak) for name, streak in streaks.items() if name in known}
 
     async def steady(self, now: datetime) -> None:
-        """Keep held what still flaps, also where nothing was seen of it for a while; let go what does not."""
+        """Keep held what still flaps, also where nothing was seen of it for a while."""
         if self.flapping and (self.held_at is None or now - self.held_at >= HOLD_EVERY):
             self.held_at = now
-            await self.store.write(unsteady.settle, self._standing(), now)
+            await self.store.write(unsteady.renew, self._standing(), now)
 
     async def resume(self) -> None:
         """Take up what flaps, after the streaks were taken up."""
         known = self.world.in_force.checks
         self.flapping = {name for name, one in self.streaks.items() if one.flaps.flapping and name in known}
         self.metrics.checks_flapping.set(len(self.flapping))
-        await self.store.write(unsteady.settle, self._standing(), self.clock())
+        await self.store.write(unsteady.settle_all, self._standing(), self.clock())
 
     # correlate, classify, identify, decide, record ------------------------------------------------------
 

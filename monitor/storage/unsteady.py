@@ -3,9 +3,9 @@
 An incident waits if everything that stands of it flaps; one thing that is steadily wrong, and it goes out.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
@@ -15,6 +15,7 @@ from monitor.domain.waiting import Waits
 from monitor.storage import announcements, events, schema
 
 findings, incidents, outbox = schema.findings, schema.incidents, schema.outbox
+_WAITS = sa.and_(outbox.c.state == "waiting", outbox.c.waits == Waits.FLAPPING)
 MAY_BE_HELD = (Waits.BUNDLE, Waits.TRIAGE, Waits.FLAPPING)
 
 
@@ -27,27 +28,45 @@ class Unsteady:
 
 
 def settle(
-    c: sa.Connection,
-    unsteady: Mapping[str, Unsteady],
-    now: datetime,
-    *,
-    origin: str | None = None,
-    word: str = "",
+    c: sa.Connection, unsteady: Mapping[str, Unsteady], now: datetime, *, origin: str, word: str = ""
 ) -> list[str]:
-    """Hold or let go what the incidents owe that flapping bears on, and ``origin``'s; return those let go.
+    """Hold or let go what the incidents of a check owe, after a look at it; return those let go.
 
-    ``word`` goes onto the timeline of the origin's: that it began, or ended.
+    Only its own: what is known of another one here may be older than what is on record of it. ``word`` goes onto the
+    timeline: that it began to flap, or ended.
     """
-    waiting = sa.select(outbox.c.incident).where(
-        outbox.c.state == "waiting", outbox.c.waits == Waits.FLAPPING
-    )
     own = sa.select(findings.c.incident).where(findings.c.origin == origin, findings.c.recovered_at.is_(None))
-    theirs = set(c.scalars(own)) if origin else set()
-    if word:
-        for incident in sorted(theirs):
-            events.record(c, incident, now, f"flapping.{word}", text=_said(origin or "", unsteady))
-    concerned = sorted({*c.scalars(waiting), *theirs})
-    return [incident for incident in concerned if not _settle(c, incident, unsteady, now)]
+    theirs = sorted(set(c.scalars(own)))
+    for incident in theirs if word else ():
+        events.record(c, incident, now, f"flapping.{word}", text=_said(origin, unsteady))
+    return [incident for incident in theirs if not _settle(c, incident, unsteady, now)]
+
+
+def settle_all(c: sa.Connection, unsteady: Mapping[str, Unsteady], now: datetime) -> list[str]:
+    """Do so for every incident that waits, where nobody else is at work: after a start."""
+    waiting = sa.select(outbox.c.incident).where(_WAITS)
+    return [one for one in sorted(set(c.scalars(waiting))) if not _settle(c, one, unsteady, now)]
+
+
+def renew(c: sa.Connection, unsteady: Mapping[str, Unsteady], now: datetime) -> None:
+    """Keep held what still flaps, where half of the time is gone; what does not runs out by itself."""
+    near = now + max((one.until - now for one in unsteady.values()), default=timedelta(0)) / 2
+    rows = c.execute(
+        sa.select(outbox.c.incident, findings.c.origin, sa.func.min(outbox.c.not_before).label("until"))
+        .join(findings, findings.c.incident == outbox.c.incident)
+        .where(_WAITS, outbox.c.not_before < near, findings.c.recovered_at.is_(None))
+        .group_by(outbox.c.incident, findings.c.origin)
+        .order_by(outbox.c.incident)
+    ).all()
+    standing: dict[str, list[Unsteady | None]] = {}
+    until: dict[str, datetime] = {}
+    for incident, origin, ends in rows:
+        standing.setdefault(incident, []).append(unsteady.get(origin))
+        until[incident] = ends
+    for incident, of in standing.items():
+        last = max((one for one in of if one is not None), key=lambda one: one.until, default=None)
+        if last is not None and None not in of and until[incident] < now + (last.until - now) / 2:
+            _hold(c, incident, last, (Waits.FLAPPING,))
 
 
 def _said(origin: str, unsteady: Mapping[str, Unsteady]) -> str:
@@ -69,7 +88,12 @@ def _settle(c: sa.Connection, incident: str, unsteady: Mapping[str, Unsteady], n
     if row.status == Status.RESOLVED or not standing or len(why) < len(standing):
         announcements.let_go(c, {incident: bool(row.needs_triage)}, (Waits.FLAPPING,), now)
         return False
-    last = max(why, key=lambda one: one.until)
+    _hold(c, incident, max(why, key=lambda one: one.until), MAY_BE_HELD)
+    return True
+
+
+def _hold(c: sa.Connection, incident: str, one: Unsteady, held: Collection[Waits]) -> None:
+    waits = outbox.c.waits.in_(held)
     c.execute(
         sa.update(outbox)
         .where(
@@ -78,8 +102,7 @@ def _settle(c: sa.Connection, incident: str, unsteady: Mapping[str, Unsteady], n
             outbox.c.attempts == 0,
             outbox.c.kind.in_(announcements.CONTACTS),
             outbox.c.partner.is_distinct_from(NOC),
-            sa.or_(outbox.c.waits.is_(None), outbox.c.waits.in_(MAY_BE_HELD)),
+            waits if held == (Waits.FLAPPING,) else sa.or_(outbox.c.waits.is_(None), waits),
         )
-        .values(not_before=last.until, reason=last.reason, waits=Waits.FLAPPING)
+        .values(not_before=one.until, reason=one.reason, waits=Waits.FLAPPING)
     )
-    return True

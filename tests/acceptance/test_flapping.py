@@ -1,10 +1,13 @@
 """What comes and goes: one incident for all of it, our own people know, the partner hears when it is steady."""
 
+import asyncio
+
 import pytest
 
 from monitor.domain.findings import Verdict
 from tests.acceptance.console import a_console
 from tests.acceptance.world import GIULIA, NADIA, a_world
+from tests.factories import a_look
 from tests.flapping import weeks
 
 STEADY = 20
@@ -35,6 +38,29 @@ async def test_a_system_that_comes_and_goes_is_told_of_once_and_one_incident_sta
     assert "UTC at the earliest" in held["reason"]
     assert world.metric("tocsin_checks_flapping") == 1
     world.only_called(GIULIA, NADIA)
+
+
+async def test_systems_that_begin_to_flap_at_the_same_moment_are_each_held(world):
+    checks = ["pbx-1-sip", "pbx-2-sip", "pbx-3-sip", "pbx-4-sip"]
+    for verdict in [*[Verdict.DOWN] * 3, *[Verdict.UP] * 2] * 2:
+        world.clock.forward(60)
+        looks = (world.service.pipeline.observed(a_look(one, verdict, at=world.clock())) for one in checks)
+        await asyncio.gather(*looks)
+    held = await world.rows("outbox", waits="flapping", state="waiting")
+    assert {row["incident"] for row in held} == {
+        row["id"] for row in await world.rows("incidents") if row["status"] != "resolved"
+    }
+    assert len({row["incident"] for row in held}) == len(checks)
+
+
+async def test_what_is_held_stays_so_however_long_nothing_is_seen_of_it(world):
+    await comes_and_goes(world, times=2)
+    await world.fails("pbx-1-sip", times=1)
+    for _ in range(12):
+        await world.passes_time(minutes=10)
+    held = await world.rows("outbox", kind="ticket.open", waits="flapping")
+    assert [row["state"] for row in held] == ["waiting"]
+    assert world.clock() < held[0]["not_before"]
 
 
 async def test_it_is_over_when_it_is_steady_and_well_and_what_was_held_is_cancelled(world):
