@@ -10,7 +10,7 @@ from typing import Any
 
 from checks.curl import CurlEngine
 from checks.registry import load_check_types
-from monitor import configured, garbage, wiring
+from monitor import configured, wiring
 from monitor.asked import meant
 from monitor.clock import new_id, system_clock
 from monitor.commands import configuration, configuration_here
@@ -29,7 +29,6 @@ from statuspage.pages import PublicPages
 
 def serve(path: Path | None, *, host: str | None, port: int | None, data_dir: Path) -> None:
     """Run the service until it is told to stop."""
-    garbage.put_off()
     where = configuration_here(path)
     given = configuration(where)
     data_dir.mkdir(parents=True, exist_ok=True)
