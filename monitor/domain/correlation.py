@@ -8,11 +8,16 @@ dictionary steps for each attribute, whatever the size of the fleet. A group is 
 
 * at least ``systems`` of its members have a finding, and at least ``share`` of them, begun within ``window``;
 * so many would begin within a window, each by itself, less than once in ``years``: coincidences are expected where many
-  systems are watched, and are no common cause. How often one fails by itself is assumed (``alone``), or seen outside;
+  systems are watched, and are no common cause. How often one fails by itself is assumed (``alone``), or learned
+  (:mod:`monitor.domain.noise`), or seen outside: whichever is most;
 * belonging to it matters: by Fisher's exact test against everybody else, corrected for how many groups are looked at,
   chance is below ``chance``, and its members fail ``contrast`` times as often. A fault of our own network fails
   everywhere alike, so it is never blamed on one cloud: only the *fleet* is left, from ``everything`` of it on;
 * or ``many`` of its members fail, ``contrast`` times as often: where too few are watched outside of it for the test.
+
+What spreads slowly is looked for in ``longer`` windows, too, after the short one says nothing. Two groups that fail at
+once make each other look healthy: where the failures outside of one are those of another, and beside the two all is well,
+the better one is named, and then the other.
 
 A storm is *forming* when that holds of failing looks, before there are findings enough.
 
@@ -27,7 +32,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from math import exp, log
 
 from monitor.domain.chance import log_tail, years_between
@@ -42,6 +47,7 @@ EXPLAINED = frozenset({Symptom.UNREACHABLE, Symptom.PORTAL_UNREACHABLE, Symptom.
 _COVERS = 0.9  # of a group's failures have a second attribute, too: the two together may explain
 _NOISE = 0.01  # of everybody else failing in a window: more is no noise, but another fault
 _WITHIN = 0.01  # so likely it may be that the second does not matter: that there is a problem is sure by then
+_TRIED = 12  # groups that may be the other of two
 _SUSPECT = 0.05  # less likely to be chance within a group than this: the looks under way are waited for
 
 
@@ -50,22 +56,37 @@ class Ledger(Book):
 
     def forming(self, serial: str) -> Evidence | None:
         """Return the group of this system in which so many looks fail that a storm may be coming, if any."""
-        return self._best(self._streaks, self.groups_of(serial)) if self._counts(serial) else None
+        window = self.limits.window
+        return self._best(self._streaks, self.groups_of(serial), window) if self._counts(serial) else None
 
     def stormy(self, serial: str) -> Evidence | None:
         """Return the group that explains best what is believed, if this system's finding made one stormy."""
-        if not self._counts(serial) or self._best(self._findings, self.groups_of(serial)) is None:
+        if not self._counts(serial):
             return None
-        return self.explanation()
+        groups = self.groups_of(serial)
+        made = (self._best(self._findings, groups, window) for window in self.limits.windows)
+        return self.explanation() if any(one is not None for one in made) else None
 
     def explanation(self) -> Evidence | None:
         """Return the stormy group that explains best what fails now, of all there are; or two that only together do.
 
         None also while looks that are not believed yet tell for another: half a minute decides between a cloud and its region.
         """
-        best = self._clear()
+        found = (self._begun_within(window) for window in self.limits.windows)
+        return next((one for one in found if one is not None), None)
+
+    def _begun_within(self, window: timedelta) -> Evidence | None:
+        found = self._within(window)
+        if found is not None and found.group != EVERYBODY:
+            return found
+        return (
+            self._beside(window) or found
+        )  # two of three clouds are more than half of everything, but not all
+
+    def _within(self, window: timedelta) -> Evidence | None:
+        best = self._clear(window)
         if best is None:  # too few of any single group: two together may be all of it
-            wide = self._best(self._findings, self._findings, share=0)
+            wide = self._best(self._findings, self._findings, window, share=0)
             narrow = wide and self._together(wide)
             return narrow if narrow and narrow.failing >= self.limits.share * narrow.members else None
         return self._together(best) or (None if self._unsettled(best) else best)
@@ -75,21 +96,76 @@ class Ledger(Book):
         coming = any(serial not in self._believed for _, serial in self._entries(best))
         return coming and bool(self._seconds(best, _SUSPECT))
 
-    def _clear(self) -> Evidence | None:
+    def _clear(self, window: timedelta) -> Evidence | None:
         """Return the best of what is believed, unless another explains the looks better that is not to be named yet.
 
         Of a cloud that fails, some partner who is all in it reaches its share first; looks tell of a region before findings do.
         """
-        best = self._best(self._findings, self._findings)
-        coming = best and self._best(self._streaks, self._streaks, share=0)
+        best = self._best(self._findings, self._findings, window)
+        coming = best and self._best(self._streaks, self._streaks, window, share=0)
         return best if best and coming and coming.group == best.group else None
+
+    def _beside(self, window: timedelta) -> Evidence | None:
+        """Return the better one of two groups that fail at once, each of which seems healthy by the other."""
+        tested = (
+            self._tested(group, entries[-1][0] - window)
+            for group, entries in self._streaks.items()
+            if entries and group != EVERYBODY and self._enough(self._streaks, group, window, share=0)
+        )
+        best = min(tested, key=lambda one: (one.log_p, -one.explains, one.group), default=None)
+        if best is None or not self._unlikely(best.log_p) or self._often(best):
+            return None
+        fresh = self._enough(self._findings, best.group, window, share=self.limits.share)
+        inside = self._streaks[best.group]
+        other = self._other(best, inside[-1][0] - window) if fresh else None
+        years = self.years(best, fresh, window, inside[-1][0], other)
+        if other is None or years < self.limits.years:
+            return None
+        return replace(self._evident(best, inside[-best.failing :], years, window), beside=other)
+
+    def _other(self, best: Counted, begin: datetime) -> Counted | None:
+        """Return the group that most failures outside of another are of, if beside these two nothing much fails."""
+        entries = self._streaks[EVERYBODY]
+        outside = [
+            s for _, s in entries[bisect_left(entries, (begin, "")) :] if best.group not in self._groups[s]
+        ]
+        shared = Counter(group for serial in outside for group in self._groups[serial] if group != EVERYBODY)
+        found = (
+            Counted(
+                group=group,
+                failing=failing,
+                members=self._count[group] - self._sharing(group, best.group),
+                failing_outside=best.failing_outside - failing,
+                members_outside=best.members_outside - self._count[group] + self._sharing(group, best.group),
+            )
+            for group, failing in shared.most_common(_TRIED)
+            if failing >= self.limits.systems
+        )
+        return max(
+            (one for one in found if self._alike(best, one)),
+            key=lambda one: (one.explains, one.group),
+            default=None,
+        )
+
+    def _alike(self, best: Counted, other: Counted) -> bool:
+        """Whether both fail much more often than the rest, which is large enough to tell."""
+        left, fail = other.members_outside, other.failing_outside
+        everybody = best.members + best.members_outside
+        return (
+            left >= max(self.limits.systems, self.limits.share * everybody)
+            and best.failing * left >= self.limits.contrast * fail * best.members
+            and self._often(other)
+            and self._unlikely(
+                log_tail(other.failing, other.members, other.failing + fail, other.members + left)
+            )
+        )
 
     def table(self, evidence: Evidence) -> tuple[Counted, ...]:
         """Return what was looked at beside a group: of every attribute the value that most of what fails has."""
-        begin = evidence.last - self.limits.window
+        begin = evidence.last - evidence.window
         most: dict[str, tuple[int, Group]] = {}
         for group in self._streaks:
-            failing = self._fresh(self._streaks, group, begin)
+            failing = self._since(self._streaks, group, begin)
             if group not in self._aside and failing > most.get(group.dimension, (0, group))[0]:
                 most[group.dimension] = (failing, group)
         named = evidence.group
@@ -97,13 +173,13 @@ class Ledger(Book):
         return (replace(evidence, table=()), *found)
 
     def _best(
-        self, counted: Lists, groups: Iterable[Group], *, share: float | None = None
+        self, counted: Lists, groups: Iterable[Group], window: timedelta, *, share: float | None = None
     ) -> Evidence | None:
         least = self.limits.share if share is None else share
         found = (
-            self._evidence(group, fresh)
+            self._evidence(group, fresh, window)
             for group in groups
-            if (fresh := self._enough(counted, group, share=least))
+            if (fresh := self._enough(counted, group, window, share=least))
         )
         return max((one for one in found if one is not None), key=self._better, default=None)
 
@@ -112,9 +188,9 @@ class Ledger(Book):
         place = self._order.get(one.group.dimension, len(self._order))
         return (-one.log_p, one.explains, -one.members, -place, one.group.value)
 
-    def _enough(self, counted: Lists, group: Group, *, share: float) -> int:
-        """Return how many of a group's members began to fail (or have a finding) within the window; 0: too few."""
-        fresh = self._fresh(counted, group)
+    def _enough(self, counted: Lists, group: Group, window: timedelta, *, share: float) -> int:
+        """Return how many of a group's members began to fail (or have a finding) within a window; 0: too few."""
+        fresh = self._fresh(counted, group, window)
         needed = max(self.limits.systems, share * self._count.get(group, 0))
         return fresh if fresh >= needed and group not in self._aside else 0
 
@@ -123,8 +199,8 @@ class Ledger(Book):
 
         Looks and not findings only: of a fault that is everywhere half is seen before the first finding is believed.
         """
-        failing, members = self._fresh(self._streaks, group, begin), self._count[group]
-        return self._against(group, failing, members, self._fresh(self._streaks, EVERYBODY, begin))
+        failing, members = self._since(self._streaks, group, begin), self._count[group]
+        return self._against(group, failing, members, self._since(self._streaks, EVERYBODY, begin))
 
     def _against(self, group: Group, failing: int, members: int, all_failing: int) -> Counted:
         everybody = self._count[EVERYBODY]
@@ -137,21 +213,23 @@ class Ledger(Book):
             log_p=log_tail(failing, members, all_failing, everybody),
         )
 
-    def _evidence(self, group: Group, fresh: int) -> Evidence | None:
+    def _evidence(self, group: Group, fresh: int, window: timedelta) -> Evidence | None:
         """Return the evidence for a group of which ``fresh`` began, if it is neither coincidence nor everywhere alike."""
         inside, limits = self._streaks[group], self.limits
-        counted = self._tested(group, inside[-1][0] - limits.window)
+        counted = self._tested(group, inside[-1][0] - window)
         enough = self._often(counted) and (fresh >= limits.many or self._unlikely(counted.log_p))
         if group == EVERYBODY and counted.failing < limits.everything * counted.members:
             return None
         if group.dimension == OWNER and not counted.members_outside:
             return None  # all that is watched is one partner's, which says nothing
-        years = self._years(counted, fresh)
+        years = self.years(counted, fresh, window, inside[-1][0])
         if not enough or years < limits.years:
             return None
-        return self._evident(counted, inside[-counted.failing :], years)
+        return self._evident(counted, inside[-counted.failing :], years, window)
 
-    def _evident(self, one: Counted, entries: Sequence[tuple[datetime, str]], years: float) -> Evidence:
+    def _evident(
+        self, one: Counted, entries: Sequence[tuple[datetime, str]], years: float, window: timedelta
+    ) -> Evidence:
         return Evidence(
             group=one.group,
             failing=one.failing,
@@ -163,6 +241,7 @@ class Ledger(Book):
             last=entries[-1][0],
             looked_at=self._looked_at,
             years=years,
+            window=window,
         )
 
     def _often(self, one: Counted) -> bool:
@@ -173,13 +252,22 @@ class Ledger(Book):
     def _unlikely(self, log_p: float) -> bool:
         return exp(log_p) * self._looked_at <= self.limits.chance
 
-    def _years(self, one: Counted, fresh: int) -> float:
-        """Return once in how many years so many of any group begin at once, each by itself."""
-        seconds = self.limits.window.total_seconds()
+    def years(
+        self, one: Counted, fresh: int, window: timedelta, at: datetime, beside: Counted | None = None
+    ) -> float:
+        """Return once in how many years so many of any group begin at once, each by itself.
+
+        How often one does is assumed, or learned, or seen outside now: the most of these.
+        """
+        seconds, everybody = window.total_seconds(), one.members + one.members_outside
         often = seconds / self.limits.alone.total_seconds()
-        if one.members_outside:
-            beyond = one.failing_outside - self.limits.systems  # so few say nothing about how often that is
-            often = max(often, min(_NOISE, beyond / one.members_outside))
+        often = max(often, seconds * self._noise.a_second(at) / everybody)
+        outside = beside or one
+        if outside.members_outside:
+            beyond = (
+                outside.failing_outside - self.limits.systems
+            )  # so few say nothing about how often that is
+            often = max(often, min(_NOISE, beyond / outside.members_outside))
         return years_between(fresh, often * one.members, seconds) / self._looked_at
 
     def _together(self, best: Evidence) -> Evidence | None:
@@ -193,7 +281,7 @@ class Ledger(Book):
 
     def _entries(self, best: Evidence) -> Sequence[tuple[datetime, str]]:
         entries = self._streaks[best.group]
-        return entries[bisect_left(entries, (best.last - self.limits.window, "")) :]
+        return entries[bisect_left(entries, (best.last - best.window, "")) :]
 
     def _seconds(self, best: Evidence, chance: float) -> list[tuple[float, Group, int]]:
         """Return the second attributes that nearly all failures of a group have, not by chance, and how many it has with them."""
@@ -224,4 +312,5 @@ class Ledger(Book):
             return None
         all_failing = best.failing + best.failing_outside
         counted = self._against(name, len(fresh), members, all_failing)
-        return self._evident(counted, fresh, self._years(counted, believed))
+        years = self.years(counted, believed, best.window, best.last)
+        return self._evident(counted, fresh, years, best.window)

@@ -5,7 +5,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from math import exp
 
 from monitor.domain.chance import NEVER
@@ -96,6 +96,7 @@ class Evidence(Counted):
     """Why a group is named: the counts, when they began, and what chance would have to do with it.
 
     ``looked_at``: among how many groups; ``years``: once in how many so many begin at once by themselves.
+    ``beside``: another group that fails at the same time, which the failures outside are (nearly) all of.
     """
 
     first: datetime
@@ -103,6 +104,8 @@ class Evidence(Counted):
     looked_at: int = 1
     years: float = NEVER
     table: tuple[Counted, ...] = ()
+    window: timedelta = timedelta(seconds=60)
+    beside: Counted | None = None
 
     @property
     def chance(self) -> float:
@@ -118,6 +121,8 @@ class Evidence(Counted):
         ]
         if self.members_outside:
             said.append(f"outside of it {self.failing_outside:,} of {self.members_outside:,} fail")
+            if self.beside is not None:
+                said.append(f"of those {self.beside.failing:,} are of {self.beside.group}, which fails as well ({self.beside.members:,} systems): two causes at once")  # fmt: skip
             said.append(f"that belonging to it does not matter: {_likely(self.chance)} (exact test, {self.looked_at:,} groups looked at)")  # fmt: skip
         else:
             said.append("nothing outside of it is watched: a fault of our own network is not excluded")

@@ -11,11 +11,15 @@ from datetime import datetime, timedelta
 
 from monitor.domain.evidence import DIMENSIONS, EVERYBODY, Dimension, Group
 from monitor.domain.inventory import System
+from monitor.domain.noise import Noise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """From when on a group is stormy. Shares are of its members, from 0 to 1; ``alone``: how seldom one fails by itself."""
+    """From when on a group is stormy. Shares are of its members, from 0 to 1; ``alone``: how seldom one fails by itself.
+
+    ``longer``: what spreads slowly is looked for in windows so many times as long, too.
+    """
 
     systems: int = 3
     many: int = 20
@@ -26,6 +30,12 @@ class Limits:
     chance: float = 1e-3
     alone: timedelta = timedelta(days=30)
     years: float = 10.0
+    longer: tuple[int, ...] = (10, 60)
+
+    @property
+    def windows(self) -> tuple[timedelta, ...]:
+        """The times within which they may begin, the shortest first."""
+        return (self.window, *(self.window * times for times in self.longer))
 
 
 Lists = dict[Group, list[tuple[datetime, str]]]
@@ -53,6 +63,7 @@ class Book:
         self._aside: set[Group] = set()
         self._explained: dict[str, int] = {}
         self._spent: set[str] = set()
+        self._noise = Noise()
 
     def watch(self, systems: Iterable[System], dimensions: Sequence[Dimension] | None = None) -> None:
         """Take these for the systems there are, and what they share for what is looked at; what is known of them stays."""
@@ -91,6 +102,8 @@ class Book:
 
     def fails(self, serial: str, since: datetime) -> None:
         """Note that a system was seen failing; the oldest time said stands."""
+        if serial in self._groups and serial not in self._failing:
+            self._noise.begins(serial, since)
         self._note(self._failing, self._streaks, serial, since)
 
     def believe(self, serial: str, since: datetime) -> None:
@@ -209,7 +222,7 @@ class Book:
 
     def begun(self, group: Group, since: datetime) -> int:
         """Return how many of a group fail and began then or later."""
-        return self._fresh(self._streaks, group, since)
+        return self._since(self._streaks, group, since)
 
     def groups_of(self, serial: str) -> tuple[Group, ...]:
         """Return the groups of a system: those of several attributes first, the fleet last."""
@@ -222,10 +235,12 @@ class Book:
         first, *others = sorted(group.parts, key=lambda part: self._count.get(part, 0))
         return [one for one in self._members.get(first, ()) if set(others) <= set(self._groups[one])]
 
-    def _fresh(self, lists: Lists, group: Group, since: datetime | None = None) -> int:
-        """Count a group's members that began within the window, which ends with the latest or begins at ``since``."""
+    def _since(self, lists: Lists, group: Group, since: datetime) -> int:
+        """Count a group's members that began then or later."""
         entries = lists.get(group, ())
-        if not entries:
-            return 0
-        first = since or entries[-1][0] - self.limits.window
-        return len(entries) - bisect_left(entries, (first, ""))
+        return len(entries) - bisect_left(entries, (since, ""))
+
+    def _fresh(self, lists: Lists, group: Group, window: timedelta) -> int:
+        """Count a group's members that began within a window, which ends with the latest."""
+        entries = lists.get(group)
+        return self._since(lists, group, entries[-1][0] - window) if entries else 0

@@ -9,7 +9,7 @@ over, for the tenth system of a carrier fails long after the first three.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from math import exp
 
 from monitor.domain.chance import log_tail
@@ -185,18 +185,27 @@ class Witness:
         )
 
     def _tried(self, case: _Case, said: Mapping[str, datetime]) -> Settled | None:
+        """Return what the beginnings within a window settle; within a longer one where it spreads slowly."""
+        found = (self._within(case, said, window) for window in self.ledger.limits.windows)
+        return next((one for one in found if one is not None), None)
+
+    def _within(self, case: _Case, said: Mapping[str, datetime], window: timedelta) -> Settled | None:
         limits = self.ledger.limits
         last = max(said.values())
-        begin = last - limits.window
-        fresh = {serial for serial, since in said.items() if since >= begin}
+        fresh = {serial for serial, since in said.items() if since >= last - window}
+        if len(fresh) < limits.systems:
+            return None
         places = self._places(case, fresh)
-        counted = self._counted(case, places, begin)
+        counted = self._counted(case, places, last - window)
         others = sorted(set().union(*(self._beside[case.rule.shared, one] for one in places)) - {case.group})
         looked_at = len(others) + 1
-        if len(fresh) < max(limits.systems, limits.share * counted.members):
+        if len(fresh) < limits.share * counted.members:
             return None
         if not self.often(counted) or exp(counted.log_p) * looked_at > limits.chance:
             return None
+        if self.ledger.years(counted, len(fresh), window, last) < limits.years:
+            return None
+        begin = _beginning(said.values(), last - window, 3 * window / len(fresh))
         rows = [counted, *(self._counted(_Case(case.rule, other), places, begin) for other in others)]
         rows = [counted, *sorted(rows[1:], key=lambda one: -one.failing)[:_ROWS]]
         return Settled(
@@ -234,6 +243,15 @@ class Witness:
 
     def _value(self, serial: str, name: str) -> Group | None:
         return self._values.get(name, {}).get(serial)
+
+
+def _beginning(said: Iterable[datetime], begin: datetime, apart: timedelta) -> datetime:
+    """Return when it began: those before who follow on one another as closely belong to it."""
+    for since in sorted((one for one in said if one < begin), reverse=True):
+        if begin - since > apart:
+            break
+        begin = since
+    return begin
 
 
 def _or_none(one: Dimension) -> Dimension:

@@ -6,7 +6,7 @@ from fractions import Fraction
 from math import comb, exp, factorial, log
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.domain.correlation import Ledger, Limits
@@ -14,7 +14,7 @@ from monitor.domain.evidence import DIMENSIONS, EVERYBODY, Group, as_rows, both,
 from monitor.domain.inventory import System
 from tests.factories import MONDAY_AT_TEN
 
-LIMITS = Limits(systems=3, many=3, share=0.25, window=timedelta(seconds=60), contrast=3.0, everything=0.5)
+LIMITS = Limits(systems=3, many=3, share=0.25, window=timedelta(seconds=60), contrast=3.0, everything=0.5, longer=())  # fmt: skip
 CLOUD_A, CLOUD_B = Group("cloud", "a"), Group("cloud", "b")
 
 
@@ -263,6 +263,78 @@ def test_the_table_shows_what_else_was_looked_at():
     assert cloud["chance"] == 1.0
 
 
+# slowly, at once, and by themselves ----------------------------------------------------------------------
+
+
+def three_clouds(count=40, clouds="abc"):
+    return [
+        System(serial=f"{c}{n}", partner=f"p{n % 7}", cloud=c, version=f"5.{n % 3}")
+        for c in clouds
+        for n in range(count)
+    ]
+
+
+def test_what_spreads_slowly_through_a_group_is_named_within_ten_minutes():
+    ledger = a_ledger(three_clouds(clouds="abcdef"), Limits())
+    for n in range(12):
+        believed(ledger, f"a{n}", seconds=90 * n)
+        if named(ledger):
+            break
+    assert named(ledger) == CLOUD_A
+    assert n < 7
+    assert "begun within" in ledger.explanation().reasons[0]
+    hasty = a_ledger(three_clouds(clouds="abcdef"), Limits(longer=()))
+    for n in range(12):
+        believed(hasty, f"a{n}", seconds=90 * n)
+    assert named(hasty) is None, "if only what begins within a minute were looked at"
+
+
+def test_of_two_clouds_that_fail_at_once_each_is_named():
+    ledger = a_ledger(three_clouds(), Limits())
+    believed(ledger, *(f"a{n}" for n in range(36)), *(f"b{n}" for n in range(32)))
+    first = ledger.explanation()
+    assert first.group == CLOUD_A
+    assert "of those 32 are of cloud b, which fails as well (40 systems): two causes at once" in first.reasons
+    ledger.set_aside(first.group)
+    assert named(ledger) == CLOUD_B
+    ledger.set_aside(CLOUD_B)
+    assert named(ledger) is None
+
+
+def test_what_fails_alike_in_all_three_is_none_of_theirs():
+    ledger = a_ledger(three_clouds(), Limits())
+    believed(ledger, *(f"{c}{n}" for c in "abc" for n in range(16)))
+    assert named(ledger) is None
+
+
+def test_how_often_they_fail_by_themselves_is_learned():
+    fleet = [System(serial=f"s{n}", partner=f"p{n // 30}", cloud="ab"[n % 2]) for n in range(3_000)]
+    ledger, careless = a_ledger(fleet, Limits()), a_ledger(fleet, Limits())
+    for n in range(2_000):  # a day in which one begins to fail every 43 seconds, here and there
+        ledger.fails(f"s{n * 1_009 % 3_000}", at(43 * n))
+        ledger.well(f"s{n * 1_009 % 3_000}")
+    for one in (ledger, careless):
+        believed(one, "s0", "s1", "s2", seconds=86_400)
+    assert (named(careless), named(ledger)) == (Group("partner", "p0"), None), (
+        "three here and there are to be expected"
+    )
+    believed(ledger, *(f"s{n}" for n in range(3, 10)), seconds=86_400)
+    assert named(ledger) == Group("partner", "p0")
+
+
+def test_a_storm_is_no_noise():
+    fleet = three_clouds(400)
+    ledger = a_ledger(fleet, Limits())
+    for hour in range(8):
+        for one in fleet if hour == 4 else fleet[hour::400]:
+            ledger.fails(one.serial, at(3_600 * hour))
+            ledger.well(one.serial)
+    believed(ledger, "a0", "a7", "a14", seconds=30_000)
+    assert named(ledger) is None
+    believed(ledger, *(f"a{n}" for n in range(0, 70, 7)), seconds=30_000)
+    assert str(named(ledger)) == "cloud a and partner p0"
+
+
 # against counting everything afresh -----------------------------------------------------------------------
 
 FLEET = [
@@ -272,7 +344,7 @@ FLEET = [
     )
     for n in range(12)
 ]  # fmt: skip
-STRICT = Limits(systems=3, many=20, share=0.25, chance=0.3, everything=0.5)
+STRICT = Limits(systems=3, many=20, share=0.25, chance=0.3, everything=0.5, longer=())
 SERIALS = [one.serial for one in FLEET] + ["stranger"]
 STEP = st.one_of(
     st.tuples(st.just("fails"), st.sampled_from(SERIALS), st.integers(0, 150)),
@@ -322,13 +394,79 @@ class Oracle:
     def explanation(self):
         best, coming = self.best(self.believed), self.best(self.failing, share=0)
         if best and coming and coming[1] == best[1]:
-            return self.both(best) or (None if self.suspected(best) else best[1:])
+            found = self.both(best) or (None if self.suspected(best) else best[1:])
+            return (self.beside() or found) if not found or found[0] == EVERYBODY else found
         wide = self.best(self.believed, share=0)
         found = wide and self.both(wide)
         if found:
             size = sum({*found[0].parts} <= {*self.groups(one)} for one in self.counted())
-            return found if found[1] >= self.limits.share * size else None
-        return None
+            found = found if found[1] >= self.limits.share * size else None
+        return found or self.beside()
+
+    def beside(self):
+        """Two groups at once: the failures outside of one are the other's, and beside the two all is well."""
+        limits, everybody = self.limits, self.counted()
+        live = [one for one in everybody if one.serial in self.failing and one.serial not in self.spent]
+        groups = {group for one in FLEET for group in self.groups(one)} - self.aside - {EVERYBODY}
+        tested = []
+        for group in groups:
+            begins = [self.failing[o.serial] for o in live if group in self.groups(o)]
+            begin = max(begins, default=at(0)) - limits.window
+            failing = {o.serial for o in live if self.failing[o.serial] >= begin}
+            ours = {o.serial for o in everybody if group in self.groups(o)}
+            if len(failing & ours) >= limits.systems:
+                log_p = log_by_hand(len(failing & ours), len(ours), len(failing), len(everybody))
+                explains = 2 * len(failing & ours) / (len(ours) + len(failing))
+                tested.append((log_p, -explains, group, failing, ours))
+        if not tested:
+            return None
+        log_p, _, group, failing, ours = min(tested, key=lambda one: one[:3])
+        rest = {one.serial for one in everybody} - ours
+        if exp(log_p) * self.looked_at > limits.chance or self.often(failing, ours, rest):
+            return None
+        findings = [self.believed[one] for one in ours if one in self.believed and one not in self.spent]
+        fresh = [m for m in findings if m >= max(findings) - limits.window]
+        if len(fresh) < max(limits.systems, limits.share * len(ours)):
+            return None
+        second = max(
+            (one for g in groups | self.aside if (one := self.second(g, failing, ours, rest))), default=None
+        )
+        return (
+            (group, len(failing & ours), len(failing & rest))
+            if second and self.rare(fresh, ours, second)
+            else None
+        )
+
+    def second(self, group, failing, ours, rest):
+        """The other group, if it fails much more often than what is left, and so does the first."""
+        theirs = {o.serial for o in FLEET if group in self.groups(o)} & rest
+        left = rest - theirs
+        if (
+            group == EVERYBODY
+            or len(failing & theirs) < self.limits.systems
+            or len(left) < max(3, self.limits.share * len(ours | rest))
+        ):
+            return None
+        if not self.often(failing, ours, left) or not self.often(failing, theirs, left):
+            return None
+        log_p = log_by_hand(len(failing & theirs), len(theirs), len(failing & rest), len(rest))
+        if exp(log_p) * self.looked_at > self.limits.chance:
+            return None
+        return 2 * len(failing & theirs) / (len(theirs) + len(failing & rest)), group, failing & left, left
+
+    def often(self, failing, these, others):
+        return len(failing & these) * len(others) >= self.limits.contrast * len(failing & others) * len(
+            these
+        ) * (1 - 1e-12)
+
+    def rare(self, fresh, ours, second):
+        alone = self.limits.window / self.limits.alone
+        alone = max(alone, min(0.01, (len(second[2]) - self.limits.systems) / len(second[3])))
+        return self.years(alone * len(ours), len(fresh)) >= self.limits.years
+
+    def years(self, expected, count):
+        tail = 1 - sum(exp(-expected) * expected**i / factorial(i) for i in range(count - 1))
+        return 1 / (expected * 525_960 * tail * self.looked_at)
 
     def best(self, book, share=None):
         everybody = self.counted()
@@ -401,9 +539,7 @@ class Oracle:
         alone = limits.window / limits.alone
         if others:
             alone = max(alone, min(0.01, (outside - limits.systems) / others))
-        expected = alone * len(members)
-        tail = 1 - sum(exp(-expected) * expected**i / factorial(i) for i in range(len(fresh) - 1))
-        if 1 / (expected * 525_960 * tail * looked_at) < limits.years:
+        if self.years(alone * len(members), len(fresh)) < limits.years:
             return None
         order = [one.name for one in DIMENSIONS]
         place = order.index(group.dimension) if group != EVERYBODY else len(order)
@@ -422,6 +558,7 @@ def log_by_hand(inside, members, failing, everybody):
     return min(0.0, round(log(Fraction(ways, comb(everybody, failing))), 9))
 
 
+@settings(deadline=None)
 @pytest.mark.parametrize("limits", [LIMITS, STRICT], ids=["many are enough", "the test decides"])
 @given(st.lists(STEP, max_size=40))
 def test_the_ledger_says_what_counting_everything_says(limits, steps):

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from monitor.domain.evidence import EVERYBODY
 from monitor.domain.findings import Symptom
-from tests.simulator.fleets import a_fleet
-from tests.simulator.outages import DAY, GLOBAL, WEEK, Cause, Outage, an_outage, noise
+from tests.simulator.fleets import SHAPES, a_fleet
+from tests.simulator.outages import DAY, GLOBAL, WEEK, Cause, Manner, Outage, an_outage, noise, possible
 from tests.simulator.replay import Name, Replay
 
 APART = 7_200.0  # one outage after the other
@@ -33,6 +33,7 @@ class Result:
     lost: list[str] = field(default_factory=list)
     for_a_while: int = 0
     criticals: int = 0
+    system_days: float = 0.0
 
     @property
     def precision(self) -> float:
@@ -48,26 +49,50 @@ class Result:
 
     def add(self, other: "Result") -> None:
         """Take another's counts."""
-        for name in ("outages", "named", "standard", "of_carriers", "for_a_while", "criticals"):
+        for name in (
+            "outages",
+            "named",
+            "standard",
+            "of_carriers",
+            "for_a_while",
+            "criticals",
+            "system_days",
+        ):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         for name in ("wrong", "missed", "seconds", "partly", "lost"):
             getattr(self, name).extend(getattr(other, name))
 
 
 def played(
-    causes: Sequence[Cause], *, seed: int, size: int, alone: float = 30 * DAY, beside: bool = False
+    causes: Sequence[Cause],
+    *,
+    seed: int,
+    size: int,
+    alone: float = 30 * DAY,
+    beside: bool = False,
+    shape: str = "usual",
+    manner: Manner = Manner.SUDDEN,
 ) -> Result:
     """Play outages of these causes one after the other on one fleet with its noise; ``beside``: two at a time."""
     chance = random.Random(f"outages {seed}")
-    fleet = a_fleet(seed, size)
-    outages = []
-    for place, cause in enumerate(causes):
-        start = 3_600 + (place // 2 if beside else place) * APART + chance.uniform(0, 600)
-        outages.append(an_outage(cause, fleet, start, chance))
+    fleet = a_fleet(seed, size, SHAPES[shape])
+    outages: list[Outage] = []
+    for place, cause in enumerate(one for one in causes if possible(one, fleet, manner)):
+        start = 3_600 + (place // 2 if beside else place) * APART + chance.uniform(0, 30 if beside else 600)
+        outages.append(an_outage(cause, fleet, start, chance, manner))
+        if beside and place % 2 and _overlap(*outages[-2:]):
+            outages.pop()
     background = noise(fleet, 3_600 + (len(causes) + 1) * APART, alone, chance)
     replay = Replay(fleet, seed)
     replay.play([*background, *(each for outage in outages for each in outage.fails)])
     return judge(replay, outages)
+
+
+def _overlap(one: Outage, other: Outage) -> bool:
+    """Whether two outages are of the same systems by a fifth: then they are no two."""
+    assert one.who is not None
+    assert other.who is not None
+    return len(one.who & other.who) > 0.2 * min(len(one.who), len(other.who))
 
 
 def judge(replay: Replay, outages: Sequence[Outage]) -> Result:

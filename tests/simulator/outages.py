@@ -5,12 +5,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from monitor.domain.evidence import Group
+from monitor.domain.evidence import AND, AND_NAMES, Group
 from monitor.domain.findings import Symptom
 from monitor.domain.inventory import System
 
 DAY, WEEK = 86_400.0, 7 * 86_400.0
-FEWEST = 5  # members of a group that has an outage
+FEWEST, FEWEST_PARTLY = (
+    5,
+    25,
+)  # members of a group that has an outage; of which only a part fails, or one by one
 
 
 class Cause(StrEnum):
@@ -25,6 +28,14 @@ class Cause(StrEnum):
     CALLS_OF_A_CLOUD = "call drops of a whole cloud"
     OUR_NETWORK = "our own network"
     SINGLE = "single"
+
+
+class Manner(StrEnum):
+    """How it comes."""
+
+    SUDDEN = "sudden"  # most of them, within twenty seconds
+    PARTLY = "partly"  # three of ten, within twenty seconds
+    ROLLING = "rolling"  # most of them, one after the other within ten to forty minutes
 
 
 GLOBAL = (Cause.CLOUD, Cause.REGION, Cause.RELEASE, Cause.HARDWARE, Cause.BOTH)
@@ -58,16 +69,19 @@ class Outage:
         return max(each.end for each in self.fails)
 
 
-def an_outage(cause: Cause, fleet: Sequence[System], start: float, chance: random.Random) -> Outage:
+def an_outage(
+    cause: Cause, fleet: Sequence[System], start: float, chance: random.Random, manner: Manner = Manner.SUDDEN
+) -> Outage:
     """Make an outage of this kind on a fleet: most of the group fail, within twenty seconds, for some minutes."""
-    group = _group(cause, fleet, chance)
+    fitting = _fitting(cause, fleet, FEWEST if manner is Manner.SUDDEN else FEWEST_PARTLY)
+    group = Group(AND_NAMES.join(NAMES.get(cause, ("cloud",))), AND.join(chance.choice(fitting or [("",)])))
     members = [one for one in fleet if all(_value(one, part) == part.value for part in group.parts)]
     if cause is Cause.OUR_NETWORK:
         members, share = list(fleet), 1.0
     elif cause is Cause.SINGLE:
         members, share = [chance.choice(fleet)], 1.0
     else:
-        share = chance.uniform(0.6, 1.0)
+        share = chance.uniform(0.25, 0.4) if manner is Manner.PARTLY else chance.uniform(0.6, 1.0)
     symptom = {
         Cause.CARRIER: Symptom.CALL_DROPS,
         Cause.CALLS_OF_A_CLOUD: Symptom.CALL_DROPS,
@@ -76,10 +90,14 @@ def an_outage(cause: Cause, fleet: Sequence[System], start: float, chance: rando
     }.get(cause, Symptom.UNREACHABLE)
     lasts = chance.uniform(300, 1_500) if cause is not Cause.OUR_NETWORK else chance.uniform(60, 300)
     jitter = 1.0 if cause is Cause.OUR_NETWORK else 20.0
+    rolls = chance.uniform(600, 2_400) if manner is Manner.ROLLING and members != list(fleet) else 0.0
     taken = [one for one in members if chance.random() <= share] or members[:1]
     fails = tuple(
         Fails(
-            one.serial, start + chance.uniform(0, jitter), start + lasts + chance.uniform(0, jitter), symptom
+            one.serial,
+            start + chance.uniform(0, max(jitter, rolls)),
+            start + rolls + lasts + chance.uniform(0, jitter),
+            symptom,
         )
         for one in taken
     )
@@ -92,24 +110,31 @@ def _value(system: System, group: Group) -> str | None:
     return system.tags.get(group.dimension) or getattr(system, group.dimension, None)
 
 
-def _group(cause: Cause, fleet: Sequence[System], chance: random.Random) -> Group:
-    names = {
-        Cause.CLOUD: ("cloud",),
-        Cause.CALLS_OF_A_CLOUD: ("cloud",),
-        Cause.REGION: ("region",),
-        Cause.RELEASE: ("version",),
-        Cause.CARRIER: ("carrier",),
-        Cause.HARDWARE: ("hardware",),
-        Cause.BOTH: ("cloud", "version"),
-    }.get(cause, ("cloud",))
+NAMES = {
+    Cause.CLOUD: ("cloud",),
+    Cause.CALLS_OF_A_CLOUD: ("cloud",),
+    Cause.REGION: ("region",),
+    Cause.RELEASE: ("version",),
+    Cause.CARRIER: ("carrier",),
+    Cause.HARDWARE: ("hardware",),
+    Cause.BOTH: ("cloud", "version"),
+}
+
+
+def possible(cause: Cause, fleet: Sequence[System], manner: Manner = Manner.SUDDEN) -> bool:
+    """Whether a fleet has a group that can have this outage: not a handful, and no more than half of it."""
+    fewest = FEWEST if manner is Manner.SUDDEN else FEWEST_PARTLY
+    return cause not in NAMES or bool(_fitting(cause, fleet, fewest))
+
+
+def _fitting(cause: Cause, fleet: Sequence[System], fewest: int) -> list[tuple[str, ...]]:
+    names = NAMES.get(cause, ("cloud",))
     counts: dict[tuple[str, ...], int] = {}
     for one in fleet:
         values = tuple(_value(one, Group(name, "")) for name in names)
         if all(values):
             counts[values] = counts.get(values, 0) + 1
-    fitting = sorted(values for values, count in counts.items() if FEWEST <= count <= len(fleet) / 2)
-    picked = chance.choice(fitting)
-    return Group("+".join(names), " + ".join(picked))
+    return sorted(values for values, count in counts.items() if fewest <= count <= len(fleet) / 2)
 
 
 def noise(fleet: Sequence[System], seconds: float, every: float, chance: random.Random) -> list[Fails]:

@@ -120,8 +120,10 @@ class Replay:
         seen = Observation(
             check=serial, at=self._now(at), verdict=verdict, symptom=fails.symptom if fails else None
         )
-        streak, turn = detect(self.streaks.get(serial, Streak()), seen, THRESHOLDS)
-        self.streaks[serial], self.dirty = streak, True
+        before = self.streaks.get(serial, Streak())
+        streak, turn = detect(before, seen, THRESHOLDS)
+        self.streaks[serial] = streak
+        self.dirty |= turn is not None or bool(fails) is not bool(before.failing)
         if fails:
             self.failing_looks.append((at, serial))
             assert streak.failing_since is not None
