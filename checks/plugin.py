@@ -12,12 +12,14 @@ import signal
 import time
 from collections.abc import Mapping
 from datetime import datetime
+from math import isfinite
 from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field, SecretStr
 
 from checks.base import CheckType, Options, Target, Tools
 from checks.durations import spell
+from checks.plugin_breakdowns import broke_down
 from checks.plugin_output import Output, parse
 from checks.plugin_process import Ran, located, run
 from checks.texts import detail, tidy
@@ -151,6 +153,8 @@ def _filled(text: str, values: Mapping[str, str]) -> str:
 
 
 def _faults(ran: Ran, text: str) -> list[Fault]:
+    if ran.status and broke_down(ran.out, ran.errors):
+        return [cannot_look(text)]
     match ran.status:
         case 0:
             return []
@@ -164,7 +168,9 @@ def _faults(ran: Ran, text: str) -> list[Fault]:
 
 def _said(ran: Ran, output: Output) -> str:
     """Return the plugin's own sentence, and how it ended if that is none of the four ways."""
-    text = tidy(output.text or ran.errors, 400) or "(no output)"
+    text = tidy(output.text or output.long_text or ran.errors, 400) or "(no output)"
+    if 0 < ran.status < _STATUSES and broke_down(ran.out, ran.errors):
+        return f"it broke before it could look (exit status {ran.status}): {text}"
     if 0 <= ran.status < _STATUSES:
         return text
     if ran.status < 0:
@@ -180,7 +186,7 @@ def _signal(number: int) -> str:
 
 
 def _measured(output: Output) -> dict[str, float | str]:
-    known = [one for one in output.data if one.value is not None][:_VALUES]
+    known = [one for one in output.data if one.value is not None and isfinite(one.value)][:_VALUES]
     return {tidy(f"{one.label} [{one.unit}]" if one.unit else one.label): one.value or 0.0 for one in known}
 
 

@@ -117,6 +117,42 @@ async def test_whatever_is_none_of_the_four_is_unknown_and_never_down(script, sa
     assert (seen.verdict, seen.detail) == (Verdict.UNKNOWN, said)
 
 
+BREAKDOWNS = {
+    "perl": ("perl", "-e", "use No::Such::Module;"),
+    "python": ("python3", "-c", "import no_such_module"),
+    "python syntax": ("python3", "-c", "if"),
+    "argparse": ("python3", "-c", "import argparse; argparse.ArgumentParser().parse_args(['-x'])"),
+    "sh": ("/bin/sh", "-c", "if"),
+    "bash": ("bash", "-c", "if"),
+}
+
+
+@pytest.mark.parametrize("command", BREAKDOWNS.values(), ids=list(BREAKDOWNS))
+async def test_an_interpreter_that_cannot_run_its_plugin_is_no_outage(command):
+    seen = await look(*command)
+    assert seen.verdict is Verdict.UNKNOWN
+    assert seen.detail.startswith("it broke before it could look (exit status ")
+
+
+@pytest.mark.parametrize(
+    ("script", "verdict"),
+    [
+        ("echo usage: none >&2; echo CRITICAL - no route; exit 2", Verdict.DOWN),
+        ("echo no route >&2; exit 2", Verdict.DOWN),
+        ("echo 'usage of the disk is 99 %' >&2; exit 2", Verdict.DOWN),
+        ("echo slow >&2; exit 1", Verdict.DEGRADED),
+        ("echo 'Usage: x' >&2", Verdict.UP),
+        ("exit 2", Verdict.DOWN),
+    ],
+)
+async def test_a_plugin_that_says_so_by_its_status_is_believed(script, verdict):
+    assert (await sh(script)).verdict is verdict
+
+
+async def test_a_text_that_begins_on_a_later_line_is_told():
+    assert (await sh(r"printf '\n\nOK later | a=1e400 b=2\n'")).detail == "OK later"
+
+
 async def test_a_program_that_is_not_there_or_may_not_be_run_is_unknown(tmp_path):
     (tmp_path / "plain").write_text("no program")
     for name in ("check_surely_not_there", "/nowhere/check", str(tmp_path / "plain")):
