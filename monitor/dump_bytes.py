@@ -21,6 +21,7 @@ import zstandard
 from monitor.domain.cores import MAGIC as CORE
 from monitor.domain.cores import Bytes, notes_end, wanted
 from monitor.domain.dumps import DumpError
+from monitor.domain.minidumps import MAGICS as MINIDUMPS
 from monitor.lz4_frames import MAGIC as LZ4
 from monitor.lz4_frames import inflate
 
@@ -99,7 +100,10 @@ class Unpacking:
         for piece in self._tried(pieces):
             kept += piece
             if len(kept) > self._most:
-                raise DumpError(f"it becomes more than {self._most} bytes")
+                if kept[:4] not in MINIDUMPS:
+                    raise DumpError(f"it becomes more than {self._most} bytes")
+                self.trouble = f"it becomes more than {self._most} bytes; so much of it was read"
+                return bytes(kept[: self._most])  # what was in the memory comes last
         return bytes(kept)
 
     def _head(self, pieces: Iterator[bytes], size: int, head: bytes = b"") -> bytes:

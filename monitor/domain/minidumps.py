@@ -146,6 +146,7 @@ class _Minidump:
         except DumpError:
             more = ""
         number = f"{major}.{minor}.{build}" if major or minor else ""
+        more = more.removeprefix(name).strip()  # Breakpad writes uname's own word for it
         return cpu, platform, " ".join(part for part in (name, number, more) if part)[:WORD]
 
     def _stream(self, kind: int) -> tuple[int, int]:

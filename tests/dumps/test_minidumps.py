@@ -1,5 +1,6 @@
 """Our minidump reader against real dumps, against Breakpad's opinion of them, and against what no program wrote."""
 
+import gzip
 import random
 import struct
 import subprocess
@@ -12,6 +13,9 @@ from monitor.domain.dumps import DumpError, Module, Modules
 from monitor.domain.minidumps import read_minidump
 from monitor.domain.stackwalks import frames_of, with_stackwalk
 from monitor.domain.walking import Stack, walk
+from monitor.dump_bytes import Unpacking
+from monitor.dumps import LARGEST
+from monitor.read_dump import read
 from tests.dumps.mutants import mutants
 from tests.dumps.real import breakpad, symbols_of
 
@@ -154,6 +158,14 @@ def test_every_processor_tells_where_it_stopped(cpu, padded):
     assert (facts.cpu, facts.process, facts.version) == (cpu, "PbxCore.exe", "5.2.7.1")
     assert [frame.offset for frame in facts.frames] == [0x1234]
     assert facts.trouble == ""
+
+
+def test_of_a_dump_with_all_the_memory_the_beginning_is_enough():
+    unpacking = Unpacking(gzip.compress(a_minidump() + bytes(LARGEST), 1), "as_sent", LARGEST)
+    assert read(unpacking.read(), "", "").frames[0].offset == 0x1234
+    assert unpacking.trouble == f"it becomes more than {LARGEST} bytes; so much of it was read"
+    with pytest.raises(DumpError, match="more than"):
+        Unpacking(gzip.compress(bytes(LARGEST + 1), 1), "as_sent", LARGEST).read()
 
 
 @pytest.mark.parametrize(
