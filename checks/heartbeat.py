@@ -9,24 +9,34 @@ last of them and :func:`judge` decides. Since nothing but rows and ``now`` is re
     silent > period                -> up, "late"
     otherwise                      -> up
 
+By ``cron`` a ping is due at the first of its times after the last one; ``grace`` counts from there. A run that has
+started by then and may take ``max_run`` is not late before that is over.
+
 A failure stands until a success: a new start does not take it back. A heartbeat that was never pinged is not
 exempt: its first period counts from its creation, since a job that never ran is the likeliest to be forgotten.
 """
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Annotated, ClassVar
+from datetime import datetime, timedelta
+from typing import Annotated, ClassVar, Self
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, model_validator
 
 from checks.base import CheckType, LastPing, Options, Target, Tools
+from checks.cron import after, checked, zone_named
 from checks.durations import Duration, spell
 from checks.texts import tidy
 from monitor.domain.findings import Observation, Symptom, Verdict
 
 MAX_DETAIL = 200
+
+
+def _zone(name: str) -> str:
+    zone_named(name)
+    return name
 
 
 class HeartbeatOptions(Options):
@@ -35,12 +45,26 @@ class HeartbeatOptions(Options):
     one_look_is_enough: ClassVar[bool] = True
 
     uuid: Annotated[UUID, Field(description="The address of its pings: /ping/{uuid}.")]
-    period: Annotated[Duration, Field(gt=0, description="How often a ping is expected.")]
+    period: Annotated[Duration | None, Field(gt=0, description="How often a ping is expected.")] = None
+    cron: Annotated[
+        str | None,
+        AfterValidator(checked),
+        Field(description="When it is expected, instead: `30 2 * * 1-5`."),
+    ] = None
+    zone: Annotated[
+        str, AfterValidator(_zone), Field(description="In which time zone `cron` is: `Europe/Rome`.")
+    ] = "UTC"
     grace: Annotated[Duration, Field(description="How late a ping may be.")] = 60.0
     max_run: Annotated[
         Duration | None,
         Field(gt=0, description="How long a run may take from /start to its end; unbounded by default."),
     ] = None
+
+    @model_validator(mode="after")
+    def _one_rhythm(self) -> Self:
+        if (self.period is None) is (self.cron is None):
+            raise ValueError("say when a ping is expected: period, or cron")
+        return self
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +96,8 @@ def judge(
 ) -> Observation:
     """Say what the last ping means at ``now``."""
     silent = _since(last.last_success or last.created_at, now)
-    trouble = _failure(last) or _overrun(last, options, now) or _silence(last, options, silent)
+    late = (now - _due(last, options)).total_seconds()
+    trouble = _failure(last) or _overrun(last, options, now) or _silence(last, options, silent, late)
     values: dict[str, float | str] = {"silent": silent}
     if last.exit_status is not None:
         values["exit_status"] = last.exit_status
@@ -81,7 +106,7 @@ def judge(
         at=now,
         verdict=Verdict.DOWN if trouble else Verdict.UP,
         symptom=symptom if trouble else None,
-        detail=trouble or _fine(last, options, silent),
+        detail=trouble or _fine(last, options, silent, late),
         values=values,
     )
 
@@ -104,19 +129,32 @@ def _overrun(last: LastPing, options: HeartbeatOptions, now: datetime) -> str:
     return f"started {spell(running)} ago and has not ended (at most {spell(options.max_run)})"
 
 
-def _silence(last: LastPing, options: HeartbeatOptions, silent: float) -> str:
-    if silent <= options.period + options.grace:
+def _due(last: LastPing, options: HeartbeatOptions) -> datetime:
+    """Return when a ping was, or is, expected."""
+    heard = last.last_success or last.created_at
+    if options.cron is None:
+        return heard + timedelta(seconds=options.period or 0)
+    due = after(options.cron, ZoneInfo(options.zone), heard)
+    if options.max_run is None or last.last_start is None or not _running(last):
+        return due
+    # It is at work: by max_run, or else by the next time, it has to have ended.
+    started = last.last_start + timedelta(seconds=options.max_run)
+    return max(due, started)
+
+
+def _silence(last: LastPing, options: HeartbeatOptions, silent: float, late: float) -> str:
+    if late <= options.grace:
         return ""
-    return f"{_no_ping(last, silent)} ({_promise(options)})"
+    return f"{_no_ping(last, silent)} ({_promise(last, options)})"
 
 
-def _fine(last: LastPing, options: HeartbeatOptions, silent: float) -> str:
-    if silent > options.period:
-        return f"late: {_no_ping(last, silent)} ({_promise(options)})"
+def _fine(last: LastPing, options: HeartbeatOptions, silent: float, late: float) -> str:
+    if late > 0:
+        return f"late: {_no_ping(last, silent)} ({_promise(last, options)})"
     if _running(last):
         return "running"
     if last.last_success is None:
-        return f"waiting for its first ping ({_promise(options)})"
+        return f"waiting for its first ping ({_promise(last, options)})"
     return f"last ping {spell(silent)} ago"
 
 
@@ -126,8 +164,12 @@ def _no_ping(last: LastPing, silent: float) -> str:
     return f"no ping for {spell(silent)}"
 
 
-def _promise(options: HeartbeatOptions) -> str:
-    return f"period {spell(options.period)}, grace {spell(options.grace)}"
+def _promise(last: LastPing, options: HeartbeatOptions) -> str:
+    grace = f"grace {spell(options.grace)}"
+    if options.period is not None:
+        return f"period {spell(options.period)}, {grace}"
+    due = _due(last, options).astimezone(ZoneInfo(options.zone))
+    return f"expected at {due:%Y-%m-%d %H:%M} {options.zone}, {grace}"
 
 
 def _running(last: LastPing) -> bool:

@@ -6,21 +6,15 @@ Nothing is changed: the mailbox is opened to be read only (RFC 9051), no mail is
 """
 
 import re
-from datetime import datetime
 from typing import Annotated, Final
 
 from pydantic import Field
 
 from checks.base import CheckType, Options, Target, Tools
-from checks.conversation import AnsweredWronglyError, Correspondent, Talk
-from checks.curl import dialler_of
-from checks.mail_login import MailKeys
-from checks.texts import compiled, tidy
-from checks.verdicts import Fault
-from monitor.domain.findings import Observation
+from checks.conversation import AnsweredWronglyError, Talk
+from checks.mail_login import MailCheck, MailKeys, Ports
+from checks.texts import tidy
 
-PORT: Final = 143
-TLS_PORT: Final = 993
 _MOST_LINES: Final = 500
 _GREETING: Final = re.compile(r"\* (OK|PREAUTH|BYE)\b ?(?:\[[^\]]*\] ?)?(.*)", re.IGNORECASE)
 _EXISTS: Final = re.compile(r"\* ([0-9]{1,10}) EXISTS\b.*", re.IGNORECASE)
@@ -39,27 +33,23 @@ class ImapOptions(MailKeys):
     ] = None
 
 
-class ImapCheck:
+class ImapCheck(MailCheck):
     """Talks to one mailbox server; holds nothing between looks."""
 
-    __slots__ = ("_login", "_options", "_server")
+    __slots__ = ("_login", "_options")
 
-    def __init__(self, options: ImapOptions, server: Correspondent, login: tuple[str, str] | None) -> None:
-        """Take what was read."""
-        self._options, self._server, self._login = options, server, login
+    ports = Ports(plain=143, tls=993)
+    goodbye = b"z LOGOUT\r\n"
 
-    async def observe(self, now: datetime) -> Observation:
-        """Talk once and judge."""
-        return await self._server.observe(now, self._talk)
+    def __init__(self, target: Target, options: ImapOptions, tools: Tools) -> None:
+        """Read the target; raise ``ValueError`` with a sentence for a bad one."""
+        super().__init__(target, options, tools)
+        self._options, self._login = options, options.login(tools)
+        if options.mailbox is not None and self._login is None:
+            raise ValueError("mailbox: it opens only to who is logged in (username, password)")
 
-    async def _talk(self, talk: Talk) -> list[Fault]:
-        try:
-            await self._steps(talk)
-        finally:
-            talk.line.push(b"z LOGOUT\r\n")
-        return []
-
-    async def _steps(self, talk: Talk) -> None:
+    async def steps(self, talk: Talk) -> None:
+        """Greet, secure, log in, open the mailbox."""
         await self._greeting(talk)
         if self._options.security == "starttls":
             status, said, _ = await _said(talk, "a", "STARTTLS")
@@ -82,11 +72,7 @@ class ImapCheck:
         talk.fine = f"greets with {said}"
         if match[1].upper() == "BYE":
             raise AnsweredWronglyError(f"will not talk to us: {said}")
-        pattern = self._options.greeting
-        if pattern is not None and compiled(pattern).search(match[2]) is None:
-            raise AnsweredWronglyError(
-                f"greets with {said}, expected something that matches {tidy(pattern)!r}"
-            )
+        self._options.judge_greeting(match[2], said)
 
     async def _log_in(self, talk: Talk, name: str, password: str) -> None:
         with talk.phase("login"):
@@ -134,19 +120,7 @@ class ImapType:
 
     def build(self, target: Target, options: ImapOptions, tools: Tools) -> ImapCheck:
         """Make a check; raise ``ValueError`` with a sentence for a bad target."""
-        secure = options.security == "tls"
-        server = Correspondent(
-            target,
-            target.target,
-            options,
-            dialler_of(tools.http),
-            port=TLS_PORT if secure else PORT,
-            secure=secure,
-        )
-        login = options.login(tools)
-        if options.mailbox is not None and login is None:
-            raise ValueError("mailbox: it opens only to who is logged in (username, password)")
-        return ImapCheck(options, server, login)
+        return ImapCheck(target, options, tools)
 
 
 TYPE: CheckType = ImapType()

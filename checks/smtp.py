@@ -8,21 +8,15 @@ No mail is ever sent: with ``to`` the server is asked whether it would take one 
 import base64
 import re
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Annotated, Final
 
 from pydantic import Field
 
 from checks.base import CheckType, Options, Target, Tools
-from checks.conversation import AnsweredWronglyError, Correspondent, Talk
-from checks.curl import dialler_of
-from checks.mail_login import MailKeys
-from checks.texts import compiled, tidy
-from checks.verdicts import Fault
-from monitor.domain.findings import Observation
+from checks.conversation import AnsweredWronglyError, Talk
+from checks.mail_login import MailCheck, MailKeys, Ports
+from checks.texts import tidy
 
-PORT: Final = 25
-TLS_PORT: Final = 465
 _MOST_LINES: Final = 200
 _REPLY: Final = re.compile(rb"([2-5][0-9]{2})([ -]?)(.*)", re.DOTALL)
 _ADDRESS: Final = r"^[^\x00-\x20<>\x7f]{1,254}$"
@@ -66,38 +60,28 @@ class _Reply:
         return None
 
 
-class SmtpCheck:
+class SmtpCheck(MailCheck):
     """Talks to one mail server; holds nothing between looks."""
 
-    __slots__ = ("_login", "_options", "_server")
+    __slots__ = ("_login", "_options")
 
-    def __init__(self, options: SmtpOptions, server: Correspondent, login: tuple[str, str] | None) -> None:
-        """Take what was read."""
-        self._options, self._server, self._login = options, server, login
+    ports = Ports(plain=25, tls=465)
+    goodbye = b"QUIT\r\n"
 
-    async def observe(self, now: datetime) -> Observation:
-        """Talk once and judge."""
-        return await self._server.observe(now, self._talk)
+    def __init__(self, target: Target, options: SmtpOptions, tools: Tools) -> None:
+        """Read the target; raise ``ValueError`` with a sentence for a bad one."""
+        super().__init__(target, options, tools)
+        self._options, self._login = options, options.login(tools)
 
-    async def _talk(self, talk: Talk) -> list[Fault]:
-        try:
-            await self._steps(talk)
-        finally:
-            talk.line.push(b"QUIT\r\n")
-        return []
-
-    async def _steps(self, talk: Talk) -> None:
+    async def steps(self, talk: Talk) -> None:
+        """Greet, secure, log in, ask whether it would take a mail."""
         with talk.phase("greeting"):
             greeting = await _reply(talk)
         talk.values["greeting"] = tidy(greeting.lines[-1])
         talk.fine = f"greets with {greeting}"
         if greeting.code not in _DONE:
             raise AnsweredWronglyError(f"greets with {greeting}")
-        pattern = self._options.greeting
-        if pattern is not None and compiled(pattern).search("\n".join(greeting.lines)) is None:
-            raise AnsweredWronglyError(
-                f"greets with {greeting}, expected something that matches {tidy(pattern)!r}"
-            )
+        self._options.judge_greeting("\n".join(greeting.lines), str(greeting))
         offers = await self._ehlo(talk)
         if self._options.security == "starttls":
             if offers.offered("STARTTLS") is None:
@@ -177,16 +161,7 @@ class SmtpType:
 
     def build(self, target: Target, options: SmtpOptions, tools: Tools) -> SmtpCheck:
         """Make a check; raise ``ValueError`` with a sentence for a bad target."""
-        secure = options.security == "tls"
-        server = Correspondent(
-            target,
-            target.target,
-            options,
-            dialler_of(tools.http),
-            port=TLS_PORT if secure else PORT,
-            secure=secure,
-        )
-        return SmtpCheck(options, server, options.login(tools))
+        return SmtpCheck(target, options, tools)
 
 
 TYPE: CheckType = SmtpType()

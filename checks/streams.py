@@ -105,6 +105,11 @@ class Stream:
         """Return the protocol that was agreed upon by ALPN."""
         return self._tls.selected_alpn_protocol() if self._tls is not None else None
 
+    @property
+    def plain(self) -> socket.socket:
+        """Return the socket, for who goes on with the connection; it stays ours to close."""
+        return self._sock
+
     def local(self) -> tuple[str, int]:
         """Return our own address and port."""
         host, port = self._sock.getsockname()[:2]

@@ -2,7 +2,7 @@
 
     resolve + vet -> connect -> (send) -> (read until ``expect`` matches) -> observation
 
-A look that only connects hangs up at once. What was refused, silent, reset or answered wrongly is told apart.
+A look that only connects hangs up at once. With a ``dialogue`` or TLS it is a conversation (:mod:`checks.tcp_dialogue`). What was refused, silent, reset or answered wrongly is told apart.
 """
 
 import asyncio
@@ -11,15 +11,16 @@ import socket
 import time
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, SecretStr, model_validator
 
-from checks.base import CheckType, Options, Target, Tools
+from checks.base import Check, CheckType, Options, Target, Tools
+from checks.conversation import ConversationKeys
 from checks.curl import dialler_of
-from checks.dialling import Dialler, IpVersion, UnreachableError, connect, host_and_port, spot
+from checks.dialling import Dialler, UnreachableError, connect, host_and_port, spot
 from checks.durations import spell
-from checks.latency import Latency
+from checks.tcp_dialogue import MOST_PARTS, DialogueCheck, Part
 from checks.texts import Pattern, compiled, tidy
 from checks.verdicts import (
     OUR_TROUBLE,
@@ -36,15 +37,35 @@ _MOST: Final = 64 * 1024
 _PIECE: Final = 4096
 
 
-class TcpOptions(Options):
+class TcpOptions(ConversationKeys):
     """The keys of a ``tcp`` check."""
 
     send: Annotated[str, Field(max_length=_MOST, description="Send this text once connected.")] = ""
     expect: Annotated[
         Pattern | None, Field(description="What is answered must match this pattern (RE2).")
     ] = None
-    latency: Annotated[Latency, Field(description="How slow a look may be.")] = Latency()
-    ip: Annotated[IpVersion, Field(description="Which IP version to use.")] = "auto"
+    dialogue: Annotated[
+        tuple[Part, ...],
+        Field(
+            max_length=MOST_PARTS, description="What is said by whom, instead: `expect`, `send`, `starttls`."
+        ),
+    ] = ()
+    security: Annotated[
+        Literal["none", "tls"],
+        BeforeValidator(lambda value: "none" if value is None else value),
+        Field(description="`tls` from the first byte, or `none`."),
+    ] = "none"
+
+    @model_validator(mode="after")
+    def _said_once(self) -> Self:
+        if self.dialogue and (self.send or self.expect is not None):
+            raise ValueError("with a dialogue, send and expect belong into it")
+        return self
+
+    def parts(self) -> tuple[Part, ...]:
+        """Return what is said by whom."""
+        sent = (Part(send=SecretStr(self.send)),) if self.send else ()
+        return self.dialogue or (*sent, *((Part(expect=self.expect),) if self.expect is not None else ()))
 
 
 @dataclass(slots=True)
@@ -167,8 +188,10 @@ class TcpType:
 
     options: type[Options] = TcpOptions
 
-    def build(self, target: Target, options: TcpOptions, tools: Tools) -> TcpCheck:
+    def build(self, target: Target, options: TcpOptions, tools: Tools) -> Check:
         """Make a check; raise ``ValueError`` with a sentence for a bad target."""
+        if options.dialogue or options.security == "tls":
+            return DialogueCheck(target, options, options.parts(), tools, secure=options.security == "tls")
         return TcpCheck(target, options, dialler_of(tools.http))
 
 

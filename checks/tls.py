@@ -3,7 +3,8 @@
     resolve + vet -> connect -> handshake (libcurl, connect only) -> days left -> observation
 
 Nothing is said after the handshake and no protocol is announced (no ALPN), so it serves for SIPS, IMAPS,
-LDAPS or anything else. One look suffices: the certificate is known even when it was refused.
+LDAPS or anything else. With ``starttls`` TLS is first agreed on in the port's own language; libcurl then
+shakes hands on that very connection. One look suffices: the certificate is known even when it was refused.
 """
 
 import asyncio
@@ -15,13 +16,15 @@ from typing import Annotated, Final, Literal
 import pycurl
 from pydantic import Field
 
-from checks.base import CheckType, HttpEngine, Options, Target, Tools
+from checks.base import Check, CheckType, HttpEngine, Options, Target, Tools
 from checks.certificates import Certificate, CertificateLimits, chain, days_left, expiry_faults
+from checks.conversation import AnsweredWronglyError, Correspondent, DatagramKeys, Talk
 from checks.curl import CLOSED, SAFE, Settings, dial, dialler_of, recipe
 from checks.curl_failures import Attempt, explain
 from checks.dialling import Addresses, Dialler, IpVersion, UnreachableError, host_and_port, plain_host, spot
 from checks.durations import spell
 from checks.latency import Latency
+from checks.starttls import DIALECTS, Language
 from checks.trust import tls_settings
 from checks.verdicts import Fault, Measured, cannot_look, observation, unreachable
 from monitor.domain.findings import Observation, Symptom, Verdict
@@ -50,6 +53,13 @@ class TlsOptions(Options):
     ] = CertificateLimits()
     verify: Annotated[bool, Field(description="Whether the chain and the name must be trusted.")] = True
     ca_file: Annotated[str | None, Field(description="Trust these authorities instead (PEM).")] = None
+    starttls: Annotated[
+        Language | None, Field(description="Ask for TLS in this language first: `smtp`, `imap`, `ldap` …")
+    ] = None
+    issuer: Annotated[
+        CertificateLimits | None,
+        Field(description="How many days the next certificate of the chain must have left."),
+    ] = None
     minimum: Annotated[Protocol, Field(description="The oldest TLS version that will do.")] = "1.2"
     latency: Annotated[Latency, Field(description="How slow a look may be.")] = Latency()
     ip: Annotated[IpVersion, Field(description="Which IP version to use.")] = "auto"
@@ -74,11 +84,11 @@ class TlsCheck:
         "_fixed",
         "_host",
         "_limit",
-        "_name",
         "_options",
         "_port",
         "_recipe",
         "_target",
+        "name",
     )
 
     def __init__(self, target: Target, options: TlsOptions, engine: HttpEngine | None) -> None:
@@ -87,15 +97,16 @@ class TlsCheck:
         self._options = options
         self._engine = engine
         self._dialler: Dialler = dialler_of(engine)
-        self._host, self._port = host_and_port(target.target, default_port=DEFAULT_PORT)
+        port = DIALECTS[options.starttls].port if options.starttls else DEFAULT_PORT
+        self._host, self._port = host_and_port(target.target, default_port=port)
         self._fixed = self._dialler.literal(self._host)
-        self._name = plain_host(options.server_name) if options.server_name else self._host
+        self.name = plain_host(options.server_name) if options.server_name else self._host
         self._recipe = recipe(self._handshake())
         self._limit = target.timeout - min(0.1, target.timeout / 20)
 
     def _handshake(self) -> Settings:
         options = self._options
-        name = f"[{self._name}]" if ":" in self._name else self._name
+        name = f"[{self.name}]" if ":" in self.name else self.name
         old = ((pycurl.SSL_CIPHER_LIST, _ALLOW_OLD),) if options.minimum in _OLD else ()
         return (
             *SAFE,
@@ -137,6 +148,22 @@ class TlsCheck:
         with self._recipe.take() as handle:
             return await self._shake(look, handle, engine, addresses)
 
+    async def upgraded(self, talk: Talk, now: datetime) -> list[Fault]:
+        """Shake hands on a connection on which TLS was agreed on; judge the certificate."""
+        if self._engine is None:
+            return [cannot_look("this process has no HTTP engine")]
+        # Time is counted from the look's beginning, the phases are libcurl's.
+        look, line = _Look(talk.began), talk.line.plain
+        with self._recipe.take() as handle:
+            handle.setopt(pycurl.OPENSOCKETFUNCTION, lambda _purpose, _address: line)  # it takes a copy
+            handle.setopt(pycurl.SOCKOPTFUNCTION, lambda _socket, _purpose: pycurl.SOCKOPT_ALREADY_CONNECTED)
+            faults = await self._shake(look, handle, self._engine, (str(talk.values["ip"]),))
+        talk.phases |= {"tls": look.phases["tls"]} if "tls" in look.phases else {}
+        talk.values |= _values(look, now)
+        failed = any(fault.symptom is Symptom.UNREACHABLE for fault in faults)
+        talk.fine = self._fine(look, now)
+        return [*faults, *self._expiry(look, now, failed=failed)]
+
     async def _shake(
         self, look: _Look, handle: pycurl.Curl, engine: HttpEngine, addresses: Addresses
     ) -> list[Fault]:
@@ -164,7 +191,7 @@ class TlsCheck:
 
     def _attempt(self, look: _Look) -> Attempt:
         place = spot(self._host, look.address, self._port)
-        return Attempt(place=place, host=self._name, timeout=self._target.timeout, tls=True)
+        return Attempt(place=place, host=self.name, timeout=self._target.timeout, tls=True)
 
     def _expiry(self, look: _Look, now: datetime, *, failed: bool) -> list[Fault]:
         """Judge the days left; to a refused handshake only add when an expired certificate expired."""
@@ -172,8 +199,17 @@ class TlsCheck:
             return []
         days = look.shown[0].days(now)
         if not failed:
-            return expiry_faults(days, self._options.certificate)
+            return [*expiry_faults(days, self._options.certificate), *self._issuers(look, now)]
         return [Fault(Verdict.DEGRADED, Symptom.CERTIFICATE_EXPIRING, days_left(days))] if days < 0 else []
+
+    def _issuers(self, look: _Look, now: datetime) -> list[Fault]:
+        """Judge the days that the rest of the chain has left: the least of them."""
+        others = look.shown[1:]
+        if self._options.issuer is None or not others:
+            return []
+        soonest = min(others, key=lambda certificate: certificate.expires)
+        faults = expiry_faults(soonest.days(now), self._options.issuer)
+        return [replace(fault, text=f"{soonest.subject}: {fault.text}") for fault in faults]
 
     def _fine(self, look: _Look, now: datetime) -> str:
         return days_left(look.shown[0].days(now)) if look.shown else "the handshake was completed"
@@ -181,6 +217,34 @@ class TlsCheck:
     @property
     def _patience(self) -> str:
         return spell(self._target.timeout)
+
+
+class StartTlsCheck:
+    """Agrees on TLS with one port, then shakes hands; holds nothing between looks."""
+
+    __slots__ = ("_dialect", "_server", "_tls")
+
+    def __init__(
+        self, target: Target, options: TlsOptions, engine: HttpEngine | None, language: Language
+    ) -> None:
+        """Prepare both halves; raise ``ValueError`` for a bad target."""
+        keys = DatagramKeys(latency=options.latency, ip=options.ip)
+        self._tls, self._dialect = TlsCheck(target, options, engine), DIALECTS[language]
+        self._server = Correspondent(target, target.target, keys, dialler_of(engine), port=self._dialect.port)
+
+    async def observe(self, now: datetime) -> Observation:
+        """Agree and shake hands once, and judge the certificate."""
+
+        async def talk_of(talk: Talk) -> list[Fault]:
+            with talk.phase("starttls"):
+                await self._dialect.ask(talk, self._tls.name)
+            if talk.unread:
+                # Whoever sits between could have said it (CVE-2011-0411).
+                raise AnsweredWronglyError("said more in the clear after it had agreed to TLS")
+            talk.step = "TLS handshake"
+            return await self._tls.upgraded(talk, now)
+
+        return await self._server.observe(now, talk_of)
 
 
 def _add_phases(phases: dict[str, float], handle: pycurl.Curl) -> None:
@@ -207,8 +271,10 @@ class TlsType:
 
     options: type[Options] = TlsOptions
 
-    def build(self, target: Target, options: TlsOptions, tools: Tools) -> TlsCheck:
+    def build(self, target: Target, options: TlsOptions, tools: Tools) -> Check:
         """Make a check; raise ``ValueError`` with a sentence for a bad target."""
+        if options.starttls is not None:
+            return StartTlsCheck(target, options, tools.http, options.starttls)
         return TlsCheck(target, options, tools.http)
 
 

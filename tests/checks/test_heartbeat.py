@@ -198,3 +198,106 @@ def test_durations_are_numbers_of_seconds_or_texts():
 )
 def test_a_duration_is_said_in_at_most_two_units(length, said):
     assert spell(length) == said
+
+
+def at(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+def by_cron(**kw) -> HeartbeatOptions:
+    return HeartbeatOptions.model_validate(
+        {"uuid": UUID, "cron": "30 2 * * *", "zone": "Europe/Rome", "grace": "1h"} | kw
+    )
+
+
+@pytest.mark.parametrize(
+    ("now", "last", "more", "verdict", "detail"),
+    [
+        pytest.param(
+            "2026-11-24T02:29+01:00",
+            {"last_success": at("2026-11-23T02:31+01:00")},
+            {},
+            Verdict.UP,
+            "last ping 23 h 58 min ago",
+            id="not due yet",
+        ),
+        pytest.param(
+            "2026-11-24T03:30+01:00",
+            {"last_success": at("2026-11-23T02:31+01:00")},
+            {},
+            Verdict.UP,
+            "late: no ping for 1 d (expected at 2026-11-24 02:30 Europe/Rome, grace 1 h)",
+            id="late within grace",
+        ),
+        pytest.param(
+            "2026-11-24T03:31+01:00",
+            {"last_success": at("2026-11-23T02:31+01:00")},
+            {},
+            Verdict.DOWN,
+            "no ping for 1 d 1 h (expected at 2026-11-24 02:30 Europe/Rome, grace 1 h)",
+            id="missed",
+        ),
+        pytest.param(
+            "2026-11-24T05:00+01:00",
+            {"last_success": at("2026-11-23T02:31+01:00"), "last_start": at("2026-11-24T02:30+01:00")},
+            {"max_run": "3h"},
+            Verdict.UP,
+            "running",
+            id="at work for longer than the grace",
+        ),
+        pytest.param(
+            "2026-11-24T05:31+01:00",
+            {"last_success": at("2026-11-23T02:31+01:00"), "last_start": at("2026-11-24T02:30+01:00")},
+            {"max_run": "3h"},
+            Verdict.DOWN,
+            "started 3 h 1 min ago and has not ended (at most 3 h)",
+            id="at work for too long",
+        ),
+        pytest.param(
+            "2026-11-23T09:00+01:00",
+            {"last_success": at("2026-11-20T02:31+01:00")},
+            {"cron": "30 2 * * TUE-FRI"},
+            Verdict.UP,
+            "last ping 3 d 6 h ago",
+            id="over a weekend",
+        ),
+        pytest.param(
+            "2026-03-29T04:05+02:00",
+            {"last_success": at("2026-03-28T02:31+01:00")},
+            {"grace": "1h"},
+            Verdict.DOWN,
+            "no ping for 1 d (expected at 2026-03-29 03:00 Europe/Rome, grace 1 h)",
+            id="the hour that summer time takes: right after it",
+        ),
+        pytest.param(
+            "2026-10-25T02:45+01:00",
+            {"last_success": at("2026-10-25T02:31+02:00")},
+            {"grace": "0"},
+            Verdict.UP,
+            "last ping 1 h 14 min ago",
+            id="the hour that comes twice: once is enough",
+        ),
+    ],
+)
+def test_by_cron(now, last, more, verdict, detail):
+    seen = judge(the_last(**last), by_cron(**more), at(now))
+    assert (seen.verdict, seen.detail) == (verdict, detail)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"period": "5m", "cron": "* * * * *"}, "period, or cron"),
+        ({}, "period, or cron"),
+        ({"cron": "* * * *"}, "five fields"),
+        ({"cron": "61 * * * *"}, "Bad minute"),
+        ({"cron": "0 0 30 2 *"}, "no cron expression"),
+        ({"cron": "0 0 * * *", "zone": "Europe/Roma"}, "is no time zone"),
+        ({"cron": "0 0 * * *", "zone": "EST"}, "does not say whether it knows summer time"),
+        ({"cron": "0 0 * * *", "zone": "../../etc/passwd"}, "is no time zone"),
+    ],
+    ids=str,
+)
+def test_a_rhythm_that_cannot_be_is_refused(options, said):
+    with pytest.raises(ValidationError, match=said):
+        HeartbeatOptions.model_validate({"uuid": UUID} | options)

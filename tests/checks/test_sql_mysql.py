@@ -5,6 +5,7 @@ import contextlib
 
 import pytest
 
+from checks import tls
 from checks.base import Target, Tools
 from checks.sql import TYPE
 from monitor.domain.findings import Symptom, Verdict
@@ -105,6 +106,13 @@ async def test_tls_is_verified_as_everywhere(server, authority):
         assert (seen.verdict, seen.symptom) == (DOWN, Symptom.UNREACHABLE), seen.detail
         assert said in seen.detail
     assert "Access denied" in plain.detail
+
+
+async def test_a_tls_check_sees_its_certificate(server, authority, engine):
+    options = tls.TlsOptions.model_validate({"starttls": "mysql", "ca_file": authority.file})
+    target = Target(name="door", target=f"127.0.0.1:{server.port}", timeout=10)
+    seen = await tls.TYPE.build(target, options, Tools(http=engine)).observe(NOW)
+    assert (seen.verdict, seen.values["subject"]) == (UP, "pbx.example"), seen.detail
 
 
 def packet(payload: bytes, number: int = 0) -> bytes:
