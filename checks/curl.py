@@ -23,6 +23,7 @@ from weakref import WeakValueDictionary
 
 import pycurl
 
+from checks import egress
 from checks.base import HttpEngine
 from checks.dialling import Dialler
 
@@ -77,7 +78,7 @@ class Recipe:
 
     def give(self, handle: pycurl.Curl) -> None:
         """Take a handle back and let go of what its look has read."""
-        if Recipe._kept < _MAX_IDLE_HANDLES:
+        if Recipe._kept < _MAX_IDLE_HANDLES and egress.way() is None:
             handle.setopt(pycurl.WRITEFUNCTION, len)
             Recipe._kept += 1
             self._idle.append(handle)
@@ -273,6 +274,10 @@ class CurlEngine:
         """Run a prepared handle to its end and return curl's result code (0 is fine)."""
         if self._closed:
             return CLOSED
+        way = egress.way()
+        return await (self._run(handle) if way is None else self._leaving(handle, way))
+
+    async def _run(self, handle: pycurl.Curl) -> int:
         future = self._loop.create_future()
         self._multi.add_handle(handle)
         self._running[handle] = future
@@ -283,6 +288,15 @@ class CurlEngine:
             # Only a look that was cancelled is still there: its connection is closed with it.
             if self._running.pop(handle, None) is not None:
                 self._multi.remove_handle(handle)
+
+    async def _leaving(self, handle: pycurl.Curl, way: egress.Egress) -> int:
+        """Run a handle by another way out, over a connection of its own; such a handle is not kept (``Recipe.give``)."""
+        with egress.Opener(way) as opener:
+            handle.setopt(pycurl.OPENSOCKETFUNCTION, opener)
+            handle.setopt(pycurl.FRESH_CONNECT, 1)
+            handle.setopt(pycurl.FORBID_REUSE, 1)
+            code = await self._run(handle)
+        return pycurl.E_INTERFACE_FAILED if opener.failed else code
 
     def _act(self, socket: int, events: int) -> int:
         running: int = self._multi.socket_action(socket, events)[1]

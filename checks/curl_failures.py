@@ -108,6 +108,10 @@ def _not_ours(handle: pycurl.Curl, _attempt: Attempt) -> Fault:
     return cannot_look(f"could not look: {_library_words(handle)}")
 
 
+def _no_way_out(_handle: pycurl.Curl, _attempt: Attempt) -> Fault:
+    return cannot_look("could not look: this vantage has no way out to there")
+
+
 def _library_words(handle: pycurl.Curl) -> str:
     """Return libcurl's message without OpenSSL's error numbers: ``tlsv1 alert protocol version``."""
     words = handle.errstr().rsplit("::", 1)[-1].strip()
@@ -124,5 +128,6 @@ _READERS: Final[dict[int, Callable[[pycurl.Curl, Attempt], Fault]]] = {
     pycurl.E_GOT_NOTHING: _nothing,
     pycurl.E_SSL_CACERT_BADFILE: _not_ours,
     pycurl.E_FAILED_INIT: _not_ours,
+    pycurl.E_INTERFACE_FAILED: _no_way_out,
     pycurl.E_OUT_OF_MEMORY: _not_ours,
 }

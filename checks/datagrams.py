@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Final, TypeVar
 
+from checks import egress
 from checks.conversation import AnsweredWronglyError, Talk
 
 _MOST_DATAGRAM: Final = 65_535
@@ -31,6 +32,7 @@ async def asked(
     loop = asyncio.get_running_loop()
     family = socket.AF_INET6 if ":" in where[0] else socket.AF_INET
     with socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as sock:
+        egress.bind(sock)
         sock.connect(where)
         sock.send(question)
         again = _Again(sock, question, again_after)

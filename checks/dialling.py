@@ -15,6 +15,7 @@ import threading
 from ipaddress import ip_address
 from typing import Literal
 
+from checks import egress
 from checks.vetting import Vetting
 from monitor.errors import TocsinError
 
@@ -172,7 +173,13 @@ class Dialler:
         if not allowed:
             address = chosen[0]
             raise UnreachableError(f"{host} is {address}, which {refusals[address]}")
-        return allowed
+        return _by_the_way(allowed)
+
+
+def _by_the_way(addresses: Addresses) -> Addresses:
+    """Leave out the family that the look's way out has no address of, if there is the other."""
+    way = egress.way()
+    return addresses if way is None else tuple(filter(way.serves, addresses)) or addresses
 
 
 def _first_of_each_family(addresses: Addresses) -> Addresses:
@@ -195,6 +202,7 @@ async def connect(address: str, port: int) -> socket.socket:
     try:
         connection.setblocking(False)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        egress.bind(connection)
         await asyncio.get_running_loop().sock_connect(connection, (address, port))
     except BaseException:
         connection.close()

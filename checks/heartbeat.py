@@ -187,6 +187,7 @@ class HeartbeatType:
     """How ``heartbeat`` is registered."""
 
     options: type[Options] = HeartbeatOptions
+    stays = "it looks at nothing: it is told"
 
     def build(self, target: Target, options: HeartbeatOptions, tools: Tools) -> HeartbeatCheck:
         """Make a check; there is no target that could be bad."""

@@ -20,6 +20,7 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
+from checks import egress
 from checks.base import CheckType, Options, Target, Tools
 from checks.curl import dialler_of
 from checks.dialling import Dialler, IpVersion, UnreachableError, plain_host
@@ -192,6 +193,7 @@ def _socket(address: str) -> socket.socket:
             raise
         sock = socket.socket(family, socket.SOCK_RAW | socket.SOCK_NONBLOCK, _PROTOCOL[family])
     try:
+        egress.bind(sock)
         sock.connect((address, 0))
     except BaseException:
         sock.close()

@@ -82,6 +82,7 @@ class PassiveType:
     """How ``passive`` is registered."""
 
     options: type[Options] = PassiveOptions
+    stays = "it looks at nothing: it is told"
 
     def build(self, target: Target, options: PassiveOptions, tools: Tools) -> PassiveCheck:
         """Make a check; raise ``ValueError`` for a target: there is none to look at."""

@@ -202,6 +202,7 @@ class PluginType:
     """How ``plugin`` is registered."""
 
     options: type[Options] = PluginOptions
+    stays = "a plugin is a program of its own and chooses its way out"
 
     def build(self, target: Target, options: PluginOptions, tools: Tools) -> PluginCheck:  # noqa: ARG002 - the seam
         """Make a check; raise ``ValueError`` with a sentence for a macro without a value."""

@@ -308,6 +308,7 @@ class SipCallType:
     """How ``sip-call`` is registered."""
 
     options: type[Options] = SipCallOptions
+    stays = "a test call takes longer than a second look may"
 
     def build(self, target: Target, options: SipCallOptions, tools: Tools) -> SipCallCheck:
         """Make a check; raise ``ValueError`` with a sentence for a bad target."""

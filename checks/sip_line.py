@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from checks import egress
 from checks.dialling import IpVersion
 from checks.sip_message import Framer, Garbage, Incoming, Response, parse, read
 from checks.streams import Stream
@@ -94,6 +95,7 @@ class DatagramLine:
         self._received = 0
         self._sock = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
         try:
+            egress.bind(self._sock)
             self._sock.connect((address, port))
         except BaseException:
             self._sock.close()

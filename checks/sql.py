@@ -160,6 +160,7 @@ class SqlType:
     """How ``sql`` is registered."""
 
     options: type[Options] = SqlOptions
+    stays = "the database's library chooses its way out"
 
     def build(self, target: Target, options: SqlOptions, tools: Tools) -> Check:
         """Make a check; raise ``ValueError`` with a sentence for a bad target."""

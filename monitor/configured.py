@@ -1,11 +1,12 @@
 """From settings to what is in force: pure building, so that a reload is made whole or not at all."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
 from checks.base import Check, CheckType, LastPing, Target, Tools
+from checks.egress import Egress, Stays
 from monitor.domain import people
 from monitor.domain.announcing import Channel, Form, Kind
 from monitor.domain.findings import Symptom
@@ -19,6 +20,7 @@ from monitor.settings.escalating import unknown_escalations
 from monitor.settings.licences import check_licences, unsaid_roles
 from monitor.settings.policies import check_partners, load_policies
 from monitor.settings.validation import did_you_mean
+from monitor.vantages import LocalVantage
 from monitor.world import InForce, Watched
 
 
@@ -89,6 +91,7 @@ def misfits(
             types[check.type].build(target(check, settings.inventory), check.options, UNEQUIPPED)
         except ValueError as error:
             found.append(f"{place}: checks.{check.name}: {error}")
+    found.extend(_second_looks(settings, policies, types))
     try:
         anchors(settings, types, UNEQUIPPED)
     except ValueError as error:
@@ -100,6 +103,23 @@ def _unknown_facts(where: str, stated: Iterable[str], facts: frozenset[str]) -> 
     for name in sorted(set(stated) - facts):
         known = f"known are {', '.join(sorted(facts))}{did_you_mean(name, facts)}"
         yield f"{where}.facts.{name}: no policy knows this fact; {known}"
+
+
+def _second_looks(
+    settings: Settings, policies: Mapping[str, Policy], types: Mapping[str, CheckType]
+) -> Iterator[str]:
+    """Yield the classes that no policy has, and checks that are to be looked at from elsewhere and cannot."""
+    known = {name for policy in policies.values() for name in policy.classes}
+    place = settings.places.get(("second_look", "classes"), "second_look")
+    for name in settings.second_look.classes:
+        if name not in known:
+            told = f"no policy has a class {name!r}; known are {', '.join(sorted(known))}{did_you_mean(name, known)}"
+            yield f"{place}: second_look.classes: {told}"
+    for check in settings.checks:
+        kind = types[check.type]
+        if check.second_look and isinstance(kind, Stays):
+            place = settings.places.get(("checks", check.name, "second_look"), "checks")
+            yield f"{place}: checks.{check.name}.second_look: not for type {check.type}: {kind.stays}"
 
 
 def _unknown_policies(settings: Settings, policies: Mapping[str, Policy]) -> Iterator[str]:
@@ -153,6 +173,7 @@ def in_force(settings: Settings, policies: Mapping[str, Policy]) -> InForce:
         correlation=settings.correlation,
         alert_rules=settings.alerts.meanings,
         flapping=settings.flapping.rules,
+        second_look=settings.second_look,
         public_url=settings.service.public_url,
         service_name=settings.service.name,
         zone=settings.service.zone,
@@ -200,6 +221,7 @@ def _watched(check: CheckSettings, inventory: Inventory, of_system: Mapping[str,
         anchored=check.anchored,
         every=check.every,
         parents=tuple(dict.fromkeys((*check.depends_on, *theirs))),
+        second_look=check.second_look,
     )
 
 
@@ -231,6 +253,7 @@ def _job(check: CheckSettings, inventory: Inventory, kind: CheckType, tools: Too
         retry_every=retry_after(check.every),
         type=check.type,
         symptom=check.symptom or Symptom.UNREACHABLE,
+        wanders=not isinstance(kind, Stays),
     )
 
 
@@ -244,6 +267,24 @@ def anchors(settings: Settings, types: Mapping[str, CheckType], tools: Tools) ->
         )
         made[name] = kind.build(about, kind.options(), tools)
     return made
+
+
+def vantages(
+    settings: Settings, types: Mapping[str, CheckType], tools: Tools, clock: Callable[[], datetime]
+) -> list[LocalVantage]:
+    """Return the other places to look from."""
+    looks_at = anchors(settings, types, tools)
+    return [
+        LocalVantage(
+            id=one.id,
+            name=one.name or one.id,
+            egress=Egress(v4=one.v4, v6=one.v6, interface=one.interface),
+            clock=clock,
+            rules=settings.anchors,
+            looks_at=looks_at,
+        )
+        for one in settings.vantages
+    ]
 
 
 def heartbeats(settings: Settings) -> list[str]:

@@ -35,6 +35,7 @@ class Job:
     retry_every: float
     type: str
     symptom: Symptom = Symptom.UNREACHABLE
+    wanders: bool = True  # it can be looked at from another vantage, too
 
     def __post_init__(self) -> None:
         """Refuse what would spin."""

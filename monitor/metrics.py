@@ -14,6 +14,27 @@ CONTACT_BUCKETS = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 15.0, 60.0, 300.0, 1800.0)
 disable_created_metrics()  # type: ignore[no-untyped-call]  # a gauge for each counter that nobody asked for
 
 
+class VantageSeries:
+    """The series of other places to look from."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        """Register them."""
+        self.configured = Gauge(
+            "tocsin_vantages", "Other places to look from that are configured.", registry=registry
+        )
+        self.seeing_out = Gauge(
+            "tocsin_vantages_seeing_out", "How many of them see out themselves.", registry=registry
+        )
+        self.second_looks = Counter(
+            "tocsin_second_looks", "Second looks from them.", ["result"], registry=registry
+        )
+        self.one_place = Gauge(
+            "tocsin_checks_seen_from_one_place",
+            "Checks that fail from here and are well elsewhere.",
+            registry=registry,
+        )
+
+
 class Metrics:
     """The series, on a registry of their own (one per service, so that tests do not share)."""
 
@@ -43,6 +64,7 @@ class Metrics:
         )
         self.sees_out = Gauge("tocsin_sees_out", "0 while too few reference targets answer.", registry=r)
         self.sees_out.set(1)
+        self.vantages = VantageSeries(r)
         self.looks_doubted = Counter(
             "tocsin_looks_doubted", "Failing looks not believed, because we could not see out.", registry=r
         )

@@ -18,7 +18,7 @@ import structlog
 
 from monitor.domain import dependencies, dossier
 from monitor.domain.announcements import PLANNED, Maintenance, planned_by
-from monitor.domain.believing import Belief, believe
+from monitor.domain.believing import Belief, believe, doubted
 from monitor.domain.components import Health
 from monitor.domain.contacts import Obligation, obligations, page
 from monitor.domain.decisions import NOC, Decision, decide, decide_for_component, page_entry
@@ -27,6 +27,7 @@ from monitor.domain.findings import Finding, Observation, Source, Streak, Sympto
 from monitor.domain.flapping import sentence, steady_at
 from monitor.domain.policy import Policy
 from monitor.domain.settling import Settled
+from monitor.domain.vantages import Seconded, one_place
 from monitor.domain.waiting import Waits
 from monitor.handling import Handling
 from monitor.metrics import Metrics
@@ -38,6 +39,7 @@ from monitor.storage.incidents import Opening, Recorded
 from monitor.storage.looks import LookRow
 from monitor.storage.unsteady import Unsteady
 from monitor.storms import Storms
+from monitor.vantages import Vantages
 from monitor.world import InForce, Watched
 
 log = structlog.stdlib.get_logger()
@@ -50,6 +52,7 @@ class Pipeline(Handling):
     metrics: Metrics
     storms: Storms
     sight: Sight
+    vantages: Vantages
     streaks: dict[str, Streak] = field(default_factory=dict[str, Streak])
     verdicts: dict[str, Verdict] = field(default_factory=dict[str, Verdict])
     touched: set[str] = field(default_factory=set[str])
@@ -71,6 +74,13 @@ class Pipeline(Handling):
             seen = await self.sight.believed(seen, asks=not stands)
         before = self.streaks.get(seen.check, _FRESH)
         belief = believe(before, seen, watched.thresholds, self.world.in_force.flapping)
+        seconded = await self._second_look(watched, seen, belief)
+        if seconded.doubtful:
+            belief = doubted(before, seen, watched.thresholds, self.world.in_force.flapping)
+            seen = replace(seen, detail=one_place(seconded, seen.detail))
+            await self.vantages.doubted(watched.name, seconded.said, seen.at)
+        elif belief.turn is not None or seen.verdict is Verdict.UP:
+            await self.vantages.over(watched.name)
         streak, turn = belief.streak, belief.turn
         self.storms.looked(watched, streak)
         if watched.parents and streak.failing == 1 and not before.failing:
@@ -79,7 +89,7 @@ class Pipeline(Handling):
             try:
                 if streak.flaps.flapping:  # so that nobody takes it for steady meanwhile
                     self.turning[seen.check] = streak
-                await self._turned(watched, belief, before)
+                await self._turned(watched, belief, before, seconded)
             except BaseException:
                 # what is not on record is not believed: the next look turns again
                 self._seen(watched, seen, before, turned=False)
@@ -108,11 +118,23 @@ class Pipeline(Handling):
             )
         )
 
-    async def _turned(self, watched: Watched, belief: Belief, before: Streak) -> None:
+    async def _second_look(self, watched: Watched, seen: Observation, belief: Belief) -> Seconded:
+        """Have it looked at from elsewhere, too, before it is believed down, where the check or its class wants that."""
+        turn, world = belief.turn, self.world.in_force
+        if turn is None or not turn.down or not self.vantages.can(watched.name):
+            return NOBODY
+        wanted = watched.second_look
+        if wanted is None:
+            decision = _decided(world, _finding(watched, turn), self.clock())
+            wanted = world.second_look.wants(decision.cls, urgent=decision.analyse_now)
+        return await self.vantages.second(watched.name, seen.at) if wanted else NOBODY
+
+    async def _turned(self, watched: Watched, belief: Belief, before: Streak, seconded: Seconded) -> None:
         turn, streak, name = belief.turn, belief.streak, watched.name
         if turn is not None and turn.down:
             flaps = streak.flaps.flapping
-            await self.judge(_finding(watched, turn), held=self.unsteady(name, streak) if flaps else None)
+            held = self.unsteady(name, streak) if flaps else None
+            await self.judge(_finding(watched, turn, seconded), held=held, seconded=seconded)
             self.streaks[name] = streak  # on record, and so believed by what depends on it
             await self._behind(watched)
         elif turn is not None:
@@ -207,7 +229,9 @@ class Pipeline(Handling):
 
     # correlate, classify, identify, decide, record ------------------------------------------------------
 
-    async def judge(self, finding: Finding, *, held: Unsteady | None = None) -> str:
+    async def judge(
+        self, finding: Finding, *, held: Unsteady | None = None, seconded: Seconded | None = None
+    ) -> str:
         """Take a believed problem to an incident on record, with everything it makes us owe; return its id.
 
         What comes and goes is ``held``: our own people are told, and its partner when it is steady.
@@ -219,7 +243,7 @@ class Pipeline(Handling):
         # classify, identify, decide: pure; a storm bears on where it stands and on when contacts go out
         now, explained_by = self.clock(), self._explained(finding)
         opening = replace(
-            self._opening(finding, now, work, settled, paged=held is not None),
+            self._opening(finding, now, work, settled, seconded, paged=held is not None),
             problem=self.storms.stands_under(finding),
             depends_on=explained_by.down,
             wait=_wait(held) or self.storms.waits(finding, now) or _for_parent(explained_by, now),
@@ -261,6 +285,7 @@ class Pipeline(Handling):
         now: datetime,
         work: Maintenance | None,
         settled: Settled | None = None,
+        seconded: Seconded | None = None,
         *,
         paged: bool = False,
     ) -> Opening:
@@ -274,6 +299,8 @@ class Pipeline(Handling):
             decision = replace(decision, reasons=(planned_by(work), *decision.reasons))
         if settled is not None:
             decision = replace(decision, reasons=(*settled.reasons, *decision.reasons))
+        if seconded is not None and seconded.witnesses:
+            decision = replace(decision, reasons=(seconded.reason, *decision.reasons))
         policy = world.policies[decision.policy]
         incident = f"inc_{self.new_id()}"
         system = world.inventory.systems.get(finding.system or "")
@@ -338,6 +365,10 @@ class Pipeline(Handling):
 
     # what is believed now -----------------------------------------------------------------------------------
 
+    def blind_vantages(self) -> Sequence[str]:
+        """Say which other places to look from do not see out, and why."""
+        return sorted(self.vantages.blind.values())
+
     def health(self, check: str) -> Health:
         """Return what is believed of a check, by its streak and not by a single look."""
         streak = self.streaks.get(check)
@@ -357,6 +388,7 @@ COMES_AND_GOES = "it comes and goes; its partner is contacted when it is steady"
 
 
 NOTHING = Explained()
+NOBODY = Seconded()
 
 
 def _for_parent(explained_by: Explained, now: datetime) -> tuple[str, datetime, Waits] | None:
@@ -371,14 +403,15 @@ def _wait(held: Unsteady | None) -> tuple[str, datetime, Waits] | None:
     return (held.reason, held.until, Waits.FLAPPING) if held else None
 
 
-def _finding(watched: Watched, turn: Turn) -> Finding:
+def _finding(watched: Watched, turn: Turn, seconded: Seconded | None = None) -> Finding:
     certificate = turn.symptom is Symptom.CERTIFICATE_EXPIRING
+    evidence = f"; {seconded.evidence}" if seconded and seconded.evidence else ""
     return Finding(
         system=watched.system,
         component=watched.component,
         symptom=turn.symptom if certificate else watched.symptom or turn.symptom,
         source=Source.HEARTBEAT if watched.type == "heartbeat" else Source.CHECK,
-        summary=f"check {watched.name}: {turn.detail}",
+        summary=f"check {watched.name}: {turn.detail}{evidence}",
         since=turn.since,
         at=turn.at,
         facts={} if certificate else watched.facts,

@@ -110,6 +110,7 @@ class Rounds:
         failed: list[Exception] = []
         for step in (
             self.pipeline.sight.once,
+            self.pipeline.vantages.once,
             self.pipeline.steady,
             self.pipeline.storms.once,
             self.year_ends.once,

@@ -160,6 +160,11 @@ class Scheduler:
         elif self._loop is not None:
             self._place(slot, self._loop.time())
 
+    def job(self, name: str) -> Job | None:
+        """Return a check's job, if there is one."""
+        slot = self._slots.get(name)
+        return slot.job if slot else None
+
     def overdue(self, now: float | None = None) -> list[str]:
         """Name the checks not looked at for two intervals and their timeout, as of the loop's time."""
         if self._loop is None:

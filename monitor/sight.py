@@ -106,42 +106,9 @@ class Sight:
     async def _glance(self, *, whole: bool) -> None:
         """Look at the anchors; enough answers are enough, unless it is to be known ``whole``."""
         at, rules, looks_at = self.clock(), self.rules, self.looks_at
-        said: dict[str, str | None] = {}
-
-        async def one(name: str, check: Check) -> None:
-            said[name] = await self._silent(check, at)
-
-        pending = {asyncio.create_task(one(*each), name=f"anchor {each[0]}") for each in looks_at.items()}
-        try:
-            while pending:
-                _, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
-                if not whole and sum(word is None for word in said.values()) >= rules.quorum:
-                    break
-        finally:
-            for task in pending:
-                task.cancel()
-            await asyncio.gather(*pending, return_exceptions=True)
-        if looks_at is not self.looks_at:  # others were configured meanwhile
-            return
-        answered = sum(word is None for word in said.values())
-        silent = {name: word for name, word in said.items() if word is not None}
-        self._take(
-            Glance(at=at, answered=answered, of=len(looks_at), quorum=rules.quorum, silent=silent),
-            whole=whole or len(said) == len(looks_at),
-        )
-
-    async def _silent(self, check: Check, now: datetime) -> str | None:
-        """Look at one anchor; return None if it answered, whatever it said, else what was seen."""
-        try:
-            async with asyncio.timeout(self.rules.timeout + SPARE):
-                seen = await check.observe(now)
-        except TimeoutError:
-            return "no answer in time"
-        except Exception:
-            log.exception("anchor.raised")
-            return "the look itself failed"
-        talked = seen.verdict in (Verdict.UP, Verdict.DEGRADED) or seen.symptom is Symptom.DEGRADED
-        return None if talked else seen.detail or "no answer"
+        glance = await look_around(looks_at, rules, at, whole=whole)
+        if looks_at is self.looks_at:  # else others were configured meanwhile
+            self._take(glance, whole=whole or glance.answered + len(glance.silent) == glance.of)
 
     def _take(self, glance: Glance, *, whole: bool) -> None:
         self.glances += 1
@@ -196,3 +163,39 @@ class Sight:
     def _alarm(self, key: str, text: str) -> Obligation:
         inventory = self.world.in_force.inventory
         return alarm(inventory, self.clock(), id_=f"out_{self.new_id()}", key=key, text=text)
+
+
+async def look_around(looks_at: Mapping[str, Check], rules: Anchors, at: datetime, *, whole: bool) -> Glance:
+    """Look at these anchors; enough answers are enough, unless it is to be known ``whole``."""
+    said: dict[str, str | None] = {}
+
+    async def one(name: str, check: Check) -> None:
+        said[name] = await _silent(check, at, rules.timeout)
+
+    pending = {asyncio.create_task(one(*each), name=f"anchor {each[0]}") for each in looks_at.items()}
+    try:
+        while pending:
+            _, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+            if not whole and sum(word is None for word in said.values()) >= rules.quorum:
+                break
+    finally:
+        for task in pending:
+            task.cancel()
+        await asyncio.gather(*pending, return_exceptions=True)
+    answered = sum(word is None for word in said.values())
+    silent = {name: word for name, word in said.items() if word is not None}
+    return Glance(at=at, answered=answered, of=len(looks_at), quorum=rules.quorum, silent=silent)
+
+
+async def _silent(check: Check, now: datetime, longest: float) -> str | None:
+    """Look at one anchor; return None if it answered, whatever it said, else what was seen."""
+    try:
+        async with asyncio.timeout(longest + SPARE):
+            seen = await check.observe(now)
+    except TimeoutError:
+        return "no answer in time"
+    except Exception:
+        log.exception("anchor.raised")
+        return "the look itself failed"
+    talked = seen.verdict in (Verdict.UP, Verdict.DEGRADED) or seen.symptom is Symptom.DEGRADED
+    return None if talked else seen.detail or "no answer"

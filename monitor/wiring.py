@@ -77,6 +77,7 @@ from monitor.storms import Storms
 from monitor.telling import Telling
 from monitor.ticket_sync import TicketSync
 from monitor.trends import Trends
+from monitor.vantages import Vantages
 from monitor.web.setup import setup as set_up_web
 from monitor.world import World
 from monitor.year_ends import YearEnds
@@ -173,6 +174,7 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
             metrics=metrics,
             who=socket.gethostname(),
         )
+        vantages = Vantages(world=world, store=store, clock=clock, new_id=ids, bell=bell, metrics=metrics)
         pipeline = Pipeline(
             world=world,
             announcer=announcer,
@@ -183,6 +185,7 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
             metrics=metrics,
             storms=storms,
             sight=sight,
+            vantages=vantages,
             failpoint=failpoint,
         )
         storms.settling.judge = pipeline.judge
@@ -372,6 +375,9 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
         pipeline.look_now = late.look_now
         sight.configure(settings.anchors, configured.anchors(settings, types, tools))
         await sight.resume()
+        vantages.find = scheduler.job
+        vantages.configure(configured.vantages(settings, types, tools, clock), every=settings.anchors.every)
+        await vantages.resume()
         await _resume(store, pipeline, settings, clock)
 
         # publish: the public page, rendered on change
@@ -400,6 +406,9 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
             await store.write(editions.keep, fresh.in_force.policies.values(), clock())
             scheduler.replace(configured.jobs(fresh.settings, types, tools))
             sight.configure(fresh.settings.anchors, configured.anchors(fresh.settings, types, tools))
+            vantages.configure(
+                configured.vantages(fresh.settings, types, tools, clock), every=fresh.settings.anchors.every
+            )
             world.configure(fresh.in_force)
             world.refused = ()
             registering.complain(world.in_force.inventory)
@@ -497,6 +506,7 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
             jobs={
                 "scheduler": scheduler.run,
                 "anchors": sight.run,
+                "vantages": vantages.run,
                 "delivery": delivery.run,
                 "tickets": ticket_sync.run,
                 "rounds": rounds.run,

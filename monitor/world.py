@@ -17,6 +17,7 @@ from monitor.domain.inventory import Inventory
 from monitor.domain.policy import Policy
 from monitor.domain.registered import Registered, overlaid
 from monitor.settings.storm_sections import Correlation
+from monitor.settings.vantage_sections import SecondLook
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +34,7 @@ class Watched:
     anchored: bool = True  # a failing look counts only while we see out ourselves
     every: float = 60.0  # seconds
     parents: tuple[str, ...] = ()  # checks on which it depends
+    second_look: bool | None = None  # before it is believed; None: as its class says
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +54,7 @@ class InForce:
     correlation: Correlation = field(default_factory=Correlation)
     alert_rules: tuple[AlertRule, ...] = ()
     flapping: Rules = Rules()  # noqa: RUF009 - frozen
+    second_look: SecondLook = field(default_factory=SecondLook)
     public_url: str | None = None
     service_name: str = "Tocsin"
     zone: str = "UTC"

@@ -68,3 +68,21 @@ def test_an_anchor_that_nothing_can_look_at_is_refused_with_its_place(
     (problem,) = refused.value.problems
     assert problem.startswith(f"{tmp_path}/tocsin.yaml:6:20: anchors.targets: ")
     assert said in problem
+
+
+def test_a_second_look_of_a_class_that_no_policy_has_or_by_a_check_that_stays_is_refused(
+    tmp_path: Path,
+) -> None:
+    text = BASE.replace("{FACTS}", "{}") + (
+        "  - {name: p, type: plugin, system: S, command: [/bin/true], second_look: true}\n"
+        "second_look: {classes: [critcal]}\n"
+    )
+    (tmp_path / "tocsin.yaml").write_text(text)
+    with pytest.raises(ConfigError) as refused:
+        configured.read(tmp_path, types=load_check_types(), now=NOW)
+    unknown, stays = refused.value.problems
+    assert "second_look.classes: no policy has a class 'critcal'; known are " in unknown
+    assert unknown.endswith("did you mean 'critical'?")
+    assert stays.endswith(
+        ":6:70: checks.p.second_look: not for type plugin: a plugin is a program of its own and chooses its way out"
+    )

@@ -37,3 +37,12 @@ def believe(streak: Streak, seen: Observation, thresholds: Thresholds, rules: fl
         turn=turn,
         settle=before.flapping is not flaps.flapping,
     )
+
+
+def doubted(streak: Streak, seen: Observation, thresholds: Thresholds, rules: flapping.Rules) -> Belief:
+    """Take in a failing look that is seen from one place only: it counts on, and nothing is believed by it.
+
+    What is believed later is dated to the first failing look after it: until then it was well, seen from elsewhere.
+    """
+    belief = believe(streak, seen, replace(thresholds, down_after=_NEVER), rules)
+    return replace(belief, streak=replace(belief.streak, failing_since=None))

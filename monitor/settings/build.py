@@ -167,6 +167,7 @@ def _check(
         options=options,
         anchored=given.anchored,
         depends_on=given.depends_on,
+        second_look=given.second_look,
     )
 
 

@@ -104,6 +104,8 @@ def _settings(
         anchors=root.anchors,
         alerts=root.alerts,
         flapping=root.flapping,
+        vantages=root.vantages,
+        second_look=root.second_look,
         policies=policies,
         sources=files,
         places=dict(_places(document)),

@@ -33,6 +33,7 @@ from monitor.settings.values import (
     filled,
     nothing_is_empty,
 )
+from monitor.settings.vantage_sections import SecondLook, Vantage
 
 _HOUR, _DAY = 3_600, 86_400
 
@@ -396,6 +397,12 @@ class CheckIn(BaseModel):
             description="Whether a failing look counts only while the anchors answer; false: it needs no way out."
         ),
     ] = True
+    second_look: Annotated[
+        bool | None,
+        Field(
+            description="Whether a vantage looks, too, before a problem is believed; by default as its class says."
+        ),
+    ] = None
 
 
 class Root(Strict):
@@ -449,6 +456,12 @@ class Root(Strict):
     secrets: Annotated[Secrets, Field(description="Credentials that come with requests.")] = Secrets()
     correlation: Annotated[Correlation, Field(description="Many systems failing at once.")] = Correlation()
     flapping: Annotated[Flapping, Field(description="Checks that come and go.")] = Flapping()
+    vantages: Annotated[
+        tuple[Vantage, ...],
+        BeforeValidator(nothing_is_empty),
+        Field(max_length=9, description="Other places to look from."),
+    ] = ()
+    second_look: Annotated[SecondLook, Field(description="What they are for.")] = SecondLook()
     anchors: Annotated[Anchors, Field(description="Whether we see out ourselves.")] = Anchors()
     alerts: Annotated[Alerts, Field(description="Alerts that other programs send.")] = Alerts()
     imports: Annotated[sections.Imports, Field(alias="import", description="Tables.")] = sections.Imports()

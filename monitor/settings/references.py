@@ -57,6 +57,7 @@ def _twice(document: Document) -> Iterator[Problem]:
         ("heartbeat", _values(document, ("checks",), "uuid")),
         ("project", _values(document, ("sentry", "projects"), "id")),
         ("alert rule", _values(document, ("alerts", "rules"), "name")),
+        ("vantage", _values(document, ("vantages",), "id")),
     )
     for kind, found in lists:
         first: dict[str, Path] = {}

@@ -39,6 +39,7 @@ from monitor.settings.values import (
     Zone,
     nothing_is_empty,
 )
+from monitor.settings.vantage_sections import SecondLook, Vantage
 
 _strict = with_config(ConfigDict(extra="forbid", allow_inf_nan=False))
 _HOUR, _DAY = 3_600, 86_400
@@ -352,6 +353,7 @@ class CheckSettings:
     options: Any
     anchored: bool = True
     depends_on: tuple[str, ...] = ()
+    second_look: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -382,6 +384,8 @@ class Settings:
     anchors: Anchors = field(default_factory=Anchors)
     alerts: Alerts = field(default_factory=Alerts)
     flapping: Flapping = field(default_factory=Flapping)
+    vantages: tuple[Vantage, ...] = ()
+    second_look: SecondLook = field(default_factory=SecondLook)
     policies: tuple[Path, ...] = ()
     sources: tuple[Path, ...] = field(default=(), repr=False)
     places: Mapping[tuple[str, ...], str] = field(default_factory=dict[tuple[str, ...], str], repr=False)

@@ -18,7 +18,7 @@ from monitor.domain.findings import Symptom
 from monitor.domain.inventory import Inventory, Partner
 from monitor.domain.policy import WAITS
 from monitor.errors import NotFoundError
-from monitor.storage import alerts_in, blindness, console, crash_trends, lists, ticket_sync
+from monitor.storage import alerts_in, blindness, console, crash_trends, lists, one_place, ticket_sync
 from monitor.storage.people import list_audit
 from monitor.web import api_inputs as i
 from monitor.web import delivery_pages
@@ -31,7 +31,7 @@ from monitor.web.health import reasons_not_ready
 from monitor.web.parts import PARTS, Parts
 from monitor.web.problems import ProblemError
 from monitor.web.render import page
-from monitor.web.sight_cautions import sight_cautions
+from monitor.web.sight_cautions import sight_cautions, vantage_cautions
 from monitor.web.ticket_cautions import ticket_cautions
 
 Q = TypeVar("Q", bound=i.Query)
@@ -71,6 +71,7 @@ async def _cautions(parts: Parts) -> tuple[Caution, ...]:
         text = "The newest configuration has faults; the one before it is still in force."
         said.append(Caution(tone="warn", title="Configuration not reloaded", text=text))
     said.extend(sight_cautions(await parts.store.read(blindness.all_standing), parts.metrics))
+    said.extend(vantage_cautions(await parts.store.read(one_place.standing), parts.pipeline.blind_vantages()))
     said.extend(ticket_cautions(await parts.store.read(ticket_sync.standing)))
     overdue = int(sample("tocsin_checks_overdue") or 0)
     if overdue:

@@ -44,6 +44,10 @@ class Store(Protocol):
 class Pipeline(Protocol):
     """The commands people and programs give; all raise NotFoundError or ConflictError."""
 
+    def blind_vantages(self) -> Sequence[str]:
+        """Say which vantages do not see out, and why."""
+        ...
+
     async def acknowledge(self, incident: str, *, actor: str, note: str = "") -> object:
         """Somebody has it."""
         ...

@@ -1,9 +1,10 @@
 """What the board says of our own sight: that we are cut off, that anchors do not answer."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from monitor.metrics import Metrics
 from monitor.storage.blindness import Spell
+from monitor.storage.one_place import OnePlace
 from monitor.web.board import Caution
 
 
@@ -22,3 +23,22 @@ def sight_cautions(spells: Sequence[Spell], metrics: Metrics) -> Iterator[Cautio
     if answering < of and not spells:
         text = f"{answering} of {of} answer. We still see out; look whether those that do not are well."
         yield Caution(tone="warn", title="Reference targets do not answer", text=text)
+
+
+def vantage_cautions(spells: Sequence[OnePlace], blind: Collection[str]) -> Iterator[Caution]:
+    """Yield what is seen from one place only, and the vantages that cannot look."""
+    if spells:
+        first = spells[0]
+        named = ", ".join(one.check for one in spells[:_MOST_NAMED])
+        more = f" and {len(spells) - _MOST_NAMED} more" if len(spells) > _MOST_NAMED else ""
+        text = (
+            f"{named}{more}, since {first.since:%Y-%m-%d %H:%M} UTC: {first.why}. No customer is contacted about that; "
+            "look at our own way there."
+        )
+        yield Caution(tone="warn", title="Seen from one place only", text=text, path="/noc/checks")
+    if blind:
+        text = f"{'; '.join(sorted(blind))}. Second looks from there count neither way: what fails here is believed as before."
+        yield Caution(tone="warn", title="A vantage cannot see out", text=text)
+
+
+_MOST_NAMED = 5

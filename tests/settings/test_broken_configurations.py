@@ -112,6 +112,20 @@ BROKEN = [
         "anchors: {quorum: 3, targets: ['a:1', 'b:2']}",
         "1:19: anchors.quorum: must not be more than there are targets (2)",
     ),
+    (
+        "vantages: [{id: b, source: [somewhere]}]",
+        "1:29: vantages[0].source[0]: must be an address of this machine, such as 192.0.2.10 or 2001:db8::10",
+    ),
+    ("vantages: [{id: b}]", "1:12: vantages[0]: needs a source address or an interface of this machine"),
+    (
+        "vantages: [{id: b, source: [127.0.0.2, 127.0.0.3]}]",
+        "1:12: vantages[0]: source has two addresses of one family; write them as two vantages",
+    ),
+    (
+        "vantages: [{id: b, interface: eth1}, {id: b, interface: eth2}]",
+        "1:43: vantages[1].id: a second vantage 'b'; the first is at f.yaml:1:17",
+    ),
+    ("second_look: {within: 1m}", "1:23: second_look.within: must be at most 10"),
     ("flapping: {high: 0.2, low: 0.3}", "1:28: flapping.low: must not be above 'high'"),
     (
         S + "checks: [{name: a, type: http, system: s, depends_on: [a]}]",

@@ -1,5 +1,8 @@
 """What a fleet is seen by: results and uptime over a year, second looks, crashes fixed, findings moved by people."""
 
+import sqlalchemy as sa
+from alembic import op
+
 revision = "0005"
 down_revision = "0004"
 
@@ -26,3 +29,20 @@ def _correlation() -> None:
 
 def _looks() -> None:
     """Second looks from another vantage, looks in steps."""
+    op.create_table(
+        "one_place_spells",
+        sa.Column("id", sa.String(40), primary_key=True),
+        sa.Column("check", sa.Text, nullable=False),
+        sa.Column("since", sa.BigInteger, nullable=False),
+        sa.Column("until", sa.BigInteger),
+        sa.Column("alarmed_at", sa.BigInteger),
+        sa.Column("why", sa.Text, nullable=False),
+    )
+    op.create_index(
+        "uq_one_place_spells_check_open",
+        "one_place_spells",
+        ["check"],
+        unique=True,
+        sqlite_where=sa.text("until IS NULL"),
+        postgresql_where=sa.text("until IS NULL"),
+    )
