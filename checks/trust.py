@@ -33,4 +33,10 @@ def tls_settings(*, verify: bool, ca_file: str | None) -> Settings:
     if not verify:
         return (*shown, (pycurl.SSL_VERIFYPEER, 0), (pycurl.SSL_VERIFYHOST, 0))
     authorities = ca_file or system_authorities()
-    return (*shown, (pycurl.CAINFO, authorities)) if authorities else shown
+    return _verified(authorities) if authorities else shown
+
+
+@cache
+def _verified(authorities: str) -> Settings:
+    """Return the same ones for all checks that trust the same: there may be 100,000."""
+    return (pycurl.OPT_CERTINFO, 1), (pycurl.CAINFO, authorities)

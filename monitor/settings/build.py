@@ -7,7 +7,9 @@ without its account) comes back as problems with their places.
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 
 from pydantic import BaseModel
 
@@ -31,6 +33,7 @@ from monitor.settings.nodes import Document, Problem
 from monitor.settings.sections import CheckDefaults, CheckSettings
 from monitor.settings.values import phone_region
 
+_NONE_STATED: Mapping[str, FactValue] = MappingProxyType({})
 Options = Mapping[int, BaseModel | Mapping[str, object]]
 """The options of each check, by its number in the list."""
 
@@ -176,15 +179,21 @@ def _thresholds(
 ) -> Thresholds:
     """Return how many looks it takes to believe; one where a look is as good as ten (a heartbeat's record)."""
     sure = getattr(options, "one_look_is_enough", False)
-    return Thresholds(
-        down_after=given.down_after or (1 if sure else defaults.down_after),
-        up_after=given.up_after or (1 if sure else defaults.up_after),
+    return _looks_in_a_row(
+        given.down_after or (1 if sure else defaults.down_after),
+        given.up_after or (1 if sure else defaults.up_after),
     )
 
 
-def _facts(given: FactsIn) -> dict[str, FactValue]:
+@cache
+def _looks_in_a_row(down: int, up: int) -> Thresholds:
+    """Return the same ones for all checks that have the same: there may be 100,000."""
+    return Thresholds(down_after=down, up_after=up)
+
+
+def _facts(given: FactsIn) -> Mapping[str, FactValue]:
     stated: dict[str, FactValue] = given.model_dump(exclude_unset=True)
-    return stated
+    return stated or _NONE_STATED
 
 
 def on_call(

@@ -118,6 +118,7 @@ def _options(
     """Read what each check's type adds, by the check's number."""
     options: dict[int, BaseModel | Mapping[str, object]] = {}
     problems: list[Problem] = []
+    alike: dict[tuple[str, str], BaseModel] = {}  # one instance for all checks that say the same
     listed = document.node(("checks",))
     for number, item in enumerate(listed.items if isinstance(listed, ListNode) else []):
         own = _own_keys(item)
@@ -129,11 +130,26 @@ def _options(
             told = validation.not_one_of(named.written, sorted(types))
             problems.append(document.problem(("checks", number, "type"), told))
             continue
-        part = document.part("checks", number)
-        made, wrong = validation.check(types[named.value], part, own, also=_CHECK_KEYS)
-        problems += wrong
-        options[number] = made or own
+        said = named.value, _as_written(item, _CHECK_KEYS)
+        if said not in alike:
+            part = document.part("checks", number)
+            made, wrong = validation.check(types[named.value], part, own, also=_CHECK_KEYS)
+            problems += wrong
+            if made is None:
+                continue
+            alike[said] = made
+        options[number] = alike[said]
     return options, problems
+
+
+def _as_written(node: Node, but: frozenset[str] = frozenset()) -> str:
+    """Return what stands in the file, without some keys of it: ``5.10`` is not ``5.1``."""
+    if isinstance(node, Scalar):
+        return f"{type(node.value).__name__} {node.written!r}"
+    if isinstance(node, ListNode):
+        return f"[{','.join(map(_as_written, node.items))}]"
+    entries = ((key, item) for key, (_, item) in node.items.items() if key not in but)
+    return f"{{{','.join(f'{key!r}:{_as_written(item)}' for key, item in entries)}}}"
 
 
 def _own_keys(item: Node) -> dict[str, object]:
@@ -143,7 +159,7 @@ def _own_keys(item: Node) -> dict[str, object]:
 
 
 def _places(document: Document) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Yield where sections, entries and their keys stand (of systems, of which there are many, only entries)."""
+    """Yield where sections, entries and their keys stand (of systems and checks, of which there are many, only entries)."""
     root = document.root
     for section, (_, node) in root.items.items() if isinstance(root, MapNode) else ():
         yield from _below((section,), node, depth=2)
@@ -151,7 +167,7 @@ def _places(document: Document) -> Iterator[tuple[tuple[str, ...], str]]:
     yield from _entries(document, ("licences",), "id", depth=1)
     yield from _entries(document, ("systems",), "serial", depth=0)
     yield from _entries(document, ("components",), "id", depth=1)
-    yield from _entries(document, ("checks",), "name", depth=2)
+    yield from _entries(document, ("checks",), "name", depth=0)
     yield from _entries(document, ("on_call", "engineers"), "id", depth=1)
     partners = document.node(("partners",))
     for number, item in enumerate(partners.items if isinstance(partners, ListNode) else []):

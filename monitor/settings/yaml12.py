@@ -143,6 +143,9 @@ class _Composer:
     problems: list[Problem] = field(default_factory=list[Problem])
     stack: list[_Open] = field(default_factory=list[_Open])
     anchors: dict[str, Node] = field(default_factory=dict[str, Node])
+    texts: dict[str, str] = field(
+        default_factory=dict[str, str]
+    )  # each word once, however often it stands there
     sizes: dict[int, tuple[int, int]] = field(default_factory=dict[int, tuple[int, int]])
     aliased: int = 0
     documents: int = 0
@@ -187,13 +190,14 @@ class _Composer:
             self._key(event, event.value)
             return
         plain = event.style in {None, ""} and event.tag != _TEXT_TAG
-        value = scalar(event.value) if plain else event.value
+        written = self.texts.setdefault(event.value, event.value)
+        value = scalar(written) if plain else written
         if isinstance(value, str):
             try:
                 value = self.filler.fill(value)
             except ValueError as error:
                 self._wrong(event, str(error))
-        self._add(Scalar(*self._at(event), value, event.value), event.anchor)
+        self._add(Scalar(*self._at(event), value, written), event.anchor)
 
     def _expects_key(self) -> bool:
         return bool(self.stack) and isinstance(self.stack[-1].node, MapNode) and self.stack[-1].key is None

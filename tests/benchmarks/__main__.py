@@ -18,7 +18,7 @@ from tests.benchmarks.report import Report, as_json, measured, summary
 NAMES = (
     "http_checks",
     "scheduler",
-    "fleet_10k",
+    "fleet",
     "page",
     "store_writes",
     "deadlines",

@@ -9,13 +9,14 @@ Two cores: what is measured runs on ``MEASURED``, everything else (target, load)
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -166,6 +167,19 @@ def blackbox(core: int = MEASURED) -> Iterator[Running]:
             url = f"http://127.0.0.1:{port}"
             answers(f"{url}/-/healthy", process)
             yield Running(process.pid, url)
+
+
+@contextmanager
+def blackhole() -> Iterator[str]:
+    """Hold a port at which connections are never answered: one that listens, whose queue is full."""
+    with socket.socket() as holder, ExitStack() as stack:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen(0)
+        for _ in range(4):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(holder.getsockname())
+        yield f"http://127.0.0.1:{holder.getsockname()[1]}"
 
 
 def ours(module: str, *arguments: str) -> list[str]:

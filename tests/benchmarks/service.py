@@ -3,8 +3,8 @@
 import re
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -28,20 +28,30 @@ components:
   - {id: cloud-eu, name: Cloud platform Europe, group: Cloud platform}
   - {id: cloud-us, name: Cloud platform Americas, group: Cloud platform}
 """
-SYSTEMS = 100
+CHECKS_EACH = 10
+AT_ONCE = 8_000
+"""Looks under way at once: room for 50,000 dead targets that are waited for."""
 
 
-def configuration(target: str, *, checks: int, every: float) -> str:
-    """Write a fleet's configuration: ``checks`` URLs under ``target``, spread over systems of two partners."""
+def configuration(
+    target: str, *, checks: int, every: float, dead: float = 0.0, dead_at: str = "", timeout: float = 10.0
+) -> str:
+    """Write a fleet's configuration: ``checks`` URLs under ``target``, ten to a system, systems of two partners.
+
+    A share ``dead`` of them is looked for at ``dead_at``, evenly among the others.
+    """
+    systems = max(100, checks // CHECKS_EACH)
     lines = ["service: {name: Benchmark}", _PARTNERS, "systems:"]
-    for n in range(SYSTEMS):
+    for n in range(systems):
         partner, component = (("aurora", "cloud-eu"), ("birch", "cloud-us"))[n % 2]
         lines.append(f"  - {{serial: PBX-{n}, partner: {partner}, component: {component}}}")
-    lines += [f"checks_defaults: {{every: {every:g}s, timeout: {min(every, 10):g}s}}", "checks:"]
     lines += [
-        f"  - {{name: web-{n}, type: http, system: PBX-{n % SYSTEMS}, target: '{target}/{n}'}}"
-        for n in range(checks)
+        f"checks_defaults: {{every: {every:g}s, timeout: {min(every, timeout):g}s, concurrency: {AT_ONCE}}}",
+        "checks:",
     ]
+    for n in range(checks):
+        place = dead_at if int((n + 1) * dead) > int(n * dead) else target
+        lines.append(f"  - {{name: web-{n}, type: http, system: PBX-{n % systems}, target: '{place}/{n}'}}")
     return "\n".join(lines) + "\n"
 
 
@@ -86,6 +96,8 @@ class Served:
     url: str
     start_seconds: float
     log: Path
+    again: Callable[[], "Served"]
+    """Stop it and start it again on the same record."""
 
     def scrape(self) -> Scrape:
         """Read the metrics."""
@@ -100,17 +112,25 @@ class Served:
 def served(text: str, *, core: int = peers.MEASURED, patience: float = 120) -> Iterator[Served]:
     """Run ``tocsin serve`` on a configuration, in a folder on this disk (not on a RAM disk: it must fsync)."""
     with tempfile.TemporaryDirectory(prefix="tocsin-bench-", dir="/var/tmp") as name:
-        folder, port = Path(name), free_port()
+        folder = Path(name)
         (folder / "tocsin.yaml").write_text(text)
-        command = peers.ours(
-            "monitor", "serve", "-c", f"{name}/tocsin.yaml", "--port", str(port), "--data-dir", f"{name}/data"
-        )
-        log = folder / "log"
-        began = time.monotonic()
-        with peers.running(command, core, log=log) as process:
-            url = f"http://127.0.0.1:{port}"
-            peers.answers(f"{url}/readyz", process, patience)
-            yield Served(process.pid, url, time.monotonic() - began, log)
+        with ExitStack() as stack:
+            yield _started(stack, folder, core, patience)
+
+
+def _started(stack: ExitStack, folder: Path, core: int, patience: float) -> Served:
+    port, log = free_port(), folder / "log"
+    place = ("-c", f"{folder}/tocsin.yaml", "--port", str(port), "--data-dir", f"{folder}/data")
+    began = time.monotonic()
+    process = stack.enter_context(peers.running(peers.ours("monitor", "serve", *place), core, log=log))
+    url = f"http://127.0.0.1:{port}"
+    peers.answers(f"{url}/readyz", process, patience)
+
+    def again() -> Served:
+        stack.close()
+        return _started(stack, folder, core, patience)
+
+    return Served(process.pid, url, time.monotonic() - began, log, again)
 
 
 def quantile(before: Mapping[float, float], after: Mapping[float, float], share: float) -> float:
