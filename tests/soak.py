@@ -8,7 +8,7 @@
     simulator outages whose cause is known: what is named, how soon, carriers' classes, silence in a year of noise
     load      kill -9 under 10,000 reports from 64 connections (``--reports N``)
     blind     100 cuts of our own network: no customer is contacted (``--network-cuts N``)
-    dumps     8,000 poisoned dumps of a real crash, each read as the service reads them (``--dumps N``)
+    dumps     8,000 poisoned dumps and cores of real crashes, each read as the service reads them (``--dumps N``)
     flapping  1,000 flapping weeks: each partner is contacted once at most (``--flapping-weeks N``)
     ledger    10,000 random operations of several processes, killed and told twice, on both databases (``--operations N``)
 

@@ -80,7 +80,7 @@ def labels_of(value: object) -> dict[str, str]:
         if len(said) > _VALUE:
             raise ValueError(f"label {name[:40]!r} has more than {_VALUE} characters")
         if said:
-            labels[name] = said
+            labels[name] = said.replace("\0", "\ufffd")  # PostgreSQL keeps no NUL, and nobody means one
     if not labels:
         raise ValueError("at least one label pair required")
     if len(labels) > _LABELS:

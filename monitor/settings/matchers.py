@@ -14,7 +14,7 @@ import re2
 from monitor.domain.alert_rules import Matcher
 
 _MATCHER = re.compile(
-    r'\s*(?P<name>"(?:[^"\\]|\\.)+"|[a-zA-Z_:][a-zA-Z0-9_:.]*)\s*(?P<how>=~|!~|!=|=)\s*(?P<value>.*?)\s*',
+    r"""\s*(?P<name>"(?:[^"\\]|\\.)+"|[^\s{}!=~,\\"'`]+)\s*(?P<how>=~|!~|!=|=)\s*(?P<value>.*?)\s*""",
     re.DOTALL,
 )
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)

@@ -66,6 +66,17 @@ async def a_token(world, *scopes, system=None):
     return {"Authorization": "Bearer tok_secret_of_prometheus"}
 
 
+async def test_an_alert_with_a_name_that_no_database_keeps_opens_its_incident(tmp_path, database_url):
+    async with a_world(tmp_path, database_url, configuration=WITH_RULES) as world:
+        await sent(world, a_body(world, alertname="Trunk\x00\x1b[31mDown\n", zone="a\x00b", starts=-60))
+        incident = await world.incident()
+        assert incident["status"] == "open"
+        await sent(
+            world, a_body(world, alertname="Trunk\x00\x1b[31mDown\n", zone="a\x00b", starts=-60, ends=-1)
+        )
+        assert (await world.incident())["status"] == "resolved"
+
+
 async def test_an_alert_opens_an_incident_by_the_rules_and_its_end_resolves_it(tmp_path, database_url):
     async with a_world(tmp_path, database_url, configuration=WITH_RULES) as world:
         await sent(world, a_body(world, annotations={"summary": "No trunk is up"}))

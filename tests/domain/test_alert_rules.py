@@ -67,13 +67,16 @@ def test_it_says_why_nobody_knows():
         ('a=~"x.*"', {"a": "xy\nz"}, True),
         ("a=~x", {"a": "xy"}, False),
         ("a!~x.*", {"a": "y"}, True),
+        ("größe=klein", {"größe": "klein"}, True),
+        ('"größe"="klein"', {"größe": "klein"}, True),
+        ("service.name=~x|y", {"service.name": "y"}, True),
     ],
 )
 def test_matchers_are_read_as_alertmanager_reads_them(text, labels, met):
     assert matcher(text).met(labels) is met
 
 
-@pytest.mark.parametrize("text", ["", "a", "=b", "1a=b", 'a="b', "a=~(", "a=" + "b" * 2000])
+@pytest.mark.parametrize("text", ["", "a", "=b", 'a="b', '{a="b"}', "a b=c", "a=~(", "a=" + "b" * 2000])
 def test_what_is_no_matcher_is_refused(text):
     with pytest.raises(ValueError, match=r"."):
         matcher(text)

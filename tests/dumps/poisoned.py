@@ -1,28 +1,39 @@
-"""Poisoned dumps by the thousand, each read as the service reads them: in a process of its own that may die of it.
+"""Poisoned dumps and cores by the thousand, each read as the service reads them: in a process of its own that may die of it.
 
 Judged by what the service would feel: every one has an answer within its time, and the loop goes on meanwhile.
 """
 
 import asyncio
+import bz2
+import gzip
 import time
 import zlib
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import zstandard
+
 from monitor.domain.dumps import DumpFacts
 from monitor.dumps import SECONDS, Reading, read_apart
 from monitor.storage.dumps import KeptDump
 from tests.dumps.mutants import mutants
-from tests.dumps.real import breakpad, crasher
+from tests.dumps.real import breakpad, core_of, crasher
 
 STALL = 0.1
 
 
 async def poisoned(folder: Path, *, count: int, seed: int, jobs: int) -> int:
-    """Read mutants of a real dump of each way to die; return how many promises were broken."""
+    """Read mutants of real dumps and cores, plain and packed; return how many promises were broken."""
     program = crasher(folder)
     whole = [program.dies(how, folder / how).read_bytes() for how in ("segv", "abort", "fpe", "ill")]
+    core = core_of(program.program, "abort", folder / "core").read_bytes()
+    whole += [
+        core,
+        zstandard.ZstdCompressor(level=1).compress(core),
+        gzip.compress(core, 1),
+        bz2.compress(core, 1),
+    ]
     reading = Reading(stackwalk=str(breakpad("minidump_stackwalk")))
     bad = iter(
         each for n, one in enumerate(whole) for each in mutants(one, count=count // len(whole), seed=seed + n)
@@ -52,6 +63,8 @@ async def _read(bad: Iterator[bytes], reading: Reading, results: Counter[str], s
         facts = await read_apart(dump, reading)
         slowest.append(time.monotonic() - began)
         results[_result(facts)] += 1
+        if results.total() % 1_000 == 0:
+            print(f"dumps: {results.total()} read so far", flush=True)
 
 
 def _result(facts: DumpFacts) -> str:
