@@ -168,6 +168,7 @@ def test_closing_cancels_what_runs(run):
 async def test_an_engine_leaves_no_file_open():
     async with CurlEngine() as engine:
         await fetch(engine, free_port())
+    gc.collect()
     before = open_files()
     for _ in range(5):
         async with CurlEngine() as engine:
