@@ -119,7 +119,7 @@ class _Core:
         pieces = [(0, self.notes_end())]
         notes = self._notes()
         named = {module.start for module in self._files(notes.get(_FILE, ()))}
-        pieces += [(s.at, min(s.size, _PAGE)) for s in self._loads if s.start in named]
+        pieces += [(s.at, min(s.size, _PAGE)) for s in self._loads[:_FILES] if s.start in named or not named]
         pieces += [(s.at, min(s.size, _PAGE)) for s in self._said(named)]
         stack = self._registers(notes.get(_PRSTATUS, ()))
         if stack:
@@ -132,7 +132,8 @@ class _Core:
     def facts(self) -> DumpFacts:
         """Read the notes, then what they point to."""
         notes = self._notes()
-        files = self._files(notes.get(_FILE, ()))
+        name = self._name(notes.get(_PRPSINFO, ()))
+        files = self._files(notes.get(_FILE, ())) or self._unlisted(name, self._entry(notes.get(_AUXV, ())))
         code = [(s.start, s.start + s.spans) for s in self._segments if s.kind == _LOAD and s.flags & _RUNS]
         known = Modules(files, code, self._entry(notes.get(_AUXV, ())))
         main = known.main
@@ -141,7 +142,6 @@ class _Core:
         walked = walk(stack, known) if stack else Walk()
         if not walked.frames:
             self._troubles.append("it names no thread")
-        name = self._name(notes.get(_PRPSINFO, ()))
         return DumpFacts(
             kind="core",
             reader="own",
@@ -321,6 +321,29 @@ class _Core:
             )
             for number, (name, (low, high)) in enumerate(spans.items())
         )
+
+    def _unlisted(self, name: str, entry: int) -> tuple[Module, ...]:
+        """Return what is mapped where nobody lists it (old kernels, qemu): ELF files that begin there, else code as it lies."""
+        found: list[Module] = []
+        for segment in self._loads[:_FILES]:
+            try:
+                if self._bytes(segment.at, 4) != MAGIC:
+                    continue
+                parts = [part for part in self._segments_at(segment.at) if part.kind == _LOAD]
+            except DumpError:
+                continue
+            low = min((part.start for part in parts), default=0)
+            size = max((part.start + part.spans for part in parts), default=0) - low
+            build = self._build_id(segment.start) if len(found) < _IDS else ""
+            called = name if segment.start <= entry < segment.start + size else f"library-{build[:8]}"
+            if size > 0:
+                found.append(Module(name=called, start=segment.start, size=size, build_id=build))
+        known = Modules(found)
+        code = (s for s in self._segments if s.kind == _LOAD and s.flags & _RUNS and not known.at(s.start))
+        for number, segment in enumerate(islice(code, _FILES)):
+            called = name if segment.start <= entry < segment.start + segment.spans else f"code-{number}"
+            found.append(Module(name=called, start=segment.start, size=segment.spans))
+        return tuple(found)
 
     def _build_id(self, start: int) -> str:
         """Return the build id in the first page of a mapped program, where the kernel kept that page."""

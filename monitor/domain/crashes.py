@@ -227,14 +227,15 @@ _MEANING: Mapping[str, str] = {
     "SIGQUIT": "it was told to quit and dump",
 }
 _NUMBERS: Mapping[int, str] = {
-    3: "SIGQUIT", 4: "SIGILL", 5: "SIGTRAP", 6: "SIGABRT", 7: "SIGBUS", 8: "SIGFPE", 9: "SIGKILL",
-    11: "SIGSEGV", 15: "SIGTERM", 24: "SIGXCPU", 31: "SIGSYS",
+    1: "SIGHUP", 2: "SIGINT", 3: "SIGQUIT", 4: "SIGILL", 5: "SIGTRAP", 6: "SIGABRT", 7: "SIGBUS", 8: "SIGFPE", 9: "SIGKILL",
+    10: "SIGUSR1", 11: "SIGSEGV", 12: "SIGUSR2", 13: "SIGPIPE", 14: "SIGALRM", 15: "SIGTERM", 19: "SIGSTOP",
+    24: "SIGXCPU", 25: "SIGXFSZ", 31: "SIGSYS",
 }  # fmt: skip
 
 
 def signal_name(raw: str | int | None) -> str | None:
     """Return a signal's usual name for ``11``, ``"segv"`` or ``"SIGSEGV"``; None for nothing."""
-    text = str(raw if raw is not None else "").strip().upper()[:40]
+    text = str(raw if raw is not None else "").strip().upper()[:40].removeprefix("SIGNAL ")
     if text.isascii() and text.isdigit():
         return _NUMBERS.get(int(text), f"signal {int(text)}")
     if not text:
@@ -280,4 +281,7 @@ def _sentence(report: CrashReport, times: int) -> str:
     else:
         text = f"{who} reported a failure{where}{again}"
     words = (report.message.strip().splitlines() or [""])[0]
-    return (f"{text}: {words}" if words and not report.signal else text)[:500]
+    told = bool(words) and (
+        not report.signal or "dump" in report.extra
+    )  # of a signal only what the dump says is news
+    return (f"{text}: {words}" if told else text)[:500]

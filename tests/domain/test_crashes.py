@@ -208,7 +208,7 @@ def test_a_file_is_known_by_its_name():
 
 @pytest.mark.parametrize(
     "raw, name", [(11, "SIGSEGV"), ("11", "SIGSEGV"), ("segv", "SIGSEGV"), ("SIGABRT", "SIGABRT"),
-                  (99, "signal 99"), ("", None), (None, None)],
+                  (99, "signal 99"), ("signal 99", "signal 99"), (19, "SIGSTOP"), ("", None), (None, None)],
 )  # fmt: skip
 def test_a_signal_has_one_name(raw, name):
     assert signal_name(raw) == name
@@ -382,6 +382,14 @@ def test_the_finding_says_in_one_sentence_what_happened():
     said = crash_finding_facts(segv("sip_parse", "route", version="5.02"))
     assert said.summary == "pbxcore 5.02 crashed with SIGSEGV (invalid memory access) in sip_parse"
     assert said.facts == {}
+
+
+def test_what_a_program_said_before_it_gave_up_is_in_the_sentence():
+    words = "Assertion `calls < 5' failed."
+    dumped = a_report(signal="SIGABRT", message=words, extra={"dump": {"kind": "core"}})
+    assert crash_finding_facts(dumped).summary.endswith(words)
+    told = a_report(signal="SIGSEGV", message="Process 4711 (pbxcore) of user 0 dumped core.")
+    assert "4711" not in crash_finding_facts(told).summary
 
 
 def test_a_crash_loop_is_severe_and_the_sentence_says_so():

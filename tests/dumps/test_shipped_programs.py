@@ -111,6 +111,16 @@ def test_a_core_of_32_bit_is_read_like_one_of_64(tmp_path):
     assert facts.frames[0].build_id
 
 
+def test_a_core_that_lists_no_files_is_known_by_what_is_mapped_in_it(deaths):
+    whole = deaths["null"].read_bytes()
+    listed = read_core(whole)
+    kind = struct.pack("<I", 0x46494C45)
+    assert whole.count(kind + b"CORE") == 1
+    facts = read_core(whole.replace(kind + b"CORE", bytes(4) + b"CORE"))  # as kernels before 3.7 wrote them
+    assert (facts.process, facts.trouble) == ("dier", "")
+    assert frame_names(facts.frames) == frame_names(listed.frames)
+
+
 PACKERS = {
     "gzip": lambda core: gzip.compress(core, 1),
     "two members": lambda core: gzip.compress(core[: 1 << 20], 1) + gzip.compress(core[1 << 20 :], 1),
