@@ -25,7 +25,11 @@ _PRSTATUS, _PRPSINFO, _AUXV, _BUILD_ID, _SIGINFO, _FILE = 1, 3, 6, 3, 0x53494749
 _SEGMENTS, _NOTES, _FILES, _IDS = 65_536, 40_000, 20_000, 300
 _STACK_BYTES = 1 << 20
 _PAGE = 4096
-_ENTRY = 9  # of the auxiliary vector: where the program begins
+_HEADERS_AT, _ENTRY = (
+    3,
+    9,
+)  # of the auxiliary vector: the program's headers, which follow its first bytes; where it begins
+_PROGRAM = 1 << 28  # how far from its headers a program's code may be
 _KERNEL = 128  # SI_KERNEL: the processor did not say where
 _ABORT_PAGES, _ABORT_MOST = 16, 4_000
 _ABORTED = re.compile(rb"[\x20-\x7e\t\n\x80-\xff]{4,2000}\0")
@@ -133,9 +137,10 @@ class _Core:
         """Read the notes, then what they point to."""
         notes = self._notes()
         name = self._name(notes.get(_PRPSINFO, ()))
-        files = self._files(notes.get(_FILE, ())) or self._unlisted(name, self._entry(notes.get(_AUXV, ())))
+        told = self._auxiliary(notes.get(_AUXV, ()))
+        files = self._files(notes.get(_FILE, ())) or self._unlisted(name, told)
         code = [(s.start, s.start + s.spans) for s in self._segments if s.kind == _LOAD and s.flags & _RUNS]
-        known = Modules(files, code, self._entry(notes.get(_AUXV, ())))
+        known = Modules(files, code, told.get(_ENTRY, 0))
         main = known.main
         signal, address = self._signal(notes)
         stack = self._stack(notes.get(_PRSTATUS, ()), address)
@@ -200,16 +205,15 @@ class _Core:
                 return struct.unpack_from("<h", note, 12)[0], None
         return 0, None
 
-    def _entry(self, notes: Sequence[bytes]) -> int:
-        """Return where the program begins, by which it is known among its libraries; 0 if nobody says."""
-        for note in notes[:1]:
-            form = f"<{2 * self._layout.number[1]}"
-            for name, value in struct.iter_unpack(
-                form, note[: len(note) // struct.calcsize(form) * struct.calcsize(form)]
-            ):
-                if name == _ENTRY:
-                    return int(value)
-        return 0
+    def _auxiliary(self, notes: Sequence[bytes]) -> dict[int, int]:
+        """Return what the kernel told the program about itself."""
+        form = f"<2{self._layout.number[1]}"
+        each = struct.calcsize(form)
+        return {
+            name: value
+            for note in notes[:1]
+            for name, value in struct.iter_unpack(form, note[: len(note) // each * each])
+        }
 
     def _name(self, notes: Sequence[bytes]) -> str:
         at = self._layout.name_at
@@ -322,9 +326,10 @@ class _Core:
             for number, (name, (low, high)) in enumerate(spans.items())
         )
 
-    def _unlisted(self, name: str, entry: int) -> tuple[Module, ...]:
+    def _unlisted(self, name: str, told: dict[int, int]) -> tuple[Module, ...]:
         """Return what is mapped where nobody lists it (old kernels, qemu): ELF files that begin there, else code as it lies."""
         found: list[Module] = []
+        entry = told.get(_ENTRY, 0)
         for segment in self._loads[:_FILES]:
             try:
                 if self._bytes(segment.at, 4) != MAGIC:
@@ -341,8 +346,11 @@ class _Core:
         known = Modules(found)
         code = (s for s in self._segments if s.kind == _LOAD and s.flags & _RUNS and not known.at(s.start))
         for number, segment in enumerate(islice(code, _FILES)):
-            called = name if segment.start <= entry < segment.start + segment.spans else f"code-{number}"
-            found.append(Module(name=called, start=segment.start, size=segment.spans))
+            end, start = segment.start + segment.spans, segment.start
+            main = segment.start <= entry < end
+            if main and 0 <= segment.start - told.get(_HEADERS_AT, 0) < _PROGRAM:
+                start = told[_HEADERS_AT] // _PAGE * _PAGE
+            found.append(Module(name=name if main else f"code-{number}", start=start, size=end - start))
         return tuple(found)
 
     def _build_id(self, start: int) -> str:

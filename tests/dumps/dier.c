@@ -1,6 +1,6 @@
 // A program as it is shipped: optimised, without frame pointers. It dies in one of several places, by the same way out.
 //
-//   dier HOW      HOW: assert abort abort2 free null overflow length threads threads2
+//   dier HOW      HOW: segv assert abort abort2 free null overflow length threads threads2
 #include <assert.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -16,6 +16,7 @@ APART static int dialled(char *to, int calls) { if (calls > 3) abort(); return t
 APART static void let_go(void *what) { free(what); asm volatile(""); }
 APART static int released(int size) { char *one = malloc(2000 + size), *two = malloc(2000); let_go(one); let_go(one); return two[0]; }
 APART static int called(void) { int (*volatile nobody)(int) = 0; return nobody(3) + 1; }
+APART static int written(volatile int *where) { *where = 7; return 1; }
 APART static int measured(const char *text) { return strlen(text) + 1; }
 APART static int answered(volatile int *more, int depth);
 APART static int forwarded(volatile int *more, int depth) { volatile char line[300]; line[0] = depth; return *more ? answered(more, depth + 1) + line[0] : 0; }
@@ -32,6 +33,7 @@ int main(int count, char **arguments) {
     usleep(20000);
     return (how[7] ? dialled(to, many) : routed(to, many)) + 1;
   }
+  if (!strcmp(how, "segv")) return written((int *)69) + 1;
   if (!strcmp(how, "assert")) return checked(many) + 1;
   if (!strcmp(how, "abort")) return routed(to, many) + 1;
   if (!strcmp(how, "abort2")) return dialled(to, many) + 1;
