@@ -61,6 +61,7 @@ class AlertInbox:
     metrics: Metrics
     timeout: Callable[[], timedelta]
     keeps: Callable[[], timedelta]
+    failpoint: Callable[[str], None] = lambda _name: None
     known: dict[str, _Known] = field(default_factory=dict[str, _Known])
     one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
     mapped_by: InForce | None = None
@@ -93,7 +94,9 @@ class AlertInbox:
                         id=f"alt_{self.new_id()}", alert=alert, bound_to=token.system, todo=todo
                     )
             if news:
+                self.failpoint("alert.before_record")
                 await self.store.write(alerts_in.keep, list(news.values()))
+                self.failpoint("alert.after_record")
             self._remember(fresh, news, token)
         for (source, change), count in changes.items():
             self.metrics.alerts.labels(source, change).inc(count)

@@ -28,6 +28,7 @@ def inbox(pipeline: Pipeline, settings: Callable[[], Settings]) -> AlertInbox:
         metrics=pipeline.metrics,
         timeout=lambda: timedelta(seconds=settings().alerts.resolve_timeout),
         keeps=lambda: timedelta(seconds=settings().alerts.keep),
+        failpoint=pipeline.failpoint,
     )
 
 

@@ -66,6 +66,7 @@ class Dumps:
     reading: Reading
     kept: timedelta = timedelta(days=30)
     swept: datetime | None = None
+    failpoint: Callable[[str], None] = lambda _name: None
 
     async def run(self) -> None:
         """Read until cancelled; what fails is logged, and tried again a moment later."""
@@ -92,6 +93,7 @@ class Dumps:
             await self.store.write(dumps.mark_read, dump.crash, self.clock())
             return True
         facts = await read_apart(dump, self.reading)
+        self.failpoint("dump.after_read")
         known = self.digest.known(told(stored.report, facts), token=stored.token)
         read = replace(known, received_at=stored.received_at)
         if await self.store.write(crashes.put_read, read, self.clock()):

@@ -216,6 +216,7 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
                 symbols=settings.crash.symbols or "",
             ),
             kept=timedelta(seconds=settings.crash.dumps_kept),
+            failpoint=failpoint,
         )
         registering = Registering(
             store=store,

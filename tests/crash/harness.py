@@ -32,7 +32,7 @@ from monitor.storage import migrate, people
 from monitor.storage.people import Role, Scope
 from tests.crash import judging
 from tests.crash.far_ends import DEVICES, Callbacks, FarEnds, Lookups, Mode, far_ends
-from tests.crash.points import COMMITS, OFTEN, POINTS, ROOT, STORY_OF
+from tests.crash.points import COMMITS, OFTEN, OUTAGE, POINTS, ROOT, STORY_OF
 from tests.crash.stories import CROWD, TOKEN
 from tests.crash.victim import free_port
 from tests.databases import a_database, engine_of
@@ -398,7 +398,7 @@ def _nth(dice: random.Random, point: str, story: str) -> int:
     return dice.choice((1, 1, 2)) if point in OFTEN else 1
 
 
-BOTH = frozenset(point for point in POINTS if STORY_OF[point] == "outage" and "crash" not in point)
+BOTH = frozenset(point for point in OUTAGE if "crash" not in point)
 """Points that are passed in both stories."""
 NEEDS: Mapping[str, Mapping[str, Any]] = {
     "contact.before_failure": {"phone": Mode.ERROR_BEFORE},

@@ -42,7 +42,9 @@ def wrong(story: str, folder: Path, ends: FarEnds, rows: Rows, *, doubts: list[s
     if story == "storm":
         told = _storm(incidents, outbox)
     elif story == "outage":
-        told = _outage(promised, incidents, rows)
+        told = [*_outage(promised, incidents, rows), *_alert(said, incidents, rows)]
+    elif story == "dump":
+        told = _dump(incidents, rows)
     else:
         told = _people(promised, incidents, outbox, rows)
     return [
@@ -75,6 +77,33 @@ def _outage(promised: set[str], incidents: list[Row], rows: Rows) -> Iterable[st
         if row["system"] == "PBX-1" and row["status"] != "resolved":
             yield f"wrong: the outage is {row['status']}, though it is over"
     yield from _asked(rows("SELECT * FROM requests"), rows("SELECT * FROM attempts"))
+
+
+def _alert(said: list[list[str]], incidents: list[Row], rows: Rows) -> Iterable[str]:
+    """Judge the alert that said the same as our own looks: answered, kept once, joined, and over."""
+    alerts = rows("SELECT * FROM alerts")
+    if {words[1] for words in said if words[0] == "told"} != {"firing", "over"} or len(alerts) != 1:
+        yield f"lost: there are {len(alerts)} alerts, and should be one, answered twice"
+        return
+    (alert,) = alerts
+    about = [row["id"] for row in incidents if row["system"] == "PBX-1"]
+    if alert["outcome"] not in about:
+        yield f"lost: an alert was accepted and its outcome is {alert['outcome']}, not the incident of its system"
+    if alert["todo"] or alert["standing"] != "resolved":
+        yield f"lost: the alert was said to be over, and is {alert['standing']}, to be judged: {alert['todo']}"
+    standing = rows("SELECT * FROM findings WHERE origin LIKE 'alert:%' AND recovered_at IS NULL")
+    if standing:
+        yield "lost: the alert is over, and its finding stands"
+
+
+def _dump(incidents: list[Row], rows: Rows) -> Iterable[str]:
+    crashes, dumps = rows("SELECT * FROM crashes"), rows("SELECT * FROM crash_dumps")
+    if len(crashes) != 1 or len(dumps) != 1:
+        yield f"lost: there are {len(crashes)} reports with {len(dumps)} dumps, and should be one"
+    if [row["system"] for row in incidents] != ["PBX-2"]:
+        yield f"lost: there are incidents of {[row['system'] for row in incidents]}, and should be one of PBX-2"
+    if not all(row["digested_at"] for row in crashes) or not all(row["read_at"] for row in dumps):
+        yield "lost: a dump was accepted and never read, or its report never digested"
 
 
 def _storm(incidents: list[Row], outbox: list[Row]) -> Iterable[str]:

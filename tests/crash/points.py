@@ -72,10 +72,14 @@ PEOPLE = (
     "sync.after_record",
 )
 STORM = ("storm.before_record", "storm.after_record", "storm.before_tell", "storm.after_tell")
+ALERTS = ("alert.before_record", "alert.after_record")
+DUMPS = ("dump.after_read",)
 STORY_OF = {
     **dict.fromkeys(OUTAGE, "outage"),
     **dict.fromkeys(PEOPLE, "people"),
     **dict.fromkeys(STORM, "storm"),
+    **dict.fromkeys(ALERTS, "outage"),
+    **dict.fromkeys(DUMPS, "dump"),
 }
 POINTS = tuple(STORY_OF)
 COMMITS = {"outage": 40, "people": 65}
@@ -94,6 +98,8 @@ OFTEN = frozenset(
         "call.after_place",
         "call.before_event",
         "call.after_event",
+        "alert.before_record",
+        "alert.after_record",
         "casework.after_record",
         "update.before_record",
         "update.after_record",

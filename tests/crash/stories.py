@@ -1,6 +1,7 @@
 """What happens to the service in a life, and how a life that was cut short is taken up again.
 
-``outage``  an outage is seen -> crash reports come in -> a customer asks -> everybody is contacted -> it recovers
+``outage``  an outage is seen -> crash reports come in -> a customer asks -> everybody is contacted -> an alert says the same -> it recovers
+``dump``    a program's memory dump comes in -> a process of its own reads it -> its report becomes an incident
 ``storm``   many systems of one partner fail at once, become one global problem, are contacted, and well again
 ``people``  customers and engineers act: they file, take, answer, wait, declare, plan, acknowledge, try again
 
@@ -20,7 +21,10 @@ import aiohttp
 import sqlalchemy as sa
 
 from monitor import wiring
+from monitor.domain.access import Token
+from monitor.domain.alerts import Told
 from monitor.domain.contacts import PRIORITY_NORMAL, PRIORITY_PAGE, Obligation
+from monitor.domain.dumps import Dump
 from monitor.domain.filing import Filing
 from monitor.domain.findings import Verdict
 from monitor.domain.request_matter import Request
@@ -30,7 +34,8 @@ from monitor.wiring import Service
 from tests.factories import MONDAY_AT_TEN, a_crash, a_look
 
 STORIES = {
-    "outage": ("outage", "crash", "request", "contact", "recovery", "quiet"),
+    "outage": ("outage", "crash", "request", "contact", "alert", "recovery", "quiet"),
+    "dump": ("dumped",),
     "storm": ("crowd", "crowd_contacted", "crowd_well"),
     "people": ("asks", "fails", "plans", "declares", "works", "answers", "again", "writes", "ends", "quiet"),
 }
@@ -201,8 +206,43 @@ class Life:
         await self._looks(Verdict.DOWN)
         await self._until_quiet()
 
+    async def alert(self) -> None:
+        """Let another program say the same; it says so again until it is answered."""
+        await self._looks(Verdict.DOWN)
+        await self._tells(over=False)
+
     async def recovery(self) -> None:
         await self._looks(Verdict.UP, 2)
+        await self._tells(over=True)
+
+    async def _tells(self, *, over: bool) -> None:
+        inbox, now = self.service.alert_inbox, self.clock()
+        labels = {"alertname": "PbxDown", "serial": "PBX-1", "symptom": "unreachable"}
+        word = Told(
+            key="the-alert",
+            fingerprint="f1",
+            source="alertmanager",
+            labels=labels,
+            ends_at=now if over else None,
+        )
+        await inbox.accept([word], Token(id="tok_1"))
+        self.write("told", "over" if over else "firing")
+        await inbox.once()
+        while await inbox.digest():
+            pass
+
+    async def dumped(self) -> None:
+        """Take a dump in, have it read, and what it is the report of judged; nobody waits for that."""
+        await self.forward(1)
+        if not self.said("accepted"):
+            content = b"MDMP" + bytes(60)
+            report = a_crash("PBX-2", id=f"crs_{wiring.new_id()}", key="report-0", at=self.clock(), frames=())
+            dump = Dump(name="a.dmp", digest="0" * 64, size=64, coding="as_sent", content=content)
+            await self.service.digest.accept(report, token="tok", dump=dump)
+            self.write("accepted", "report-0")
+        while await self.service.dumps.once():
+            pass
+        await self._until_quiet()
 
     async def quiet(self) -> None:
         await self._looks(Verdict.UP)
