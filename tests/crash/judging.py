@@ -73,6 +73,8 @@ def _outage(promised: set[str], incidents: list[Row], rows: Rows) -> Iterable[st
     by_system = Counter(row["system"] for row in incidents)
     if by_system != {"PBX-1": 1, "PBX-2": 1}:
         yield f"lost: there are incidents of {dict(by_system)}, and should be one of each system"
+    if not rows("SELECT * FROM findings WHERE origin = 'pbx-1-sip'"):
+        yield "lost: the check that saw the outage has no finding, whoever else told of it"
     for row in incidents:
         if row["system"] == "PBX-1" and row["status"] != "resolved":
             yield f"wrong: the outage is {row['status']}, though it is over"
