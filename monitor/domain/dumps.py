@@ -136,7 +136,7 @@ def told(report: CrashReport, facts: DumpFacts) -> CrashReport:
         report,
         system_hint={**_hinted(facts.annotations), **report.system_hint},
         process=report.process or facts.process or None,
-        version=report.version or facts.version or None,
+        version=report.version or facts.version or _version(facts.annotations) or None,
         signal=report.signal or signal_name(facts.signal or None),
         exception=report.exception or facts.exception or None,
         message=report.message or facts.message or ("" if named else _unread(facts)),
@@ -147,6 +147,11 @@ def told(report: CrashReport, facts: DumpFacts) -> CrashReport:
 
 def _unread(facts: DumpFacts) -> str:
     return f"The dump could not be read: {facts.trouble}" if facts.trouble else ""
+
+
+def _version(annotations: Mapping[str, str]) -> str:
+    """Return the version that a program noted for Crashpad, which no Linux file says of itself."""
+    return annotations.get("ver") or annotations.get("version") or ""
 
 
 def _hinted(annotations: Mapping[str, str]) -> dict[str, str]:

@@ -23,6 +23,8 @@ _WINDOWS_CODES: Mapping[int, str] = {
     0xC0000420: "ASSERTION_FAILURE", 0xE06D7363: "UNHANDLED_CPP_EXCEPTION", 0xE0434352: "UNHANDLED_NET_EXCEPTION",
     0x0517A7ED: "SIMULATED",
 }  # fmt: skip
+TOUCHED = frozenset({0x80000001, 0xC0000005, 0xC0000006, 0xC00000FD})
+"""Windows' exceptions whose second parameter is the address that was touched."""
 _MAC_CODES: Mapping[int, str] = {
     1: "EXC_BAD_ACCESS", 2: "EXC_BAD_INSTRUCTION", 3: "EXC_ARITHMETIC", 4: "EXC_EMULATION", 5: "EXC_SOFTWARE",
     6: "EXC_BREAKPOINT", 7: "EXC_SYSCALL", 10: "EXC_CRASH", 11: "EXC_RESOURCE", 12: "EXC_GUARD",

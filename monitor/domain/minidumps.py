@@ -24,7 +24,7 @@ from monitor.domain.dumps import (
     base_name,
     printable,
 )
-from monitor.domain.minidump_codes import ARM, ARM64, CPUS, SYSTEMS, UNMAPPED, X86, exception_of
+from monitor.domain.minidump_codes import ARM, ARM64, CPUS, SYSTEMS, TOUCHED, UNMAPPED, X86, exception_of
 from monitor.domain.walking import NEAR, Stack, Walk, walk
 
 MAGIC = b"MDMP"
@@ -33,6 +33,7 @@ _STREAMS, _MODULES, _THREADS, _RANGES = 512, 4096, 16_384, 65_536
 _THREAD_LIST, _MODULE_LIST, _MEMORY_LIST, _EXCEPTION, _SYSTEM, _MEMORY64_LIST = 3, 4, 5, 6, 7, 9
 _MEMORY_INFO_LIST = 16
 _BREAKPAD, _ASSERTION, _LINUX_MAPS, _CRASHPAD = 0x47670001, 0x47670002, 0x47670009, 0x43500001
+_KERNEL = 128  # as in cores: the processor did not say where
 _REGION_SIZE, _RUNS, _MAPS_TEXT = 48, 0xF0, 4 << 20
 _CODE_LINE = re.compile(rb"^(?P<start>[0-9a-f]{1,16})-(?P<end>[0-9a-f]{1,16}) ..x", re.MULTILINE)
 _MODULE_SIZE, _THREAD_SIZE = 108, 48
@@ -43,7 +44,7 @@ _STRING = 1  # the type of an annotation that is a text
 
 
 T = TypeVar("T")
-_NO_EXCEPTION: tuple[int, int | None, int, tuple[int, int]] = (0, None, 0, (0, 0))
+_NO_EXCEPTION: tuple[int, int | None, int | None, tuple[int, int]] = (0, None, None, (0, 0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +117,7 @@ class _Minidump:
             cpu=CPUS.get(cpu, ""),
             signal=signal,
             exception=exception,
-            address=address if code is not None else None,
+            address=address,
             process=base_name(main.name) if main else "",
             version=main.version if main else "",
             message=self._tried("assertion", self._assertion, "")
@@ -203,11 +204,15 @@ class _Minidump:
         one, two, three, rest, age = struct.unpack("<IHH8sI", record[4:24])
         return f"{one:08x}{two:04x}{three:04x}{rest.hex()}{age:x}"
 
-    def _exception(self) -> tuple[int, int | None, int, tuple[int, int]]:
+    def _exception(self) -> tuple[int, int | None, int | None, tuple[int, int]]:
         at, _ = self._stream(_EXCEPTION)
-        thread, _, code, _, _, address = self._unpack("<IIIIQQ", at)
+        thread, _, code, flags, _, address = self._unpack("<IIiiQQ", at)
         size, place = self._unpack("<II", at + 160)
-        return thread, code, address, (size, place)
+        (parameters,) = self._unpack("<I", at + 32)
+        if code & 0xFFFFFFFF in TOUCHED and parameters > 1 and not self._linux():
+            (address,) = self._unpack("<Q", at + 48)  # what was touched, not what touched it
+        sent = self._linux() and (flags <= 0 or flags == _KERNEL)  # by somebody, not by a place in memory
+        return thread, code & 0xFFFFFFFF, None if sent else address, (size, place)
 
     def _requesting(self) -> int:
         """Return the thread that asked Breakpad for the dump, where nothing crashed."""

@@ -117,7 +117,15 @@ BASE = 0x10000000
 
 
 def a_minidump(
-    *, cpu="amd64", platform=2, code=0xC0000005, name="C:\\pbx\\PbxCore.exe", cv=b"", padded=False
+    *,
+    cpu="amd64",
+    platform=2,
+    code=0xC0000005,
+    name="C:\\pbx\\PbxCore.exe",
+    cv=b"",
+    padded=False,
+    flags=1,
+    touched=None,
 ):
     """Make a dump with one module, one thread, one exception; the program stopped at BASE + 0x1234."""
     number, size, word, ip, sp = CONTEXTS[cpu]
@@ -142,7 +150,7 @@ def a_minidump(
         (7, struct.pack("<HHHBBIIIII", number, 0, 0, 1, 1, 10, 0, 19045, platform, 0) + bytes(28)),
         (4, struct.pack("<I", 1) + (bytes(4) if padded else b"") + module),
         (3, struct.pack("<I", 1) + struct.pack("<IIIIQQIIII", 77, 0, 0, 0, 0, 0x7000, 0, 0, 0, 0)),
-        (6, struct.pack("<IIIIQQII", 77, 0, code, 0, 0, 0x45, 0, 0) + bytes(120) + struct.pack("<II", size, at_context)),
+        (6, struct.pack("<IIIiQQIIQQ", 77, 0, code, flags, 0, 0x45, 2 * bool(touched), 0, 0, touched or 0) + bytes(104) + struct.pack("<II", size, at_context)),
     ]  # fmt: skip
     for number_, (kind, piece) in enumerate(streams):
         at = put(piece)
@@ -158,6 +166,23 @@ def test_every_processor_tells_where_it_stopped(cpu, padded):
     assert (facts.cpu, facts.process, facts.version) == (cpu, "PbxCore.exe", "5.2.7.1")
     assert [frame.offset for frame in facts.frames] == [0x1234]
     assert facts.trouble == ""
+
+
+@pytest.mark.parametrize(
+    "given, address",
+    [
+        pytest.param({"touched": 0x10}, 0x10, id="Windows tells what was touched"),
+        pytest.param({}, 0x45, id="Windows tells where"),
+        pytest.param({"platform": 0x8201, "code": 11}, 0x45, id="Linux, a place in memory"),
+        pytest.param({"platform": 0x8201, "code": 11, "flags": 0}, None, id="Linux, kill"),
+        pytest.param({"platform": 0x8201, "code": 6, "flags": -6}, None, id="Linux, abort"),
+        pytest.param(
+            {"platform": 0x8201, "code": 11, "flags": 128}, None, id="Linux, the kernel does not say"
+        ),
+    ],
+)
+def test_the_address_is_what_was_touched_or_nothing(given, address):
+    assert read_minidump(a_minidump(**given)).address == address
 
 
 def test_of_a_dump_with_all_the_memory_the_beginning_is_enough():
