@@ -15,6 +15,7 @@ from functools import cache
 from typing import Final
 
 from checks.sdp import CODECS
+from checks.srtp import Key, Lock
 
 RATE: Final = 8000
 TICK: Final = 0.02
@@ -119,6 +120,10 @@ class Sound(asyncio.DatagramProtocol):
         self._streams: dict[int, Heard] = {}
         self.answered = False
         self.sent = self.received = self.early = self.echoed = 0
+        self.unopened = 0  # packets that the far end's key does not open, or that came before it
+        self._lock: Lock | None = None
+        self._key: Lock | None = None
+        self._secret = False
         self.first_at: float | None = None
 
     @classmethod
@@ -131,6 +136,8 @@ class Sound(asyncio.DatagramProtocol):
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:  # noqa: ARG002 - any sender
         """Count a packet, if it is one."""
+        if self._secret and (data := self._opened(data)) == b"":
+            return
         if len(data) <= _HEADER.size or data[0] >> 6 != _VERSION:
             return
         flags, kind, sequence, stamp, source = _HEADER.unpack_from(data)
@@ -148,6 +155,27 @@ class Sound(asyncio.DatagramProtocol):
         elif self.received < _MOST_LISTENED:
             self.echoed += is_tone(kind, data[_HEADER.size + 4 * (flags & 15) :])
 
+    def _opened(self, data: bytes) -> bytes:
+        """Return what the far end's key opens, or nothing."""
+        if len(data) <= _HEADER.size or data[0] >> 6 != _VERSION:
+            return b""
+        packet = self._key.opened(data) if self._key is not None else None
+        if packet is None:
+            self.unopened += 1
+        return packet or b""
+
+    def lock(self, ours: Key | None = None, theirs: Key | None = None) -> None:
+        """Hear and say from now on only what is locked; without keys, wait for them."""
+        self._secret = True
+        if ours is not None and theirs is not None:
+            self._lock, self._key = self._lock or Lock(ours), Lock(theirs)
+
+    def hold(self) -> None:
+        """Say nothing until :meth:`say_to` says where: we are put on hold."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
     def error_received(self, exc: Exception) -> None:
         """Go on: a port that is closed now (ICMP) may be open in a moment."""
 
@@ -155,7 +183,9 @@ class Sound(asyncio.DatagramProtocol):
         """Send from now on to a vetted address: silence until the call is answered, then the tone."""
         self._where, self._payload_type = where, payload_type
         if self._timer is None:
-            self._began, self._ticks = self._loop.time(), 0
+            # The stamps go on over a hold as time does; a first packet is due now.
+            missed = math.ceil((self._loop.time() - self._began) / TICK) if self.sent else 0
+            self._began, self._ticks = (self._began, missed) if self.sent else (self._loop.time(), 0)
             self._tick()
 
     def _tick(self) -> None:
@@ -163,7 +193,8 @@ class Sound(asyncio.DatagramProtocol):
         kind = self._payload_type
         first = 0x80 if not self.sent else 0  # the marker: a talkspurt begins
         head = _HEADER.pack(0x80, kind | first, self._sequence, (self._ticks * SAMPLES) % 2**32, self._source)
-        self._transport.sendto(head + (tone(kind) if self.answered else silence(kind)), self._where)
+        packet = head + (tone(kind) if self.answered else silence(kind))
+        self._transport.sendto(packet if self._lock is None else self._lock.protect(packet), self._where)
         self._sequence = (self._sequence + 1) % _WRAP
         self.sent += 1
         self._ticks += 1

@@ -11,28 +11,29 @@ import asyncio
 import ipaddress
 import os
 import ssl
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Final, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from checks.base import CheckType, Options, Target, Tools
 from checks.curl import dialler_of
 from checks.dialling import Dialler
 from checks.durations import Duration, spell
 from checks.rtp import Sound
-from checks.sdp import Described, described, offer
+from checks.sdp import Described, Ours, described
 from checks.sip import ACCEPTED, UNAUTHORISED
-from checks.sip_dialog import Call
+from checks.sip_dialog import REQUIRED, SUPPORTED, Call
 from checks.sip_digest import Login, Session, refused
 from checks.sip_faults import Limits, faults_of, place
 from checks.sip_line import GarbageError, Line, open_line
-from checks.sip_message import Request, Response
+from checks.sip_message import Header, Request, Response
 from checks.sip_target import Place, SipKeys, read_target, within
 from checks.sip_transaction import Exchange, Transaction
+from checks.srtp import MATERIAL, TAGS, Key
 from checks.verdicts import Fault, Measured, observation, slow, unreachable, wrong
 from monitor.domain.findings import Observation, Symptom, Verdict
 
@@ -43,6 +44,12 @@ _SHORTEST_RING: Final = 0.25
 _SHARE_FOR_GOODBYE: Final = 0.2
 _LONGEST_GOODBYE: Final = 1.0
 _LONGEST_TALK: Final = 60.0
+_RELY: Final[Mapping[str, tuple[Header, ...]]] = {"offered": SUPPORTED, "required": REQUIRED, "off": ()}
+
+
+def _words(value: object) -> object:
+    """YAML 1.1 habits: an unquoted ``none`` or ``off`` is a word here."""
+    return "none" if value is None else "off" if value is False else value
 
 
 class SipCallOptions(SipKeys):
@@ -63,6 +70,20 @@ class SipCallOptions(SipKeys):
     codecs: Annotated[
         tuple[Codec, ...], Field(min_length=1, max_length=2, description="What is offered, best first.")
     ] = ("PCMU", "PCMA")
+    encryption: Annotated[
+        Literal["none", "srtp"],
+        BeforeValidator(_words),
+        Field(
+            description="`srtp`: the sound is encrypted both ways (SDES), or the call has failed; or `none`."
+        ),
+    ] = "none"
+    reliable: Annotated[
+        Literal["offered", "required", "off"],
+        BeforeValidator(_words),
+        Field(
+            description="Provisional responses that are acknowledged (100rel): `offered`, `required`, `off`."
+        ),
+    ] = "offered"
 
 
 class Stage(StrEnum):
@@ -81,6 +102,7 @@ class _Look:
     seen: Exchange = field(default_factory=lambda: Exchange(transaction=Transaction(method="INVITE")))
     stage: Stage = Stage.CALLED
     called: float = 0.0
+    described: int = 0
     no_sound: str = "did not say where it wants its sound"
     values: dict[str, float | str] = field(default_factory=dict[str, "float | str"])
     fine: str = ""
@@ -156,18 +178,37 @@ class SipCallCheck:
 
     async def _call(self, line: Line, sound: Sound, port: int, look: _Look) -> list[Fault]:
         session = Session(self.login) if self.login is not None else None
-        description = offer(line.local[0], port, self.options.codecs, int.from_bytes(os.urandom(4)))
-        call = Call(line, self.request, session, description, look.seen)
-        call.told = lambda body: self._told(body, sound, look)
+        ours = self._ours(line.local[0], port)
+        rely = _RELY[self.options.reliable]
+        call = Call(line, self.request, session, ours.offer(), look.seen, rely=rely)
+        call.agree = lambda body: ours.answer(body, look.described + 1)
+        call.told = lambda body: self._told(body, ours, sound, look)
+        if ours.keys:
+            sound.lock()
         look.called = asyncio.get_running_loop().time()
         async with call:
             try:
                 faults = await self._through(call, sound, look)
             finally:
                 self._note(sound, look)
+                look.values |= {"reliable": call.reliable} if call.reliable else {}
                 if session is not None and session.algorithms:
                     look.values["digest"] = session.algorithms
         return faults
+
+    def _ours(self, address: str, port: int) -> Ours:
+        """Return our end of the sound, with keys of this call alone if it is to be locked."""
+        suites = TAGS if self.options.encryption == "srtp" else {}
+        return Ours(
+            address=address,
+            port=port,
+            codecs=self.options.codecs,
+            number=int.from_bytes(os.urandom(4)),
+            keys=tuple(
+                Key(tag=tag, suite=suite, material=os.urandom(MATERIAL))
+                for tag, suite in enumerate(suites, 1)
+            ),
+        )
 
     async def _through(self, call: Call, sound: Sound, look: _Look) -> list[Fault]:
         """Go through the call step by step; return what went wrong first."""
@@ -233,6 +274,10 @@ class SipCallCheck:
             return [wrong(f"answered, but the far end {look.no_sound}")]
         if sound.sent < FLOWS:
             return [wrong("answered, but the far end wants no sound of ours: it holds the call")]
+        if sound.received - sound.early < FLOWS and sound.unopened >= FLOWS:
+            return [
+                wrong(f"answered, but the sound that came ({sound.unopened} packets) does not fit its key")
+            ]
         if sound.received - sound.early < FLOWS:
             return [wrong(f"answered, but no sound came within {spell(talk)}: {_counts(sound)}")]
         look.stage = Stage.SOUND
@@ -260,13 +305,22 @@ class SipCallCheck:
             return []
         return [slow(f"did not take that we hung up: {response}")]
 
-    def _told(self, body: bytes, sound: Sound, look: _Look) -> None:
+    def _told(self, body: bytes, ours: Ours, sound: Sound, look: _Look) -> None:
         """Hear where the far end wants our sound; nothing is sent to an address that is refused."""
-        found = described(body, self.options.codecs)
+        found = described(body, self.options.codecs, ours.keys)
+        look.described += 1
         look.no_sound = found if isinstance(found, str) else self._refused(found)
-        if isinstance(found, Described) and not look.no_sound and found.direction in ("sendrecv", "recvonly"):
-            look.values["codec"] = "PCMU" if found.payload_type == 0 else "PCMA"
-            sound.say_to((found.host, found.port), found.payload_type)
+        if isinstance(found, str) or look.no_sound:
+            return
+        if found.key is not None:
+            sound.lock(ours.key_for(found.key), found.key)
+            look.values["encryption"] = found.key.suite
+        if not found.listens:
+            sound.hold()
+            look.values["held"] = int(look.values.get("held", 0)) + 1
+            return
+        look.values["codec"] = "PCMU" if found.payload_type == 0 else "PCMA"
+        sound.say_to((found.host, found.port), found.payload_type)
 
     def _refused(self, found: Described) -> str:
         try:

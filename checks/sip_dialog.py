@@ -7,7 +7,8 @@
 Theory of operation. One task reads the line into a queue, so that waiting for a message can be cut short without
 losing one. Whatever happens, the call is ended: a look that is cancelled pushes out its CANCEL or BYE without
 waiting, so that no phone rings on for nobody. Requests of the far end are answered on the way: it may hang up,
-renegotiate its sound (some phones do so at once), or ask whether we are there.
+renegotiate its sound (some phones do so at once, others to put us on hold), or ask whether we are there. A provisional
+response that must not be lost (100rel, RFC 3262) is acknowledged by a PRACK, which is repeated beside all else.
 
 All goes over the one line to the target that was vetted, also ACK and BYE: the PBX must stay in the path, by
 being the far end itself or by Record-Route.
@@ -29,18 +30,33 @@ from checks.texts import tidy
 ALLOW: Final = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, NOTIFY, MESSAGE"
 _TAKEN: Final = frozenset(ALLOW.split(", "))
 _TRYING: Final = 100
+_MOST_BRANCHES: Final = 8  # phones that ring at once and say so reliably
 _ACCEPTED: Final = range(200, 300)
+_RELIABLE: Final = "100rel"
 _SOUND: Final = (("Content-Type", "application/sdp"),)
 _COPIED: Final = frozenset({"via", "from", "to", "call-id", "cseq", "record-route"})
+SUPPORTED: Final[tuple[Header, ...]] = (("Supported", _RELIABLE),)
+REQUIRED: Final[tuple[Header, ...]] = (("Require", _RELIABLE),)
 
 
 class Call:
     """A call over one line; ``async with`` ends it, whatever became of it."""
 
     def __init__(
-        self, line: Line, request: Request, session: Session | None, sound: bytes, seen: Exchange
+        self,
+        line: Line,
+        request: Request,
+        session: Session | None,
+        sound: bytes,
+        seen: Exchange,
+        *,
+        rely: tuple[Header, ...] = SUPPORTED,
     ) -> None:
-        """Take the INVITE to send and our description of our sound; ``seen`` is kept up to date."""
+        """Take the INVITE to send and our description of our sound; ``seen`` is kept up to date.
+
+        ``rely`` says what we think of provisional responses that are acknowledged.
+        """
+        self._rely = rely
         self._line, self._request, self._session, self._sound = line, request, session, sound
         self._seen = seen
         self._loop = asyncio.get_running_loop()
@@ -56,6 +72,10 @@ class Call:
         self.ring: float | None = None  # when it rang, by the loop's clock
         self.gone: str | None = None  # the far end hung up, and what it said of it
         self.told: Callable[[bytes], None] = lambda _: None  # hears every description of the far end's sound
+        self.agree: Callable[[bytes], bytes | None] = lambda _: sound  # answers a new one; None: it cannot
+        self.reliable = 0  # provisional responses that were acknowledged
+        self._heard: dict[str, int] = {}  # the last of them by the far end's tag, as it counts them
+        self._repeating: dict[str, Retransmission] = {}  # PRACKs that are not answered, by their branches
 
     @property
     def _own(self) -> str:
@@ -70,6 +90,8 @@ class Call:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """End the call if nobody has yet, without waiting for an answer."""
+        for timer in self._repeating.values():
+            timer.stop()
         self._abandon()
         if self._reader is not None:
             self._reader.cancel()
@@ -100,7 +122,7 @@ class Call:
             tag=self._tag,
             call_id=self._call_id,
             sequence=self._sequence,
-            more=(*self._login("INVITE", self._request.uri), *_SOUND, ("Allow", ALLOW)),
+            more=(*self._login("INVITE", self._request.uri), *self._rely, *_SOUND, ("Allow", ALLOW)),
             body=self._sound,
         )
         await self._send(
@@ -154,13 +176,15 @@ class Call:
         if isinstance(message, Garbage) and self._line.reliable:
             raise GarbageError(message.why)
         if isinstance(message, Incoming):
-            self._line.push(self._reply(message))
+            self._asked(message)
             return
         owner = next(
             (each for each in self._open if isinstance(message, Response) and each.owns(message)), None
         )
         late = owner is not None and owner.final is not None
         (owner or self._seen.transaction).receive(message)
+        if owner is not None and owner.final is not None and owner.branch in self._repeating:
+            self._repeating.pop(owner.branch).stop()
         if isinstance(message, Response) and owner is not None and owner.method == "INVITE":
             self._invite_answered(message, late=late)
 
@@ -172,10 +196,43 @@ class Call:
             elif not response.status < min(_ACCEPTED):
                 self._line.push(self._refusal_heard(response))
             return
-        if _TRYING < response.status < min(_ACCEPTED) and self.ring is None:
-            self.ring = self._loop.time()
+        if _TRYING < response.status < min(_ACCEPTED):
+            self.ring = self._loop.time() if self.ring is None else self.ring
+            if not self._acknowledged(response):
+                return
         if response.body and response.status < max(_ACCEPTED):
             self.told(response.body)
+
+    def _acknowledged(self, response: Response) -> bool:
+        """Acknowledge what must be (RFC 3262, 4); say whether it is heard: in its turn, and for the first time."""
+        number = response.first("rseq")
+        if not (number.isascii() and number.isdigit()) or len(number) > len(str(2**32)):
+            return True
+        if _RELIABLE not in {tag.lower() for tag in listed(response.all("require"))}:
+            return True
+        peer = response.first("to")
+        known = self._heard.get(peer)
+        if known is not None and int(number) != known + 1:
+            return False  # a copy, whose PRACK is on its way, or one that came too early
+        if known is None and len(self._heard) >= _MOST_BRANCHES:
+            return False
+        self._heard[peer] = int(number)
+        self.reliable += 1
+        transaction = self._begin("PRACK")
+        more = (("RAck", f"{number} {self._invited} INVITE"),)
+        payload = self._within("PRACK", self._sequence, transaction.branch, response, more)
+        self._line.push(payload)
+        wait = transaction.transmit()
+        if not self._line.reliable:
+            self._repeating[transaction.branch] = Retransmission(self._line, payload, transaction, wait)
+        return True
+
+    def _asked(self, request: Incoming) -> None:
+        """Do what the far end asks, and answer; an ACK is never answered (17)."""
+        if request.method != "ACK":
+            self._line.push(self._reply(request))
+        elif request.body and request.first("call-id") == self._call_id:
+            self.told(request.body)
 
     def _reply(self, request: Incoming) -> bytes:
         """Answer a request of the far end (section 8.2.6)."""
@@ -189,9 +246,15 @@ class Call:
         contact = ("Contact", f"<{self._request.reached(sent_by(self._line))}>")
         if request.method not in ("INVITE", "UPDATE"):
             return written("SIP/2.0 200 OK", (*same, contact))
+        sound: bytes | None = self._sound
         if request.body:
+            sound = self.agree(request.body)
+            if sound is None:
+                return written("SIP/2.0 488 Not Acceptable Here", same)
             self.told(request.body)
-        return written("SIP/2.0 200 OK", (*same, contact, *_SOUND), self._sound)
+        elif request.method == "UPDATE":
+            return written("SIP/2.0 200 OK", (*same, contact))  # it only asks whether we are there
+        return written("SIP/2.0 200 OK", (*same, contact, *_SOUND), sound or b"")
 
     async def acknowledge(self) -> None:
         """Say that the answer was heard (13.2.2.4)."""
@@ -260,14 +323,25 @@ class Call:
     def _to(self) -> str:
         return f"<{self._request.to or self._request.uri}>"
 
-    def _within(self, method: str, sequence: int, branch: str = "") -> bytes:
-        """Return a request within the call, along the route that the far end recorded (12.2.1.1)."""
-        assert self.answer is not None, "there is a call"
-        uri = address(self.answer.first("contact")) or self._request.uri
-        routes = tuple(("Route", route) for route in reversed(listed(self.answer.all("record-route"))))
-        more = (*routes, *self._login(method, uri))
+    def _within(
+        self,
+        method: str,
+        sequence: int,
+        branch: str = "",
+        peer: Response | None = None,
+        also: tuple[Header, ...] = (),
+    ) -> bytes:
+        """Return a request within the call, along the route that the far end recorded (12.2.1.1).
+
+        ``peer`` began the dialog, if that was not the answer.
+        """
+        peer = peer or self.answer
+        assert peer is not None, "there is a call"
+        uri = address(peer.first("contact")) or self._request.uri
+        routes = tuple(("Route", route) for route in reversed(listed(peer.all("record-route"))))
+        more = (*routes, *self._login(method, uri), *also)
         branch = branch or f"z9hG4bK{os.urandom(8).hex()}"
-        return self._written(method, uri, sequence, branch, self.answer.first("to"), more)
+        return self._written(method, uri, sequence, branch, peer.first("to"), more)
 
     def _login(self, method: str, uri: str) -> tuple[Header, ...]:
         return () if self._session is None else self._session.headers(Asked(method=method, uri=uri))

@@ -366,3 +366,47 @@ def test_a_call_that_cannot_be_is_refused_with_a_sentence(target, options, said)
 def test_bad_options_are_refused(options):
     with pytest.raises(ValueError, match="validation error"):
         TYPE.options.model_validate(options)
+
+
+@pytest.mark.parametrize("slow", [False, True], ids=["at once", "late"])
+async def test_a_response_that_must_not_be_lost_is_acknowledged_once_and_tells_of_the_sound(tmp_path, slow):
+    seen, got = await called(sipp.rings_reliably(slow=slow), tmp_path, echo=True)
+    assert seen.verdict is Verdict.UP, seen.detail
+    assert seen.values["stage"] == "sound", "the answer itself described nothing"
+    assert seen.values["reliable"] == 1
+    assert got[0] == "INVITE"
+    assert got[-2:] == ["ACK", "BYE"]
+    assert got.count("PRACK") == 1 if not slow else got.count("PRACK") >= 2, got
+
+
+async def test_a_call_survives_being_put_on_hold(tmp_path):
+    async with sipp.phones(tmp_path, {"4000": sipp.holds()}, echo=True) as far:
+        seen = await a_call("4000", far.address, talk=2.2).observe(NOW)
+        await heard(far)
+        said = far.messages()
+    assert seen.verdict is Verdict.UP, seen.detail
+    assert seen.values["held"] == 1
+    assert seen.values["rtp_received"] >= 40
+    assert "a=recvonly" in said, "who is put on hold says that he listens"
+    answered = re.findall(r"SIP/2.0 200 OK(?:\r?\n[^\r\n]+)*?\r?\n(?i:CSeq): (\d+ [A-Z]+)", said)
+    assert {"20 INVITE", "21 INVITE"} <= set(answered)
+    assert not {"20 ACK", "21 ACK"} & set(answered), "an ACK is never answered"
+
+
+async def test_encrypted_sound_flows_both_ways(tmp_path):
+    async with a_baresip(tmp_path, encryption="srtp-mand") as phone:
+        seen = await a_call("desk", phone.address, encryption="srtp", talk=1.0).observe(NOW)
+        plain = await a_call("desk", phone.address).observe(NOW)
+    assert seen.verdict is Verdict.UP, seen.detail
+    assert seen.values["encryption"] == "AES_CM_128_HMAC_SHA1_80"
+    assert seen.values["rtp_received"] >= 25
+    assert plain.verdict is Verdict.DOWN, "it takes no other"
+    assert plain.detail.startswith(("refused the call", "answered, but the far end")), plain.detail
+
+
+async def test_a_phone_that_does_not_encrypt_is_told(tmp_path):
+    seen, got = await called(sipp.answers(), tmp_path, echo=True, encryption="srtp")
+    assert (seen.verdict, seen.symptom) == (Verdict.DOWN, Symptom.DEGRADED)
+    assert seen.detail == "answered, but the far end does not encrypt its sound (RTP/AVP)"
+    assert got == ["INVITE", "ACK", "BYE"]
+    assert seen.values["rtp_sent"] == 0, "nothing is said in the clear"

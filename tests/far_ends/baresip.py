@@ -32,13 +32,14 @@ module_path /usr/lib/baresip/modules
 module g711.so
 module aufile.so
 module aubridge.so
+module srtp.so
 module_tmp uuid.so
 module_tmp account.so
 module_app menu.so
 ringback_disabled yes
 menu_bell no
 """
-ACCOUNT = "<sip:desk@127.0.0.1:{port}>;regint=0;audio_codecs={codecs};answermode=auto\n"
+ACCOUNT = "<sip:desk@127.0.0.1:{port}>;regint=0;audio_codecs={codecs};answermode=auto{more}\n"
 
 
 @dataclass
@@ -63,14 +64,16 @@ def _record(path: Path) -> None:
 
 
 @asynccontextmanager
-async def a_baresip(folder: Path, *, codecs: str = "pcma") -> AsyncIterator[Baresip]:
-    """Run a phone on a free port of the loopback."""
+async def a_baresip(folder: Path, *, codecs: str = "pcma", encryption: str = "") -> AsyncIterator[Baresip]:
+    """Run a phone on a free port of the loopback; ``encryption`` is one of baresip's (srtp, srtp-mand)."""
     require("baresip", "a second phone that nobody here wrote", how="apt-get install baresip-core")
     folder.mkdir(parents=True, exist_ok=True)
     port = free_port()
     _record(folder / "sound.wav")
     (folder / "config").write_text(CONFIGURATION.format(port=port, folder=folder))
-    (folder / "accounts").write_text(ACCOUNT.format(port=port, codecs=codecs))
+    (folder / "accounts").write_text(
+        ACCOUNT.format(port=port, codecs=codecs, more=f";mediaenc={encryption}" if encryption else "")
+    )
     (folder / "contacts").write_text("")
     with (folder / "log").open("wb") as log:
         process = await asyncio.create_subprocess_exec(

@@ -113,6 +113,35 @@ def plays(*, early: float = 0.0, after: float = 0.2) -> Phone:
     return Phone(before + _picked_up(after) + ("" if early else sound) + BYE_COMES)
 
 
+def rings_reliably(*, slow: bool = False) -> Phone:
+    """Say where the sound is wanted before picking up, in a 183 that must be acknowledged (RFC 3262), and never again.
+
+    ``slow``: the acknowledgement is answered late, so that it has to be repeated.
+    """
+    progress = [*_status("183 Session Progress"), "Require: 100rel", "RSeq: 7"]
+    took = '<recv request="PRACK"/>' + (_pause(0.8) if slow else "") + _reply("200 OK", tagged=False)
+    ok = ["SIP/2.0 200 OK", "Via:[$5]", "[last_From:]", "[last_To:]", "[last_Call-ID:]", "CSeq:[$2]", CONTACT]
+    return Phone(
+        _message(progress, sdp=True, retrans=True)
+        + took
+        + _pause(0.3)
+        + _message(ok, retrans=True)
+        + '<recv request="ACK"/>'
+        + BYE_COMES
+    )
+
+
+def holds(*, seconds: float = 0.4) -> Phone:
+    """Pick up, put the caller on hold, and come back."""
+    steps = _picked_up(0.2) + _pause(0.4)
+    for number, direction in ((20, "sendonly"), (21, "sendrecv")):
+        head = [*_request("INVITE", number), "Content-Type: application/sdp", "Content-Length: [len]"]
+        body = "\n".join([*head, "", SDP, f"a={direction}"])
+        steps += f'<send retrans="500"><![CDATA[\n{body}\n\n]]></send><recv response="200"/>'
+        steps += _message(_request("ACK", number)) + _pause(seconds)
+    return Phone(steps + BYE_COMES)
+
+
 def _status(status: str) -> list[str]:
     head = [f"SIP/2.0 {status}", "[last_Via:]", "[last_From:]", f"[last_To:];{TAG}"]
     return [*head, "[last_Call-ID:]", "[last_CSeq:]", "[last_Record-Route:]", CONTACT]
@@ -186,6 +215,7 @@ def scenario(phones: Mapping[str, Phone]) -> str:
     saved = (
         '<ereg regexp=".*" search_in="hdr" header="CSeq:" assign_to="2"/>'
         '<ereg regexp=".*" search_in="hdr" header="From:" assign_to="3"/>'
+        '<ereg regexp=".*" search_in="hdr" header="Via:" assign_to="5"/>'
     )
     asked, branches = [], []
     for place, number in enumerate(numbers, 10):
