@@ -30,6 +30,7 @@ _HEADERS_AT, _ENTRY = (
     9,
 )  # of the auxiliary vector: the program's headers, which follow its first bytes; where it begins
 _PROGRAM = 1 << 28  # how far from its headers a program's code may be
+_ABORT = 6  # the signal
 _KERNEL = 128  # SI_KERNEL: the processor did not say where
 _ABORT_PAGES, _ABORT_MOST = 16, 4_000
 _ABORTED = re.compile(rb"[\x20-\x7e\t\n\x80-\xff]{4,2000}\0")
@@ -143,7 +144,7 @@ class _Core:
         known = Modules(files, code, told.get(_ENTRY, 0))
         main = known.main
         signal, address = self._signal(notes)
-        stack = self._stack(notes.get(_PRSTATUS, ()), address)
+        stack = self._stack(notes.get(_PRSTATUS, ()), address, gave_up=signal == _ABORT)
         walked = walk(stack, known) if stack else Walk()
         if not walked.frames:
             self._troubles.append("it names no thread")
@@ -238,7 +239,7 @@ class _Core:
             return ip, sp, fp, link
         return None
 
-    def _stack(self, notes: Sequence[bytes], fault: int | None) -> Stack | None:
+    def _stack(self, notes: Sequence[bytes], fault: int | None, *, gave_up: bool) -> Stack | None:
         registers = self._registers(notes)
         if registers is None:
             return None
@@ -247,7 +248,7 @@ class _Core:
         ran_out = fault is not None and abs(fault - sp) <= NEAR and self._nothing_at(fault)
         return Stack(
             ip=ip, sp=sp, fp=fp, link=link, start=start, data=self._data[at : at + size],
-            word=self._layout.word, linked=self._machine.link is not None, ran_out=ran_out,
+            word=self._layout.word, linked=self._machine.link is not None, ran_out=ran_out, gave_up=gave_up,
         )  # fmt: skip
 
     def _nothing_at(self, address: int) -> bool:

@@ -29,6 +29,8 @@ _MAC_CODES: Mapping[int, str] = {
     1: "EXC_BAD_ACCESS", 2: "EXC_BAD_INSTRUCTION", 3: "EXC_ARITHMETIC", 4: "EXC_EMULATION", 5: "EXC_SOFTWARE",
     6: "EXC_BREAKPOINT", 7: "EXC_SYSCALL", 10: "EXC_CRASH", 11: "EXC_RESOURCE", 12: "EXC_GUARD",
 }  # fmt: skip
+GAVE_UP = frozenset({"SIGABRT", "UNHANDLED_CPP_EXCEPTION", "UNHANDLED_NET_EXCEPTION"})
+"""What a process raises against itself."""
 UNMAPPED = frozenset({"SIGSEGV", "SIGBUS", "ACCESS_VIOLATION", "STACK_OVERFLOW", "EXC_BAD_ACCESS"})
 """What a process dies of that touches memory which is not there; the address is then that memory's."""
 _REQUESTED = 0xFFFFFFFF  # Breakpad's, and Crashpad's on Linux: somebody asked for the dump, nothing crashed

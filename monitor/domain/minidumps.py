@@ -9,7 +9,7 @@ and no text longer than a line. What is damaged in one stream costs that stream;
 import re
 import struct
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TypeVar
 
@@ -24,7 +24,17 @@ from monitor.domain.dumps import (
     base_name,
     printable,
 )
-from monitor.domain.minidump_codes import ARM, ARM64, CPUS, SYSTEMS, TOUCHED, UNMAPPED, X86, exception_of
+from monitor.domain.minidump_codes import (
+    ARM,
+    ARM64,
+    CPUS,
+    GAVE_UP,
+    SYSTEMS,
+    TOUCHED,
+    UNMAPPED,
+    X86,
+    exception_of,
+)
 from monitor.domain.walking import NEAR, Stack, Walk, walk
 
 MAGIC = b"MDMP"
@@ -106,6 +116,8 @@ class _Minidump:
         signal, exception = exception_of(system, code)
         fault = address if {signal, exception} & UNMAPPED else None
         stack = self._tried("context", lambda: self._stack(cpu, context, chosen, fault), None)
+        if stack and {signal, exception} & GAVE_UP:
+            stack = replace(stack, gave_up=True)
         walked = walk(stack, known) if stack else Walk()
         main = known.main
         if not walked.frames and not self._troubles:

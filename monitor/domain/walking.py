@@ -20,8 +20,11 @@ _STACK = 64 * 1024  # bytes of a stack that are looked at
 NEAR = 64 * 1024
 """A fault this near to the stack pointer, where the stack has no more memory, is a stack that ran out."""
 _CYCLE, _REPEATED = 4, 8
+_CLOSE, _FAR = 128, 2048
+"""How far on the stack a caller is looked for: what lies there from earlier calls becomes the likelier answer."""
 _ALIGNED = 16
-"""What compilers align the beginning of a function to, where instructions have any length: few calls return to such a place."""
+"""What compilers align the beginning of a function to, where instructions have any length: few calls return to such a place.
+To as much the stack is aligned before each call."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +40,7 @@ class Stack:
     word: int = 8
     linked: bool = False  # a call leaves its return address in a register, not on the stack
     ran_out: bool = False
+    gave_up: bool = False  # it ended itself, so several calls of the system lie above the program's own
 
     def word_at(self, address: int) -> int | None:
         """Return what is at an address of the stack."""
@@ -106,16 +110,25 @@ def _guess(stack: Stack, modules: Modules, start: int, frames: list[Frame], chai
     """
     if len(frames) > 1 or frames[0].in_app:
         return 0
+    top = stack.word_at(start)
+    if not stack.gave_up and top and modules.runs_at(top) and not modules.frame(top).in_app:
+        return 0  # the system's own called it: how far away the program is, nobody knows
     begins = 0
+    reach = _FAR if stack.gave_up else _CLOSE
     for address, value in _calls(stack, modules, start):
-        if chain and address >= stack.fp:
+        if (chain and address >= stack.fp) or address - stack.sp > reach:
             break
-        if not modules.frame(value).in_app:
+        if not modules.frame(value).in_app or not _holds_a_return(stack, address):
             continue
         if stack.linked or value % _ALIGNED:
             return value
         begins = begins or value  # rather a pointer to a function, which begins there
     return begins
+
+
+def _holds_a_return(stack: Stack, address: int) -> bool:
+    """Tell whether a call may have put its return address here: on amd64 the stack is a multiple of 16 before each call."""
+    return stack.word != 8 or stack.linked or address % _ALIGNED == stack.word  # noqa: PLR2004 - bytes of a word
 
 
 def _cycle(stack: Stack, modules: Modules) -> tuple[Frame, ...]:

@@ -192,10 +192,45 @@ def test_a_function_that_lies_on_the_stack_is_not_taken_for_who_called():
             Module(name="/lib/libc.so.6", start=2 * BASE, size=0x1000),
         ]
     )
-    stack = struct.pack("<4Q", 5, BASE + 0x40, BASE + 0x123, BASE + 0x250)
+    words = (
+        5,
+        BASE + 0x40,
+        BASE + 0x111,
+        BASE + 0x123,
+        0,
+        BASE + 0x250,
+    )  # each call leaves its return at 8 modulo 16
+    stack = struct.pack("<6Q", *words)
     walked = walk(Stack(ip=2 * BASE + 8, sp=0x1000, start=0x1000, data=stack), modules)
     assert [frame.offset for frame in walked.frames] == [8, 0x123]
     assert walked.guessed == "pbx+0x123"
+
+
+@pytest.mark.parametrize(("gave_up", "guessed"), [(False, ""), (True, "pbx+0x123")])
+def test_a_caller_is_looked_for_far_away_only_where_the_program_gave_up_itself(gave_up, guessed):
+    modules = Modules(
+        [
+            Module(name="/opt/pbx", start=BASE, size=0x1000),
+            Module(name="/lib/libc.so.6", start=2 * BASE, size=0x1000),
+        ]
+    )
+    stack = bytes(0x208) + struct.pack("<Q", BASE + 0x123)
+    walked = walk(Stack(ip=2 * BASE + 8, sp=0x1000, start=0x1000, data=stack, gave_up=gave_up), modules)
+    assert walked.guessed == guessed
+
+
+def test_where_the_system_called_the_system_nobody_is_guessed():
+    modules = Modules(
+        [
+            Module(name="/opt/pbx", start=BASE, size=0x1000),
+            Module(name="/lib/libc.so.6", start=2 * BASE, size=0x1000),
+        ]
+    )
+    stack = struct.pack(
+        "<4Q", 2 * BASE + 0x31, 0, BASE + 0x111, BASE + 0x123
+    )  # strlen in printf, and what lay there
+    walked = walk(Stack(ip=2 * BASE + 8, sp=0x1008, start=0x1008, data=stack), modules)
+    assert (len(walked.frames), walked.guessed) == (1, "")
 
 
 def test_data_is_not_taken_for_code_where_the_dump_says_which_is_which():
