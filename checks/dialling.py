@@ -19,13 +19,14 @@ from checks import egress
 from checks.vetting import Vetting
 from monitor.errors import TocsinError
 
-IpVersion = Literal["auto", "4", "6"]
+IpVersion = Literal["auto", "4", "6", "both"]
 Addresses = tuple[str, ...]
 
 FAMILIES: dict[IpVersion, int] = {
     "auto": socket.AF_UNSPEC,
     "4": socket.AF_INET,
     "6": socket.AF_INET6,
+    "both": socket.AF_UNSPEC,  # looked at apart (checks.families): no look itself has it
 }
 _MAX_HOST = 253
 _MAX_PORT = 65_535

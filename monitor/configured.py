@@ -7,6 +7,7 @@ from pathlib import Path
 
 from checks.base import Check, CheckType, LastPing, Target, Tools
 from checks.egress import Egress, Stays
+from checks.families import built
 from monitor.domain import people
 from monitor.domain.announcing import Channel, Form, Kind
 from monitor.domain.findings import Symptom
@@ -88,7 +89,7 @@ def misfits(
         place = settings.places.get(("checks", check.name), "checks")
         found.extend(_unknown_facts(f"{place}: checks.{check.name}", check.facts, facts))
         try:
-            types[check.type].build(target(check, settings.inventory), check.options, UNEQUIPPED)
+            built(types[check.type], target(check, settings.inventory), check.options, UNEQUIPPED)
         except ValueError as error:
             found.append(f"{place}: checks.{check.name}: {error}")
     found.extend(_second_looks(settings, policies, types))
@@ -247,7 +248,7 @@ def jobs(settings: Settings, types: Mapping[str, CheckType], tools: Tools) -> li
 def _job(check: CheckSettings, inventory: Inventory, kind: CheckType, tools: Tools) -> Job:
     return Job(
         name=check.name,
-        check=kind.build(target(check, inventory), check.options, tools),
+        check=built(kind, target(check, inventory), check.options, tools),
         every=check.every,
         timeout=check.timeout,
         retry_every=retry_after(check.every),
