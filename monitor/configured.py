@@ -119,7 +119,7 @@ def _second_looks(
     for check in settings.checks:
         kind = types[check.type]
         if check.second_look and isinstance(kind, Stays):
-            place = settings.places.get(("checks", check.name, "second_look"), "checks")
+            place = settings.places.get(("checks", check.name), "checks")
             yield f"{place}: checks.{check.name}.second_look: not for type {check.type}: {kind.stays}"
 
 

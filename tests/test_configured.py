@@ -84,5 +84,5 @@ def test_a_second_look_of_a_class_that_no_policy_has_or_by_a_check_that_stays_is
     assert "second_look.classes: no policy has a class 'critcal'; known are " in unknown
     assert unknown.endswith("did you mean 'critical'?")
     assert stays.endswith(
-        ":6:75: checks.p.second_look: not for type plugin: a plugin is a program of its own and chooses its way out"
+        ":6:5: checks.p.second_look: not for type plugin: a plugin is a program of its own and chooses its way out"
     )
