@@ -237,6 +237,7 @@ class Pipeline(Handling):
         What comes and goes is ``held``: our own people are told, and its partner when it is steady.
         """
         # correlate with planned work, where the class depends on it, and with what many others show
+        finding = await self.storms.settling.as_overruled(finding)
         work = await self._planned_work(finding)
         settled = self.storms.known(finding)
 

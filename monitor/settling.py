@@ -17,7 +17,7 @@ from monitor.domain.findings import Finding
 from monitor.domain.inventory import System
 from monitor.domain.policy import Evident
 from monitor.domain.settling import Settled, Witness
-from monitor.storage import settled
+from monitor.storage import by_hand, settled
 from monitor.storage.engine import Store
 from monitor.world import World
 
@@ -40,6 +40,7 @@ class Settling:
     store: Store
     witness: Witness = field(default_factory=Witness)
     open_: dict[str, _Open] = field(default_factory=dict[str, _Open])
+    overruled: list[Finding] = field(default_factory=list[Finding])  # and not decided again yet
     judge: Callable[[Finding], Awaitable[object]] | None = None
 
     def watch(self, systems: Iterable[System], limits: Limits) -> None:
@@ -72,6 +73,14 @@ class Settling:
         """Keep a finding on record of which the evidence may come to say something else."""
         if self.witness.may_settle(finding, self._rules(finding)):
             self.open_[finding.origin or incident] = _Open(finding, by_evidence)
+        else:  # somebody has said meanwhile what evidence would
+            self.open_.pop(finding.origin or incident, None)
+
+    async def as_overruled(self, finding: Finding) -> Finding:
+        """Return a finding with the facts that a person has said of its incident, where evidence says otherwise."""
+        if not self.witness.may_settle(finding, self._rules(finding)):
+            return finding
+        return await self.store.read(by_hand.as_overruled, finding)
 
     def over(self, origin: str, serial: str, *, last: bool) -> None:
         """Take the end of what an origin had reported; ``last``: nothing is reported of the system any more."""
@@ -81,6 +90,9 @@ class Settling:
 
     async def again(self) -> None:
         """Have decided once more what was decided before the evidence was there, or before it was refuted."""
+        while self.overruled and self.judge is not None:
+            await self.judge(self.overruled[-1])
+            self.overruled.pop()
         said: dict[object, Settled | bool | None] = {}
         for origin, one in list(self.open_.items()):
             rules = self._rules(one.finding)
@@ -104,10 +116,16 @@ class Settling:
     async def resume(self) -> None:
         """Take up from the record what stands and may be settled."""
         symptoms = {symptom for rule in self._every_rule() for symptom in rule.symptoms}
+        words = await self.store.read(by_hand.words)
         for one in await self.store.read(settled.standing, sorted(symptoms)):
-            self.recorded(one.finding, one.incident, by_evidence=one.settled)
-            if one.finding.system is not None:
-                self.witness.believe(one.finding.system, one.finding.symptom, one.finding.since)
+            finding = by_hand.with_facts(one.finding, words.get(one.incident, {}))
+            if finding.system is not None:
+                self.witness.believe(finding.system, finding.symptom, finding.since)
+            self.recorded(finding, one.incident, by_evidence=one.evidence is not None)
+            if one.evidence is not None and one.incident in words:  # overruled, and then we were stopped
+                self.overruled.append(finding)
+            elif one.evidence is not None:
+                self.witness.take_up(finding, self._rules(finding), one.evidence)
 
     def fails(self, serial: str, since: datetime) -> None:
         """Note a failing look."""

@@ -59,6 +59,7 @@ from monitor.intake.body import Bounds, Limits
 from monitor.intake.keys import FindToken
 from monitor.mail_parts import MailParts
 from monitor.metrics import Metrics
+from monitor.overruling import Overruling
 from monitor.owning import Owning
 from monitor.passive import Passive, last_result
 from monitor.pipeline import Pipeline
@@ -114,6 +115,7 @@ class Service:
     desk: Desk
     casework: Casework
     owning: Owning
+    overruling: Overruling
     mail_in: MailParts
     phone: PhoneDriver | None
     reload: Callable[[], Awaitable[tuple[str, ...]]]
@@ -321,6 +323,7 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
             bell=bell,
             metrics=metrics,
         )
+        overruling = Overruling(store=store, clock=clock, bell=bell, judge=pipeline.judge)
         pipeline.holds = calling.holds = owning.holds
         pipeline.settled = owning.settled = calling.settled
         rounds.also = owning.once
@@ -445,6 +448,7 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
             desk=desk,
             casework=casework,
             owning=owning,
+            overruled=overruling,
             contact=lambda: delivery.gate.rules,
         )
         app.add_routes(
@@ -501,6 +505,7 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
             desk=desk,
             casework=casework,
             owning=owning,
+            overruling=overruling,
             mail_in=mail_in,
             phone=phone,
             reload=reload,

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import exp
+from typing import Any
 
 from monitor.domain.chance import log_tail
 from monitor.domain.correlation import Ledger, Limits
@@ -47,6 +48,7 @@ class Settled:
             "group": str(self.group),
             "reasons": list(self.reasons),
             "looked_at": self.looked_at,
+            "begin": self.begin.isoformat() if self.begin else None,
             "table": [dict(row) for row in self.table],
         }
 
@@ -146,6 +148,24 @@ class Witness:
             group = self._value(finding.system, rule.shared) if finding.system else None
             if finding.symptom in rule.symptoms and unsaid and group and group.value != _NOWHERE:
                 yield _Case(rule, group)
+
+    def take_up(self, finding: Finding, rules: Sequence[Evident], kept: Mapping[str, Any]) -> None:
+        """Take what was settled about a finding from where it is kept: what was seen since then may be less."""
+        for case in self._cases(finding, rules):
+            if (case.rule.name, str(case.group)) == (
+                kept["rule"],
+                kept["group"],
+            ) and case.key not in self._stands:
+                begin = kept.get("begin")
+                self._stands[case.key] = Settled(
+                    rule=case.rule.name,
+                    facts=dict(case.rule.facts),
+                    group=case.group,
+                    reasons=tuple(kept["reasons"]),
+                    table=tuple(kept["table"]),
+                    looked_at=kept["looked_at"],
+                    begin=datetime.fromisoformat(begin) if begin else None,
+                )
 
     def may_settle(self, finding: Finding, rules: Sequence[Evident]) -> tuple[tuple[object, Group], ...]:
         """Return which cases a finding belongs to: findings of the same cases are settled alike."""

@@ -15,7 +15,7 @@ from monitor.domain.waiting import Waits
 from monitor.errors import ConflictError, NotFoundError
 from monitor.storage import schema
 from monitor.storage.schema_base import Instant
-from monitor.storage.schema_storms import storms
+from monitor.storage.schema_storms import storms, taken_out
 
 incidents, outbox, maintenances, updates = (
     schema.incidents,
@@ -142,9 +142,17 @@ def _global_problem_over(
     rows = c.execute(_STANDING_PROBLEMS)
     for row in rows:
         by_component = system is None or not row.found
-        if row.id in attached or (by_component and component in json.loads(row.components)):
+        over = row.id in attached or (by_component and component in json.loads(row.components))
+        if over and not c.scalar(
+            sa.select(sa.exists().where(_kept_out(row.id, taken_out.c.system == system)))
+        ):
             return row
     return None
+
+
+def _kept_out(problem: str, whom: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+    """Whether a person has said that an incident, or a system, does not belong to a problem."""
+    return sa.and_(taken_out.c.problem == problem, whom)
 
 
 def declare(
@@ -190,6 +198,8 @@ def attach(
     """Put open incidents under a global problem (``free_only``: that nothing holds yet); what they owe is held."""
     if not children:
         return []
+    theirs = sa.or_(taken_out.c.incident == incidents.c.id, taken_out.c.system == incidents.c.system)
+    kept_out = sa.exists().where(_kept_out(problem, theirs))
     attached = list(
         c.scalars(
             sa.update(incidents)
@@ -197,7 +207,7 @@ def attach(
                 incidents.c.id.in_(children),
                 incidents.c.is_global.is_(False),
                 incidents.c.status != Status.RESOLVED,
-                incidents.c.held_by.is_(None) if free_only else sa.true(),
+                sa.and_(incidents.c.held_by.is_(None), ~kept_out) if free_only else sa.true(),
             )
             .values(parent=problem, held_by=problem)
             .returning(incidents.c.id)

@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from monitor.storage.schema_base import at, metadata, text
+from monitor.storage.schema_base import at, flag, metadata, text
 
 storms = sa.Table(
     "storms",
@@ -22,4 +22,26 @@ bundled = sa.Table(  # a call that is not made because another one names its inc
     metadata,
     sa.Column("row", sa.String(40), sa.ForeignKey("outbox.id"), primary_key=True),
     sa.Column("lead", sa.String(40), sa.ForeignKey("outbox.id"), nullable=False, index=True),
+)
+
+taken_out = sa.Table(  # a person says that an incident, or its system, does not belong to a problem
+    "taken_out",
+    metadata,
+    sa.Column("incident", sa.String(40), sa.ForeignKey("incidents.id"), primary_key=True),
+    sa.Column("problem", sa.String(40), sa.ForeignKey("incidents.id"), primary_key=True, index=True),
+    text("system"),
+    text("actor", nullable=False),
+    text("reason", nullable=False),
+    at("at", nullable=False),
+)
+
+overruled = sa.Table(  # a person says that a fact is not what the evidence of many says
+    "overruled",
+    metadata,
+    sa.Column("incident", sa.String(40), sa.ForeignKey("incidents.id"), primary_key=True),
+    sa.Column("fact", sa.String(100), primary_key=True),
+    flag("value"),
+    text("actor", nullable=False),
+    text("reason", nullable=False),
+    at("at", nullable=False),
 )

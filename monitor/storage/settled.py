@@ -20,20 +20,28 @@ SETTLED = "settled"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """A finding that stands, as it was told; ``settled``: its incident is decided by evidence."""
+    """A finding that stands, as it was told; ``evidence``: what its incident is decided by, if it is by evidence."""
 
     finding: Finding
     incident: str
-    settled: bool
+    evidence: Mapping[str, Any] | None = None
 
 
 def standing(c: sa.Connection, symptoms: Sequence[Symptom]) -> list[Standing]:
     """Return what is believed of systems with these symptoms."""
-    f, i = findings.c, incidents.c
+    return _read(c, findings.c.system.is_not(None), findings.c.symptom.in_(symptoms))
+
+
+def findings_of(c: sa.Connection, incident: str) -> list[Finding]:
+    """Return what stands of an incident, as it was told."""
+    return [one.finding for one in _read(c, findings.c.incident == incident)]
+
+
+def _read(c: sa.Connection, *wanted: sa.ColumnElement[bool]) -> list[Standing]:
     rows = c.execute(
-        sa.select(findings, i.decision.label("said"))
-        .join(incidents, i.id == f.incident)
-        .where(f.recovered_at.is_(None), f.system.is_not(None), f.symptom.in_(symptoms))
+        sa.select(findings, incidents.c.decision.label("said"))
+        .join(incidents, incidents.c.id == findings.c.incident)
+        .where(findings.c.recovered_at.is_(None), *wanted)
     ).mappings()
     return [_standing(row) for row in rows]
 
@@ -55,7 +63,7 @@ def _standing(row: Mapping[Any, Any]) -> Standing:
         facts=facts,
         origin=row["origin"] or "",
     )
-    return Standing(finding=finding, incident=row["incident"], settled=given is not None)
+    return Standing(finding=finding, incident=row["incident"], evidence=given)
 
 
 def lower(

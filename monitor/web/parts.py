@@ -21,6 +21,7 @@ from monitor.domain.inventory import Inventory
 from monitor.domain.pacing import ContactRules
 from monitor.domain.policy import Policy
 from monitor.metrics import Metrics
+from monitor.overruling import Overruling
 from monitor.owning import Owning
 from monitor.registering import Registering
 from monitor.storage.clocks import Subject
@@ -162,6 +163,7 @@ class Parts:
     desk: Desk
     casework: Casework
     owning: Owning
+    overruling: Overruling
     contact: Callable[[], ContactRules] = ContactRules
 
 

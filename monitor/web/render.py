@@ -29,6 +29,7 @@ FLASHES: Mapping[str, str] = {
     "taken_back": "The override is taken back.",
     "given": "Handed over; the timelines say so.",
     "waiting": "The clocks follow.",
+    "overruled": "Your word is on record, and what is owed follows it.",
     "met": "The clock is stopped.",
     "noted": "Your note is in the timeline.",
     "told": "It goes to the ticket now.",

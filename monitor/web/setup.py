@@ -25,6 +25,7 @@ from monitor.domain.policy import Policy
 from monitor.domain.request_life import IllegalRequestMoveError
 from monitor.errors import TocsinError
 from monitor.metrics import Metrics
+from monitor.overruling import Overruling
 from monitor.owning import Owning
 from monitor.registering import Registering
 from monitor.web import (
@@ -37,6 +38,7 @@ from monitor.web import (
     delivery_pages,
     oncall_forms,
     oncall_pages,
+    overruling,
     portal,
     portal_forms,
     portal_people,
@@ -91,6 +93,7 @@ def setup(
     desk: Desk,
     casework: Casework,
     owning: Owning,
+    overruled: Overruling,
     checks: Callable[[], Sequence[ConfiguredCheck]] = tuple,
     contact: Callable[[], ContactRules] = ContactRules,
     passwords: Passwords | None = None,
@@ -119,6 +122,7 @@ def setup(
         desk=desk,
         casework=casework,
         owning=owning,
+        overruling=overruled,
         contact=contact,
     )
     app[ENVIRONMENT] = environment()
@@ -146,6 +150,7 @@ def rest() -> Api:
     api.add_maintenance(made)
     announcements.add_announcements(made)
     alerts_by_hand.add_alerts(made)
+    overruling.add_overruling(made)
     add_inventory(made)
     add_people(made)
     add_oncall(made)
@@ -187,6 +192,7 @@ def handlers(app: web.Application) -> Mapping[tuple[str, str], Handler]:
         **ack.PAGES,
         **announcements.PAGES,
         **alerts_by_hand.PAGES,
+        **overruling.FORMS,
         **console.PAGES,
         **delivery_pages.PAGES,
         **reports.PAGES,

@@ -13,6 +13,7 @@ from monitor import desks
 from monitor.bell import Bell
 from monitor.domain.inventory import Inventory
 from monitor.metrics import Metrics
+from monitor.overruling import Overruling
 from monitor.owning import Owning
 from monitor.registering import Registering
 from monitor.storage import people
@@ -154,6 +155,7 @@ async def world(tmp_path):
             store=store,
             pipeline=pipeline,
             owning=owning,
+            overruled=Overruling(store=store, clock=lambda: NOW, bell=bell, judge=pipeline.judged),
             registering=registering,
             inventory=lambda: made.inventory,
             policies=lambda: {"wildix": a_policy()},

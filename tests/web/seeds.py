@@ -230,6 +230,9 @@ class APipeline:
         self.told.append(("acknowledge", incident, actor, note))
         await self.store.write(_move, incident, Move.ACKNOWLEDGE, actor, NOW)
 
+    async def judged(self, finding):
+        self.told.append(("judge", finding.system))
+
     async def resolve(self, incident, *, actor, note=""):
         self.told.append(("resolve", incident, actor, note))
         await self.store.write(_move, incident, Move.RESOLVE, actor, NOW)

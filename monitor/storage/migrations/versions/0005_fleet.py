@@ -25,6 +25,25 @@ def _crashes() -> None:
 
 def _correlation() -> None:
     """Members that a person took out of a problem, facts that a person overruled."""
+    op.create_table(
+        "taken_out",
+        sa.Column("incident", sa.String(40), sa.ForeignKey("incidents.id"), primary_key=True),
+        sa.Column("problem", sa.String(40), sa.ForeignKey("incidents.id"), primary_key=True),
+        sa.Column("system", sa.Text),
+        sa.Column("actor", sa.Text, nullable=False),
+        sa.Column("reason", sa.Text, nullable=False),
+        sa.Column("at", sa.BigInteger, nullable=False),
+    )
+    op.create_index("ix_taken_out_problem", "taken_out", ["problem"])
+    op.create_table(
+        "overruled",
+        sa.Column("incident", sa.String(40), sa.ForeignKey("incidents.id"), primary_key=True),
+        sa.Column("fact", sa.String(100), primary_key=True),
+        sa.Column("value", sa.Boolean, nullable=False),
+        sa.Column("actor", sa.Text, nullable=False),
+        sa.Column("reason", sa.Text, nullable=False),
+        sa.Column("at", sa.BigInteger, nullable=False),
+    )
 
 
 def _looks() -> None:
