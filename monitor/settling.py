@@ -88,7 +88,7 @@ class Settling:
         if last:
             self.witness.over(serial)
 
-    async def again(self) -> None:
+    async def again(self, now: datetime) -> None:
         """Have decided once more what was decided before the evidence was there, or before it was refuted."""
         while self.overruled and self.judge is not None:
             await self.judge(self.overruled[-1])
@@ -99,7 +99,7 @@ class Settling:
             cases = self.witness.may_settle(one.finding, rules)
             key = (cases, one.settled, one.finding.symptom)
             if key not in said:
-                said[key] = self._changed(one, rules)
+                said[key] = self._changed(one, rules, now)
             answer = said[key]
             if isinstance(answer, Settled):
                 answer = answer.holds_for(one.finding)
@@ -107,10 +107,10 @@ class Settling:
                 log.info("finding.decided_again", system=one.finding.system, by_evidence=not one.settled)
                 await self.judge(one.finding)
 
-    def _changed(self, one: _Open, rules: tuple[Evident, ...]) -> Settled | bool | None:
+    def _changed(self, one: _Open, rules: tuple[Evident, ...], now: datetime) -> Settled | bool | None:
         """Return whether what is settled is refuted; or what is settled now, for every finding of the same cases."""
         if one.settled:
-            return self.witness.refutes(one.finding, rules)
+            return self.witness.refutes(one.finding, rules, now)
         return self.witness.settled(one.finding, rules)
 
     async def resume(self) -> None:

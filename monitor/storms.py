@@ -323,7 +323,7 @@ class Storms:
         self._refresh()
         self.rounds += 1
         if self.rounds % OWED_EVERY == 1:
-            await self.settling.again()
+            await self.settling.again(now)
             await self._name_what_was_not(now)
         if not self.standing and self.rounds % OWED_EVERY:
             return

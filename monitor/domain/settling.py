@@ -3,8 +3,9 @@
     failing looks, findings -> a table for each (shared, beside) -> settled, or refuted when the others fail as well
 
 A :class:`Witness` watches by a ledger of its own, in which nobody is ever set aside: that a problem of many is named
-changes nothing about whose fault it is. What stands settled stays so until it is refuted or the last of its findings is
-over, for the tenth system of a carrier fails long after the first three.
+changes nothing about whose fault it is. What stands settled stays so until it is refuted or its outage is over, for the
+tenth system of a carrier fails long after the first three; who fails when too few others do, or goes on for ten minutes
+after them, is judged for itself.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,6 +22,7 @@ from monitor.domain.inventory import System
 from monitor.domain.policy import Evident
 
 _NOWHERE = "none"
+_LONELY = timedelta(minutes=10)  # who still fails so long after the others are well is decided again
 _ROWS = 6  # of other values beside it are shown
 
 
@@ -78,6 +80,7 @@ class Witness:
         self._values: dict[str, dict[str, Group]] = {}
         self._said: dict[tuple[Symptom, Group], dict[str, datetime]] = {}
         self._stands: dict[tuple[object, Group], Settled] = {}
+        self._lonely: dict[tuple[object, Group], datetime] = {}  # since when too few go on with what stands
 
     def watch(self, systems: Iterable[System], rules: Iterable[Evident]) -> None:
         """Take these for the systems there are, and for what may be settled about them."""
@@ -129,17 +132,38 @@ class Witness:
     def settles(self, finding: Finding, rules: Sequence[Evident]) -> Settled | None:
         """Return what the evidence settles about a finding; None where it, or anybody, says otherwise."""
         found = self.settled(finding, rules)
-        return found if found is not None and found.holds_for(finding) else None
+        return found if found is not None and found.holds_for(finding) and self._goes_on(found) else None
+
+    def _goes_on(self, found: Settled) -> bool:
+        """Whether so many still fail by it: who fails when the others are well again has a cause of its own."""
+        begin = found.begin
+        return begin is None or self.ledger.begun(found.group, begin) >= self.ledger.limits.systems
 
     def settled(self, finding: Finding, rules: Sequence[Evident]) -> Settled | None:
         """Return what is settled about findings of the same cases, whenever they began."""
         found = (self._settled(case) for case in self._cases(finding, rules))
         return next((one for one in found if one is not None), None)
 
-    def refutes(self, finding: Finding, rules: Sequence[Evident]) -> bool:
-        """Whether those beside fail as well by now, so that what was settled about a finding does not hold."""
-        cases = self._cases(finding, rules)
-        return any(self._refuted(case, min(said.values())) for case in cases if (said := self._having(case)))
+    def refutes(self, finding: Finding, rules: Sequence[Evident], now: datetime | None = None) -> bool:
+        """Whether those beside fail as well by now, so that what was settled about a finding does not hold.
+
+        Or all others have been well for a while: what goes on then is no outage of many any more.
+        """
+        cases = [(case, said) for case in self._cases(finding, rules) if (said := self._having(case))]
+        refuted = any(self._refuted(case, min(said.values())) for case, said in cases)
+        return refuted or any(self._left_alone(case, now) for case, _ in cases if now is not None)
+
+    def _left_alone(self, case: _Case, now: datetime) -> bool:
+        stands = self._stands.get(case.key)
+        if stands is None:  # it was over before: nothing speaks for it any more
+            return case.key in self._lonely and now - self._lonely[case.key] >= _LONELY
+        if self._goes_on(stands):
+            self._lonely.pop(case.key, None)
+            return False
+        if now - self._lonely.setdefault(case.key, now) < _LONELY:
+            return False
+        del self._stands[case.key]
+        return True
 
     def _cases(self, finding: Finding, rules: Sequence[Evident]) -> Iterable[_Case]:
         """Yield the rules that may settle something about a finding: what anybody has said is not theirs to settle."""
@@ -182,6 +206,7 @@ class Witness:
         found = self._tried(case, said)
         if found is not None:
             self._stands[case.key] = found
+            self._lonely.pop(case.key, None)
         return found
 
     def _having(self, case: _Case) -> dict[str, datetime]:

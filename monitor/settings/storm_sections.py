@@ -1,9 +1,10 @@
 """The section about many systems failing at once: from when on they are one problem, and what is made of it."""
 
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, with_config
+from pydantic import ConfigDict, Field, ValidationInfo, field_validator, with_config
 
 from monitor.domain.evidence import ATTRIBUTES
 from monitor.settings.values import Seconds
@@ -83,3 +84,17 @@ class Correlation:
         Annotated[Seconds, Field(ge=0, le=24 * _HOUR)],
         Field(description="How long it is watched after that before it is resolved."),
     ] = 300.0
+
+    @field_validator("propose")
+    @classmethod
+    def _looked_at(cls, names: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        """Refuse what is looked at nowhere: by a slip of the pen a carrier's outage would be published."""
+        known = (*info.data.get("attributes", ()), *ATTRIBUTES)
+        for name in names:
+            if name not in known:
+                near = get_close_matches(name, known, 1)
+                hint = f"; did you mean {near[0]!r}?" if near else ", or add it there"
+                raise ValueError(
+                    f"{name!r} is none of correlation.attributes ({', '.join(dict.fromkeys(known))}){hint}"
+                )
+        return names

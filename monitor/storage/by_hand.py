@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -56,7 +57,7 @@ def _keep_out(c: sa.Connection, row: Incident, problem: str, word: Word) -> None
 def _free(c: sa.Connection, row: Incident, problem: str, word: Word) -> None:
     """Let go what it owes; who acknowledged the problem on the phone has not acknowledged this."""
     theirs = row.status is Status.ACKNOWLEDGED and row.owner_party == "partner"
-    values = {"parent": None, "version": incidents.c.version + 1}
+    values: dict[str, Any] = {"parent": None, "version": incidents.c.version + 1}
     if row.held_by == problem:
         values |= {"held_by": None}
     if theirs:

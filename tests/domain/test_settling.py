@@ -145,7 +145,7 @@ def test_it_is_refuted_when_the_others_fail_as_well():
     assert settled(witness) is None
 
 
-def test_recovery_does_not_refute_it():
+def test_recovery_does_not_refute_it_but_who_goes_on_for_ten_minutes_after_the_others_is_judged_for_itself():
     witness = a_witness()
     drops(witness, *rara())
     assert settled(witness)
@@ -153,8 +153,45 @@ def test_recovery_does_not_refute_it():
         witness.over(serial)
         witness.well(serial)
     finding = a_finding(system="a0", symptom=Symptom.CALL_DROPS, facts={})
+    assert witness.settled(finding, [RULE])
+    assert not witness.refutes(finding, [RULE], at(1_000))
+    assert not witness.refutes(finding, [RULE], at(1_599))
+    assert witness.refutes(finding, [RULE], at(1_600))
+    assert settled(witness) is None
+
+
+def test_w4_who_drops_calls_when_the_carriers_others_are_well_again_is_judged_for_itself():
+    witness = a_witness()
+    drops(witness, *rara(count=8))
     assert settled(witness)
-    assert not witness.refutes(finding, [RULE])
+    for serial in rara(count=8)[1:]:
+        witness.over(serial)
+        witness.well(serial)
+    drops(witness, "a45", seconds=700)
+    late = a_finding(system="a45", symptom=Symptom.CALL_DROPS, facts={}, at=at(700))
+    assert witness.settles(late, [RULE]) is None
+
+
+def test_w4_what_spreads_slowly_over_a_carrier_is_the_carriers_from_its_beginning():
+    witness = a_witness()
+    for n, serial in enumerate(rara(count=10)):
+        drops(witness, serial, seconds=150 * n)
+    first = a_finding(system="a0", symptom=Symptom.CALL_DROPS, facts={}, at=at(0))
+    assert witness.settles(first, [RULE])
+
+
+def test_what_was_settled_is_taken_up_from_where_it_is_kept():
+    before, after = a_witness(), a_witness()
+    drops(before, *rara(count=8))
+    kept = settled(before).as_json()
+    few = rara(count=3)
+    for witness in (after,):
+        for n, serial in enumerate(few):  # what the record has: the others are well, and they began far apart
+            drops(witness, serial, seconds=4_000 * n)
+    finding = a_finding(system=few[0], symptom=Symptom.CALL_DROPS, facts={})
+    assert after.settled(finding, [RULE]) is None
+    after.take_up(finding, [RULE], kept)
+    assert after.settled(finding, [RULE]).as_json() == kept
 
 
 def test_when_all_are_well_it_begins_anew():

@@ -179,9 +179,9 @@ class Replay:
         one.settled = found is not None
         one.was.append(given.cls)
 
-    def _changed(self, one: Judged) -> object:
+    def _changed(self, one: Judged, at: float) -> object:
         if one.settled:
-            return self.witness.refutes(one.finding, POLICY.evidence)
+            return self.witness.refutes(one.finding, POLICY.evidence, self._now(at))
         return self.witness.settled(one.finding, POLICY.evidence)
 
     def _recovered(self, serial: str, at: float) -> None:
@@ -215,7 +215,7 @@ class Replay:
         for one in list(self.open.values()):
             cases = self.witness.may_settle(one.finding, POLICY.evidence)
             if cases and (cases, one.settled) not in said:
-                said[cases, one.settled] = self._changed(one)
+                said[cases, one.settled] = self._changed(one, at)
             answer = said.get((cases, one.settled))
             if isinstance(answer, Settled):
                 answer = answer.holds_for(one.finding)
