@@ -74,7 +74,12 @@ def pinned(core: int, command: Sequence[str]) -> list[str]:
 
 @contextmanager
 def running(
-    command: Sequence[str], core: int, *, environ: Mapping[str, str] | None = None, log: Path | None = None
+    command: Sequence[str],
+    core: int,
+    *,
+    environ: Mapping[str, str] | None = None,
+    log: Path | None = None,
+    cwd: Path = ROOT,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run a program on one core while the context lasts."""
     with (log or Path(os.devnull)).open("ab") as errors:
@@ -83,7 +88,7 @@ def running(
             stdout=subprocess.DEVNULL,
             stderr=errors,
             env={**os.environ, **(environ or {})},
-            cwd=ROOT,
+            cwd=cwd,
         )
     try:
         yield process
