@@ -14,7 +14,7 @@ QUEUE = 256  # a listener that is this far behind has its oldest rings dropped
 
 @dataclass(frozen=True, slots=True)
 class Ring:
-    """That something changed: ``topic`` is incident, outbox, maintenance, component, crash, alert or config."""
+    """That something changed: ``topic`` is incident, outbox, maintenance, component, crash, dump, alert or config."""
 
     topic: str
     id: str = ""

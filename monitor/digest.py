@@ -27,7 +27,8 @@ from monitor.storage.crashes import Digested, NewCrash, StoredCrash
 from monitor.storage.engine import Store
 
 log = structlog.stdlib.get_logger()
-BATCH = 500
+BATCH = 1000
+AT_ONCE = 16  # incidents that are opened or joined at a time
 HOUR, LOOP_WINDOW = timedelta(hours=1), timedelta(minutes=10)
 UNMAPPED, FOLDED, EMPTY = "unmapped", "folded", "empty"
 WAITS = "its dump is being read"
@@ -59,7 +60,7 @@ class Digest:
         self.pipeline.failpoint("crash.before_record")
         accepted = await self._record(new)
         self.pipeline.failpoint("crash.after_record")
-        self.pipeline.bell.ring("crash", accepted.id)
+        self.pipeline.bell.ring("crash" if dump is None else "dump", accepted.id)
         return accepted
 
     def known(self, report: CrashReport, *, token: str) -> NewCrash:
@@ -109,9 +110,19 @@ class Digest:
         for crash in waiting:
             places[self._place(crash)].append(crash)
         seen = await self.store.read(crashes.counts_by_place, list(places), self.clock() - HOUR)
+        # Side by side, for what waits together is committed together; few, for who reports a crash waits for them.
+        turns = asyncio.Semaphore(AT_ONCE)
+
+        async def judge(place: Place, batch: Sequence[StoredCrash]) -> list[Digested]:
+            async with turns:
+                return await self._judge(place, batch, seen.get(place, 0))
+
+        judged = await asyncio.gather(*(judge(*one) for one in places.items()), return_exceptions=True)
         done: list[Digested] = []
-        for place, batch in places.items():
-            done += await self._judge(place, batch, seen.get(place, 0))
+        for one in judged:
+            if isinstance(one, BaseException):
+                raise one  # none is marked: all are judged again, and join the incidents that they have
+            done += one
         await self.store.write(moves.digested, done, list(_groups(waiting)), self.clock())
         for group, system in places:
             if system is not None:

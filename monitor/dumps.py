@@ -80,7 +80,7 @@ class Dumps:
                     log.exception("dumps.failed")
                 with suppress(TimeoutError):
                     async with asyncio.timeout(PACE):
-                        while (await rings.get()).topic != "crash":
+                        while (await rings.get()).topic != "dump":
                             pass
 
     async def once(self) -> bool:

@@ -2,8 +2,8 @@
 
     python -m tests.benchmarks.crash_intake [--quick] [--seconds 8] [--connections 64] [--json]
 
-64 connections post Sentry envelopes of some 4 KB, a fresh event id each, of 50 different crashes of 100 systems; then plain
-JSON. Accepted are answers of 200 a second; grouped is what was digested by the end of the same seconds. The handler
+64 connections post Sentry envelopes of some 4 KB, a fresh event id each, of 50 different crashes, each of one system; then
+plain JSON. Accepted are answers of 200 a second; grouped is what was digested by the end of the same seconds. The handler
 that does nothing reads the body and answers: the framework's own ceiling. Bugsink runs as its documentation says
 (gunicorn, task runner, SQLite), on the same core, right after ours.
 """
@@ -46,7 +46,7 @@ def an_event(number: int) -> dict[str, object]:
     return {
         "event_id": "", "level": "error", "timestamp": "2026-11-22T00:32:01.421073Z", "server_name": "pbx", "platform": "python",
         "exception": {"values": [{"type": "ZeroDivisionError", "value": "division by zero", "stacktrace": {"frames": frames}}]},
-        "tags": {"pbx.serial": f"PBX-{number % 100}"}, "release": "pbx-core@7.2.1", "contexts": {"os": {"name": "Linux"}},
+        "tags": {"pbx.serial": f"PBX-{number % CRASHES}"}, "release": "pbx-core@7.2.1", "contexts": {"os": {"name": "Linux"}},
     }  # fmt: skip
 
 
@@ -73,7 +73,7 @@ def reports() -> Callable[[], bytes]:
         n = next(numbers)
         frames = [{"function": f"function_{n % CRASHES}_{depth}", "module": "pbx.core"} for depth in range(8)]
         report = {
-            "serial": f"PBX-{n % 100}", "process": "callmgr", "version": "7.2.1", "signal": "SIGSEGV",
+            "serial": f"PBX-{n % CRASHES}", "process": "callmgr", "version": "7.2.1", "signal": "SIGSEGV",
             "message": f"segfault at {n % CRASHES}", "frames": frames,
         }  # fmt: skip
         return json.dumps(report).encode()
