@@ -17,13 +17,17 @@ from tests.benchmarks.report import Report, as_json, measured, summary
 
 NAMES = (
     "http_checks",
+    "https_checks",
     "scheduler",
+    "rates",
     "fleet",
     "page",
     "store_writes",
     "deadlines",
     "first_attempt",
     "correlation",
+    "crash_intake",
+    "alert_intake",
 )
 
 

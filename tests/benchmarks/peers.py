@@ -38,6 +38,7 @@ http {{
   server {{
     listen 127.0.0.1:{port} backlog=4096;
     location / {{ return 200 "{page}"; }}
+    location = /served {{ stub_status; }}
     location /file/ {{ alias {folder}/files/; }}
   }}
 }}
@@ -196,6 +197,38 @@ def cpu_of(pid: int) -> float:
     """Return the CPU-seconds, user and system, that a process has had."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+def served_by(target: str) -> float:
+    """Return how many requests an nginx of ours has had."""
+    return float(fetch(f"{target}/served").split()[9])
+
+
+def _family(pid: int) -> list[int]:
+    """Return a process and all that come of it."""
+    children = Path(f"/proc/{pid}/task/{pid}/children")
+    try:
+        below = [int(each) for each in children.read_text().split()]
+    except OSError:
+        return []
+    return [pid, *(one for each in below for one in _family(each))]
+
+
+def cpu_of_all(pid: int) -> float:
+    """Return the CPU-seconds of a process and its children, those that have ended included."""
+    spent = 0
+    for one in _family(pid):
+        try:
+            fields = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue  # it has ended meanwhile: its parent has its time
+        spent += sum(int(field) for field in fields[11:15])
+    return spent / TICKS
+
+
+def memory_of_all(pid: int) -> float:
+    """Return the resident memory of a process and its children in MiB."""
+    return sum(memory_of(one) for one in _family(pid) if Path(f"/proc/{one}/status").exists())
 
 
 def memory_of(pid: int) -> float:
