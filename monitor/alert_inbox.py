@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -49,6 +49,26 @@ class _Known:
     bound_to: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Post:
+    """What a sender said at once, and where it waits for its answer."""
+
+    told: Sequence[Told]
+    token: Token
+    answer: asyncio.Future[None]
+
+
+def _answer(posts: Sequence[_Post], error: Exception | None) -> None:
+    """Answer all who still wait."""
+    for post in posts:
+        if post.answer.done():
+            continue
+        if error is None:
+            post.answer.set_result(None)
+        else:
+            post.answer.set_exception(error)
+
+
 @dataclass(slots=True, kw_only=True)
 class AlertInbox:
     """Takes alerts in and turns them into findings and recoveries."""
@@ -63,6 +83,7 @@ class AlertInbox:
     keeps: Callable[[], timedelta]
     failpoint: Callable[[str], None] = lambda _name: None
     known: dict[str, _Known] = field(default_factory=dict[str, _Known])
+    arrived: list[_Post] = field(default_factory=list[_Post])
     one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
     mapped_by: InForce | None = None
     cleared_at: datetime | None = None
@@ -78,26 +99,50 @@ class AlertInbox:
 
     async def accept(self, told: Sequence[Told], token: Token) -> None:
         """Hear what a sender says of its alerts; when this returns, all that it changed is durable."""
+        post = _Post(told, token, asyncio.get_running_loop().create_future())
+        self.arrived.append(post)
         async with self.one_at_a_time:  # nobody is told "repeated" of what is not yet on record
-            await self._forgotten(told)
-            now, changes, news = self.clock(), Counter[tuple[str, Change]](), dict[str, NewAlert]()
-            fresh: dict[str, Alert] = {}
-            for word in told:
-                before = fresh.get(word.key) or self._alert(word.key)
-                alert, change = heard(before, word, now=now, timeout=self.timeout())
-                changes[word.source, change] += 1
-                fresh[word.key] = alert
-                if change in (Change.OPENED, Change.ENDED) or before is None:
-                    todo = change is not Change.MOOT
-                    todo = todo or (word.key in news and news[word.key].todo)
-                    news[word.key] = NewAlert(
-                        id=f"alt_{self.new_id()}", alert=alert, bound_to=token.system, todo=todo
-                    )
-            if news:
-                self.failpoint("alert.before_record")
-                await self.store.write(alerts_in.keep, list(news.values()))
-                self.failpoint("alert.after_record")
-            self._remember(fresh, news, token)
+            if not post.answer.done():
+                await self._hear_arrived()
+        await post.answer
+
+    async def _hear_arrived(self) -> None:
+        """Hear all who wait, in their order: one statement, one commit."""
+        posts, self.arrived = self.arrived, []
+        try:
+            await self._hear(posts)
+        except Exception as error:  # noqa: BLE001 - every sender is told, each in its own request; nobody waits for ever
+            _answer(posts, error)
+        except BaseException:
+            for post in posts:
+                post.answer.cancel()
+            raise
+        else:
+            _answer(posts, None)
+
+    async def _hear(self, posts: Sequence[_Post]) -> None:
+        await self._forgotten([word for post in posts for word in post.told])
+        now, changes, news = self.clock(), Counter[tuple[str, Change]](), dict[str, NewAlert]()
+        fresh: dict[str, Alert] = {}
+        by: dict[str, Token] = {}
+        for token, word in ((post.token, word) for post in posts for word in post.told):
+            before = fresh.get(word.key) or self._alert(word.key)
+            alert, change = heard(before, word, now=now, timeout=self.timeout())
+            changes[word.source, change] += 1
+            fresh[word.key], by[word.key] = alert, token
+            if change in (Change.OPENED, Change.ENDED) or before is None:
+                todo = change is not Change.MOOT
+                todo = todo or (word.key in news and news[word.key].todo)
+                news[word.key] = NewAlert(
+                    id=f"alt_{self.new_id()}", alert=alert, bound_to=token.system, todo=todo
+                )
+        if news:
+            self.failpoint("alert.before_record")
+            await self.store.write(
+                alerts_in.keep, [replace(new, alert=fresh[key]) for key, new in news.items()]
+            )
+            self.failpoint("alert.after_record")
+        self._remember(fresh, news, by)
         for (source, change), count in changes.items():
             self.metrics.alerts.labels(source, change).inc(count)
         if news:
@@ -113,11 +158,11 @@ class AlertInbox:
             for alert in await self.store.read(alerts_in.find, keys):
                 self.known[alert.key] = _Known(alert, alert.ends_at, None)
 
-    def _remember(self, fresh: dict[str, Alert], news: dict[str, NewAlert], token: Token) -> None:
+    def _remember(self, fresh: dict[str, Alert], news: dict[str, NewAlert], by: dict[str, Token]) -> None:
         for key, alert in fresh.items():
             before = self.known.get(key)
             recorded = alert.ends_at if key in news or before is None else before.recorded
-            self.known[key] = _Known(alert, recorded, token.system)
+            self.known[key] = _Known(alert, recorded, by[key].system)
 
     def standing(self, bound_to: str | None = None) -> list[Alert]:
         """Return the alerts that fire now; to who speaks for one system, those that came by such a sender."""
