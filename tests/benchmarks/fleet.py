@@ -30,6 +30,7 @@ OVER_BARE = 1.75
 ON_TIME, SCRAPE_GOAL = 0.999, 0.050
 SCRAPES = 20
 TIMEOUT = 5.0
+SETTLED = 20.0
 FULL = 100_000
 COLUMNS = (
     "targets", "dead", "looks/s", "CPU-s per 1,000", "/ bare", "core", "lag p50 ms", "p99 ms", "max ms", "loop p99 ms", "max ms",

@@ -37,6 +37,7 @@ http {{
   uwsgi_temp_path {folder}/d; scgi_temp_path {folder}/e;
   server {{
     listen 127.0.0.1:{port} backlog=4096;
+    {tls}
     location / {{ return 200 "{page}"; }}
     location = /served {{ stub_status; }}
     location /file/ {{ alias {folder}/files/; }}
@@ -45,6 +46,8 @@ http {{
 """
 _BLACKBOX = (
     "modules:\n  http_2xx:\n    prober: http\n    timeout: 10s\n    http: {preferred_ip_protocol: ip4}\n"
+    "  https_any:\n    prober: http\n    timeout: 10s\n"
+    "    http: {preferred_ip_protocol: ip4, tls_config: {insecure_skip_verify: true}}\n"
 )
 
 
@@ -54,10 +57,11 @@ class MissingError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A program that runs, and where."""
+    """A program that runs, and where; ``tls`` if it speaks that, too."""
 
     pid: int
     url: str
+    tls: str = ""
 
 
 def program(name: str, package: str) -> str:
@@ -137,9 +141,16 @@ def on(core: int) -> Iterator[None]:
 
 
 @contextmanager
-def nginx(core: int = OTHER, files: Mapping[str, bytes] | None = None) -> Iterator[Running]:
-    """Run nginx: any path answers a small page, ``/file/NAME`` the given files."""
-    port = free_port()
+def nginx(
+    core: int = OTHER, files: Mapping[str, bytes] | None = None, tls: tuple[Path, Path] | None = None
+) -> Iterator[Running]:
+    """Run nginx: any path answers a small page, ``/file/NAME`` the given files; ``tls``: by certificate and key, too."""
+    port, secure = free_port(), free_port()
+    also = (
+        f"listen 127.0.0.1:{secure} ssl; ssl_certificate {tls[0]}; ssl_certificate_key {tls[1]};"
+        if tls
+        else ""
+    )
     with tempfile.TemporaryDirectory(prefix="tocsin-bench-") as name:
         folder = Path(name)
         folder.chmod(0o755)  # its worker is somebody else when we are root
@@ -147,17 +158,17 @@ def nginx(core: int = OTHER, files: Mapping[str, bytes] | None = None) -> Iterat
         for file, content in (files or {}).items():
             (folder / "files" / file).write_bytes(content)
         conf = folder / "nginx.conf"
-        conf.write_text(_NGINX.format(folder=folder, port=port, page=PAGE))
+        conf.write_text(_NGINX.format(folder=folder, port=port, page=PAGE, tls=also))
         command = [program("nginx", "nginx"), "-c", str(conf), "-p", name]
         with running(command, core) as process:
             url = f"http://127.0.0.1:{port}"
             answers(f"{url}/", process)
-            yield Running(process.pid, url)
+            yield Running(process.pid, url, f"https://127.0.0.1:{secure}" if tls else "")
 
 
 @contextmanager
 def blackbox(core: int = MEASURED) -> Iterator[Running]:
-    """Run blackbox_exporter with one http module."""
+    """Run blackbox_exporter with a module for http, and one that takes any certificate."""
     binary = program("prometheus-blackbox-exporter", "prometheus-blackbox-exporter")
     port = free_port()
     with tempfile.TemporaryDirectory(prefix="tocsin-bench-") as name:
