@@ -33,6 +33,8 @@ GAVE_UP = frozenset({"SIGABRT", "UNHANDLED_CPP_EXCEPTION", "UNHANDLED_NET_EXCEPT
 """What a process raises against itself."""
 UNMAPPED = frozenset({"SIGSEGV", "SIGBUS", "ACCESS_VIOLATION", "STACK_OVERFLOW", "EXC_BAD_ACCESS"})
 """What a process dies of that touches memory which is not there; the address is then that memory's."""
+NO_EXCEPTION = "DUMP_WITHOUT_EXCEPTION"
+"""What a dump is told as that names no cause: of a program that hung, or cut short."""
 _REQUESTED = 0xFFFFFFFF  # Breakpad's, and Crashpad's on Linux: somebody asked for the dump, nothing crashed
 
 

@@ -29,6 +29,7 @@ from monitor.domain.minidump_codes import (
     ARM64,
     CPUS,
     GAVE_UP,
+    NO_EXCEPTION,
     SYSTEMS,
     TOUCHED,
     UNMAPPED,
@@ -119,6 +120,8 @@ class _Minidump:
         if stack and {signal, exception} & GAVE_UP:
             stack = replace(stack, gave_up=True)
         walked = walk(stack, known) if stack else Walk()
+        if walked.frames and not signal and not exception:
+            exception = NO_EXCEPTION
         main = known.main
         if not walked.frames and not self._troubles:
             self._troubles.append("it names no thread that crashed")
@@ -188,7 +191,8 @@ class _Minidump:
             return False
 
     def _module(self, at: int, *, linux: bool) -> Module:
-        start, size, _, _, name = self._unpack("<QIIII", at)
+        """Read one module; a Windows program without debug information is known as symbol servers know it, by time and size."""
+        start, size, _, made_at, name = self._unpack("<QIIII", at)
         info = self._unpack("<IIII", at + 24)
         cv_size, cv_at = self._unpack("<II", at + 76)
         version = ""
@@ -196,7 +200,8 @@ class _Minidump:
             version = ".".join(str(part) for half in info[2:4] for part in (half >> 16, half & 0xFFFF))
         try:
             return Module(
-                name=self._utf16(name), start=start, size=size, build_id=self._build(cv_at, cv_size, linux=linux),
+                name=self._utf16(name), start=start, size=size,
+                build_id=self._build(cv_at, cv_size, linux=linux) or ("" if linux or not made_at else f"{made_at:08x}{size:x}"),
                 version=version if any(info[2:4]) else "",
             )  # fmt: skip
         except DumpError:

@@ -144,7 +144,7 @@ def a_minidump(
     at_name = put(struct.pack("<I", len(text)) + text)
     at_cv = put(cv)
     version = struct.pack("<4I", 0xFEEF04BD, 0x10000, 5 << 16 | 2, 7 << 16 | 1) + bytes(36)
-    module = struct.pack("<QIIII", BASE, 0x8000, 0, 0, at_name) + version
+    module = struct.pack("<QIIII", BASE, 0x8000, 0, 0x5F3759DF, at_name) + version
     module += struct.pack("<IIII", len(cv), at_cv, 0, 0) + bytes(16)
     streams = [
         (7, struct.pack("<HHHBBIIIII", number, 0, 0, 1, 1, 10, 0, 19045, platform, 0) + bytes(28)),
@@ -185,6 +185,15 @@ def test_the_address_is_what_was_touched_or_nothing(given, address):
     assert read_minidump(a_minidump(**given)).address == address
 
 
+def test_a_dump_that_names_no_cause_says_so():
+    whole = bytearray(a_minidump())
+    threads, exception = (struct.unpack_from("<I", whole, 32 + 12 * number + 8)[0] for number in (2, 3))
+    whole[threads + 44 : threads + 52] = whole[exception + 160 : exception + 168]  # the thread's own context
+    struct.pack_into("<I", whole, 32 + 12 * 3, 0)  # and no exception
+    facts = read_minidump(bytes(whole))
+    assert (facts.signal, facts.exception, facts.address) == ("", "DUMP_WITHOUT_EXCEPTION", None)
+
+
 def test_of_a_dump_with_all_the_memory_the_beginning_is_enough():
     unpacking = Unpacking(gzip.compress(a_minidump() + bytes(LARGEST), 1), "as_sent", LARGEST)
     assert read(unpacking.read(), "", "").frames[0].offset == 0x1234
@@ -219,8 +228,9 @@ GUID = bytes.fromhex("33221100554477668899aabbccddeeff")
         pytest.param(2, b"RSDS" + GUID + struct.pack("<I", 10) + b"a.pdb\0", "00112233445566778899aabbccddeeffa", id="PDB"),
         pytest.param(0x8201, b"LEpB" + bytes(range(20)), bytes(range(20)).hex(), id="ELF note"),
         pytest.param(0x8201, b"RSDS" + GUID + bytes(4) + b"a\0", GUID.hex(), id="ELF note, as older ones write it"),
-        pytest.param(2, b"NB10" + bytes(20), "", id="a form nobody writes any more"),
-        pytest.param(2, b"", "", id="none"),
+        pytest.param(2, b"NB10" + bytes(20), "5f3759df8000", id="a form nobody writes any more"),
+        pytest.param(2, b"", "5f3759df8000", id="Windows without debug information"),
+        pytest.param(0x8201, b"", "", id="Linux without a note"),
     ],
 )  # fmt: skip
 def test_a_build_is_known_by_its_id(platform, cv, build):
