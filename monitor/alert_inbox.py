@@ -33,6 +33,7 @@ from monitor.world import InForce
 log = structlog.stdlib.get_logger()
 PACE = 1.0
 BATCH, AT_ONCE = 500, 32
+TURN = 200
 REMEMBERED = timedelta(hours=1)
 """How long an alert that is over is kept in memory: its sender goes on saying so for a quarter of an hour."""
 CLEARED_EVERY = timedelta(minutes=10)
@@ -125,7 +126,10 @@ class AlertInbox:
         now, changes, news = self.clock(), Counter[tuple[str, Change]](), dict[str, NewAlert]()
         fresh: dict[str, Alert] = {}
         by: dict[str, Token] = {}
-        for token, word in ((post.token, word) for post in posts for word in post.told):
+        words = ((post.token, word) for post in posts for word in post.told)
+        for number, (token, word) in enumerate(words):
+            if number % TURN == TURN - 1:
+                await asyncio.sleep(0)  # thousands may come at once: the others have their turn on the loop
             before = fresh.get(word.key) or self._alert(word.key)
             alert, change = heard(before, word, now=now, timeout=self.timeout())
             changes[word.source, change] += 1

@@ -1,13 +1,15 @@
 """Alerts that others send: an incident opens, is resolved, survives a restart; what nobody can map is shown."""
 
+import asyncio
 from datetime import timedelta
 
 from aiohttp.test_utils import TestClient, TestServer
 from structlog.testing import capture_logs
 
+from monitor.alert_inbox import TURN
 from monitor.domain.access import Token
 from monitor.errors import StorageError
-from monitor.intake.alertmanager import _one
+from monitor.intake.alertmanager import _one, _told
 from monitor.storage import people
 from monitor.storage.people import Role
 from tests.acceptance.console import a_console
@@ -350,3 +352,24 @@ async def test_a_program_says_what_an_alert_is_about(tmp_path, sqlite_url):
             assert await assigned(component="portal", symptom="portal_unreachable") == 200
         await looked(world)
         assert (await world.incident())["component"] == "portal"
+
+
+async def test_while_many_alerts_are_heard_the_others_have_their_turn(tmp_path, sqlite_url):
+    async with a_world(tmp_path, sqlite_url, configuration=WITH_RULES) as world:
+        turns = 0
+        seen = list[int]()
+
+        async def others() -> None:
+            nonlocal turns
+            while True:
+                await asyncio.sleep(0)
+                turns += 1
+
+        waiting = asyncio.create_task(others())
+        told, _ = await _told([a_body(world, serial=f"PBX-{number}") for number in range(5 * TURN)], None)
+        assert turns >= 4
+        turns = 0
+        world.service.alert_inbox.failpoint = lambda _name: seen.append(turns)
+        await world.service.alert_inbox.accept(told, TOKEN)
+        waiting.cancel()
+        assert seen[0] >= 4, "before anything is written"
