@@ -10,6 +10,7 @@ must not hold up the names that resolve. Nothing is cached: a look that does not
 import asyncio
 import contextlib
 import queue
+import re
 import socket
 import threading
 from ipaddress import ip_address
@@ -209,6 +210,23 @@ async def connect(address: str, port: int) -> socket.socket:
         connection.close()
         raise
     return connection
+
+
+def host_of(target: str) -> str:
+    """Return whom a target names, whatever the type: ``pbx.example`` of ``sip:100@pbx.example:5060``; empty for this machine.
+
+    Only for counting who is looked at: what a look connects to is read by its type.
+    """
+    rest = target.strip().rpartition("://")[2]
+    place = re.split(r"[/?;#]", rest, maxsplit=1)[0].rpartition("@")[2]
+    place = place.removeprefix("sips:").removeprefix("sip:")
+    host = place[1:].partition("]")[0] if place.startswith("[") else place
+    if host.count(":") <= 1:
+        host = host.partition(":")[0]
+    try:
+        return "" if ip_address(host).is_loopback else str(ip_address(host))
+    except ValueError:
+        return "" if host.lower() == "localhost" else host.lower()
 
 
 def host_and_port(target: str, *, default_port: int | None = None) -> tuple[str, int]:

@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from checks.base import Check, CheckType, LastPing, Target, Tools
+from checks.dialling import host_of
 from checks.egress import Egress, Stays
 from checks.families import built
 from monitor.domain import people
@@ -255,6 +256,7 @@ def _job(check: CheckSettings, inventory: Inventory, kind: CheckType, tools: Too
         type=check.type,
         symptom=check.symptom or Symptom.UNREACHABLE,
         wanders=not isinstance(kind, Stays),
+        host=host_of(check.target),
     )
 
 

@@ -36,6 +36,7 @@ class Job:
     type: str
     symptom: Symptom = Symptom.UNREACHABLE
     wanders: bool = True  # it can be looked at from another vantage, too
+    host: str = ""  # whom it looks at; empty: nobody who would mind many looks at once
 
     def __post_init__(self) -> None:
         """Refuse what would spin."""

@@ -14,6 +14,9 @@ observation, so that a clock that jumps disturbs nothing. After a look that fail
 ``AILING_SHARE`` of the places; those beyond wait in a queue of their own, in turn. So a region that goes dark
 cannot keep the healthy from being looked at.
 
+**Politeness.** At one host no more than ``per_host`` looks are in flight at once, however many checks are due; the others
+wait in a queue of that host and go on as those end. A host that is slow, or dead, so holds up nobody else.
+
 **The overdue.** A check not looked at for two intervals and its limit (no place for it, or a look that will not end, or
 recording that hangs) is reported as unknown, once, by a sweep of its own.
 """
@@ -94,6 +97,56 @@ class _Slot:
         self.task: asyncio.Task[None] | None = None
 
 
+class _Manners:
+    """How many looks are in flight at each host, and who waits there."""
+
+    __slots__ = ("_busy", "_limit", "_waiting")
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._busy: dict[str, int] = {}
+        self._waiting: dict[str, deque[_Slot]] = {}
+
+    def kept_waiting(self, slot: _Slot) -> bool:
+        """Let a slot that is due wait if its host has enough; say whether it does."""
+        host = slot.job.host
+        if not host or not self._limit or self._busy.get(host, 0) < self._limit:
+            return False
+        slot.ticket = _QUEUED
+        self._waiting.setdefault(host, deque()).append(slot)
+        return True
+
+    def begins(self, host: str) -> None:
+        """Count a look."""
+        if host and self._limit:
+            self._busy[host] = self._busy.get(host, 0) + 1
+
+    def ends(self, host: str) -> _Slot | None:
+        """Count it no more; return who may go on."""
+        if not host or not self._limit:
+            return None
+        self._busy[host] = left = self._busy.get(host, 1) - 1
+        if not left:
+            del self._busy[host]
+        queue = self._waiting.get(host)
+        while queue:
+            slot = queue.popleft()
+            if not queue:
+                del self._waiting[host]
+            if slot.ticket == _QUEUED:  # else it was removed, or asked for at once, meanwhile
+                return slot
+        return None
+
+    def waiting(self) -> Iterator[_Slot]:
+        """Walk those who wait."""
+        return itertools.chain.from_iterable(self._waiting.values())
+
+    def forget(self) -> None:
+        """Begin anew."""
+        self._busy.clear()
+        self._waiting.clear()
+
+
 class _Meters:
     """The children of the hot series, looked up once per type."""
 
@@ -114,8 +167,11 @@ class Scheduler:
         on_look: Callable[[Job, Observation], Awaitable[Verdict | None]],
         metrics: Metrics,
         concurrency: int = 500,
+        per_host: int = 0,
     ) -> None:
-        """Hold at most ``concurrency`` looks in flight; ``on_look`` is awaited for every observation.
+        """Hold at most ``concurrency`` looks in flight, ``per_host`` of them (0: any number) at one host.
+
+        ``on_look`` is awaited for every observation.
 
         What it returns is what the look is taken for: a failing one that is not believed is no reason to look again soon.
         """
@@ -127,6 +183,7 @@ class Scheduler:
         self._tickets = itertools.count(1)
         self._queue: deque[_Slot] = deque()  # ailing slots that are due and found no place
         self._flying: set[_Slot] = set()
+        self._manners = _Manners(per_host)
         self._ailing = 0
         self._meters: dict[str, _Meters] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -179,7 +236,7 @@ class Scheduler:
         return Stats(
             jobs=len(self._slots),
             in_flight=len(self._flying),
-            waiting=sum(slot.ticket == _QUEUED for slot in self._queue) + sum(1 for _ in self._passed(now)),
+            waiting=sum(1 for _ in self._queued()) + sum(1 for _ in self._passed(now)),
             looks=self._looks,
             raised=self._raised,
             cut=self._cut,
@@ -226,8 +283,8 @@ class Scheduler:
     def _start_due(self, now: float) -> None:
         while self._queue and self._ailing < self._ailing_places and len(self._flying) < self._places:
             slot = self._queue.popleft()
-            if slot.ticket == _QUEUED:  # else it was removed, or asked for at once, meanwhile
-                self._start(slot)
+            if slot.ticket == _QUEUED and not self._manners.kept_waiting(slot):
+                self._start(slot)  # else it was removed, or asked for at once, meanwhile
         heap, full = self._heap, len(self._flying) + TOGETHER
         while heap and len(self._flying) < self._places:
             due, _, first = heap[0]
@@ -240,23 +297,27 @@ class Scheduler:
             if slot.failing and self._ailing >= self._ailing_places:
                 slot.ticket = _QUEUED
                 self._queue.append(slot)
-            else:
+            elif not self._manners.kept_waiting(slot):
                 self._start(slot)
 
     def _start(self, slot: _Slot) -> None:
         assert self._loop is not None, "only a running scheduler starts looks"
-        ailing = slot.failing > 0
+        ailing, host = slot.failing > 0, slot.job.host
         self._ailing += ailing
         self._flying.add(slot)
+        self._manners.begins(host)
         slot.ticket, slot.again = _FLYING, False
         slot.task = self._loop.create_task(self._look(slot, self._loop), name=f"look {slot.job.name}")
         # A callback and not the task's own `finally`: a task cancelled before its first step runs no line.
-        slot.task.add_done_callback(lambda task: self._settle(slot, task, ailing=ailing))
+        slot.task.add_done_callback(lambda task: self._settle(slot, task, host, ailing=ailing))
 
-    def _settle(self, slot: _Slot, task: asyncio.Task[None], *, ailing: bool) -> None:
+    def _settle(self, slot: _Slot, task: asyncio.Task[None], host: str, *, ailing: bool) -> None:
         full = len(self._flying) >= self._places
         self._flying.discard(slot)
         self._ailing -= ailing
+        following = self._manners.ends(host)
+        if following is not None and self._loop is not None:
+            self._place(following, following.due)
         slot.task, slot.recording = None, False
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("look.failed", check=slot.job.name, exc_info=error)
@@ -355,6 +416,7 @@ class Scheduler:
             await asyncio.gather(*late, return_exceptions=True)
         self._heap.clear()
         self._queue.clear()
+        self._manners.forget()
 
     async def _sweep(self, group: asyncio.TaskGroup) -> None:
         assert self._loop is not None, "swept only while running"
@@ -379,10 +441,14 @@ class Scheduler:
 
     def _late(self, now: float) -> Iterator[_Slot]:
         """Find the overdue where they can be: in flight, in the queue, or due on the heap."""
-        queued = (slot for slot in self._queue if slot.ticket == _QUEUED)
-        for slot in itertools.chain(self._flying, queued, self._passed(now)):
+        for slot in itertools.chain(self._flying, self._queued(), self._passed(now)):
             if slot.ticket != _GONE and now - slot.seen > 2 * slot.job.every + slot.job.limit:
                 yield slot
+
+    def _queued(self) -> Iterator[_Slot]:
+        """Walk what is due and waits for a place, or for others at its host."""
+        waiting = itertools.chain(self._queue, self._manners.waiting())
+        return (slot for slot in waiting if slot.ticket == _QUEUED)
 
     def _passed(self, now: float) -> Iterator[_Slot]:
         """Walk the part of the heap that is due, which is a tree at its root."""

@@ -373,6 +373,7 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
             on_look=_on_look(pipeline),
             metrics=metrics,
             concurrency=settings.checks_defaults.concurrency,
+            per_host=settings.checks_defaults.per_host,
         )
         scheduler.replace(configured.jobs(settings, types, tools))
         late.scheduler = scheduler

@@ -544,3 +544,59 @@ def test_the_first_look_is_within_the_interval_and_half_a_minute(name, every, no
 @pytest.mark.parametrize(("every", "retry"), [(60, 15), (5, 1.25), (2, 1), (0.5, 0.5), (3600, 900)])
 def test_a_failed_look_is_repeated_after_a_quarter_of_the_interval(every, retry):
     assert pace.retry_after(every) == retry
+
+
+def test_one_host_is_never_asked_by_more_than_its_share_and_holds_up_nobody_else():
+    """A hundred checks of a dead host, two places at it; ten of others are on time all the while."""
+    flying = most = 0
+
+    class Slow(Target):
+        async def observe(self, now: datetime) -> Observation:
+            nonlocal flying, most
+            flying, most = flying + 1, max(most, flying + 1)
+            try:
+                return await super().observe(now)
+            finally:
+                flying -= 1
+
+    async def story(clock: SimClock) -> None:
+        metrics = Metrics(version="test")
+        slow = [Slow(f"slow-{n}", lambda *_: Verdict.DOWN, takes=1.5) for n in range(100)]
+        well = [Target(f"well-{n}") for n in range(10)]
+        scheduler = a_scheduler(clock, metrics=metrics, per_host=2)
+        scheduler.replace(
+            [a_job(one, host="pbx.example") for one in slow]
+            + [a_job(one, host=f"{one.name}.example") for one in well]
+        )
+        async with running(scheduler):
+            await asyncio.sleep(600)
+            assert most == 2
+            assert scheduler.stats.waiting > 0
+            assert all(len(one.looks) >= 10 for one in well)
+            assert all(max(gaps(one.looks)[1:]) <= 61 for one in well)
+            assert all(len(one.looks) >= 6 for one in slow), "in turn: none is left out"
+            scheduler.look_now("slow-50")
+            scheduler.replace([a_job(one, host="pbx.example") for one in slow[:10]])
+            await asyncio.sleep(200)
+            assert most == 2
+            assert all(len(one.looks) >= 9 for one in slow[:10]), "what was taken out holds no place"
+
+    run_simulated(story)
+
+
+def test_of_those_who_wait_at_a_host_the_overdue_are_told():
+    async def story(clock: SimClock) -> None:
+        ledger = Ledger()
+        hangs = Target("hangs", takes=1e6)
+        waits = Target("waits")
+        scheduler = a_scheduler(clock, on_look=ledger, per_host=1)
+        scheduler.replace([a_job(hangs, timeout=1e5, host="x"), a_job(waits, host="x")])
+        async with running(scheduler):
+            await asyncio.sleep(20)
+            scheduler.look_now("hangs")
+            await asyncio.sleep(400)
+            told = [seen.verdict for seen in ledger.of("waits")]
+            assert told[-1] is Verdict.UNKNOWN
+            assert "waits" in scheduler.overdue()
+
+    run_simulated(story)

@@ -244,6 +244,14 @@ class CheckDefaults:
     concurrency: Annotated[
         int, Field(ge=1, le=10_000, description="Looks that may be under way at once.")
     ] = 500
+    per_host: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=10_000,
+            description="Of these at one host; 0: any number. This machine itself is asked at will.",
+        ),
+    ] = 50
 
 
 @_strict

@@ -9,7 +9,7 @@ import pytest
 
 from checks.base import Target, Tools
 from checks.curl import CurlEngine
-from checks.dialling import Dialler, Resolver, UnreachableError
+from checks.dialling import Dialler, Resolver, UnreachableError, host_of
 from checks.egress import Egress, leaving_by
 from checks.families import built, joined
 from checks.registry import CHECK_TYPES
@@ -133,3 +133,22 @@ def test_an_address_is_of_one_family(target):
     options = CHECK_TYPES["tcp"].options.model_validate({"ip": "both"})
     with pytest.raises(ValueError, match="ip: both needs a name"):
         built(CHECK_TYPES["tcp"], Target(name="x", target=target), options, Tools())
+
+
+@pytest.mark.parametrize(
+    ("target", "host"),
+    [
+        ("https://Portal.example:8443/x?a=b@c", "portal.example"),
+        ("sip:4000@pbx.example:5060;transport=tcp", "pbx.example"),
+        ("sips:[2001:db8::1]", "2001:db8::1"),
+        ("192.0.2.1:443", "192.0.2.1"),
+        ("2001:db8::1", "2001:db8::1"),
+        ("postgresql://probe@db.example/name", "db.example"),
+        ("127.0.0.2:80", ""),
+        ("http://[::1]/", ""),
+        ("localhost:80", ""),
+        ("", ""),
+    ],
+)
+def test_whom_a_target_names_is_known_whatever_its_type(target, host):
+    assert host_of(target) == host
