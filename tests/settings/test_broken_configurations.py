@@ -48,8 +48,10 @@ BROKEN = [
     ("Service: {}", "1:1: Service: there is no such key; did you mean 'service'?"),
     (
         "correlation: {attributes: [cloud], propose: [carier]}",
-        "1:45: correlation.propose: 'carier' is none of correlation.attributes "
-        "(cloud, component, region, carrier, version, hardware, network, partner); did you mean 'carrier'?",
+        (
+            "1:45: correlation.propose: 'carier' is none of correlation.attributes "
+            "(cloud, component, region, carrier, version, hardware, network, partner); did you mean 'carrier'?"
+        ),
     ),
     ("service: Tocsin", "1:10: service: must be a mapping (key: value)"),
     ("service: {nam: x}", "1:11: service.nam: there is no such key; did you mean 'name'?"),
