@@ -29,6 +29,7 @@ _HEADERS_AT, _ENTRY = (
     3,
     9,
 )  # of the auxiliary vector: the program's headers, which follow its first bytes; where it begins
+_SHIFTED = 4 << 20  # how far a segment's place in the file and in memory may differ
 _PROGRAM = 1 << 28  # how far from its headers a program's code may be
 _ABORT = 6  # the signal
 _KERNEL = 128  # SI_KERNEL: the processor did not say where
@@ -302,8 +303,12 @@ class _Core:
     # what was mapped ---------------------------------------------------------------------------------------
 
     def _files(self, notes: Sequence[bytes]) -> tuple[Module, ...]:
-        """Return the mapped files, each once, as the kernel lists them."""
-        spans: dict[str, tuple[int, int]] = {}
+        """Return the mapped files as the kernel lists them: each once, or as often as it is mapped from its beginning.
+
+        A program may map a file a second time, to read it; by where a file would begin, its mappings belong together.
+        """
+        spans: dict[tuple[str, int], tuple[int, int]] = {}
+        latest: dict[str, int] = {}
         word, number_form = self._layout.word, self._layout.number
         for note in notes[:1]:
             if len(note) < 2 * word:
@@ -318,13 +323,16 @@ class _Core:
                 name = printable(raw.decode("utf-8", "replace"), LINE).removesuffix(_GONE)
                 begin = start - offset * page
                 if name and 0 <= begin < end:
-                    low, high = spans.get(name, (begin, end))
-                    spans[name] = (min(low, begin), max(high, end))
+                    low = latest.get(name, begin)
+                    if offset == 0 or not 0 <= begin - low <= _SHIFTED:
+                        low = begin
+                    latest[name] = low
+                    spans[name, low] = (low, max(spans.get((name, low), (0, 0))[1], end))
         return tuple(
             Module(
                 name=name, start=low, size=high - low, build_id=self._build_id(low) if number < _IDS else ""
             )
-            for number, (name, (low, high)) in enumerate(spans.items())
+            for number, ((name, _), (low, high)) in enumerate(spans.items())
         )
 
     def _unlisted(self, name: str, told: dict[int, int]) -> tuple[Module, ...]:

@@ -1,11 +1,15 @@
 // A program as it is shipped: optimised, without frame pointers. It dies in one of several places, by the same way out.
 //
-//   dier HOW      HOW: segv assert abort abort2 free null overflow length threads threads2
+//   dier HOW      HOW: segv assert abort abort2 free null overflow length mapped threads threads2
+#define _GNU_SOURCE
 #include <assert.h>
+#include <dlfcn.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #define APART __attribute__((noipa))
@@ -40,6 +44,11 @@ int main(int count, char **arguments) {
   if (!strcmp(how, "free")) return released(many) + 1;
   if (!strcmp(how, "null")) return called() + 1;
   if (!strcmp(how, "length")) return measured((char *)8) + 1;
+  if (!strcmp(how, "mapped")) {  // reads its library's file, as whatever prints a backtrace does
+    Dl_info library;
+    if (dladdr((void *)strlen, &library)) mmap(0, 1 << 20, PROT_READ, MAP_PRIVATE, open(library.dli_fname, O_RDONLY), 0);
+    return measured((char *)8) + 1;
+  }
   if (!strcmp(how, "overflow")) return answered(&more, many) + 1;
   return 0;
 }

@@ -23,7 +23,19 @@ from monitor.storage.dumps import KeptDump
 from tests.dumps.real import core_of
 from tests.requirements import require
 
-HOWS = ("segv", "assert", "abort", "abort2", "free", "null", "length", "overflow", "threads", "threads2")
+HOWS = (
+    "segv",
+    "assert",
+    "abort",
+    "abort2",
+    "free",
+    "null",
+    "length",
+    "mapped",
+    "overflow",
+    "threads",
+    "threads2",
+)
 BASE = 0x5555_0000_0000
 
 
@@ -79,7 +91,8 @@ def test_the_same_bug_is_one_group_and_each_bug_its_own_in_every_process(dier, d
     names = {how: frame_names(facts_of(core).frames) for how, core in deaths.items()}
     assert frame_names(facts_of(again).frames) == names["abort"] == names["threads"]
     assert names["threads2"] == names["abort2"]
-    assert len(set(names.values())) == len(HOWS) - 2
+    assert names["mapped"] == names["length"]
+    assert len(set(names.values())) == len(HOWS) - 3
 
 
 @pytest.mark.parametrize(
@@ -98,6 +111,13 @@ def test_a_stack_that_ran_out_is_known_by_what_repeats_wherever_it_stopped(dier,
     names = frame_names(facts_of(deaths["overflow"]).frames)
     assert len(names) == 2
     assert {function_of(dier, facts_of(deaths["overflow"]))} <= {"answered", "forwarded"}
+
+
+def test_a_library_whose_file_is_mapped_twice_is_told_by_where_it_runs(deaths):
+    once, twice = (facts_of(deaths[how]) for how in ("length", "mapped"))
+    assert (once.frames[0].module, once.frames[0].offset) == (twice.frames[0].module, twice.frames[0].offset)
+    assert once.frames[0].build_id
+    assert once.frames[0].build_id == twice.frames[0].build_id
 
 
 def test_a_core_of_32_bit_is_read_like_one_of_64(tmp_path):
