@@ -230,6 +230,9 @@ class APipeline:
         self.told.append(("acknowledge", incident, actor, note))
         await self.store.write(_move, incident, Move.ACKNOWLEDGE, actor, NOW)
 
+    def blind_vantages(self):
+        return ()
+
     async def judged(self, finding):
         self.told.append(("judge", finding.system))
 
