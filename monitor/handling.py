@@ -168,6 +168,8 @@ class Handling:
         """Start, complete or cancel a maintenance; its end is announced where it was."""
         now, phase = self.clock(), announced.over(status)
         known = await self.store.read(announced.work, id_)
+        if known and known.work.series and phase is Phase.COMPLETED:
+            phase = None  # the series was announced, and not each of its times
         await self.store.write(
             moves.move_maintenance,
             id_,

@@ -18,8 +18,10 @@ from monitor.domain.announcements import MaintenanceStatus
 from monitor.domain.components import GAUGE, Condition, condition
 from monitor.domain.timed import Party
 from monitor.domain.waiting import Waits
+from monitor.history import History
 from monitor.metrics import Metrics
 from monitor.pipeline import Pipeline
+from monitor.recurring import Recurring
 from monitor.registering import Registering
 from monitor.storage import announcements, incidents, looks, outbox, overdue, rounds
 from monitor.storage.engine import Store
@@ -49,6 +51,8 @@ class Rounds:
     metrics: Metrics
     new_id: Callable[[], str]
     year_ends: YearEnds
+    history: History
+    recurring: Recurring
     reminds: Owe | None = None
     tells_missed: Owe | None = None
     also: Callable[[datetime], Awaitable[None]] | None = None
@@ -114,6 +118,8 @@ class Rounds:
             self.pipeline.vantages.once,
             self.pipeline.steady,
             self.pipeline.storms.once,
+            self.history.once,
+            self.recurring.once,
             self.year_ends.once,
             self.also,
             self.trends,
@@ -128,11 +134,9 @@ class Rounds:
 
     async def save_looks(self) -> None:
         """Put the looks of the last second on record, all in one statement; keep them if that fails."""
-        if not (rows := self.pipeline.unsaved):
-            return
-        self.pipeline.unsaved = []
+        rows, self.pipeline.unsaved = self.pipeline.unsaved, []
         try:
-            await self.store.write(looks.save_looks, rows)
+            await self.history.save(rows)
         except BaseException:
             self.pipeline.unsaved = _latest(rows) + self.pipeline.unsaved
             raise

@@ -52,6 +52,7 @@ from monitor.domain.findings import Observation, Streak, Verdict, resumed
 from monitor.dumps import Dumps, Reading
 from monitor.errors import ConfigError, NotFoundError, StorageError
 from monitor.gate import Gate
+from monitor.history import History
 from monitor.intake import calls as call_routes
 from monitor.intake import routes as intake_routes
 from monitor.intake import tickets as ticket_routes
@@ -64,6 +65,7 @@ from monitor.owning import Owning
 from monitor.passive import Passive, last_result
 from monitor.pipeline import Pipeline
 from monitor.publisher import Publisher
+from monitor.recurring import Recurring
 from monitor.registering import Registering
 from monitor.rounds import Rounds
 from monitor.scheduler import Job, Scheduler
@@ -230,8 +232,21 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
             regions=lambda: frozenset(late.settings.contact.regions) or None,
         )
         await registering.refresh()
+        history = History(
+            world=world,
+            store=store,
+            clock=clock,
+            results=settings.history.results,
+            room=settings.history.room,
+        )
+        stack.push_async_callback(history.stop)
+        recurring = Recurring(
+            world=world, store=store, clock=clock, new_id=ids, bell=bell, announcer=announcer
+        )
         rounds = Rounds(
             pipeline=pipeline,
+            history=history,
+            recurring=recurring,
             registering=registering,
             digest=digest,
             store=store,
@@ -384,6 +399,8 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
         vantages.configure(configured.vantages(settings, types, tools, clock), every=settings.anchors.every)
         await vantages.resume()
         await _resume(store, pipeline, settings, clock)
+        await history.resume()
+        await recurring.configure(settings.maintenance)
 
         # publish: the public page, rendered on change
         pages = PublicPages(
@@ -423,6 +440,7 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
             bell.ring("outbox")
             pages.site = replace(site(fresh.settings), url=pages.site.url)
             await _resume(store, pipeline, fresh.settings, clock)
+            await recurring.configure(fresh.settings.maintenance)
             metrics.config_reload_successful.set(1)
             log.info("config.reloaded", checks=len(fresh.settings.checks))
             bell.ring("config")
@@ -451,6 +469,8 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
             owning=owning,
             overruled=overruling,
             contact=lambda: delivery.gate.rules,
+            history=history,
+            recurring=recurring,
         )
         app.add_routes(
             intake_routes.routes(

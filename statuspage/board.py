@@ -13,12 +13,20 @@ from itertools import groupby
 from zoneinfo import ZoneInfo
 
 from monitor.domain.inventory import Component
-from monitor.storage.public import DAYS, PublicMaintenance, PublicProblem, PublicRecord, StateChange
+from monitor.domain.recurrence import in_words
+from monitor.storage.public import (
+    DAYS,
+    PublicMaintenance,
+    PublicProblem,
+    PublicRecord,
+    PublicSeries,
+    StateChange,
+)
 from statuspage import when
 from statuspage.bars import bars
 from statuspage.rollup import IMPLIED, MAINTENANCE, OPERATIONAL, UNKNOWN, WELL, Rollup, known, rollup, worst
 from statuspage.texts import fit, fit_site
-from statuspage.uptime import Span, by_day, last_days, midnight, percent, spans, tally, worst_of
+from statuspage.uptime import Span, by_day, last_days, midnight, percent, spans, tally, unseen, worst_of
 from statuspage.views import Board, Day, Group, Line, Site, Told, Work
 
 __all__ = ["Board", "Site", "build", "is_stale"]
@@ -26,6 +34,7 @@ __all__ = ["Board", "Site", "build", "is_stale"]
 OVER = ("resolved", "postmortem")
 BROKEN = ("investigating", "identified")  # the states in which a problem speaks for its components
 FEW = 8  # so many components are shown without folding their groups
+FOLLOWING = 3  # times of a series that are named beside its next
 PAST = 7  # days of past incidents on the front page
 
 
@@ -35,7 +44,7 @@ def build(record: PublicRecord, site: Site, now: datetime) -> Board:
     names = {c.id: c.name for c in site.components}
     stale = is_stale(record.looked_at, site, now)
     problems = tuple(_told(problem, names, now) for problem in record.problems)
-    works = tuple(_work(work, names, now) for work in record.maintenances)
+    works = tuple(_by_series([_work(work, names, now) for work in record.maintenances], record.series))
     days = tuple(last_days(now, site.tz, DAYS))
     lines = _lines(record, site, now, days, _Speaking(problems, works, stale))
     return Board(
@@ -50,6 +59,7 @@ def build(record: PublicRecord, site: Site, now: datetime) -> Board:
         works=works,
         past=tuple(_past(problems, works, days[-PAST:], site.tz)),
         changed_at=_changed_at(record, site),
+        series=record.series,
     )
 
 
@@ -111,6 +121,24 @@ def _work(maintenance: PublicMaintenance, names: Mapping[str, str], now: datetim
     )
 
 
+def _by_series(works: Sequence[Work], series: Sequence[PublicSeries]) -> Iterable[Work]:
+    """Let the next time of a series speak for those after it."""
+    rules = {one.id: one.rule for one in series}
+    ahead: dict[str, list[datetime]] = {}
+    for work in works:
+        if work.status == "scheduled" and work.maintenance.series in rules:
+            ahead.setdefault(work.maintenance.series or "", []).append(work.maintenance.starts_at)
+    for work in works:
+        times = sorted(ahead.get(work.maintenance.series or "", ()))
+        if work.status != "scheduled" or not times:
+            yield work
+        elif work.maintenance.starts_at > times[0]:
+            yield replace(work, later=True)
+        else:
+            words = in_words(rules[work.maintenance.series or ""])
+            yield replace(work, repeats=words, following=tuple(times[1 : 1 + FOLLOWING]))
+
+
 def _named(ids: Iterable[str], names: Mapping[str, str]) -> tuple[str, ...]:
     """Name the components we know; an id of something else stays private."""
     return tuple(names[each] for each in ids if each in names)
@@ -156,7 +184,7 @@ def _lines(
     found = []
     for component in site.components:
         own = [(change.at, known(change.status)) for change in changes.get(component.id, ())]
-        held = spans(own, start=start, end=now, known_until=until)
+        held = unseen(spans(own, start=start, end=now, known_until=until), record.away)
         line = _line(component, held, days, site, now, speaking)
         born = record.first_seen.get(component.id, site.since)
         found.append(replace(line, first_seen=born, changed_at=own[-1][0] if own else born))

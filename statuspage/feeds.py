@@ -1,7 +1,8 @@
 """Feeds that people subscribe to: Atom, RSS and a calendar of planned work. Pure.
 
 Ids are ``tag:`` URIs (RFC 4151) and never change; ``updated`` is the newest word, so that a reader
-shows an incident again with every update. Times in the calendar are UTC, which needs no zone tables.
+shows an incident again with every update. Times in the calendar are UTC, which needs no zone tables; what comes
+again is by its zone's wall, with the zone's table.
 """
 
 from collections.abc import Iterable
@@ -10,11 +11,13 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from urllib.parse import urlsplit
 from xml.etree import ElementTree as ET
+from zoneinfo import ZoneInfo
 
 import icalendar
 from markupsafe import Markup, escape
 
-from monitor.storage.public import PublicUpdate
+from monitor.domain.recurrence import instant, wall_of
+from monitor.storage.public import PublicSeries, PublicUpdate
 from statuspage import links
 from statuspage.views import Board, Told, Work
 from statuspage.when import between, moment, utc_text
@@ -155,17 +158,88 @@ def rss(board: Board) -> bytes:
     return _xml(root)
 
 
-def ics(board: Board, works: Iterable[Work]) -> bytes:
-    """Write works as a calendar (RFC 5545); a cancelled one stays in it as cancelled."""
+def ics(board: Board, works: Iterable[Work], *, whole: bool = False) -> bytes:
+    """Write works as a calendar (RFC 5545); a cancelled one stays in it as cancelled.
+
+    The ``whole`` calendar has what comes again by its rule; that of one time has that time.
+    """
     calendar = icalendar.Calendar()
     calendar.add("prodid", "-//Tocsin//status page//EN")
     calendar.add("version", "2.0")
     calendar.add("x-wr-calname", f"{board.site.title}: planned maintenance")
     calendar.add("refresh-interval", timedelta(hours=1), parameters={"VALUE": "DURATION"})
-    for work in works:
-        calendar.add_component(_event(board, work))
+    known = {one.id: one for one in board.series}
+    many = list(works)
+    for one in known.values() if whole else ():
+        calendar.add_component(_series(board, one, many))
+    for work in many:
+        one_of = known.get(work.maintenance.series or "") if whole else None
+        if one_of is None:
+            calendar.add_component(_event(board, work))
+        elif work.status != "cancelled" and _is_moved(work, one_of):
+            calendar.add_component(_moved(board, work, one_of))
+    if whole and known:
+        first = min(one.first for one in known.values()).date()
+        calendar.add_missing_timezones(first_date=first, last_date=first.replace(year=first.year + 12, day=1))
     written: bytes = calendar.to_ical()
     return written
+
+
+def _series(board: Board, one: PublicSeries, works: Iterable[Work]) -> icalendar.Event:
+    """Write work that comes again, with its rule and the times left out or called off.
+
+    A time that does not exist in its zone is given once more as an instant, for RFC 5545 lets calendars leave it out.
+    """
+    event, zone = icalendar.Event(), ZoneInfo(one.zone)
+    mine = [work for work in works if work.maintenance.series == one.id]
+    event.add("uid", _uid(board, one.id))
+    event.add("dtstamp", one.updated_at.astimezone(UTC))
+    event.add(
+        "last-modified", max([one.updated_at, *(w.maintenance.updated_at for w in mine)]).astimezone(UTC)
+    )
+    event.add("dtstart", one.first.replace(tzinfo=zone))
+    event.add("duration", one.lasts)
+    event.add("rrule", icalendar.vRecur.from_ical(_until_in_utc(one)))
+    off = [work.maintenance.nth for work in mine if work.status == "cancelled" and work.maintenance.nth]
+    for wall in sorted({*one.left_out, *(datetime.fromisoformat(nth) for nth in off)}):
+        event.add("exdate", wall.replace(tzinfo=zone))
+    for work in mine:
+        wall = datetime.fromisoformat(work.maintenance.nth or "")
+        if work.status != "cancelled" and wall_of(instant(wall, one.zone), one.zone) != wall:
+            event.add("rdate", instant(wall, one.zone))
+    event.add("summary", one.title)
+    event.add("description", one.body)
+    event.add("status", "CONFIRMED")
+    event.add("transp", "TRANSPARENT")
+    return event
+
+
+def _until_in_utc(one: PublicSeries) -> str:
+    """Return the rule with its end as an instant, as RFC 5545 wants it beside a zone."""
+    parts = dict(part.split("=", 1) for part in one.rule.split(";"))
+    if "UNTIL" in parts:
+        wall = datetime.strptime(parts["UNTIL"], "%Y%m%dT%H%M%S")  # noqa: DTZ007 - a wall time
+        parts["UNTIL"] = f"{instant(wall, one.zone):%Y%m%dT%H%M%SZ}"
+    return ";".join(f"{name}={value}" for name, value in parts.items())
+
+
+def _is_moved(work: Work, one: PublicSeries) -> bool:
+    plan = work.maintenance
+    begins = instant(datetime.fromisoformat(plan.nth or ""), one.zone)
+    return (plan.starts_at, plan.ends_at) != (begins, begins + one.lasts)
+
+
+def _moved(board: Board, work: Work, one: PublicSeries) -> icalendar.Event:
+    """Write one time of a series that was moved: it stands for the time by the rule."""
+    event = _event(board, work)
+    event["uid"] = icalendar.vText(_uid(board, one.id))
+    wall = datetime.fromisoformat(work.maintenance.nth or "")
+    event.add("recurrence-id", wall.replace(tzinfo=ZoneInfo(one.zone)))
+    return event
+
+
+def _uid(board: Board, id_: str) -> str:
+    return f"{id_}@{urlsplit(board.site.url).hostname or 'localhost'}"
 
 
 def _event(board: Board, work: Work) -> icalendar.Event:

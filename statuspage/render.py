@@ -159,6 +159,11 @@ class Times:
         shown = dict.fromkeys((self.zone, _zone(plan.zone, self.zone), ZoneInfo("UTC")))
         return list(dict.fromkeys(when.between(plan.starts_at, plan.ends_at, zone) for zone in shown))
 
+    def starts(self, work: Work) -> list[str]:
+        """Write when a work begins the times after its next, in the zone that its rule is in."""
+        zone = _zone(work.maintenance.zone, self.zone)
+        return [when.moment(at, zone) for at in work.following]
+
 
 def stacks(board: Board) -> dict[tuple[Piece, ...], int]:
     """Number the different stacks a day can be: each is drawn once and referred to, which halves the page."""
@@ -205,7 +210,7 @@ def _zone(name: str, otherwise: ZoneInfo) -> ZoneInfo:
 def _machine_readable(board: Board) -> Iterable[tuple[str, Document]]:
     yield "/feed.atom", Document(ATOM, feeds.atom(board))
     yield "/feed.rss", Document(RSS, feeds.rss(board))
-    yield "/maintenance.ics", Document(ICS, feeds.ics(board, board.works))
+    yield "/maintenance.ics", Document(ICS, feeds.ics(board, board.works, whole=True))
     yield "/badge.svg", Document(SVG, badge.badge(board))
     for name, body in v2.documents(board).items():
         yield f"/api/v2/{name}", Document(JSON, body)

@@ -1,14 +1,14 @@
 """What the pages, feeds and API are rendered from: values only, worked out by ``board.build``."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from monitor.domain.inventory import Component
-from monitor.storage.public import PublicMaintenance, PublicProblem
+from monitor.storage.public import PublicMaintenance, PublicProblem, PublicSeries
 from statuspage.bars import Bars
 from statuspage.rollup import OPERATIONAL, SEVERITY, Rollup
-from statuspage.uptime import Accounting, Span
+from statuspage.uptime import CURRENT, Accounting, Span
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +22,7 @@ class Site:
     contact: str = ""  # an address or page for what is not on this page
     components: tuple[Component, ...] = ()
     stale_after: timedelta = timedelta(minutes=5)
-    accounting: Accounting = field(default_factory=Accounting)
+    accounting: Accounting = CURRENT
     since: datetime = datetime(2026, 1, 1, tzinfo=UTC)  # told as birth of what has no record yet
 
     @property
@@ -84,6 +84,9 @@ class Work:
     names: tuple[str, ...]
     status: str
     overrun: bool
+    repeats: str = ""  # how it comes again, in words; of the next time of a series alone
+    following: tuple[datetime, ...] = ()  # when it begins the times after that
+    later: bool = False  # a time of a series that is not its next
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +113,7 @@ class Board:
     works: tuple[Work, ...]  # all, the latest start first
     past: tuple[Day, ...]
     changed_at: datetime
+    series: tuple[PublicSeries, ...] = ()
 
     @property
     def lines(self) -> tuple[Line, ...]:
@@ -137,4 +141,4 @@ class Board:
     @property
     def planned_works(self) -> tuple[Work, ...]:
         """Works ahead, the next one first."""
-        return tuple(work for work in reversed(self.works) if work.status == "scheduled")
+        return tuple(work for work in reversed(self.works) if work.status == "scheduled" and not work.later)

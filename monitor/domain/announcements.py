@@ -44,7 +44,8 @@ class Maintenance:
     """A planned maintenance over ``[starts_at, ends_at)``; it covers its systems and components.
 
     ``partner`` is the customer whose own work it is; ``late`` whether it was announced later than the policy asks for
-    (None: it asks for nothing), ``major`` as the customer says.
+    (None: it asks for nothing), ``major`` as the customer says. One of a ``series`` has the wall time that it has by the
+    rule as ``nth``, also when it was moved.
     """
 
     id: str
@@ -60,6 +61,8 @@ class Maintenance:
     late: bool | None = None
     major: bool | None = None
     status: MaintenanceStatus = MaintenanceStatus.SCHEDULED
+    series: str | None = None
+    nth: str | None = None
 
     def covers(self, *, system: str | None, component: str | None, at: datetime) -> bool:
         """Whether a finding on this system or component at this moment falls into the work."""

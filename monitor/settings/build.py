@@ -27,7 +27,15 @@ from monitor.domain.inventory import (
     Period,
     System,
 )
-from monitor.settings import escalating, models, nodes, rota, sip_sections, ticket_misfits
+from monitor.settings import (
+    escalating,
+    maintenance_section,
+    models,
+    nodes,
+    rota,
+    sip_sections,
+    ticket_misfits,
+)
 from monitor.settings.facts import FactsIn
 from monitor.settings.nodes import Document, Problem
 from monitor.settings.sections import CheckDefaults, CheckSettings
@@ -257,6 +265,7 @@ def sense(root: models.Root, document: Document) -> Iterator[Problem]:
         _timing,
         _anchors,
         _flapping,
+        _maintenance,
         _regions,
         _trackers,
         ticket_misfits.misfits,
@@ -316,6 +325,12 @@ def _anchors(root: models.Root, document: Document) -> Iterator[Problem]:
 def _flapping(root: models.Root, document: Document) -> Iterator[Problem]:
     if root.flapping.low > root.flapping.high:
         yield document.problem(("flapping", "low"), "must not be above 'high'")
+
+
+def _maintenance(root: models.Root, document: Document) -> Iterator[Problem]:
+    systems, components = {one.serial for one in root.systems}, {one.id for one in root.components}
+    for path, told in maintenance_section.misfits(root.maintenance, root.service.zone, systems, components):
+        yield document.problem(path, told)
 
 
 def _regions(root: models.Root, document: Document) -> Iterator[Problem]:

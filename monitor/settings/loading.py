@@ -106,6 +106,8 @@ def _settings(
         flapping=root.flapping,
         vantages=root.vantages,
         second_look=root.second_look,
+        history=root.history,
+        maintenance=tuple(one.series(root.service.zone) for one in root.maintenance),
         policies=policies,
         sources=files,
         places=dict(_places(document)),

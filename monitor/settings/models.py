@@ -13,7 +13,9 @@ from monitor.settings.chat_section import Chat
 from monitor.settings.contact_sections import ContactSettings
 from monitor.settings.facts import FactsIn
 from monitor.settings.flapping_section import Flapping
+from monitor.settings.history_section import HistorySettings
 from monitor.settings.intake_sections import MailIn, Secrets
+from monitor.settings.maintenance_section import MaintenanceIn
 from monitor.settings.storm_sections import Correlation
 from monitor.settings.values import (
     Country,
@@ -462,6 +464,10 @@ class Root(Strict):
         Field(max_length=9, description="Other places to look from."),
     ] = ()
     second_look: Annotated[SecondLook, Field(description="What they are for.")] = SecondLook()
+    maintenance: Annotated[
+        tuple[MaintenanceIn, ...], Field(max_length=500, description="Our own work that comes again.")
+    ] = ()
+    history: Annotated[HistorySettings, Field(description="What is kept of looks.")] = HistorySettings()
     anchors: Annotated[Anchors, Field(description="Whether we see out ourselves.")] = Anchors()
     alerts: Annotated[Alerts, Field(description="Alerts that other programs send.")] = Alerts()
     imports: Annotated[sections.Imports, Field(alias="import", description="Tables.")] = sections.Imports()

@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, with_config
 
 from monitor.domain.findings import FactValue, Symptom, Thresholds
 from monitor.domain.inventory import Inventory
+from monitor.domain.recurrence import Series
 from monitor.settings import ticket_sections
 from monitor.settings.alert_sections import Alerts
 from monitor.settings.anchor_sections import Anchors
@@ -20,6 +21,7 @@ from monitor.settings.chat_section import Chat
 from monitor.settings.contact_sections import ContactSettings
 from monitor.settings.facts import Impact
 from monitor.settings.flapping_section import Flapping
+from monitor.settings.history_section import HistorySettings
 from monitor.settings.intake_sections import MailIn, Secrets
 from monitor.settings.secret import Secret
 from monitor.settings.sip_sections import Sip
@@ -394,6 +396,8 @@ class Settings:
     flapping: Flapping = field(default_factory=Flapping)
     vantages: tuple[Vantage, ...] = ()
     second_look: SecondLook = field(default_factory=SecondLook)
+    maintenance: tuple[Series, ...] = ()
+    history: HistorySettings = field(default_factory=HistorySettings)
     policies: tuple[Path, ...] = ()
     sources: tuple[Path, ...] = field(default=(), repr=False)
     places: Mapping[tuple[str, ...], str] = field(default_factory=dict[tuple[str, ...], str], repr=False)

@@ -350,6 +350,8 @@ def plan(c: sa.Connection, work: Maintenance, *, now: datetime, actor: str, upda
             announced_by=actor,
             created_at=now,
             updated_at=now,
+            series=work.series,
+            nth=work.nth,
         )
     )
     c.execute(
@@ -459,4 +461,6 @@ def maintenance_of(row: Mapping[Any, Any]) -> Maintenance:
         late=row["late"],
         major=row["major"],
         status=MaintenanceStatus(row["status"]),
+        series=row["series"],
+        nth=row["nth"],
     )

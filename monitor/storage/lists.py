@@ -191,6 +191,8 @@ class MaintenanceLine:
     announced_by: str
     created_at: datetime
     completed_at: datetime | None
+    series: str | None
+    nth: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

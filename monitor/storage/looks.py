@@ -1,8 +1,8 @@
-"""Looking: what was seen last, a ring of recent results, changes of components, heartbeats and their pings.
+"""Looking: what was seen last, changes of components, heartbeats and their pings.
 
-One call a second carries hundreds of looks, so they are saved in bulk. The rings (``results``, ``pings``) are
-trimmed by the way: one row in fifty, picked by its time, also trims what it belongs to; each ring so holds its
-newest ``KEEP`` and a few dozen more, and no clean-up job ever stops the writer.
+One call a second carries hundreds of looks, so they are saved in bulk; each look itself is kept by
+:mod:`monitor.storage.history`. The ring of pings is trimmed by the way: one row in fifty, picked by its time, also trims
+what it belongs to; it so holds the newest ``KEEP`` and a few dozen more, and no clean-up job ever stops the writer.
 """
 
 import json
@@ -17,11 +17,11 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from monitor.domain.findings import Streak, Symptom, Verdict
 from monitor.domain.flapping import Flaps
-from monitor.storage.schema import check_states, component_states, heartbeats, pings, results
+from monitor.storage.schema import check_states, component_states, heartbeats, pings
 from monitor.storage.upsert import upsert
 
 KEEP = 200
-"""How many results a check, and pings a heartbeat, keep at least."""
+"""How many pings a heartbeat keeps at least."""
 _ONE_IN = 50
 
 
@@ -50,16 +50,6 @@ class CheckState:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
-    """One look that was kept."""
-
-    at: datetime
-    verdict: Verdict
-    seconds: float
-    detail: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class PingTimes:
     """What is known of a heartbeat; field by field what ``checks.base.LastPing`` has."""
 
@@ -85,14 +75,11 @@ class ComponentChange:
 
 
 def save_looks(c: sa.Connection, looks: Sequence[LookRow]) -> None:
-    """Keep looks and bring the states of their checks up to them; an older look never overwrites a newer."""
+    """Bring the states of checks up to looks; an older look never overwrites a newer."""
     if not looks:
         return
     in_order = sorted(looks, key=lambda look: (look.check, look.at))  # one order of locks for every writer
-    c.execute(_KEEP_RESULT, [_result(look) for look in in_order])
     c.execute(_upsert_state(c), [_state(look) for look in in_order])
-    chosen = sorted({look.check for look in in_order if _is_chosen(look.check, look.at)})
-    _trim(c, results, results.c.check, chosen)
 
 
 def load_check_states(c: sa.Connection) -> dict[str, CheckState]:
@@ -111,41 +98,13 @@ def load_check_states(c: sa.Connection) -> dict[str, CheckState]:
     }
 
 
-def recent_results(c: sa.Connection, check: str, *, limit: int = KEEP) -> tuple[Result, ...]:
-    """Return a check's last looks, newest first."""
-    rows = c.execute(
-        sa.select(results.c.at, results.c.verdict, results.c.seconds, results.c.detail)
-        .where(results.c.check == check)
-        .order_by(results.c.at.desc(), results.c.seq.desc())
-        .limit(limit)
-    )
-    return tuple(
-        Result(at=row.at, verdict=Verdict(row.verdict), seconds=row.seconds, detail=row.detail)
-        for row in rows
-    )
-
-
 def forget_checks(c: sa.Connection, *, but: Collection[str]) -> tuple[str, ...]:
-    """Drop states and results of checks that are configured no longer; return their names."""
+    """Drop the states of checks that are configured no longer; return their names."""
     gone = sorted(set(c.scalars(sa.select(check_states.c.check))).difference(but))
-    for table in (check_states, results) if gone else ():
-        c.execute(
-            sa.delete(table).where(table.c.check == sa.bindparam("gone")), [{"gone": name} for name in gone]
-        )
+    if gone:
+        named = sa.delete(check_states).where(check_states.c.check == sa.bindparam("gone"))
+        c.execute(named, [{"gone": name} for name in gone])
     return tuple(gone)
-
-
-_KEEP_RESULT = sa.insert(results)
-
-
-def _result(look: LookRow) -> dict[str, object]:
-    return {
-        "check": look.check,
-        "at": look.at,
-        "verdict": look.verdict.value,
-        "seconds": look.seconds,
-        "detail": look.detail,
-    }
 
 
 def _state(look: LookRow) -> dict[str, object]:

@@ -10,6 +10,7 @@ from monitor.domain.announcements import GlobalProblem, Maintenance, Maintenance
 from monitor.domain.contacts import PRIORITY_NORMAL, Obligation
 from monitor.domain.crashes import CrashGroup
 from monitor.domain.incidents import PublicState
+from monitor.domain.recurrence import Series
 from monitor.storage import (
     announced,
     announcements,
@@ -20,6 +21,7 @@ from monitor.storage import (
     mail_threads,
     outbox,
     owing,
+    series,
     tickets,
 )
 from monitor.storage.announced import Composed
@@ -126,6 +128,36 @@ def plan(
 ) -> None:
     """Put planned work on record, and what community channels are owed of it."""
     announcements.plan(c, work, now=now, actor=actor, update_id=update_id)
+    announced.put(c, announce, now=now, actor=actor)
+
+
+def plan_series(
+    c: sa.Connection,
+    made: Series,
+    works: Sequence[tuple[Maintenance, str]],
+    *,
+    until: datetime,
+    now: datetime,
+    actor: str,
+    announce: Composed | None = None,
+) -> None:
+    """Put work that comes again on record with its next times, and what is owed of it."""
+    series.put(c, made, now=now, actor=actor)
+    series.lay(c, works, series=made.id, until=until, over=False, now=now, actor=actor)
+    announced.put(c, announce, now=now, actor=actor)
+
+
+def end_series(
+    c: sa.Connection,
+    id_: str,
+    *,
+    now: datetime,
+    actor: str,
+    new_id: NewId,
+    announce: Composed | None = None,
+) -> None:
+    """Call work that comes again off, and owe the news of it."""
+    series.end(c, id_, now=now, actor=actor, new_id=new_id)
     announced.put(c, announce, now=now, actor=actor)
 
 

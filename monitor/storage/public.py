@@ -13,7 +13,9 @@ from typing import Any
 import orjson
 import sqlalchemy as sa
 
+from monitor.storage.history import absences_in
 from monitor.storage.schema import check_states, component_states, incidents, maintenances, updates
+from monitor.storage.schema_history import maintenance_series
 
 DAYS = 90
 KEPT = 1000  # the newest problems and maintenances that have a page of their own
@@ -70,20 +72,41 @@ class PublicMaintenance:
     components: tuple[str, ...] = ()
     completed_at: datetime | None = None
     updates: tuple[PublicUpdate, ...] = ()
+    series: str | None = None
+    nth: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublicSeries:
+    """Planned work that comes again: its rule (RRULE), first wall time and those left out, and how long each lasts."""
+
+    id: str
+    title: str
+    body: str
+    rule: str
+    zone: str
+    first: datetime
+    lasts: timedelta
+    left_out: tuple[datetime, ...]
+    components: tuple[str, ...]
+    updated_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublicRecord:
     """All the status page is made of. Problems and maintenances are newest first, changes oldest first.
 
-    ``first_seen`` is when each component's record begins; ``looked_at`` the newest look of any check.
+    ``first_seen`` is when each component's record begins; ``looked_at`` the newest look of any check; ``away``
+    is when nobody looked, for we were not there.
     """
 
     changes: tuple[StateChange, ...] = ()
     problems: tuple[PublicProblem, ...] = ()
     maintenances: tuple[PublicMaintenance, ...] = ()
+    series: tuple[PublicSeries, ...] = ()
     first_seen: Mapping[str, datetime] = field(default_factory=dict[str, datetime])
     looked_at: datetime | None = None
+    away: tuple[tuple[datetime, datetime], ...] = ()
 
 
 def snapshot(c: sa.Connection, now: datetime) -> PublicRecord:
@@ -92,8 +115,10 @@ def snapshot(c: sa.Connection, now: datetime) -> PublicRecord:
         changes=tuple(state_changes(c, since=now - timedelta(days=DAYS + 1))),
         problems=tuple(public_problems(c)),
         maintenances=tuple(public_maintenances(c)),
+        series=tuple(public_series(c)),
         first_seen=_first_seen(c),
         looked_at=newest_look(c),
+        away=absences_in(c, now - timedelta(days=DAYS + 1), now),
     )
 
 
@@ -156,7 +181,7 @@ def public_maintenances(c: sa.Connection, *, limit: int = KEPT) -> list[PublicMa
     """Return the newest planned works that were made public, the latest start first."""
     t = maintenances.c
     columns = (t.id, t.title, t.body, t.status, t.starts_at, t.ends_at, t.zone, t.components)
-    times = (t.created_at, t.updated_at, t.completed_at)
+    times = (t.created_at, t.updated_at, t.completed_at, t.series, t.nth)
     shown = sa.select(*columns, *times).where(t.public.is_(True)).order_by(t.starts_at.desc(), t.seq.desc())
     rows = c.execute(shown.limit(limit)).all()
     told = _updates(c, updates.c.maintenance, [row.id for row in rows])
@@ -177,7 +202,32 @@ def _maintenance(row: Any, told: tuple[PublicUpdate, ...]) -> PublicMaintenance:
         components=tuple(orjson.loads(row.components)),
         completed_at=row.completed_at,
         updates=told,
+        series=row.series,
+        nth=row.nth,
     )
+
+
+def public_series(c: sa.Connection) -> list[PublicSeries]:
+    """Return the public series that are not over."""
+    t = maintenance_series.c
+    rows = c.execute(
+        sa.select(maintenance_series).where(t.public.is_(True), t.ended_at.is_(None)).order_by(t.id)
+    ).mappings()
+    return [
+        PublicSeries(
+            id=row["id"],
+            title=row["title"],
+            body=row["body"],
+            rule=row["rule"],
+            zone=row["zone"],
+            first=datetime.fromisoformat(row["first"]),
+            lasts=timedelta(seconds=row["seconds"]),
+            left_out=tuple(datetime.fromisoformat(wall) for wall in orjson.loads(row["except"])),
+            components=tuple(orjson.loads(row["components"])),
+            updated_at=row["updated_at"],
+        )
+        for row in rows
+    ]
 
 
 def _updates(c: sa.Connection, of: sa.Column[Any], ids: list[str]) -> dict[str, tuple[PublicUpdate, ...]]:

@@ -9,7 +9,8 @@ Deduplication is the database's work: partial unique indexes, never a read befor
     requests, people ...       what customers ask, who they are (schema_requests, schema_people, schema_ledger)
     alerts                     what others alert us to, as it stands (schema_alerts)
     updates, maintenances      what the public is told (schema_announced: where else it was announced)
-    check_states, results, component_states   looking: streaks, a capped ring, changes over time
+    check_states, component_states            looking: streaks, changes over time
+    check_changes, check_results, rollups     what was, over a year (schema_history)
     users, sessions, tokens, audit            who may
 """
 
@@ -19,6 +20,7 @@ from monitor.storage import (
     schema_alerts,
     schema_announced,
     schema_crashes,
+    schema_history,
     schema_ledger,
     schema_oncall,
     schema_outbox,
@@ -41,6 +43,7 @@ __all__ = [
     "schema_alerts",
     "schema_announced",
     "schema_crashes",
+    "schema_history",
     "schema_ledger",
     "schema_oncall",
     "schema_outbox",
@@ -363,18 +366,6 @@ check_states = sa.Table(
     _at("looked_at"),
 )
 
-results = sa.Table(
-    "results",
-    metadata,
-    serial(),
-    _text("check", nullable=False),
-    _at("at", nullable=False),
-    _text("verdict", nullable=False),
-    sa.Column("seconds", sa.Float, nullable=False),
-    _text("detail", nullable=False, default=""),
-    sa.Index("ix_results_check_at", "check", "at"),
-)
-
 component_states = sa.Table(
     "component_states",
     metadata,
@@ -409,7 +400,12 @@ maintenances = sa.Table(
     _at("created_at", nullable=False),
     _at("updated_at", nullable=False),
     _at("completed_at"),
+    sa.Column(
+        "series", sa.String(40)
+    ),  # the series it is one of, and which: the wall time it has by the rule
+    _text("nth"),
     sa.Index("ix_maintenances_status_starts_at", "status", "starts_at"),
+    sa.Index("uq_maintenances_series_nth", "series", "nth", unique=True),
 )
 
 updates = sa.Table(

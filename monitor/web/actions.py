@@ -17,9 +17,9 @@ from aiohttp import web
 from monitor.domain.announcements import Impact
 from monitor.domain.incidents import IllegalMoveError, PublicState
 from monitor.errors import ConflictError, RefusedError
-from monitor.storage import console
+from monitor.storage import console, series
 from monitor.storage.people import User
-from monitor.web import announced_work, auth, commands, previews
+from monitor.web import announced_work, auth, commands, previews, recurring_work
 from monitor.web import api_inputs as i
 from monitor.web.accounts import Pace, Passwords
 from monitor.web.console import incident_page
@@ -242,12 +242,15 @@ async def plan(request: web.Request) -> web.Response:
         "partner": str(form.get("partner", "")).strip() or None,
         "major": "major" in form,
         "tell_partners": "tell_partners" in form,
+        "repeat": _repeat(form),
     }
     if "change" in form:
         return _maintenance(request, {**form, "components": fields["components"]}, {})
     try:
         times = _moment("starts_at", form, zone) | _moment("ends_at", form, zone)
         given = i.NewMaintenance.model_validate(fields | times)
+        if given.repeat is not None and given.partner is None:
+            recurring_work.series_of(commands.checked_work(request.app[PARTS], given), given.repeat)
         if "preview" in form and given.partner is None:
             return previews.of_work(request, given, form)
         if given.partner is None:
@@ -257,6 +260,12 @@ async def plan(request: web.Request) -> web.Response:
     except (pydantic.ValidationError, ProblemError, ConflictError) as error:
         return _maintenance(request, {**form, "components": fields["components"]}, _faults(error))
     return go("/noc/maintenance", "planned")
+
+
+def _repeat(form: Mapping[str, Any]) -> dict[str, object] | None:
+    """Return how work comes again, as a form says it: a rule, and the times left out, one a line."""
+    rule = str(form.get("repeat", "")).strip()
+    return {"rule": rule, "except": str(form.get("except", "")).split()} if rule else None
 
 
 def _maintenance(request: web.Request, values: Mapping[str, Any], faults: Mapping[str, str]) -> web.Response:
@@ -277,6 +286,15 @@ async def cancel(request: web.Request) -> web.Response:
     """Call a maintenance off."""
     await _form(request)
     await commands.cancel_maintenance(request.app[PARTS], _actor(request), request.match_info["id"])
+    return go("/noc/maintenance", "cancelled")
+
+
+async def cancel_series(request: web.Request) -> web.Response:
+    """Call work that comes again off, with all its times that have not begun."""
+    await _form(request)
+    parts = request.app[PARTS]
+    kept = await parts.store.read(series.get, request.match_info["id"])
+    await recurring_work.cancel(parts, _actor(request), kept)
     return go("/noc/maintenance", "cancelled")
 
 
@@ -388,5 +406,6 @@ ACTIONS: dict[tuple[str, str], Action] = {
     ("POST", "/noc/maintenance"): plan,
     ("POST", "/noc/maintenance/{id}/cancel"): cancel,
     ("POST", "/noc/maintenance/{id}/complete"): complete,
+    ("POST", "/noc/maintenance-series/{id}/cancel"): cancel_series,
     ("POST", "/noc/config/reload"): reload,
 }

@@ -9,6 +9,7 @@ from monitor.domain.announcements import Maintenance
 from monitor.domain.inventory import Partner
 from monitor.domain.notices import notice
 from monitor.errors import NotFoundError
+from monitor.web import recurring_work
 from monitor.web.api_inputs import NewMaintenance
 from monitor.web.auth import audit
 from monitor.web.parts import Parts
@@ -41,6 +42,8 @@ async def announce(parts: Parts, who: Viewer, wanted: NewMaintenance) -> str:
         late=found.late,
         major=wanted.major,
     )
+    if wanted.repeat is not None:
+        return await recurring_work.plan(parts, who.name, work, wanted.repeat)
     made = await parts.pipeline.plan_maintenance(work, actor=who.name)
     await audit(
         parts,

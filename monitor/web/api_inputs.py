@@ -69,6 +69,15 @@ Body = Annotated[str, AfterValidator(_clean), StringConstraints(min_length=1, ma
 Note = Annotated[str, AfterValidator(_clean), StringConstraints(max_length=5_000)]
 
 
+def _naive(value: datetime) -> datetime:
+    if value.tzinfo is not None:
+        raise ValueError("give the local time, without an offset")
+    return value
+
+
+LocalTime = Annotated[datetime, AfterValidator(_naive)]
+
+
 class In(BaseModel):
     """The base of everything taken."""
 
@@ -286,6 +295,7 @@ class MaintenanceQuery(Query):
     partner: Word | None = None
     late: bool | None = None
     major: bool | None = None
+    series: Id | None = None
 
 
 class Inventory(In):
@@ -396,6 +406,20 @@ class NewUpdate(In):
     next_update_at: Moment | None = None
 
 
+class Repeat(In):
+    """How work comes again: an RRULE (RFC 5545) in its zone's local time, and local times that are left out."""
+
+    rule: Annotated[str, StringConstraints(min_length=1, max_length=500)]
+    left_out: list[LocalTime] = Field(default=[], alias="except", max_length=500)
+
+
+class Move(In):
+    """To when one maintenance is moved."""
+
+    starts_at: Moment
+    ends_at: Moment
+
+
 class NewMaintenance(In):
     """Work to be planned over ``[starts_at, ends_at)``; ``partner`` where it is a customer's own (never public)."""
 
@@ -410,6 +434,7 @@ class NewMaintenance(In):
     partner: Word | None = None
     major: bool = False
     tell_partners: bool = False
+    repeat: Repeat | None = None
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:

@@ -387,7 +387,10 @@ class Component(Out):
 
 
 class Maintenance(Out):
-    """Planned work over ``[starts_at, ends_at)``; ``partner`` whose own it is, ``late`` if it was announced too late."""
+    """Planned work over ``[starts_at, ends_at)``; ``partner`` whose own it is, ``late`` if it was announced too late.
+
+    ``series`` is that of work that comes again, ``nth`` the local time that this one has by its rule.
+    """
 
     id: str
     title: str
@@ -405,6 +408,8 @@ class Maintenance(Out):
     announced_by: str
     created_at: datetime
     completed_at: datetime | None
+    series: str | None
+    nth: str | None
 
 
 class PolicyClass(Out):

@@ -11,6 +11,7 @@ from monitor.domain.announcements import GlobalProblem, Maintenance
 from monitor.domain.policy import WAITS
 from monitor.storage import console
 from monitor.storage.clocks import Subject
+from monitor.web import recurring_work
 from monitor.web.api_inputs import NewGlobalProblem, NewMaintenance, NewUpdate, Wait
 from monitor.web.auth import audit
 from monitor.web.parts import Parts
@@ -110,6 +111,10 @@ async def update_global(parts: Parts, actor: str, incident: str, wanted: NewUpda
 async def plan_maintenance(parts: Parts, actor: str, wanted: NewMaintenance) -> str:
     """Put planned work on record and return its id."""
     maintenance = checked_work(parts, wanted)
+    if wanted.repeat is not None:
+        return await recurring_work.plan(
+            parts, actor, maintenance, wanted.repeat, tell_partners=wanted.tell_partners
+        )
     planned = await parts.pipeline.plan_maintenance(
         maintenance, actor=actor, tell_partners=wanted.tell_partners
     )

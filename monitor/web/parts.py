@@ -20,9 +20,11 @@ from monitor.domain.incidents import PublicState
 from monitor.domain.inventory import Inventory
 from monitor.domain.pacing import ContactRules
 from monitor.domain.policy import Policy
+from monitor.history import History
 from monitor.metrics import Metrics
 from monitor.overruling import Overruling
 from monitor.owning import Owning
+from monitor.recurring import Recurring
 from monitor.registering import Registering
 from monitor.storage.clocks import Subject
 
@@ -165,6 +167,8 @@ class Parts:
     owning: Owning
     overruling: Overruling
     contact: Callable[[], ContactRules] = ContactRules
+    history: History | None = None
+    recurring: Recurring | None = None
 
 
 PARTS = web.AppKey("console_parts", Parts)

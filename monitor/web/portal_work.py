@@ -10,9 +10,9 @@ from monitor.domain.contract_years import contract_of
 from monitor.domain.ledger import Account, statements
 from monitor.domain.people import may_announce
 from monitor.errors import ConflictError
-from monitor.storage import ledger, lists, requests
+from monitor.storage import ledger, lists, requests, series
 from monitor.storage.lists import Wanted
-from monitor.web import announced_work, commands
+from monitor.web import announced_work, commands, recurring_work
 from monitor.web.api_inputs import NewMaintenance, local_moment
 from monitor.web.auth import nothing_there
 from monitor.web.parts import PARTS
@@ -78,6 +78,7 @@ async def announce(request: web.Request) -> web.Response:
         "systems": list(form.all("systems")),
         "public": False,
         "major": form.get("major") == "yes",
+        "repeat": _repeat(form, faults),
         **{name: at for name, at in times.items() if at is not None},
     }
     made = ""
@@ -98,6 +99,26 @@ async def announce(request: web.Request) -> web.Response:
         return await _maintenance(request, me, form.values, faults, form.all("systems"))
     row = await request.app[PARTS].store.read(lists.find_maintenance, made)
     return go("/portal/maintenance", "announced_late" if row and row.late else "announced")
+
+
+EVERY = {
+    "day": "FREQ=DAILY",
+    "week": "FREQ=WEEKLY",
+    "2weeks": "FREQ=WEEKLY;INTERVAL=2",
+    "month": "FREQ=MONTHLY",
+}
+"""How work may come again, as the form offers it; any other rule is for the API."""
+
+
+def _repeat(form: Form, faults: dict[str, str]) -> dict[str, str] | None:
+    """Return how it comes again, up to a day if the form names one."""
+    every, until = form.get("every"), form.get("repeat_until")
+    if not every:
+        return None
+    if every not in EVERY:
+        faults["repeat"] = "Choose one of these."
+        return None
+    return {"rule": EVERY[every] + (f";UNTIL={until.replace('-', '')}" if until else "")}
 
 
 def _moment(form: Form, me: Self, name: str, faults: dict[str, str]) -> datetime | None:
@@ -133,6 +154,18 @@ async def cancel(request: web.Request) -> web.Response:
     return go("/portal/maintenance", "called_off")
 
 
+async def cancel_series(request: web.Request) -> web.Response:
+    """Call your own work that comes again off."""
+    me, parts = who_looks(request), request.app[PARTS]
+    kept = await parts.store.read(series.get, request.match_info["id"])
+    if kept.series.partner != me.partner.id:
+        raise nothing_there()
+    await read_form(request)
+    announced_work.may_announce(parts, me.viewer)
+    await recurring_work.cancel(parts, me.viewer.name, kept)
+    return go("/portal/maintenance", "called_off")
+
+
 async def statement(request: web.Request) -> web.Response:
     """Show the prepaid incidents: a statement for each contract year, the newest first."""
     me, parts = who_looks(request), request.app[PARTS]
@@ -159,5 +192,6 @@ ACTIONS: dict[tuple[str, str], Action] = {
     ("GET", "/portal/maintenance"): maintenance,
     ("POST", "/portal/maintenance"): announce,
     ("POST", "/portal/maintenance/{id}/cancel"): cancel,
+    ("POST", "/portal/maintenance-series/{id}/cancel"): cancel_series,
     ("GET", "/portal/ledger"): statement,
 }

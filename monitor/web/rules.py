@@ -98,6 +98,7 @@ RULES: Mapping[tuple[str, str], Need] = {
     ("POST", "/api/v1/outbox/{id}/retry"): Scope.OPERATE,
     ("GET", "/api/v1/systems"): Own.KNOWN,
     ("GET", "/api/v1/systems/{serial}"): Own.KNOWN,
+    ("GET", "/api/v1/systems/{serial}/uptime"): Own.KNOWN,
     ("POST", "/api/v1/systems"): Own.WRITE,
     ("PATCH", "/api/v1/systems/{serial}"): Own.WRITE,
     ("GET", "/api/v1/partners"): Scope.READ,
@@ -113,6 +114,9 @@ RULES: Mapping[tuple[str, str], Need] = {
     ("PATCH", "/api/v1/licences/{id}"): Scope.OPERATE,
     ("POST", "/api/v1/licences/{id}/hand-over"): Own.WRITE,
     ("GET", "/api/v1/checks"): Scope.READ,
+    ("GET", "/api/v1/checks/{name}/results"): Scope.READ,
+    ("GET", "/api/v1/checks/{name}/uptime"): Scope.READ,
+    ("GET", "/api/v1/components/{id}/uptime"): Scope.READ,
     ("GET", "/api/v1/components"): Scope.READ,
     ("GET", "/api/v1/policies"): Scope.READ,
     ("GET", "/api/v1/policies/{name}"): Scope.READ,
@@ -121,6 +125,10 @@ RULES: Mapping[tuple[str, str], Need] = {
     ("POST", "/api/v1/maintenance"): Own.WRITE,
     ("POST", "/api/v1/maintenance/{id}/cancel"): Own.WRITE,
     ("POST", "/api/v1/maintenance/{id}/complete"): Own.WRITE,
+    ("POST", "/api/v1/maintenance/{id}/move"): Own.WRITE,
+    ("GET", "/api/v1/maintenance-series"): Own.KNOWN,
+    ("GET", "/api/v1/maintenance-series/{id}"): Own.KNOWN,
+    ("POST", "/api/v1/maintenance-series/{id}/cancel"): Own.WRITE,
     ("GET", "/api/v1/reports/sla"): Scope.READ,  # counts only
     # names requests, also those that only their requester may see
     ("GET", "/api/v1/reports/sla/clocks"): Scope.OPERATE,
@@ -189,6 +197,7 @@ RULES: Mapping[tuple[str, str], Need] = {
     ("POST", "/noc/maintenance"): Role.NOC,
     ("POST", "/noc/maintenance/{id}/cancel"): Role.NOC,
     ("POST", "/noc/maintenance/{id}/complete"): Role.NOC,
+    ("POST", "/noc/maintenance-series/{id}/cancel"): Role.NOC,
     ("GET", "/noc/announcements"): Role.VIEWER,
     ("GET", "/noc/announcements/{id}"): Role.VIEWER,
     ("POST", "/noc/announcements/{id}/channels/{channel}/posted"): Role.NOC,
@@ -260,6 +269,7 @@ RULES: Mapping[tuple[str, str], Need] = {
     ("GET", "/portal/maintenance"): Own.PORTAL,
     ("POST", "/portal/maintenance"): Own.PORTAL,
     ("POST", "/portal/maintenance/{id}/cancel"): Own.PORTAL,
+    ("POST", "/portal/maintenance-series/{id}/cancel"): Own.PORTAL,
     ("GET", "/portal/ledger"): Own.PORTAL,
 }
 

@@ -24,9 +24,11 @@ from monitor.domain.pacing import ContactRules
 from monitor.domain.policy import Policy
 from monitor.domain.request_life import IllegalRequestMoveError
 from monitor.errors import TocsinError
+from monitor.history import History
 from monitor.metrics import Metrics
 from monitor.overruling import Overruling
 from monitor.owning import Owning
+from monitor.recurring import Recurring
 from monitor.registering import Registering
 from monitor.web import (
     ack,
@@ -53,11 +55,13 @@ from monitor.web import health as watched
 from monitor.web.accounts import Pace, Passwords
 from monitor.web.api_appointments import add_appointments
 from monitor.web.api_deliveries import add_deliveries
+from monitor.web.api_history import add_history
 from monitor.web.api_inventory import add_inventory
 from monitor.web.api_ledger import add_ledger
 from monitor.web.api_oncall import add_oncall
 from monitor.web.api_people import add_people
 from monitor.web.api_requests import add_casework, add_filing, add_requests
+from monitor.web.api_series import add_series
 from monitor.web.api_tickets import add_tickets
 from monitor.web.auth import PAGES, guard
 from monitor.web.headers import protect
@@ -96,6 +100,8 @@ def setup(
     overruled: Overruling,
     checks: Callable[[], Sequence[ConfiguredCheck]] = tuple,
     contact: Callable[[], ContactRules] = ContactRules,
+    history: History | None = None,
+    recurring: Recurring | None = None,
     passwords: Passwords | None = None,
     live_pace: LivePace | None = None,
 ) -> None:
@@ -124,6 +130,8 @@ def setup(
         owning=owning,
         overruling=overruled,
         contact=contact,
+        history=history,
+        recurring=recurring,
     )
     app[ENVIRONMENT] = environment()
     app[LIVE] = Live(live_pace or LivePace())
@@ -152,6 +160,8 @@ def rest() -> Api:
     alerts_by_hand.add_alerts(made)
     overruling.add_overruling(made)
     add_inventory(made)
+    add_history(made)
+    add_series(made)
     add_people(made)
     add_oncall(made)
     reports.add_reports(made)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from statuspage.rollup import SEVERITY, worst
-from statuspage.uptime import Accounting, Tally, by_day, last_days, midnight, percent, spans, tally, worst_of
+from statuspage.uptime import CURRENT, Tally, by_day, last_days, midnight, percent, spans, tally, worst_of
 
 START = datetime(2026, 3, 28, tzinfo=UTC)
 LONG = 2 * 24 * 60  # minutes
@@ -85,7 +85,7 @@ def test_days_add_up_to_the_whole_also_over_the_change_to_summer_time(found):
     ids=["up", "major counts whole", "partial counts 30 %", "degraded and maintenance count nothing", "unknown is left out", "only unknown", "nothing"],
 )  # fmt: skip
 def test_uptime_follows_the_rule(seconds, expected):
-    assert Tally(seconds).uptime(Accounting()) == (pytest.approx(expected) if expected is not None else None)
+    assert Tally(seconds).uptime(CURRENT) == (pytest.approx(expected) if expected is not None else None)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from monitor.domain.findings import Streak, Symptom, Verdict
 from monitor.storage import looks
 from monitor.storage.engine import Store
 from monitor.storage.looks import ComponentChange, LookRow, PingTimes
-from monitor.storage.schema import pings, results
+from monitor.storage.schema import pings
 
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 UUID = "6f1f6f0e-0000-4000-8000-000000000001"
@@ -51,23 +51,10 @@ async def test_nothing_seen_is_nothing_saved(store: Store) -> None:
     assert await store.read(looks.load_check_states) == {}
 
 
-async def test_the_ring_keeps_the_newest_of_every_check_and_little_more(store: Store) -> None:
-    for start in range(0, 1500, 100):
-        busy = [a_look("busy", at=n) for n in range(start, start + 100)]
-        await store.write(looks.save_looks, busy)
-    await store.write(looks.save_looks, [a_look("daily", at=n * 86_400) for n in range(3)])
-    kept = await store.read(lambda c: c.scalar(sa.select(sa.func.count()).where(results.c.check == "busy")))
-    assert looks.KEEP <= kept < looks.KEEP + 400
-    newest = await store.read(looks.recent_results, "busy", limit=10)
-    assert [result.at for result in newest] == [after(n) for n in range(1499, 1489, -1)]
-    assert len(await store.read(looks.recent_results, "daily")) == 3
-
-
 async def test_a_check_that_is_configured_no_longer_is_forgotten(store: Store) -> None:
     await store.write(looks.save_looks, [a_look("old"), a_look("kept")])
     assert await store.write(looks.forget_checks, but={"kept", "new"}) == ("old",)
     assert set(await store.read(looks.load_check_states)) == {"kept"}
-    assert await store.read(looks.recent_results, "old") == ()
     assert await store.write(looks.forget_checks, but={"kept"}) == ()
 
 

@@ -10,11 +10,14 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from monitor import desks
+from monitor.announcing import Announcer
 from monitor.bell import Bell
 from monitor.domain.inventory import Inventory
+from monitor.history import History
 from monitor.metrics import Metrics
 from monitor.overruling import Overruling
 from monitor.owning import Owning
+from monitor.recurring import Recurring
 from monitor.registering import Registering
 from monitor.storage import people
 from monitor.storage.engine import open_store
@@ -170,6 +173,15 @@ async def world(tmp_path):
             health=health,
             desk=desk,
             casework=desks.casework(desk, at_desk),
+            history=History(world=in_force, store=store, clock=lambda: made.now),
+            recurring=Recurring(
+                world=in_force,
+                store=store,
+                clock=lambda: made.now,
+                new_id=new_id,
+                bell=bell,
+                announcer=Announcer(world=in_force, new_id=new_id),
+            ),
             passwords=Passwords(QUICK),
             live_pace=Pace(heartbeat=0.2, recheck=0.3, gather=0.01, slow=1.0, clients=3),
         )

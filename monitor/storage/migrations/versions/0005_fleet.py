@@ -17,6 +17,79 @@ def upgrade() -> None:
 
 def _history() -> None:
     """Results in a ring, rollups of a year, uptime's accounting rule, maintenance that comes again."""
+    op.drop_table("results")  # raw looks, at most hours old: the ring begins anew in a tenth of the room
+    op.create_table(
+        "check_changes",
+        sa.Column("check", sa.Text, primary_key=True),
+        sa.Column("at", sa.BigInteger, primary_key=True),
+        sa.Column("state", sa.Text, nullable=False),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "check_results",
+        sa.Column("check", sa.Text, primary_key=True),
+        sa.Column("looks", sa.LargeBinary, nullable=False),
+        sa.Column("said", sa.Text, nullable=False),
+        sa.Column("hour", sa.BigInteger, nullable=False),
+        sa.Column("hour_speed", sa.LargeBinary),
+        sa.Column("day_speed", sa.LargeBinary),
+    )
+    op.create_table(
+        "rollups",
+        sa.Column("check", sa.Text, primary_key=True),
+        sa.Column("step", sa.Text, primary_key=True),
+        sa.Column("bucket", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("cells", sa.LargeBinary, nullable=False),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "absences",
+        sa.Column(
+            "seq",
+            sa.BigInteger().with_variant(sa.Integer, "sqlite"),
+            primary_key=True,
+            autoincrement=True,
+        ),
+        sa.Column("from_at", sa.BigInteger, nullable=False),
+        sa.Column("until", sa.BigInteger, nullable=False),
+    )
+    op.create_table(
+        "uptime_days",
+        sa.Column("component", sa.Text, primary_key=True),
+        sa.Column("day", sa.Text, primary_key=True),
+        sa.Column("zone", sa.Text, nullable=False),
+        sa.Column("version", sa.Text, nullable=False),
+        sa.Column("seconds", sa.Text, nullable=False),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "maintenance_series",
+        sa.Column("id", sa.String(40), primary_key=True),
+        sa.Column("title", sa.Text, nullable=False),
+        sa.Column("body", sa.Text, nullable=False),
+        sa.Column("rule", sa.Text, nullable=False),
+        sa.Column("zone", sa.Text, nullable=False),
+        sa.Column("first", sa.Text, nullable=False),
+        sa.Column("seconds", sa.Integer, nullable=False),
+        sa.Column("except", sa.Text, nullable=False),
+        sa.Column("systems", sa.Text, nullable=False),
+        sa.Column("components", sa.Text, nullable=False),
+        sa.Column("public", sa.Boolean, nullable=False),
+        sa.Column("partner", sa.Text),
+        sa.Column("major", sa.Boolean),
+        sa.Column("source", sa.Text, nullable=False),
+        sa.Column("announced_by", sa.Text, nullable=False),
+        sa.Column("announced_at", sa.BigInteger, nullable=False),
+        sa.Column("updated_at", sa.BigInteger, nullable=False),
+        sa.Column("laid_until", sa.BigInteger),
+        sa.Column("ended_at", sa.BigInteger),
+    )
+    op.create_index(op.f("ix_maintenance_series_ended_at"), "maintenance_series", ["ended_at"])
+    op.add_column("maintenances", sa.Column("series", sa.String(40)))
+    op.add_column(
+        "maintenances", sa.Column("nth", sa.Text)
+    )  # the wall time at which it would begin by the rule
+    op.create_index("uq_maintenances_series_nth", "maintenances", ["series", "nth"], unique=True)
 
 
 def _crashes() -> None:
