@@ -42,6 +42,7 @@ KILLED_BY = {
     "a_note_is_written_again": Cycle(point="ticket.after_comment"),
     "a_finding_is_believed_before_it_is_on_record": Cycle(point="finding.before_record"),
     "digest_before_judging": Cycle(point="finding.before_record", nth=2),
+    "an_alert_is_marked_before_it_is_judged": Cycle(point="finding.before_record", nth=3),
     "answer_before_commit": Cycle(point="crash.before_record", nth=2),
 }
 """The mutant and a cycle that catches it."""
