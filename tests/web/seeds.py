@@ -226,9 +226,6 @@ class APipeline:
     store: object = None
     told: list = field(default_factory=list)
 
-    def blind_vantages(self):
-        return ()
-
     async def acknowledge(self, incident, *, actor, note=""):
         self.told.append(("acknowledge", incident, actor, note))
         await self.store.write(_move, incident, Move.ACKNOWLEDGE, actor, NOW)
