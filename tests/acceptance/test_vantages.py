@@ -251,3 +251,41 @@ async def test_many_at_once_wait_no_longer_than_one(tmp_path, sqlite_url):
         heard = await asyncio.gather(*(vantages.second("phones", world.clock()) for _ in range(60)))
         assert time.monotonic() - began < 10
         assert {one.doubtful for one in heard} == {False}
+
+
+async def test_a_way_of_ours_that_is_broken_to_a_whole_cloud_is_no_global_problem(tmp_path, sqlite_url):
+    """Eight systems of one cloud fail as seen from here only; eight of another one are well."""
+    target = Target()
+    async with served(target) as port:
+        serials = [f"{cloud}-{n}" for cloud in ("a", "b") for n in range(8)]
+        systems = "".join(
+            f"  - {{serial: {one}, partner: aurora, country: IT, cloud: {one[0]}}}\n" for one in serials
+        )
+        checks = "".join(
+            f'  - {{name: {one}-phones, type: tcp, system: {one}, target: "127.0.0.1:{port}", timeout: 1s, expect: "^ok",'
+            " symptom: unreachable, facts: {impact: severe, workaround: false}}\n"
+            for one in serials
+        )
+        text = CONFIGURATION.replace("components:\n", f"{systems}components:\n", 1)
+        places = f'vantages: [{{id: b, name: Second uplink, source: ["{THERE}"]}}]\n'
+        rules = "correlation: {systems: 3, many: 5}\n"
+        async with a_world(
+            tmp_path, sqlite_url, configuration=f"{text}{places}{rules}checks:\n{checks}"
+        ) as world:
+            world.answers(NADIA, presses="1")
+            for look in range(6):
+                for one in serials:
+                    target.refuses = {HERE} if one.startswith("a") else set()
+                    world.clock.forward(0.2)
+                    seen = await world.service.scheduler.job(f"{one}-phones").check.observe(world.clock())
+                    await world.service.pipeline.observed(seen)
+                for _ in range(3):
+                    world.clock.forward(5)
+                    await world.service.rounds.once()
+                    await world.deliver()
+                assert await world.rows("incidents") == [], f"after look {look + 1}"
+            assert world.metric("tocsin_checks_seen_from_one_place") == 8
+            await world.passes_time(minutes=11)
+            assert [row["kind"] for row in await world.rows("outbox")] == ["page"], "all in one"
+            assert "and 3 more fail as seen from here" in world.exchange.calls[0].script.text
+            world.only_called(NADIA)
