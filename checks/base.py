@@ -48,6 +48,8 @@ class LastPing:
     last_start: datetime | None = None
     exit_status: int | None = None
     detail: str = ""
+    running_since: datetime | None = None  # the run that started last, until it ends
+    duration: float | None = None  # of the run that ended last, in seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

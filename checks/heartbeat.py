@@ -101,6 +101,8 @@ def judge(
     values: dict[str, float | str] = {"silent": silent}
     if last.exit_status is not None:
         values["exit_status"] = last.exit_status
+    if last.duration is not None:
+        values["duration"] = last.duration
     return Observation(
         check=check,
         at=now,
@@ -121,9 +123,10 @@ def _failure(last: LastPing) -> str:
 
 
 def _overrun(last: LastPing, options: HeartbeatOptions, now: datetime) -> str:
-    if options.max_run is None or not _running(last):
+    since = _running(last)
+    if options.max_run is None or since is None:
         return ""
-    running = _since(last.last_start or now, now)
+    running = _since(since, now)
     if running <= options.max_run:
         return ""
     return f"started {spell(running)} ago and has not ended (at most {spell(options.max_run)})"
@@ -135,11 +138,10 @@ def _due(last: LastPing, options: HeartbeatOptions) -> datetime:
     if options.cron is None:
         return heard + timedelta(seconds=options.period or 0)
     due = after(options.cron, ZoneInfo(options.zone), heard)
-    if options.max_run is None or last.last_start is None or not _running(last):
+    since = _running(last)
+    if options.max_run is None or since is None:
         return due
-    # It is at work: by max_run, or else by the next time, it has to have ended.
-    started = last.last_start + timedelta(seconds=options.max_run)
-    return max(due, started)
+    return max(due, since + timedelta(seconds=options.max_run))  # it is at work: by then it has to have ended
 
 
 def _silence(last: LastPing, options: HeartbeatOptions, silent: float, late: float) -> str:
@@ -155,7 +157,8 @@ def _fine(last: LastPing, options: HeartbeatOptions, silent: float, late: float)
         return "running"
     if last.last_success is None:
         return f"waiting for its first ping ({_promise(last, options)})"
-    return f"last ping {spell(silent)} ago"
+    took = "" if last.duration is None else f", took {spell(last.duration)}"
+    return f"last ping {spell(silent)} ago{took}"
 
 
 def _no_ping(last: LastPing, silent: float) -> str:
@@ -172,10 +175,13 @@ def _promise(last: LastPing, options: HeartbeatOptions) -> str:
     return f"expected at {due:%Y-%m-%d %H:%M} {options.zone}, {grace}"
 
 
-def _running(last: LastPing) -> bool:
-    """Say whether a run has started and not ended."""
+def _running(last: LastPing) -> datetime | None:
+    """Return since when a run is at work that has not ended."""
+    if last.running_since is not None:
+        return last.running_since
     ends = [end for end in (last.last_success, last.last_failure) if end is not None]
-    return last.last_start is not None and all(last.last_start > end for end in ends)
+    started = last.last_start
+    return started if started is not None and all(started > end for end in ends) else None
 
 
 def _since(then: datetime, now: datetime) -> float:

@@ -189,10 +189,16 @@ class Handling:
         self._rung("outbox", outbox_id)
 
     async def accept_ping(
-        self, uuid: str, kind: str, *, exit_status: int | None = None, detail: str = ""
+        self,
+        uuid: str,
+        kind: str,
+        *,
+        exit_status: int | None = None,
+        detail: str = "",
+        run: str | None = None,
     ) -> bool:
         """Put a heartbeat on record; False for a uuid nobody knows."""
-        return await self.store.write(looks.record_ping, uuid, kind, self.clock(), exit_status, detail)
+        return await self.store.write(looks.record_ping, uuid, kind, self.clock(), exit_status, detail, run)
 
     async def _next_word(
         self,

@@ -564,10 +564,16 @@ class _Late:
         return await self.calling.say(attempt)
 
     async def accept_ping(
-        self, uuid: str, kind: str, *, exit_status: int | None = None, detail: str = ""
+        self,
+        uuid: str,
+        kind: str,
+        *,
+        exit_status: int | None = None,
+        detail: str = "",
+        run: str | None = None,
     ) -> bool:
         """Put a heartbeat on record, and look at its check at once."""
-        known = await self.pipeline.accept_ping(uuid, kind, exit_status=exit_status, detail=detail)
+        known = await self.pipeline.accept_ping(uuid, kind, exit_status=exit_status, detail=detail, run=run)
         for check in self.settings.checks if known else ():
             if check.type == "heartbeat" and str(check.options.uuid) == uuid.lower():
                 self.look_now(check.name)
@@ -624,6 +630,8 @@ def _last_ping(store: Store, clock: Clock) -> Callable[[str], Awaitable[LastPing
             last_start=times.last_start,
             exit_status=times.exit_status,
             detail=times.detail,
+            running_since=times.running_since,
+            duration=times.duration,
         )
 
     return last_ping

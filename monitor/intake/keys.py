@@ -37,7 +37,13 @@ class AcceptPing(Protocol):
     """Puts a heartbeat on record; False for a uuid nobody knows."""
 
     def __call__(  # noqa: D102
-        self, uuid: str, kind: str, *, exit_status: int | None = None, detail: str = ""
+        self,
+        uuid: str,
+        kind: str,
+        *,
+        exit_status: int | None = None,
+        detail: str = "",
+        run: str | None = None,
     ) -> Awaitable[bool]: ...
 
 

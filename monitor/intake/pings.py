@@ -1,4 +1,4 @@
-"""Heartbeats: ``/ping/{uuid}[/start|/fail|/log|/{exit-status}]``, by GET, POST or HEAD.
+"""Heartbeats: ``/ping/{uuid}[/start|/fail|/log|/{exit-status}][?rid={uuid}]``, by GET, POST or HEAD.
 
 A heartbeat counts by its address alone. Whatever is wrong with its body (too long, too slow, damaged)
 costs the detail, never the heartbeat: a lost one would open an incident about a job that ran.
@@ -23,7 +23,8 @@ async def ping(intake: Intake, request: web.Request) -> web.StreamResponse:
     uuid = _uuid(request.match_info["uuid"])
     kind, exit_status = _kind(request.match_info.get("what", ""))
     detail = await _detail(intake, request)
-    if not await intake.accept_ping(uuid, kind, exit_status=exit_status, detail=detail):
+    run = _run(request.query.get("rid", ""))
+    if not await intake.accept_ping(uuid, kind, exit_status=exit_status, detail=detail, run=run):
         raise NotFoundError
     return web.Response(text="OK")
 
@@ -39,6 +40,14 @@ def _uuid(text: str) -> str:
         return str(UUID(text))
     except ValueError:
         raise NotFoundError from None
+
+
+def _run(text: str) -> str | None:
+    """Return the sender's name of its run, a UUID as healthchecks has it; one that is none costs only that."""
+    try:
+        return str(UUID(text)) if text else None
+    except ValueError:
+        return None
 
 
 def _kind(what: str) -> tuple[str, int | None]:

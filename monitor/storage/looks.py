@@ -59,6 +59,8 @@ class PingTimes:
     last_start: datetime | None = None
     exit_status: int | None = None
     detail: str = ""
+    running_since: datetime | None = None
+    duration: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,21 +206,50 @@ def known_heartbeats(c: sa.Connection, uuids: Iterable[str], now: datetime) -> N
 
 
 def record_ping(
-    c: sa.Connection, uuid: str, kind: str, at: datetime, exit_status: int | None = None, detail: str = ""
+    c: sa.Connection,
+    uuid: str,
+    kind: str,
+    at: datetime,
+    exit_status: int | None = None,
+    detail: str = "",
+    run: str | None = None,
 ) -> bool:
-    """Take a ping in (``kind``: success, fail, start, log); False for a heartbeat nobody knows."""
+    """Take a ping in (``kind``: success, fail, start, log); False for a heartbeat nobody knows.
+
+    ``run`` tells runs of one job apart that are at work at the same time.
+    """
     column = _SETS[kind]
-    row = c.execute(
-        sa.select(heartbeats.c.uuid).where(heartbeats.c.uuid == uuid).with_for_update()
-    ).one_or_none()
+    row = c.execute(sa.select(heartbeats).where(heartbeats.c.uuid == uuid).with_for_update()).one_or_none()
     if row is None:
         return False
-    c.execute(sa.insert(pings), _ping(uuid, kind, at, exit_status, detail))
+    told = _told(kind, exit_status, detail)
+    if kind == "start":
+        told |= {"running_since": at, "run": run}
+    elif kind in _JUDGES:
+        began = _began(c, row, at, run)
+        told["duration_ms"] = None if began is None else round(1000 * (at - began).total_seconds())
+        if run is None or row.run is None or run == row.run:
+            told["running_since"] = None
+    c.execute(sa.insert(pings), {**_ping(uuid, kind, at, exit_status, detail), "run": run})
     if column is not None:
-        c.execute(_move_on(uuid, column, at, _told(kind, exit_status, detail)))
+        c.execute(_move_on(uuid, column, at, told))
     if _is_chosen(uuid, at):
         _trim(c, pings, pings.c.uuid, [uuid])
     return True
+
+
+def _began(c: sa.Connection, row: sa.Row[Any], at: datetime, run: str | None) -> datetime | None:
+    """Return when the run that ends now has begun, if it said so."""
+    if run is None or run == row.run:
+        began: datetime | None = row.running_since
+    else:
+        began = c.scalar(
+            sa.select(pings.c.at)
+            .where(pings.c.uuid == row.uuid, pings.c.kind == "start", pings.c.run == run, pings.c.at <= at)
+            .order_by(pings.c.at.desc())
+            .limit(1)
+        )
+    return began if began is not None and began <= at else None
 
 
 def last_ping(c: sa.Connection, uuid: str) -> PingTimes | None:
@@ -233,6 +264,8 @@ def last_ping(c: sa.Connection, uuid: str) -> PingTimes | None:
         last_start=row.last_start,
         exit_status=row.exit_status,
         detail=row.detail,
+        running_since=row.running_since,
+        duration=None if row.duration_ms is None else row.duration_ms / 1000,
     )
 
 

@@ -340,6 +340,7 @@ pings = sa.Table(
     sa.Column("exit_status", sa.Integer),
     _at("at", nullable=False),
     _text("detail", nullable=False, default=""),
+    _text("run"),  # the sender's name of the run that it is of
     sa.Index("ix_pings_uuid_at", "uuid", "at"),
 )
 
@@ -353,6 +354,9 @@ heartbeats = sa.Table(
     _at("last_start"),
     sa.Column("exit_status", sa.Integer),
     _text("detail", nullable=False, default=""),
+    _at("running_since"),  # the run that started last, until it ends
+    _text("run"),
+    sa.Column("duration_ms", sa.BigInteger),  # of the run that ended last
 )
 
 check_states = sa.Table(

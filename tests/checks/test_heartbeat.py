@@ -301,3 +301,17 @@ def test_by_cron(now, last, more, verdict, detail):
 def test_a_rhythm_that_cannot_be_is_refused(options, said):
     with pytest.raises(ValidationError, match=said):
         HeartbeatOptions.model_validate({"uuid": UUID} | options)
+
+
+def test_a_run_that_is_at_work_beside_one_that_ended_is_watched():
+    last = the_last(last_start=ago(20), last_success=ago(2), running_since=ago(20), duration=61.0)
+    seen = judge(last, options(max_run="30m"), NOW)
+    assert (seen.verdict, seen.detail) == (Verdict.UP, "running")
+    assert seen.values["duration"] == 61.0
+    late = judge(last, options(max_run="10m"), NOW)
+    assert late.detail == "started 20 min ago and has not ended (at most 10 min)"
+
+
+def test_how_long_the_last_run_took_is_told():
+    last = the_last(last_success=ago(2), duration=190.0)
+    assert judge(last, options(), NOW).detail == "last ping 2 min ago, took 3 min 10 s"

@@ -50,6 +50,7 @@ class Running:
     store: Store
     metrics: Metrics
     pings: list[tuple[str, str, int | None, str]] = field(default_factory=list)
+    runs: list[str | None] = field(default_factory=list)
     reports: list[CrashReport] = field(default_factory=list)
     broken: Exception | None = None
 
@@ -69,13 +70,20 @@ class Running:
         return accepted
 
     async def accept_ping(
-        self, uuid: str, kind: str, *, exit_status: int | None = None, detail: str = ""
+        self,
+        uuid: str,
+        kind: str,
+        *,
+        exit_status: int | None = None,
+        detail: str = "",
+        run: str | None = None,
     ) -> bool:
         if self.broken:
             raise self.broken
         if uuid != UUID:
             return False
         self.pings.append((uuid, kind, exit_status, detail))
+        self.runs.append(run)
         return True
 
     async def find_token(self, secret: str, kind: str) -> Token | None:

@@ -32,6 +32,17 @@ async def test_an_address_nobody_gave_out_is_not_found(client, intake, path):
     assert intake.pings == []
 
 
+@pytest.mark.parametrize(
+    ("rid", "run"),
+    [(UUID.upper(), UUID), ("nonsense", None), ("", None)],
+    ids=["a run", "no UUID", "empty"],
+)
+async def test_a_run_is_named_and_a_bad_name_costs_no_heartbeat(client, intake, rid, run):
+    async with client.get(f"{PING}/start?rid={rid}") as answer:
+        assert answer.status == 200
+    assert intake.runs == [run]
+
+
 @pytest.mark.parametrize("form", [UUID.upper(), UUID.replace("-", "")])
 async def test_an_address_may_be_spelt_otherwise(client, intake, form):
     async with client.get(f"/ping/{form}") as answer:

@@ -90,6 +90,26 @@ async def test_pings_move_their_own_times_and_only_forward(store: Store) -> None
     assert await store.read(lambda c: c.scalar(sa.select(sa.func.count()).select_from(pings))) == 5
 
 
+async def test_runs_at_the_same_time_are_told_apart_and_each_has_its_duration(store: Store) -> None:
+    one, two = UUID.replace("1", "3"), UUID.replace("1", "4")
+    await store.write(looks.known_heartbeats, [UUID], NOW)
+
+    async def pinged(kind: str, at: float, run: str | None) -> tuple[datetime | None, float | None]:
+        await store.write(looks.record_ping, UUID, kind, after(at), None, "", run)
+        known = await store.read(looks.last_ping, UUID)
+        assert known is not None
+        return known.running_since, known.duration
+
+    assert await pinged("start", 10, one) == (after(10), None)
+    assert await pinged("start", 20, two) == (after(20), None)
+    assert await pinged("success", 50, one) == (after(20), 40.0), "the second is still at work"
+    assert await pinged("fail", 55, two) == (None, 35.0)
+    assert await pinged("success", 60, one.replace("3", "5")) == (None, None), "it never said that it began"
+    assert await pinged("start", 70, None) == (after(70), None)
+    assert await pinged("success", 73, None) == (None, 3.0)
+    assert await pinged("success", 80, None) == (None, None)
+
+
 async def test_an_unknown_kind_of_ping_is_a_bug(store: Store) -> None:
     await store.write(looks.known_heartbeats, [UUID], NOW)
     with pytest.raises(KeyError):

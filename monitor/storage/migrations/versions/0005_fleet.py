@@ -13,6 +13,7 @@ def upgrade() -> None:
     _crashes()
     _correlation()
     _looks()
+    _heartbeats()
 
 
 def _history() -> None:
@@ -138,3 +139,11 @@ def _looks() -> None:
         sqlite_where=sa.text("until IS NULL"),
         postgresql_where=sa.text("until IS NULL"),
     )
+
+
+def _heartbeats() -> None:
+    """Runs of jobs that ping us: which one it was, since when it runs, how long the last one took."""
+    op.add_column("pings", sa.Column("run", sa.Text))
+    op.add_column("heartbeats", sa.Column("running_since", sa.BigInteger))
+    op.add_column("heartbeats", sa.Column("run", sa.Text))
+    op.add_column("heartbeats", sa.Column("duration_ms", sa.BigInteger))
