@@ -96,6 +96,16 @@ def bind(sock: socket.socket) -> None:
         egress.bind(sock)
 
 
+@contextmanager
+def connected() -> Iterator[None]:
+    """Go on with a connection that is there already, and has left by its way: none is opened in this block."""
+    token = _way.set(None)
+    try:
+        yield
+    finally:
+        _way.reset(token)
+
+
 class Opener:
     """Opens libcurl's sockets so that they leave by a way; ``failed``: one could not. libcurl has copies of its own."""
 

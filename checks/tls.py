@@ -16,6 +16,7 @@ from typing import Annotated, Final, Literal
 import pycurl
 from pydantic import Field
 
+from checks import egress
 from checks.base import Check, CheckType, HttpEngine, Options, Target, Tools
 from checks.certificates import Certificate, CertificateLimits, chain, days_left, expiry_faults
 from checks.conversation import AnsweredWronglyError, Correspondent, DatagramKeys, Talk
@@ -154,7 +155,7 @@ class TlsCheck:
             return [cannot_look("this process has no HTTP engine")]
         # Time is counted from the look's beginning, the phases are libcurl's.
         look, line = _Look(talk.began), talk.line.plain
-        with self._recipe.take() as handle:
+        with self._recipe.take() as handle, egress.connected():
             handle.setopt(pycurl.OPENSOCKETFUNCTION, lambda _purpose, _address: line)  # it takes a copy
             handle.setopt(pycurl.SOCKOPTFUNCTION, lambda _socket, _purpose: pycurl.SOCKOPT_ALREADY_CONNECTED)
             faults = await self._shake(look, handle, self._engine, (str(talk.values["ip"]),))

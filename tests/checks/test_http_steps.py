@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from checks.base import Target, Tools
 from checks.captures import Captured, in_json, writing_of
 from checks.curl import CurlEngine
+from checks.egress import Egress, leaving_by
 from checks.http import TYPE
 from checks.http_options import HttpOptions
 from monitor.domain.findings import Observation, Symptom, Verdict
@@ -29,9 +30,11 @@ class Shop:
         self.asked: list[tuple[str, str, dict[str, str], str]] = []
         self.connections: set[object] = set()
         self.elsewhere = ""
+        self.peers: list[str | None] = []
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         self.connections.add(request.transport)
+        self.peers.append(request.remote)
         text = await request.text()
         self.asked.append((request.method, request.path_qs, dict(request.headers), text))
         handler = getattr(self, f"_{request.path.strip('/').replace('/', '_') or 'start'}", None)
@@ -244,6 +247,14 @@ async def test_a_dead_step_is_tried_once_and_is_unreachable(engine):
         seen = await look(engine, target, {}, {"name": "identity", "url": f"http://127.0.0.1:{port}/x"})
     assert (seen.verdict, seen.symptom) == (DOWN, Symptom.UNREACHABLE)
     assert seen.detail == f"step 2 (identity): connection refused by 127.0.0.1:{port}"
+
+
+async def test_every_step_leaves_by_the_way_of_its_vantage(engine):
+    async with a_shop() as (shop, target):
+        with leaving_by(Egress(v4="127.0.0.2")):
+            seen = await look(engine, target, {}, {"url": "/account"})
+    assert seen.verdict is UP, seen.detail
+    assert shop.peers == ["127.0.0.2", "127.0.0.2"]
 
 
 async def test_a_slow_step_is_named_and_the_look_goes_on(engine):

@@ -6,6 +6,7 @@ import pytest
 
 from checks.base import Target, Tools
 from checks.curl import CurlEngine
+from checks.egress import Egress, leaving_by
 from checks.starttls import DIALECTS
 from checks.tls import TYPE, TlsOptions
 from monitor.domain.findings import Symptom, Verdict
@@ -133,3 +134,17 @@ async def test_the_rest_of_the_chain_is_judged_if_asked(engine, authority):
         )
     assert (seen.verdict, seen.symptom) == (DEGRADED, Symptom.CERTIFICATE_EXPIRING)
     assert seen.detail.startswith("Tocsin test authority: the certificate expires in ")
+
+
+async def test_it_leaves_by_the_way_of_its_vantage(engine, authority):
+    first, lines = AGREEING["pop3"]
+    talk, came = scripted(first, lines, authority.server()), []
+
+    async def noted(reader, writer):
+        came.append(writer.get_extra_info("peername")[0])
+        await talk(reader, writer)
+
+    async with served(noted) as port:
+        with leaving_by(Egress(v4="127.0.0.2")):
+            seen = await looked(engine, f"127.0.0.1:{port}", "pop3", ca_file=authority.file)
+    assert (seen.verdict, came) == (UP, ["127.0.0.2"]), seen.detail
