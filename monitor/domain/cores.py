@@ -16,6 +16,7 @@ from typing import Protocol
 from monitor.domain.core_layouts import MACHINES, Layout, Machine, layout_of
 from monitor.domain.crashes import signal_name
 from monitor.domain.dumps import LINE, DumpError, DumpFacts, Module, Modules, base_name, printable
+from monitor.domain.signal_frames import interrupted
 from monitor.domain.walking import NEAR, Stack, Walk, walk
 
 MAGIC = b"\x7fELF"
@@ -25,13 +26,11 @@ _PRSTATUS, _PRPSINFO, _AUXV, _BUILD_ID, _SIGINFO, _FILE = 1, 3, 6, 3, 0x53494749
 _SEGMENTS, _NOTES, _FILES, _IDS = 65_536, 40_000, 20_000, 300
 _STACK_BYTES = 1 << 20
 _PAGE = 4096
-_HEADERS_AT, _ENTRY = (
-    3,
-    9,
-)  # of the auxiliary vector: the program's headers, which follow its first bytes; where it begins
+_HEADERS_AT, _ENTRY, _RANDOM = 3, 9, 25
+"""Of the auxiliary vector: the program's headers, which follow its first bytes; where it begins; bytes on its stack."""
 _SHIFTED = 4 << 20  # how far a segment's place in the file and in memory may differ
 _PROGRAM = 1 << 28  # how far from its headers a program's code may be
-_ABORT = 6  # the signal
+_ABORT, _BY_THREAD = 6, -6  # the signal; SI_TKILL
 _KERNEL = 128  # SI_KERNEL: the processor did not say where
 _ABORT_PAGES, _ABORT_MOST = 16, 4_000
 _ABORTED = re.compile(rb"[\x20-\x7e\t\n\x80-\xff]{4,2000}\0")
@@ -131,7 +130,11 @@ class _Core:
         if stack:
             at, size, _ = self._place(stack[1], _STACK_BYTES)
             pieces.append((at, size))
-        return pieces
+        random = self._auxiliary(notes.get(_AUXV, ())).get(_RANDOM, 0)
+        main = [
+            s for s in self._loads if s.start <= random < s.start + s.size
+        ]  # its stack, if a signal has another
+        return pieces + [(s.at + max(0, s.size - _STACK_BYTES), min(s.size, _STACK_BYTES)) for s in main]
 
     # what it says ------------------------------------------------------------------------------------------
 
@@ -146,6 +149,9 @@ class _Core:
         main = known.main
         signal, address = self._signal(notes)
         stack = self._stack(notes.get(_PRSTATUS, ()), address, gave_up=signal == _ABORT)
+        if stack is not None and self._by_itself(notes) and (at := interrupted(stack, known)):
+            address = at.touched if address is None else address
+            stack = self._stack_at((at.ip, at.sp, at.fp, 0), at.touched, gave_up=at.touched is None)
         walked = walk(stack, known) if stack else Walk()
         if not walked.frames:
             self._troubles.append("it names no thread")
@@ -207,6 +213,11 @@ class _Core:
                 return struct.unpack_from("<h", note, 12)[0], None
         return 0, None
 
+    def _by_itself(self, notes: dict[int, list[bytes]]) -> bool:
+        """Tell whether one of its own threads sent the signal, and its frames on the stack can be read."""
+        note = next(iter(notes.get(_SIGINFO, ())), b"")
+        return self._machine.name == "amd64" and note[8:12] == struct.pack("<i", _BY_THREAD)
+
     def _auxiliary(self, notes: Sequence[bytes]) -> dict[int, int]:
         """Return what the kernel told the program about itself."""
         form = f"<2{self._layout.number[1]}"
@@ -244,6 +255,9 @@ class _Core:
         registers = self._registers(notes)
         if registers is None:
             return None
+        return self._stack_at(registers, fault, gave_up=gave_up)
+
+    def _stack_at(self, registers: tuple[int, int, int, int], fault: int | None, *, gave_up: bool) -> Stack:
         ip, sp, fp, link = registers
         at, size, start = self._place(sp, _STACK_BYTES)
         ran_out = fault is not None and abs(fault - sp) <= NEAR and self._nothing_at(fault)

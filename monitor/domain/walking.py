@@ -20,6 +20,8 @@ _STACK = 64 * 1024  # bytes of a stack that are looked at
 NEAR = 64 * 1024
 """A fault this near to the stack pointer, where the stack has no more memory, is a stack that ran out."""
 _CYCLE, _REPEATED = 4, 8
+_SAVED = 240
+"""How far below a call the functions of the system save a register that may hold a pointer to a function (`raise` in `abort`)."""
 _CLOSE, _FAR = 128, 2048
 """How far on the stack a caller is looked for: what lies there from earlier calls becomes the likelier answer."""
 _ALIGNED = 16
@@ -113,17 +115,18 @@ def _guess(stack: Stack, modules: Modules, start: int, frames: list[Frame], chai
     top = stack.word_at(start)
     if not stack.gave_up and top and modules.runs_at(top) and not modules.frame(top).in_app:
         return 0  # the system's own called it: how far away the program is, nobody knows
-    begins = 0
+    likely = far = 0
     reach = _FAR if stack.gave_up else _CLOSE
     for address, value in _calls(stack, modules, start):
-        if (chain and address >= stack.fp) or address - stack.sp > reach:
+        if (chain and address >= stack.fp) or address - stack.sp > reach or (likely and address > far):
             break
         if not modules.frame(value).in_app or not _holds_a_return(stack, address):
             continue
         if stack.linked or value % _ALIGNED:
             return value
-        begins = begins or value  # rather a pointer to a function, which begins there
-    return begins
+        if not likely:  # perhaps a function's beginning, in a register that was saved
+            likely, far = value, address + _SAVED
+    return likely
 
 
 def _holds_a_return(stack: Stack, address: int) -> bool:

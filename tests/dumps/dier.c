@@ -1,11 +1,12 @@
 // A program as it is shipped: optimised, without frame pointers. It dies in one of several places, by the same way out.
 //
-//   dier HOW      HOW: segv assert abort abort2 free null overflow length mapped threads threads2
+//   dier HOW      HOW: segv handled handled2 apart caught timer assert abort abort2 free null overflow length mapped threads threads2
 #define _GNU_SOURCE
 #include <assert.h>
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +28,13 @@ APART static int forwarded(volatile int *more, int depth) { volatile char line[3
 APART static int answered(volatile int *more, int depth) { volatile char line[500]; line[0] = depth; return *more ? forwarded(more, depth + 1) + line[0] : 0; }
 APART static void *idle(void *nothing) { for (;;) pause(); return nothing; }
 
+APART static void reported(int number) {  // a crash handler as many daemons have one: it says something, then ends it
+  char line[200];
+  snprintf(line, sizeof line, "got signal %d", number);
+  signal(number, SIG_DFL);
+  line[0] ? abort() : raise(number);
+}
+
 int main(int count, char **arguments) {
   const char *how = count > 1 ? arguments[1] : "";
   static char to[8];
@@ -37,6 +45,21 @@ int main(int count, char **arguments) {
     usleep(20000);
     return (how[7] ? dialled(to, many) : routed(to, many)) + 1;
   }
+  if (!strcmp(how, "handled")) { signal(SIGSEGV, reported); return written((int *)69) + 1; }
+  if (!strcmp(how, "handled2")) { signal(SIGSEGV, reported); return measured((char *)8) + 1; }
+  if (!strcmp(how, "apart")) {  // the handler has a stack of its own
+    stack_t other = {.ss_sp = malloc(65536), .ss_size = 65536};
+    sigaltstack(&other, 0);
+    struct sigaction action = {.sa_handler = reported, .sa_flags = SA_ONSTACK};
+    sigaction(SIGSEGV, &action, 0);
+    return written((int *)69) + 1;
+  }
+  if (!strcmp(how, "caught")) {
+    struct sigaction action = {.sa_handler = reported, .sa_flags = SA_SIGINFO};
+    sigaction(SIGABRT, &action, 0);
+    return dialled(to, many) + 1;
+  }
+  if (!strcmp(how, "timer")) { signal(SIGALRM, (void (*)(int))checked); return raise(SIGALRM); }
   if (!strcmp(how, "segv")) return written((int *)69) + 1;
   if (!strcmp(how, "assert")) return checked(many) + 1;
   if (!strcmp(how, "abort")) return routed(to, many) + 1;

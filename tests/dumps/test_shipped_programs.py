@@ -24,18 +24,9 @@ from tests.dumps.real import core_of
 from tests.requirements import require
 
 HOWS = (
-    "segv",
-    "assert",
-    "abort",
-    "abort2",
-    "free",
-    "null",
-    "length",
-    "mapped",
-    "overflow",
-    "threads",
-    "threads2",
-)
+    "segv", "handled", "handled2", "apart", "caught", "timer", "assert", "abort", "abort2", "free", "null", "length",
+    "mapped", "overflow", "threads", "threads2",
+)  # fmt: skip
 BASE = 0x5555_0000_0000
 
 
@@ -67,8 +58,9 @@ def facts_of(core: Path) -> DumpFacts:
 def function_of(program: Path, facts: DumpFacts) -> str:
     """Return the function that our first named frame lies in, as gdb has it."""
     offset = next(int(name.rpartition("+")[2], 16) for name in frame_names(facts.frames))
+    offset -= bool(facts.guessed)  # a call that does not return may be its function's last word
     gdb = require("gdb", "the other opinion on cores")
-    asked = [gdb, "-batch", "-nx", "-ex", f"info symbol {offset - 1:#x}", program]
+    asked = [gdb, "-batch", "-nx", "-ex", f"info symbol {offset:#x}", program]
     said = subprocess.run(asked, capture_output=True, text=True, check=True, timeout=60).stdout
     return re.split(r"[\s.\[]", said)[0]
 
@@ -76,7 +68,7 @@ def function_of(program: Path, facts: DumpFacts) -> str:
 @pytest.mark.parametrize(
     "how, function",
     [
-        ("assert", "checked"), ("abort", "routed"), ("abort2", "dialled"), ("free", "let_go"), ("null", "called"),
+        ("assert", "checked"), ("abort", "routed"), ("abort2", "dialled"), ("free", "let_go"), ("null", "called"), ("handled", "written"), ("handled2", "measured"), ("apart", "written"), ("caught", "dialled"), ("timer", "checked"),
         ("length", "measured"), ("threads", "routed"), ("threads2", "dialled"),
     ],
 )  # fmt: skip
@@ -92,7 +84,11 @@ def test_the_same_bug_is_one_group_and_each_bug_its_own_in_every_process(dier, d
     assert frame_names(facts_of(again).frames) == names["abort"] == names["threads"]
     assert names["threads2"] == names["abort2"]
     assert names["mapped"] == names["length"]
-    assert len(set(names.values())) == len(HOWS) - 3
+    assert names["handled"] == names["apart"] == names["segv"]
+    assert names["handled2"] == names["length"]
+    assert names["caught"] == names["abort2"]
+    assert names["timer"] == names["assert"]
+    assert len(set(names.values())) == len(HOWS) - 8
 
 
 @pytest.mark.parametrize(
@@ -237,6 +233,18 @@ def test_a_caller_is_looked_for_far_away_only_where_the_program_gave_up_itself(g
     stack = bytes(0x208) + struct.pack("<Q", BASE + 0x123)
     walked = walk(Stack(ip=2 * BASE + 8, sp=0x1000, start=0x1000, data=stack, gave_up=gave_up), modules)
     assert walked.guessed == guessed
+
+
+def test_a_call_that_returns_to_where_a_function_might_begin_is_taken_where_nothing_better_is_near():
+    modules = Modules(
+        [
+            Module(name="/opt/pbx", start=BASE, size=0x1000),
+            Module(name="/lib/libc.so.6", start=2 * BASE, size=0x1000),
+        ]
+    )
+    stack = struct.pack("<2Q", 0, BASE + 0x40) + bytes(248) + struct.pack("<Q", BASE + 0x251)
+    walked = walk(Stack(ip=2 * BASE + 8, sp=0x1000, start=0x1000, data=stack), modules)
+    assert walked.guessed == "pbx+0x40"
 
 
 def test_where_the_system_called_the_system_nobody_is_guessed():
