@@ -4,6 +4,7 @@ Real: the ways out (127.0.0.1 and 127.0.0.2), the servers that refuse by where a
 """
 
 import asyncio
+import random
 import time
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -289,3 +290,33 @@ async def test_a_way_of_ours_that_is_broken_to_a_whole_cloud_is_no_global_proble
             assert [row["kind"] for row in await world.rows("outbox")] == ["page"], "all in one"
             assert "and 3 more fail as seen from here" in world.exchange.calls[0].script.text
             world.only_called(NADIA)
+
+
+async def test_whatever_fails_for_however_long_an_incident_stands_if_and_only_if_both_saw_it_begin(
+    tmp_path, sqlite_url
+):
+    """The target, our way and the vantage's fail as the dice say; a naive book says what must stand."""
+    dice, more = random.Random("vantages 0"), "flapping: {high: 1, again_within: 0s}\n"
+    async with a_seen_world(tmp_path, sqlite_url, more=more) as (world, target):
+        stands, failing, passing, opened, contradicted = False, 0, 0, 0, 0
+        for _ in range(14):
+            dead, here, there = (dice.random() < share for share in (0.4, 0.4, 0.2))
+            broken = {HERE: dead or here, THERE: dead or there}
+            target.refuses = {place for place, fails in broken.items() if fails}
+            for _ in range(dice.randint(1, 6)):
+                await looks_at(world)
+                if HERE not in target.refuses:
+                    failing, passing = 0, passing + 1
+                    stands = stands and passing < 2
+                else:
+                    failing, passing = failing + 1, 0
+                    if not stands and failing >= 3:
+                        stands = THERE in target.refuses
+                        opened += stands
+                        contradicted += not stands
+                standing = await world.rows("findings", recovered_at=None)
+                assert bool(standing) is stands
+                assert len(await world.rows("incidents")) == opened
+                assert bool(world.service.pipeline.vantages.standing) is (failing >= 3 and not stands)
+        assert opened
+        assert contradicted

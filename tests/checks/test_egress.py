@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import socket
+import sys
 from datetime import UTC, datetime
 
 import pytest
@@ -150,3 +151,16 @@ def test_a_way_serves_the_families_it_has_an_address_of():
     assert "no-such-if" in Egress(interface="no-such-if0").problem()
     with socket.socket(socket.AF_INET6) as sock, pytest.raises(OSError, match="no address of that family"):
         ELSEWHERE.bind(sock)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux binds a socket to an interface")
+async def test_a_look_leaves_through_an_interface_and_by_none_that_is_not_there():
+    async with CurlEngine() as engine, Door() as door:
+        with leaving_by(Egress(v4="127.0.0.2", interface="lo")):
+            seen = await a_check("tcp", door.port, engine).observe(NOW)
+            assert seen.verdict is Verdict.UP, seen.detail
+            await door.knocked.wait()
+        with leaving_by(Egress(interface="no-such-if0")):
+            seen = await a_check("tcp", door.port, engine).observe(NOW)
+        assert seen.verdict is Verdict.UNKNOWN, seen.detail
+        assert set(door.came) == {"127.0.0.2"}
