@@ -138,7 +138,7 @@ class Unpacking:
             raise DumpError("its notes are too long")
         if end > len(head):
             head = self._head(pieces, end, head)
-        return self._kept(pieces, head, _merged(wanted(head)))
+        return self._kept(pieces, head, _merged([(0, len(head)), *wanted(head)]))
 
     def _kept(self, pieces: Iterator[bytes], head: bytes, plan: Sequence[tuple[int, int]]) -> Bytes:
         """Keep the planned pieces of what comes; when they are there, the rest is not looked at."""

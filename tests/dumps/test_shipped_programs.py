@@ -171,6 +171,12 @@ def test_a_packed_core_that_was_cut_short_tells_what_came(deaths):
     assert (facts.signal, facts.process, unpacking.trouble) == ("SIGABRT", "dier", "it ends too early")
 
 
+def test_a_packed_core_with_nothing_in_it_says_so():
+    header = b"\x7fELF\x02\x01" + bytes(10) + struct.pack("<HH", 4, 62) + bytes(44)
+    facts = read(Unpacking(gzip.compress(header), "as_sent", LARGEST).read(), "", "")
+    assert (facts.kind, facts.frames, facts.trouble) == ("core", (), "it names no thread")
+
+
 # what `lz4 -BD -BX` makes of the text below: blocks that refer to those before them, each with a checksum
 CHAINED = (
     "BCJNGFRArjoBAAD/AHRvY3NpbiBsaXN0ZW5zIA8A//84HwABAP//////////////////////////////////////////////////"
