@@ -23,6 +23,7 @@ NAMES = (
     "fleet",
     "page",
     "store_writes",
+    "history",
     "deadlines",
     "first_attempt",
     "correlation",
