@@ -122,7 +122,12 @@ class Call:
             tag=self._tag,
             call_id=self._call_id,
             sequence=self._sequence,
-            more=(*self._login("INVITE", self._request.uri), *self._rely, *_SOUND, ("Allow", ALLOW)),
+            more=(
+                *self._login("INVITE", self._request.uri, self._sound),
+                *self._rely,
+                *_SOUND,
+                ("Allow", ALLOW),
+            ),
             body=self._sound,
         )
         await self._send(
@@ -343,8 +348,10 @@ class Call:
         branch = branch or f"z9hG4bK{os.urandom(8).hex()}"
         return self._written(method, uri, sequence, branch, peer.first("to"), more)
 
-    def _login(self, method: str, uri: str) -> tuple[Header, ...]:
-        return () if self._session is None else self._session.headers(Asked(method=method, uri=uri))
+    def _login(self, method: str, uri: str, body: bytes = b"") -> tuple[Header, ...]:
+        return (
+            () if self._session is None else self._session.headers(Asked(method=method, uri=uri, body=body))
+        )
 
     def _written(
         self, method: str, uri: str, sequence: int, branch: str, to: str, more: tuple[Header, ...] = ()

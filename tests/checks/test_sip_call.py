@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import hashlib
 import re
 from datetime import UTC, datetime
 
@@ -410,3 +411,30 @@ async def test_a_phone_that_does_not_encrypt_is_told(tmp_path):
     assert seen.detail == "answered, but the far end does not encrypt its sound (RTP/AVP)"
     assert got == ["INVITE", "ACK", "BYE"]
     assert seen.values["rtp_sent"] == 0, "nothing is said in the clear"
+
+
+async def test_a_login_that_covers_the_body_covers_our_description():
+    """RFC 7616, 3.4.3: with ``auth-int`` the body is signed, too."""
+
+    def script(request, _number):
+        if not request.startswith(b"INVITE"):
+            return ()
+        if b"\r\nAuthorization:" in request:
+            return (reply(request, "486 Busy Here"),)
+        asked = 'Digest realm="r", nonce="n", qop="auth-int", algorithm=MD5'
+        return (reply(request, "401 Unauthorized", WWW_Authenticate=asked),)
+
+    def md5(*parts):
+        return hashlib.md5(b":".join(parts), usedforsecurity=False).hexdigest().encode()
+
+    async with sip_server.udp(script) as far:
+        login = {"username": "probe", "password": "p"}
+        seen = await a_call("4000", f"127.0.0.1:{far.port}", **login).observe(NOW)
+    assert seen.detail == "refused the call: 486 Busy Here"
+    request = next(each for each in far.requests if b"\r\nAuthorization:" in each)
+    told = dict(re.findall(r'(\w+)="?([^",\s]+)"?', header(request, "Authorization")))
+    body = request.partition(b"\r\n\r\n")[2]
+    assert b"m=audio" in body
+    asked = md5(b"INVITE", told["uri"].encode(), md5(body))
+    parts = (told["nonce"].encode(), told["nc"].encode(), told["cnonce"].encode(), b"auth-int")
+    assert told["response"].encode() == md5(md5(b"probe", b"r", b"p"), *parts, asked)
