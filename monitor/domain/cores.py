@@ -371,8 +371,9 @@ class _Core:
         for number, segment in enumerate(islice(code, _FILES)):
             end, start = segment.start + segment.spans, segment.start
             main = segment.start <= entry < end
-            if main and 0 <= segment.start - told.get(_HEADERS_AT, 0) < _PROGRAM:
-                start = told[_HEADERS_AT] // _PAGE * _PAGE
+            headers = told.get(_HEADERS_AT, 0)
+            if main and headers and 0 <= segment.start - headers < _PROGRAM:
+                start = headers // _PAGE * _PAGE
             found.append(Module(name=name if main else f"code-{number}", start=start, size=end - start))
         return tuple(found)
 

@@ -171,6 +171,22 @@ def test_a_packed_core_that_was_cut_short_tells_what_came(deaths):
     assert (facts.signal, facts.process, unpacking.trouble) == ("SIGABRT", "dier", "it ends too early")
 
 
+def test_a_program_that_lies_low_and_is_told_of_by_its_entry_alone_is_named():
+    auxv = struct.pack("<III", 5, 16, 6) + b"CORE\0\0\0\0" + struct.pack("<QQ", 9, 0x5010)
+    registers = bytearray(336)
+    struct.pack_into("<Q", registers, 112 + 8 * 16, 0x5020)
+    notes = auxv + struct.pack("<III", 5, 336, 1) + b"CORE\0\0\0\0" + registers
+    header = (
+        b"\x7fELF\x02\x01"
+        + bytes(10)
+        + struct.pack("<HHIQQQIHHHHHH", 4, 62, 1, 0, 64, 0, 0, 64, 56, 2, 0, 0, 0)
+    )
+    segments = struct.pack("<IIQQQQQQ", 4, 0, 176, 0, 0, len(notes), 0, 0)
+    segments += struct.pack("<IIQQQQQQ", 1, 5, 0, 0x5000, 0, 0, 0x1000, 0)
+    facts = read_core(header + segments + notes)
+    assert [frame.offset for frame in facts.frames] == [0x20]
+
+
 def test_a_packed_core_with_nothing_in_it_says_so():
     header = b"\x7fELF\x02\x01" + bytes(10) + struct.pack("<HH", 4, 62) + bytes(44)
     facts = read(Unpacking(gzip.compress(header), "as_sent", LARGEST).read(), "", "")
