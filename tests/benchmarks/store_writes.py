@@ -2,6 +2,9 @@
 
     python -m tests.benchmarks.store_writes [ROWS] [postgresql://...]
 
+A look's result is stored with its second's others in one statement: beside it, the same rows added to a SQLAlchemy
+session of ORM objects and committed, 1,667 at a time each, as a fleet of 100,000 has them.
+
 One row is one unit of work, acknowledged when its commit is on the disk. Beside it is plain ``sqlite3`` with the
 same settings: a commit per row (the best a lone writer can have) and a commit per 64 rows (the best 64 writers
 can have). Judge by the ratios; the figures are the machine's.
@@ -13,18 +16,24 @@ import sys
 import tempfile
 import time
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import sqlalchemy as sa
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
+from monitor.domain.findings import Streak, Verdict
+from monitor.storage import looks
 from monitor.storage.engine import Store, open_store
+from monitor.storage.looks import LookRow
 from monitor.storage.schema import audit
 from tests.benchmarks import peers
-from tests.benchmarks.report import Report
+from tests.benchmarks.report import Goal, Report
 
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 ROUNDS = 3
+A_SECOND = 1_667
+ORM_GOAL = 0.1
 
 
 def add(c: sa.Connection, action: str) -> None:
@@ -61,6 +70,79 @@ def bare(folder: Path, rows: int, per_commit: int) -> float:
         return rows / (time.perf_counter() - start)
 
 
+class _Base(DeclarativeBase):
+    """What the ORM's tables hang from."""
+
+
+class _Result(_Base):
+    """A look's result, as an ORM has it."""
+
+    __tablename__ = "orm_results"
+    seq: Mapped[int] = mapped_column(primary_key=True)
+    check: Mapped[str]
+    at: Mapped[datetime]
+    verdict: Mapped[str]
+    seconds: Mapped[float]
+    detail: Mapped[str]
+
+
+def looks_of(second: int) -> list[LookRow]:
+    """Return a second's looks of a fleet of 100,000."""
+    at = NOW + timedelta(seconds=second)
+    streak = Streak(passing=second, passing_since=NOW)
+    return [
+        LookRow(
+            check=f"web-{n}", at=at, verdict=Verdict.UP, seconds=0.003, detail="status 200", streak=streak
+        )
+        for n in range(second % 60 * A_SECOND, (second % 60 + 1) * A_SECOND)
+    ]
+
+
+async def as_stored(store: Store, seconds: int) -> float:
+    """Return the CPU-seconds per 1,000 results, states of their checks included."""
+    batches = [looks_of(second) for second in range(seconds)]
+    before = time.process_time()
+    for batch in batches:
+        await store.write(looks.save_looks, batch)
+    return (time.process_time() - before) / (seconds * A_SECOND) * 1000
+
+
+def by_orm(folder: Path, seconds: int) -> float:
+    """Return the CPU-seconds per 1,000 results, each an object of a session, a commit a second."""
+    engine = sa.create_engine(f"sqlite:///{folder / 'orm.db'}")
+    _Base.metadata.create_all(engine)
+    batches = [looks_of(second) for second in range(seconds)]
+    before = time.process_time()
+    for batch in batches:
+        with Session(engine) as session:
+            for look in batch:
+                session.add(
+                    _Result(
+                        check=look.check, at=look.at, verdict=str(look.verdict), seconds=look.seconds, detail=look.detail
+                    )
+                )  # fmt: skip
+            session.commit()
+    spent = (time.process_time() - before) / (seconds * A_SECOND) * 1000
+    engine.dispose()
+    return spent
+
+
+def one_by_one(folder: Path, rows: int) -> float:
+    """Return the CPU-seconds per 1,000 results, each an object and a commit of its own: an ORM insert."""
+    engine = sa.create_engine(f"sqlite:///{folder / 'orm.db'}")
+    before = time.process_time()
+    for look in looks_of(0)[:rows]:
+        with Session(engine) as session:
+            session.add(
+                _Result(
+                    check=look.check, at=look.at, verdict=str(look.verdict), seconds=look.seconds, detail=look.detail
+                )
+            )  # fmt: skip
+            session.commit()
+    engine.dispose()
+    return (time.process_time() - before) / rows * 1000
+
+
 PAIRS = (
     ("store, 1 in flight", "sqlite3, 1 a commit"),
     ("store, 64 in flight", "sqlite3, 64 a commit"),
@@ -94,17 +176,36 @@ def report(rows: int, url: str | None = None) -> Report:
     ):
         folder = Path(name)
         best = asyncio.run(measure(url or f"sqlite:///{folder / 'tocsin.db'}", folder, rows))
+        stored, orm, single = asyncio.run(_results(folder, max(3, rows // 1_000)))
     return Report(
         name="store_writes",
         title="durable units of work through the store, beside plain sqlite3",
         columns=("", "rows/s", "beside", "rows/s", "ratio"),
         rows=[(ours, best[ours], bare, best[bare], best[ours] / best[bare]) for ours, bare in PAIRS],
+        goals=[
+            Goal(
+                text="CPU of a stored result, its check's state included, over an ORM insert's",
+                figure=stored / single,
+                limit=ORM_GOAL,
+            )
+        ],
+        notes=[
+            f"a stored result, the state of its check included: {stored:.4f} CPU-s per 1,000",
+            f"an ORM object each, {A_SECOND:,} in a commit: {orm:.4f}; a commit each: {single:.4f}",
+        ],
     )
 
 
 def run(*, quick: bool = False) -> Report:
     """Measure as ``make bench`` does."""
     return report(2_000 if quick else 10_000)
+
+
+async def _results(folder: Path, seconds: int) -> tuple[float, float, float]:
+    async with open_store(f"sqlite:///{folder / 'results.db'}") as store:
+        await as_stored(store, 1)
+        stored = await as_stored(store, seconds)
+    return stored, by_orm(folder, seconds), one_by_one(folder, 500)
 
 
 def main() -> None:
