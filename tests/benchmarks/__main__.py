@@ -18,6 +18,7 @@ from tests.benchmarks.report import Report, as_json, measured, summary
 NAMES = (
     "http_checks",
     "https_checks",
+    "sip_checks",
     "scheduler",
     "rates",
     "fleet",
