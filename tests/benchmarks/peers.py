@@ -32,7 +32,7 @@ _NGINX = """
 daemon off; worker_processes 1; pid {folder}/pid; error_log stderr crit;
 events {{ worker_connections 8192; }}
 http {{
-  access_log off; keepalive_requests 1000000; types {{ text/html html; }} default_type text/html;
+  log_format looks "$msec $uri"; access_log {folder}/looks looks buffer=64k flush=1s; keepalive_requests 1000000; types {{ text/html html; }} default_type text/html;
   client_body_temp_path {folder}/a; proxy_temp_path {folder}/b; fastcgi_temp_path {folder}/c;
   uwsgi_temp_path {folder}/d; scgi_temp_path {folder}/e;
   server {{
@@ -62,6 +62,8 @@ class Running:
     pid: int
     url: str
     tls: str = ""
+    looks: Path = Path(os.devnull)
+    """Where an nginx notes when it was asked for what."""
 
 
 def program(name: str, package: str) -> str:
@@ -163,7 +165,7 @@ def nginx(
         with running(command, core) as process:
             url = f"http://127.0.0.1:{port}"
             answers(f"{url}/", process)
-            yield Running(process.pid, url, f"https://127.0.0.1:{secure}" if tls else "")
+            yield Running(process.pid, url, f"https://127.0.0.1:{secure}" if tls else "", folder / "looks")
 
 
 @contextmanager
