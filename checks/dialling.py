@@ -161,7 +161,7 @@ class Dialler:
         refusal = self.vetting.refusal(address)
         if refusal is not None:
             raise ValueError(f"{address} {refusal}")
-        return (address,)
+        return (host if host == address else address,)
 
     async def locate(self, host: str, version: IpVersion = "auto") -> Addresses:
         """Return the address to connect to and, for ``auto``, the other family's to fall back on.
