@@ -9,6 +9,7 @@ what they decided in one transaction, together with everything it makes us owe t
 the seams (``checks.base``, ``alerts.base``), never a plugin, and reads no clock but the one it is handed.
 """
 
+import asyncio
 from collections import ChainMap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -60,6 +61,7 @@ class Pipeline(Handling):
     flapping: set[str] = field(default_factory=set[str])
     turning: dict[str, Streak] = field(default_factory=dict[str, Streak])  # that flap, and are being recorded
     held_at: datetime | None = None
+    turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
     look_now: Callable[[str], None] = lambda _check: None
 
     # observe and detect ---------------------------------------------------------------------------
@@ -89,7 +91,8 @@ class Pipeline(Handling):
             try:
                 if streak.flaps.flapping:  # so that nobody takes it for steady meanwhile
                     self.turning[seen.check] = streak
-                await self._turned(watched, belief, before, seconded)
+                async with self.turns:
+                    await self._turned(watched, belief, before, seconded)
             except BaseException:
                 # what is not on record is not believed: the next look turns again
                 self._seen(watched, seen, before, turned=False)
@@ -384,6 +387,8 @@ class Pipeline(Handling):
 
 
 _FRESH = Streak()
+AT_ONCE = 32
+"""Turns that are recorded at a time: when half of a fleet fails at once, the loop is not theirs alone."""
 HOLD_EVERY = timedelta(seconds=15)  # how often what is held for flapping is looked at again
 COMES_AND_GOES = "it comes and goes; its partner is contacted when it is steady"
 
