@@ -135,6 +135,7 @@ def lay(
     actor: str,
 ) -> int:
     """Put times of a series on record that are not, each with the id of its first update; say how many were new."""
+    c.execute(sa.select(t.c.id).where(t.c.id == series).with_for_update())  # another engine lays after us
     laid = set(c.scalars(sa.select(maintenances.c.nth).where(maintenances.c.series == series)))
     new = [(work, update) for work, update in works if work.nth not in laid]
     for work, update in new:
