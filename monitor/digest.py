@@ -8,7 +8,7 @@ judgement joins the incident of the first.
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
@@ -17,12 +17,14 @@ import structlog
 
 from monitor.domain import crashes as domain
 from monitor.domain.access import Accepted
-from monitor.domain.crashes import CrashGroup, CrashReport
+from monitor.domain.crash_fixes import Fix, Standing, standing
+from monitor.domain.crashes import CrashGroup, CrashReport, Grouping
 from monitor.domain.dumps import Dump
 from monitor.domain.findings import Finding, Source, Symptom
 from monitor.metrics import Metrics
 from monitor.pipeline import Pipeline
-from monitor.storage import crashes, moves
+from monitor.storage import crash_fixes, crash_groups, crash_losses, crashes, moves
+from monitor.storage.crash_fixes import Regression
 from monitor.storage.crashes import Digested, NewCrash, StoredCrash
 from monitor.storage.engine import Store
 
@@ -30,7 +32,7 @@ log = structlog.stdlib.get_logger()
 BATCH = 1000
 AT_ONCE = 16  # incidents that are opened or joined at a time
 HOUR, LOOP_WINDOW = timedelta(hours=1), timedelta(minutes=10)
-UNMAPPED, FOLDED, EMPTY = "unmapped", "folded", "empty"
+UNMAPPED, FIXED, EMPTY = "unmapped", "fixed", "empty"
 WAITS = "its dump is being read"
 
 Place = tuple[str, str | None]
@@ -46,6 +48,7 @@ class Digest:
     clock: Callable[[], datetime]
     metrics: Metrics
     keep_per_hour: int = domain.KEEP_PER_HOUR
+    groupings: tuple[Grouping, ...] = domain.GROUPINGS
     touch: Callable[[str], None] = lambda _group: None
     arrived: list[tuple[NewCrash, asyncio.Future[Accepted]]] = field(
         default_factory=list[tuple[NewCrash, "asyncio.Future[Accepted]"]]
@@ -63,6 +66,10 @@ class Digest:
         self.pipeline.bell.ring("crash" if dump is None else "dump", accepted.id)
         return accepted
 
+    async def note_lost(self, *, token: str, lost: Mapping[str, int]) -> None:
+        """Count what a client says it threw away."""
+        await self.store.write(crash_losses.note, token, lost, self.clock())
+
     def known(self, report: CrashReport, *, token: str) -> NewCrash:
         """Return a report as it may be kept: scrubbed, mapped, grouped."""
         clean = domain.scrub(report)
@@ -73,7 +80,7 @@ class Digest:
             received_at=self.clock(),
             system=match.serial,
             mapped_by=match.mapped_by,
-            group=domain.group(clean).id,
+            group=domain.group(clean, self.groupings[0]).id,
             signature=domain.signature(clean),
         )
 
@@ -103,51 +110,103 @@ class Digest:
 
     async def digest(self) -> int:
         """Digest one batch of what nobody has looked at yet; return how many reports it was."""
-        waiting = await self.store.read(crashes.undigested, BATCH)
+        waiting = await self._adopted(await self.store.read(crashes.undigested, BATCH))
         if not waiting:
             return 0
         places: dict[Place, list[StoredCrash]] = defaultdict(list)
         for crash in waiting:
             places[self._place(crash)].append(crash)
         seen = await self.store.read(crashes.counts_by_place, list(places), self.clock() - HOUR)
+        fixes = await self.store.read(crash_fixes.in_force, {group for group, _ in places})
         # Side by side, for what waits together is committed together; few, for who reports a crash waits for them.
         turns = asyncio.Semaphore(AT_ONCE)
 
-        async def judge(place: Place, batch: Sequence[StoredCrash]) -> list[Digested]:
+        async def judge(
+            place: Place, batch: Sequence[StoredCrash]
+        ) -> tuple[list[Digested], Regression | None]:
             async with turns:
-                return await self._judge(place, batch, seen.get(place, 0))
+                fix = fixes.get(place[0])
+                told, regression = await self._told(place, batch, fix)
+                return await self._judge(place, batch, seen.get(place, 0), told, fix, regression), regression
 
         judged = await asyncio.gather(*(judge(*one) for one in places.items()), return_exceptions=True)
         done: list[Digested] = []
+        back: list[Regression] = []
         for one in judged:
             if isinstance(one, BaseException):
                 raise one  # none is marked: all are judged again, and join the incidents that they have
-            done += one
-        await self.store.write(moves.digested, done, list(_groups(waiting)), self.clock())
-        for group, system in places:
-            if system is not None:
-                self.touch(group)
+            done += one[0]
+            back += [one[1]] if one[1] else []
+        groups = list(_groups(waiting, self.groupings[0]))
+        await self.store.write(moves.digested, done, groups, self.clock(), back)
+        for each in back:
+            log.warning("crash.regression", group=each.group, version=each.version, system=each.system)
+        loud = {each.group for each in done if each.system and each.outcome != FIXED}
+        for group in loud | {each.group for each in back}:
+            self.touch(group)
         for source, count in Counter(crash.source for crash in waiting).items():
             self.metrics.crash_reports.labels(source, "digested").inc(count)
         return len(waiting)
+
+    async def _adopted(self, waiting: list[StoredCrash]) -> list[StoredCrash]:
+        """Put reports into the group that an older way of grouping knows them by, while the newest does not yet."""
+        older = {
+            crash.group: tuple(domain.group(crash.report, each).id for each in self.groupings[1:])
+            for crash in waiting
+            if crash.group and crash.report and len(self.groupings) > 1
+        }
+        if not older:
+            return waiting
+        known = await self.store.read(crash_groups.adopting, older, self.clock() - domain.TRANSITION)
+        return [replace(crash, group=known.get(crash.group or "", crash.group)) for crash in waiting]
 
     def _place(self, crash: StoredCrash) -> Place:
         known = crash.system if crash.system in self.pipeline.world.in_force.inventory.systems else None
         return crash.group or EMPTY, known
 
-    async def _judge(self, place: Place, batch: Sequence[StoredCrash], seen: int) -> list[Digested]:
+    async def _told(
+        self, place: Place, batch: Sequence[StoredCrash], fix: Fix | None
+    ) -> tuple[list[StoredCrash], Regression | None]:
+        """Return the reports that are not hushed up because their version lacks a known fix, and whether it is back."""
         group, system = place
-        newest = next((c for c in reversed(batch) if c.report is not None), None)
+        if fix is None:
+            return list(batch), None
+        running = self.pipeline.world.in_force.inventory.systems[system].version if system else None
+        stands = [(crash, standing(fix, (_version(crash), running))) for crash in batch]
+        back = [crash for crash, what in stands if what is Standing.REGRESSION]
+        told = [crash for crash, what in stands if what is not Standing.QUIET]
+        if not told and system is not None:
+            counts = await self.store.read(crashes.crash_counts, system, group, self.clock() - LOOP_WINDOW)
+            told = (
+                list(batch) if counts.here >= domain.LOOP else []
+            )  # whoever loops is down, whatever is known
+        version = (_version(back[-1]) or running or "") if back else ""
+        return told, Regression(group=group, version=version, system=system) if back else None
+
+    async def _judge(
+        self,
+        place: Place,
+        batch: Sequence[StoredCrash],
+        seen: int,
+        told: Sequence[StoredCrash],
+        fix: Fix | None,
+        back: Regression | None,
+    ) -> list[Digested]:
+        group, system = place
+        newest = next((c for c in reversed(told) if c.report is not None), None)
         outcome = UNMAPPED
         if system is not None and newest is not None and newest.report is not None:
-            outcome = await self.pipeline.judge(await self._finding(newest.report, group, system, len(batch)))
+            fixed_in = fix.version if fix and back else None
+            finding = await self._finding(newest.report, group, system, len(told), fixed_in)
+            outcome = await self.pipeline.judge(finding)
         elif system is None:
             log.warning("crash.unmapped", group=group, count=len(batch))
+        loud = {crash.id for crash in told}
         folded = domain.storm([place] * len(batch), {place: seen}, keep=self.keep_per_hour)
         return [
             Digested(
                 id=crash.id,
-                outcome=outcome,
+                outcome=outcome if system is None or crash.id in loud else FIXED,
                 system=system,
                 mapped_by=crash.mapped_by,
                 group=group,
@@ -157,11 +216,16 @@ class Digest:
             for crash, fold in zip(batch, folded, strict=True)
         ]
 
-    async def _finding(self, report: CrashReport, group: str, system: str, count: int) -> Finding:
+    async def _finding(
+        self, report: CrashReport, group: str, system: str, count: int, fixed_in: str | None
+    ) -> Finding:
         now = self.clock()
         counts = await self.store.read(crashes.crash_counts, system, group, now - LOOP_WINDOW)
         said = domain.crash_finding_facts(
-            report, recent=max(counts.here, count), impact=self._impact(report.process)
+            report,
+            recent=max(counts.here, count),
+            impact=self._impact(report.process),
+            fixed_in=fixed_in,
         )
         return Finding(
             system=system,
@@ -183,12 +247,16 @@ class Digest:
         )
 
 
-def _groups(waiting: Iterable[StoredCrash]) -> Iterator[tuple[CrashGroup, datetime]]:
+def _version(crash: StoredCrash) -> str | None:
+    return crash.report.version if crash.report else None
+
+
+def _groups(waiting: Iterable[StoredCrash], grouping: Grouping) -> Iterator[tuple[CrashGroup, datetime]]:
     """Yield the groups that reports count for; one whose dump was not kept counts for the group it was put into."""
     for crash in waiting:
         if crash.report is None:
             continue
-        own = domain.group(crash.report)
+        own = domain.group(crash.report, grouping)
         if crash.group in (None, own.id):
             yield own, crash.report.at
         else:

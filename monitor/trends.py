@@ -1,4 +1,4 @@
-"""Watches which groups crash, and tells once what the fleet says together: a release that crashes, a spike.
+"""Watches which groups crash, and tells once what the fleet says together: a release that crashes, a spike, a regression.
 
 digestion touches groups -> every half minute their history -> trend -> ONE transaction: on record, owed to our people
 """
@@ -12,9 +12,9 @@ import structlog
 from monitor.alarms import alarm
 from monitor.bell import Bell
 from monitor.domain.contacts import Obligation
-from monitor.domain.crash_trends import Trend, TrendLimits, trend
+from monitor.domain.crash_trends import Trend, TrendLimits, regression, trend
 from monitor.metrics import Metrics
-from monitor.storage import crash_trends
+from monitor.storage import crash_fixes, crash_trends
 from monitor.storage.engine import Store
 from monitor.world import World
 
@@ -47,12 +47,23 @@ class Trends:
         self.looked_at = now
         groups = list(self.touched)[:_MOST]
         for group in groups:
-            history = await self.store.read(crash_trends.history, group, now)
-            systems = self.world.in_force.inventory.systems
-            found = trend(history, systems, now, self.limits) if history else None
-            if found and not await self.store.read(crash_trends.is_told, found, now):
-                await self._tell(found, now)
+            for found in await self._found(group, now):
+                if not await self.store.read(crash_trends.is_told, found, now):
+                    await self._tell(found, now)
             self.touched.discard(group)
+
+    async def _found(self, group: str, now: datetime) -> list[Trend]:
+        """Return what there is to be told of a group, told before or not."""
+        history = await self.store.read(crash_trends.history, group, now)
+        if history is None:
+            return []
+        fixes = await self.store.read(crash_fixes.in_force, [group])
+        systems = self.world.in_force.inventory.systems
+        found = (
+            regression(history, fixes.get(group), systems),
+            trend(history, systems, now, self.limits),
+        )
+        return [each for each in found if each]
 
     async def _tell(self, found: Trend, now: datetime) -> None:
         if await self.store.write(crash_trends.tell, found, self._owed(found, now), now):

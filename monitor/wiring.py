@@ -7,7 +7,6 @@ happens; every background job hangs from one task group, and one that ends unexp
 import asyncio
 import contextlib
 import resource
-import shutil
 import signal
 import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
@@ -73,6 +72,7 @@ from monitor.sealing import sealer
 from monitor.settings import Settings
 from monitor.settling import Settling
 from monitor.sight import Sight
+from monitor.stackwalk import stackwalk_of, symbols_of
 from monitor.storage import caps, editions, incidents, looks, people, public
 from monitor.storage.engine import Store, open_store
 from monitor.storage.reminders import reminding
@@ -216,8 +216,8 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
             metrics=metrics,
             clock=clock,
             reading=Reading(
-                stackwalk=settings.crash.stackwalk or shutil.which("minidump_stackwalk") or "",
-                symbols=settings.crash.symbols or "",
+                stackwalk=stackwalk_of(settings.crash),
+                symbols=symbols_of(settings.crash),
             ),
             kept=timedelta(seconds=settings.crash.dumps_kept),
             failpoint=failpoint,
@@ -476,6 +476,7 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
             intake_routes.routes(
                 accept_crash=digest.accept,
                 accept_ping=late.accept_ping,
+                note_lost=digest.note_lost,
                 find_token=_find_token(store, lambda: late.settings),
                 clock=clock,
                 new_id=ids,

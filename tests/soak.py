@@ -9,6 +9,7 @@
     load      kill -9 under 10,000 reports from 64 connections (``--reports N``)
     blind     100 cuts of our own network: no customer is contacted (``--network-cuts N``)
     dumps     8,000 poisoned dumps and cores of real crashes, each read as the service reads them (``--dumps N``)
+    hostile   300 hostile bodies and 20,000 generated ones at every address for crashes and alerts (``--bodies N``)
     flapping  1,000 flapping weeks: each partner is contacted once at most (``--flapping-weeks N``)
     ledger    10,000 random operations of several processes, killed and told twice, on both databases (``--operations N``)
 
@@ -34,6 +35,7 @@ from tests.databases import a_postgres
 from tests.dumps.poisoned import poisoned
 from tests.flapping import AT_ONCE
 from tests.flapping import weeks as flapping_weeks
+from tests.hostile.run import attack
 from tests.power.cuts import cut
 from tests.power.recording import record
 from tests.simulator.judged import simulator
@@ -50,6 +52,7 @@ VERBS = (
     "blind",
     "flapping",
     "dumps",
+    "hostile",
     "ledger",
 )
 
@@ -197,6 +200,8 @@ async def main(arguments: argparse.Namespace) -> int:
             wrong += await blind(place, cuts=arguments.network_cuts, seed=arguments.seed)
         elif part == "dumps":
             wrong += await poisoned(place, count=arguments.dumps, seed=arguments.seed, jobs=arguments.jobs)
+        elif part == "hostile":
+            wrong += await attack(place, count=arguments.bodies, seed=arguments.seed)
         elif part == "flapping":
             wrong += await flapping(place, weeks=arguments.flapping_weeks, seed=arguments.seed)
         elif part == "ledger":
@@ -219,6 +224,7 @@ if __name__ == "__main__":
     parser.add_argument("--flapping-weeks", type=int, default=1_000)
     parser.add_argument("--reports", type=int, default=10_000)
     parser.add_argument("--dumps", type=int, default=8_000)
+    parser.add_argument("--bodies", type=int, default=20_000)
     parser.add_argument("--operations", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=20_261_123)
     parser.add_argument("--database", choices=["sqlite", "postgresql"], default="sqlite")

@@ -2,6 +2,7 @@
 
     release   of the systems that run a version many crash so, of the others few or none (Fisher's exact test)
     spike     more systems crash so within an hour than would by themselves, going by the week before (Poisson)
+    regression  a version that was said to have fixed it crashes so all the same
 
 Counted are systems, never reports: one that crashes in a loop is one system. A release is told before a spike.
 """
@@ -14,6 +15,7 @@ from enum import StrEnum
 from math import log
 
 from monitor.domain.chance import at_least, log_tail
+from monitor.domain.crash_fixes import Fix
 from monitor.domain.inventory import System
 
 RELEASE_WINDOW = timedelta(days=7)
@@ -29,6 +31,7 @@ class TrendKind(StrEnum):
 
     RELEASE = "release"
     SPIKE = "spike"
+    REGRESSION = "regression"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +75,22 @@ def trend(
 ) -> Trend | None:
     """Return what is to be told of a group, if anything."""
     return _release(history, systems, now, limits) or _spike(history, systems, limits)
+
+
+def regression(history: GroupHistory, fix: Fix | None, systems: Mapping[str, System]) -> Trend | None:
+    """Return that a group is back which a version had fixed, if it is."""
+    if fix is None or fix.regressed_at is None:
+        return None
+    system = systems.get(fix.regressed_on or "")
+    where = f" on {system.serial}" if system else ""
+    return Trend(
+        kind=TrendKind.REGRESSION,
+        group=history.group,
+        version=fix.regressed_in,
+        systems=int(system is not None),
+        partners=int(system is not None),
+        words=f"{_short(history.title)} is back in {fix.regressed_in}{where}: it was said to be fixed in {fix.version}.",
+    )
 
 
 def _release(

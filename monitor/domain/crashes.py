@@ -9,9 +9,9 @@ Frames go innermost first (``frames[0]`` is where it broke).
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 
 from monitor.domain import scrubbing
@@ -20,12 +20,12 @@ from monitor.domain.findings import FactValue
 from monitor.domain.inventory import Inventory
 from monitor.domain.signatures import file_name, function_name, is_nameless, is_runtime, parameterise
 
-VERSION = "v1"  # of the grouping: an upgrade never regroups old crashes
 KEEP_PER_HOUR = 20
 LOOP = 3  # crashes within ten minutes that make a crash loop
 
 _FRAMES = 4
 _TITLE = 255
+_SUMMARY, _VERSION = 500, 60
 _FINGERPRINT_PARTS, _FINGERPRINT_PART = 20, 256
 _DEFAULT = re.compile(r"\{\{\s{0,4}default\s{0,4}\}\}")
 _PID = re.compile(r"[\[(]\d+[\])]$")
@@ -83,11 +83,29 @@ class CrashGroup:
     grouped_by: tuple[str, ...]
 
 
-def group(report: CrashReport) -> CrashGroup:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grouping:
+    """One way to tell what crashes share, by its version."""
+
+    version: str
+    parts: Callable[[CrashReport], tuple[str, ...]]
+
+
+def _first_parts(report: CrashReport) -> tuple[str, ...]:
+    return _explicit(report) or _default(report)
+
+
+GROUPINGS = (Grouping(version="v1", parts=_first_parts),)
+"""The newest first. An upgrade never regroups old crashes: for ``TRANSITION`` a new one joins the group that an older way
+knows it by, so that no group is opened, fixed or told of twice because our way of telling changed."""
+TRANSITION = timedelta(days=30)
+
+
+def group(report: CrashReport, grouping: Grouping = GROUPINGS[0]) -> CrashGroup:
     """Return the group of a (scrubbed) report: its fingerprint, else its frames, else its words."""
-    parts = _explicit(report) or _default(report)
+    parts = grouping.parts(report)
     digest = sha256(json.dumps(parts).encode("utf-8", "replace")).hexdigest()[:32]
-    return CrashGroup(id=f"{VERSION}:{digest}", title=signature(report), grouped_by=parts)
+    return CrashGroup(id=f"{grouping.version}:{digest}", title=signature(report), grouped_by=parts)
 
 
 def _explicit(report: CrashReport) -> tuple[str, ...]:
@@ -252,18 +270,25 @@ class CrashFacts:
 
 
 def crash_finding_facts(
-    report: CrashReport, *, recent: int = 1, impact: str | None = None, loop: int = LOOP
+    report: CrashReport,
+    *,
+    recent: int = 1,
+    impact: str | None = None,
+    loop: int = LOOP,
+    fixed_in: str | None = None,
 ) -> CrashFacts:
     """Say in one sentence what happened, and what it means for the class.
 
     ``recent`` counts this system's crashes of the group in the last ten minutes, this one included;
     ``impact`` is what the crashed process's declared role says. A crash loop is severe; otherwise an
-    undeclared process says nothing (the policy presumes).
+    undeclared process says nothing (the policy presumes). ``fixed_in``: the version that was said to have fixed it.
     """
     looping = recent >= loop
     said = "severe" if looping else impact
     facts: dict[str, FactValue] = {"impact": said} if said else {}
-    return CrashFacts(summary=_sentence(report, recent if looping else 1), facts=facts)
+    sentence = _sentence(report, recent if looping else 1)
+    back = f" (a regression: it was fixed in {fixed_in[:_VERSION]})" if fixed_in else ""
+    return CrashFacts(summary=f"{sentence[: _SUMMARY - len(back)]}{back}", facts=facts)
 
 
 def _sentence(report: CrashReport, times: int) -> str:
@@ -284,4 +309,4 @@ def _sentence(report: CrashReport, times: int) -> str:
     told = bool(words) and (
         not report.signal or "dump" in report.extra
     )  # of a signal only what the dump says is news
-    return (f"{text}: {words}" if told else text)[:500]
+    return (f"{text}: {words}" if told else text)[:_SUMMARY]

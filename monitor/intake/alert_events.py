@@ -25,7 +25,7 @@ from monitor.domain.alerts import Told, fingerprint
 from monitor.errors import RefusedError
 from monitor.intake import alert_words as words
 from monitor.intake.alert_words import AlertFace
-from monitor.intake.body import parse_json, read_body
+from monitor.intake.body import in_turns, parse_json, read_body
 from monitor.intake.keys import INGEST, ingest_token
 from monitor.intake.problems import InvalidError, answering, problem
 from monitor.intake.reports import fields_of, parsed_moment, text_of
@@ -106,7 +106,7 @@ async def webhook(face: EventFace, request: web.Request) -> web.Response:
     said = fields_of(await _body(face, request))
     heard = _Heard()
     ends_at = face.alerts.clock() + face.stands_for()
-    for number, one in enumerate(words.at_most(said.get("alerts"))):
+    async for number, one in in_turns(enumerate(words.at_most(said.get("alerts")))):
         heard.add(
             f"/alerts/{number}",
             partial(_notified, fields_of(one), token.system, face.alerts.clock(), ends_at),
@@ -227,7 +227,7 @@ async def cloudevents(face: EventFace, request: web.Request) -> web.Response:
     """Take CloudEvents in any of HTTP's modes: 202 when they are on record."""
     token = await ingest_token(face.alerts, request)
     heard = _Heard()
-    for number, event in enumerate(await _events(face, request)):
+    async for number, event in in_turns(enumerate(await _events(face, request))):
         heard.add(f"/{number}", partial(_cloudevent, face, fields_of(event), token.system))
     await _taken(face, heard, token)
     return web.Response(status=202)

@@ -9,9 +9,10 @@ Needs the server to run with ``auto_decompress=False``: aiohttp's own inflating 
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterable, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import orjson
 from aiohttp import ClientError, web
@@ -27,6 +28,8 @@ _PATIENCE = 30.0  # seconds that a large body may wait for memory
 _BREATH = MIB  # after so many bytes others have their turn on the loop
 
 Body = bytes | bytearray
+_T = TypeVar("_T")
+TURN = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,10 +180,21 @@ class _Reading:
         self.deadline.reschedule(asyncio.get_running_loop().time() + left)
 
 
+async def in_turns(values: Iterable[_T], turn: int = TURN) -> AsyncGenerator[_T]:
+    """Yield values one after the other; after so many of them others have their turn on the loop."""
+    for number, value in enumerate(values, 1):
+        if number % turn == 0:
+            await asyncio.sleep(0)
+        yield value
+
+
 def _too_large(why: str) -> RefusedError:
     return RefusedError(413, "body_too_large", f"The body is too large: {why}.")
 
 
+VALUES = 200_000  # commas, colons and brackets of one body: reading more of them would keep the loop from everybody else
+_REPAIRABLE = 4 * MIB
+_ESCAPES = 50_000
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
 _BRACKETS = bytes.maketrans(b"[]{}", b"()()")
 _NO_BRACKET = bytes(set(range(256)) - set(b"[]{}"))
@@ -191,28 +205,43 @@ _MANY_DIGITS = re.compile(rb"(\d{300})\d+")
 
 
 def parse_json(data: Body, *, depth: int = DEPTH) -> object:
-    """Return the JSON value of a body or refuse it: damaged, too deep, NaN.
+    """Return the JSON value of a body or refuse it: damaged, too deep, too much, NaN.
 
     What is only ugly is repaired, so that no crash is lost over one character: bytes that are no UTF-8 and
     lone surrogates become U+FFFD, and a number of hundreds of digits is cut.
     """
+    if sum(map(data.count, (b",", b":", b"[", b"{"))) > VALUES:
+        raise RefusedError(413, "json_too_much", f"The JSON holds more than {VALUES} values.")
     try:
         value: object = orjson.loads(data)
-    except orjson.JSONDecodeError:
-        data = _repaired(data)
+    except orjson.JSONDecodeError as error:
+        repaired = _repaired(data) if len(data) <= _REPAIRABLE else data
+        if repaired is data:
+            raise _damaged(error) from error
+        data = repaired
         try:
             value = orjson.loads(data)
-        except orjson.JSONDecodeError as error:
-            raise RefusedError(400, "json_damaged", f"The body is not JSON: {error}.") from error
+        except orjson.JSONDecodeError as again:
+            raise _damaged(again) from again
     if _deeper(data, depth):
         raise RefusedError(400, "json_too_deep", f"The JSON is nested deeper than {depth}.")
     return value
 
 
-def _repaired(data: Body) -> bytes:
-    text = bytes(data).decode("utf-8", "replace").encode()
-    whole = _ESCAPE.sub(lambda found: rb"\ufffd" if found["lone"] else found.group(), text)
-    return _MANY_DIGITS.sub(rb"\1", whole)
+def _damaged(error: orjson.JSONDecodeError) -> RefusedError:
+    return RefusedError(400, "json_damaged", f"The body is not JSON: {error}.")
+
+
+def _repaired(data: Body) -> Body:
+    """Return the body without what is only ugly; the same one where nothing is."""
+    whole = data
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        whole = data.decode("utf-8", "replace").encode()
+    if 0 < whole.count(b"\\u") <= _ESCAPES:
+        whole = _ESCAPE.sub(lambda found: rb"\ufffd" if found["lone"] else found.group(), whole)
+    return _MANY_DIGITS.sub(rb"\1", whole) if _MANY_DIGITS.search(whole) else whole
 
 
 def _deeper(data: Body, depth: int) -> bool:

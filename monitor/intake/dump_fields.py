@@ -12,8 +12,8 @@ from datetime import datetime
 from monitor.domain.crashes import CrashReport
 from monitor.errors import RefusedError
 from monitor.intake.body import parse_json
-from monitor.intake.events import crash_of
-from monitor.intake.reports import LINE, TAGS, clean, fields_of, text_of
+from monitor.intake.events import HINT_TAGS, crash_of
+from monitor.intake.reports import LINE, TAGS, clean, fields_of, tags_of, text_of
 
 _BRACKETS = re.compile(r"sentry((?:\[[^\[\]]{0,100}\]){1,5})")
 _CHUNK = re.compile(r"sentry__(\d{1,3})")
@@ -62,23 +62,30 @@ def report_of(
     now: datetime,
     token_system: str | None,
     attachments: tuple[str, ...],
+    event: Mapping[str, object],
+    source: str,
 ) -> CrashReport:
-    """Return what is known of the crash before its dump is read."""
+    """Return what is known of the crash before its dump is read; ``event`` is one that lies beside the dump."""
     said = {
         name: text for name, raw in fields.items() if not _is_event(name) and (text := text_of(raw, LINE))
     }
-    event = event_of(fields)
-    tags = {**dict(list(said.items())[:TAGS]), **_tags(event)}
-    event = {"level": "fatal", **event, "tags": tags}
+    spelt = event_of(fields)
+    first = sorted(
+        said, key=lambda name: name not in HINT_TAGS
+    )  # what tells whose it is goes before the rest
+    tags = (
+        {name: said[name] for name in first[:TAGS]} | tags_of(event.get("tags")) | tags_of(spelt.get("tags"))
+    )
+    whole = {"level": "fatal", **event, **spelt, "tags": tags}
     report = crash_of(
-        event, id=id, header_id=key, now=now, token_system=token_system, attachments=attachments
+        whole, id=id, header_id=key, now=now, token_system=token_system, attachments=attachments
     )
     lower = {name.lower(): value for name, value in said.items()}
     machine = _first(lower, _MACHINE)
     hint = {**({"machine_id": machine} if machine else {}), **report.system_hint}
     return replace(
         report,
-        source="minidump",
+        source=source,
         system_hint=hint,
         process=report.process or _first(lower, _PROCESS),
         version=report.version or _first(lower, _VERSION),
@@ -87,11 +94,6 @@ def report_of(
 
 def _is_event(name: str) -> bool:
     return name in ("sentry", "sentry_key") or bool(_CHUNK.fullmatch(name) or _BRACKETS.fullmatch(name))
-
-
-def _tags(event: Mapping[str, object]) -> dict[str, object]:
-    tags = event.get("tags")
-    return dict(tags) if isinstance(tags, dict) else {}
 
 
 def _first(fields: Fields, names: tuple[str, ...]) -> str | None:

@@ -7,9 +7,10 @@ runs to the next newline or the end. ``\r`` is payload. Unknown items and header
 newer SDK must not lose its crash. What breaks the grammar is refused whole, before anything is recorded.
 """
 
+import asyncio
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from monitor.errors import RefusedError
@@ -69,6 +70,28 @@ class Envelope:
 
 def parse_envelope(data: Body) -> Envelope:
     """Return what the envelope brought, or refuse it: 400 malformed, 413 an item beyond its bound."""
+    read = _read(data)
+    while True:
+        try:
+            next(read)
+        except StopIteration as end:
+            envelope: Envelope = end.value
+            return envelope
+
+
+async def read_envelope(data: Body) -> Envelope:
+    """Return the same, letting others have their turn on the loop between the items."""
+    read = _read(data)
+    while True:
+        try:
+            next(read)
+        except StopIteration as end:
+            envelope: Envelope = end.value
+            return envelope
+        await asyncio.sleep(0)
+
+
+def _read(data: Body) -> Generator[None, None, Envelope]:
     header, at = _header_line(data, 0, HEADER)
     events: list[Mapping[str, object]] = []
     attachments: list[str] = []
@@ -86,6 +109,7 @@ def parse_envelope(data: Body) -> Envelope:
             lost.update(_lost(item.payload))
         else:
             counts[item.type[:40] or "unknown"] += 1
+        yield
     dsn = header.get("dsn")
     return Envelope(
         event_id=event_id(header.get("event_id")),

@@ -4,6 +4,7 @@ The exception is the last of its chain (the one that was not caught); frames are
 Sentry writes the outermost first; a native frame's address becomes an offset in its module.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
@@ -27,6 +28,7 @@ from monitor.intake.reports import (
     whole_number,
 )
 
+_PLACES = re.compile(r"%(?:\((\w{1,40})\))?[sdirf]|\{(\w{0,40})\}")  # as printf and as str.format write them
 SEVERE = frozenset({"error", "fatal", "critical"})
 _CHAIN = 5
 _BREADCRUMBS = 10
@@ -44,6 +46,7 @@ _HINTS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "machine_id": (("tags", "machine_id"), ("contexts", "device", "machine_id"), ("user", "id")),
     "host": (("server_name",), ("tags", "host"), ("tags", "server_name")),
 }
+HINT_TAGS = frozenset(place[1] for places in _HINTS.values() for place in places if place[0] == "tags")
 
 Event = Mapping[str, object]
 
@@ -126,7 +129,21 @@ def _message(event: Event, exception: Event) -> str:
     if said or exception:
         return said or ""
     fields = fields_of(entry)
-    return text_of(fields.get("formatted") or fields.get("message") or entry, TEXT) or ""
+    return text_of(fields.get("formatted") or _filled_in(fields) or entry, TEXT) or ""
+
+
+def _filled_in(entry: Event) -> str:
+    """Return a message with its parameters in their places; one of which there is none stays as it is written."""
+    message, params = text_of(entry.get("message"), TEXT) or "", entry.get("params")
+    named = fields_of(params)
+    rest = iter(params if isinstance(params, list) else ())
+
+    def fill(place: re.Match[str]) -> str:
+        name = place[1] or place[2]
+        value = text_of(named.get(name) if name else next(rest, None), LINE)
+        return place.group() if value is None else value
+
+    return _PLACES.sub(fill, message) if named or isinstance(params, list) else message
 
 
 def _process(event: Event, tags: Mapping[str, str]) -> str | None:

@@ -1,7 +1,7 @@
 """Compressed bodies, let out a bounded piece at a time.
 
 A body is an outsider's: what it becomes is bounded before it is made, so a bomb costs the bytes it takes
-to see that it is one. ``gzip``, ``deflate`` (with zlib's frame or raw) and ``br``; one coding at a time.
+to see that it is one. ``gzip``, ``deflate`` (with zlib's frame or raw), ``br`` and ``zstd``; one coding at a time.
 """
 
 import zlib
@@ -9,11 +9,16 @@ from collections.abc import Iterator
 from typing import Protocol
 
 import brotli
+import zstandard
 
 from monitor.errors import RefusedError
 
 PIECE = 256 * 1024
 _SLICE = 4096  # brotli hides how much it has read, so it is fed by the spoon
+_CRUMB = (
+    64  # zstd gives all that comes of its input at once: four bytes may be 128 KiB, so many at most 2 MiB
+)
+_WINDOW = 8 * 1024 * 1024  # the most that HTTP allows (RFC 9659)
 _FRAME = 2
 
 
@@ -23,7 +28,7 @@ class Inflater(Protocol):
     consumed: int
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """Yield pieces of at most ``PIECE`` bytes (brotli: about that)."""
+        """Yield pieces of at most ``PIECE`` bytes (brotli, zstd: about that)."""
         ...
 
     def finish(self) -> None:
@@ -42,8 +47,10 @@ def inflater(encoding: str) -> Inflater | None:
         return _Zlib(None)
     if coding == "br":
         return _Brotli()
+    if coding == "zstd":
+        return _Zstd()
     raise RefusedError(
-        415, "encoding_unsupported", "Content-Encoding may be gzip, deflate or br, and one of them."
+        415, "encoding_unsupported", "Content-Encoding may be gzip, deflate, br or zstd, and one of them."
     )
 
 
@@ -103,6 +110,39 @@ class _Brotli:
 
     def finish(self) -> None:
         if not self._b.is_finished():
+            raise _damaged("the compressed data ends too early")
+
+
+class _Zstd:
+    def __init__(self) -> None:
+        self.consumed = 0
+        self._z = zstandard.ZstdDecompressor(max_window_size=_WINDOW).decompressobj()
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        pieces: list[bytes] = []
+        size = 0
+        for at in range(0, len(data), _CRUMB):
+            if self._z.eof:
+                raise _damaged("there is something after the end of the compressed data")
+            piece = self._process(data[at : at + _CRUMB])
+            pieces.append(piece)
+            size += len(piece)
+            if size >= PIECE:
+                yield b"".join(pieces)
+                pieces, size = [], 0
+        yield b"".join(pieces)
+        if self._z.unused_data:
+            raise _damaged("there is something after the end of the compressed data")
+
+    def _process(self, part: bytes) -> bytes:
+        self.consumed += len(part)
+        try:
+            return self._z.decompress(part)
+        except zstandard.ZstdError as error:
+            raise _damaged("the compressed data is damaged") from error
+
+    def finish(self) -> None:
+        if not self._z.eof:
             raise _damaged("the compressed data ends too early")
 
 

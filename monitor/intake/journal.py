@@ -22,6 +22,7 @@ from monitor.intake.keys import Intake, ingest_token
 
 KIND = "application/vnd.fdo.journal"
 _RATIO = 200
+_TURN = 500  # entries
 _JOURNAL_FILE = b"LPKSHHRH"
 
 
@@ -91,9 +92,12 @@ class _Reading:
 
     async def _record(self, entries: Iterator[Entry]) -> None:
         count = self._intake.metrics.crash_reports.labels
-        for entry in entries:
+        discarded = count("journal", "discarded")
+        for number, entry in enumerate(entries, 1):
+            if number % _TURN == 0:
+                await asyncio.sleep(0)  # others have their turn on the loop
             if not is_coredump(entry):
-                count("journal", "discarded").inc()
+                discarded.inc()
                 continue
             report = crash_of_entry(
                 entry, id=self._intake.new_id(), now=self._intake.clock(), token_system=self._token.system

@@ -6,7 +6,7 @@ X-Sentry-Auth | ?sentry_key= | "dsn" in the envelope   Sentry's SDKs; the DSN's 
 
 import base64
 import binascii
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -31,6 +31,12 @@ class AcceptCrash(Protocol):
     def __call__(  # noqa: D102
         self, report: CrashReport, *, token: str, dump: Dump | None = None
     ) -> Awaitable[Accepted]: ...
+
+
+class NoteLost(Protocol):
+    """Counts the crashes that a client says it threw away, by reason."""
+
+    def __call__(self, *, token: str, lost: Mapping[str, int]) -> Awaitable[None]: ...  # noqa: D102
 
 
 class AcceptPing(Protocol):
@@ -59,6 +65,7 @@ class Intake:
 
     accept_crash: AcceptCrash
     accept_ping: AcceptPing
+    note_lost: NoteLost
     find_token: FindToken
     clock: Callable[[], datetime]
     new_id: Callable[[], str]

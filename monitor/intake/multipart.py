@@ -33,20 +33,21 @@ class Part:
     whole: bool = True
 
 
-def boundary_of(content_type: str, body: Body) -> bytes | None:
+def boundary_of(content_type: str, body: Body, start: int = 0) -> bytes | None:
     """Return the boundary that the header names, else the one that the body begins with; None for no multipart."""
     named = _BOUNDARY.search(content_type) if "multipart/" in content_type.lower() else None
     if named:
         return (named[1] or named[2]).encode("latin-1", "replace")
-    first = _FIRST_LINE.match(body[:256])
+    first = _FIRST_LINE.match(body[start : start + 256])
     return first[1] if first else None
 
 
-def parts_of(body: Body, boundary: bytes) -> Iterator[Part]:
-    """Yield the parts, in order; refuse what is none at all (400)."""
+def parts_of(body: Body, boundary: bytes, first: int = 0, stop: int | None = None) -> Iterator[Part]:
+    """Yield the parts, in order, of a body or of what lies in it; refuse what is none at all (400)."""
     delimiter = b"--" + boundary
-    at = body.find(delimiter)
-    if at < 0 or (at > 0 and body[at - 1 : at] != b"\n"):
+    stop = len(body) if stop is None else stop
+    at = body.find(delimiter, first, stop)
+    if at < 0 or (at > first and body[at - 1 : at] != b"\n"):
         raise RefusedError(400, "multipart_malformed", "The boundary is nowhere in the body.")
     count = 0
     while at >= 0:
@@ -56,9 +57,9 @@ def parts_of(body: Body, boundary: bytes) -> Iterator[Part]:
         count += 1
         if count > PARTS:
             raise RefusedError(400, "multipart_malformed", f"There are more than {PARTS} parts.")
-        start = body.find(b"\n", at, at + 256) + 1
-        following = body.find(b"\n" + delimiter, start - 1) if start else -1
-        end = following if following >= 0 else len(body)
+        start = body.find(b"\n", at, min(at + 256, stop)) + 1
+        following = body.find(b"\n" + delimiter, start - 1, stop) if start else -1
+        end = following if following >= 0 else stop
         if start:
             yield from _part(body, start, end, whole=following >= 0)
         at = following + 1 if following >= 0 else -1

@@ -10,9 +10,9 @@ from functools import partial
 from aiohttp import web
 
 from monitor.errors import RefusedError
-from monitor.intake import crashes, journal, minidumps, pings, sentry
+from monitor.intake import crashes, journal, minidumps, pings, sentry, submit
 from monitor.intake.body import Limits, Memory
-from monitor.intake.keys import AcceptCrash, AcceptPing, FindToken, Intake
+from monitor.intake.keys import AcceptCrash, AcceptPing, FindToken, Intake, NoteLost
 from monitor.intake.problems import Handler, Say, answering, problem, sentry_problem
 from monitor.metrics import Metrics
 
@@ -23,6 +23,7 @@ def routes(
     *,
     accept_crash: AcceptCrash,
     accept_ping: AcceptPing,
+    note_lost: NoteLost,
     find_token: FindToken,
     clock: Callable[[], datetime],
     new_id: Callable[[], str],
@@ -33,6 +34,7 @@ def routes(
     intake = Intake(
         accept_crash=accept_crash,
         accept_ping=accept_ping,
+        note_lost=note_lost,
         find_token=find_token,
         clock=clock,
         new_id=new_id,
@@ -46,6 +48,7 @@ def routes(
         *_sentry(intake, "store", sentry.store),
         *_sentry(intake, "minidump", minidumps.minidump, "minidump"),
         web.post("/upload", _face(intake, journal.upload, journal.in_words, "journal")),
+        web.post("/submit", _face(intake, submit.submit, submit.discarded, submit.SOURCE)),
         *_pings(intake),
     ]
 

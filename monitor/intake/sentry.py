@@ -11,14 +11,15 @@ not to send it for a day.
 import binascii
 from base64 import b64decode
 from collections.abc import Mapping
+from contextlib import suppress
 
 import orjson
 from aiohttp import web
 
 from monitor.domain.access import Token
-from monitor.errors import RefusedError
+from monitor.errors import RefusedError, StorageError
 from monitor.intake.body import Body, parse_json, read_body
-from monitor.intake.envelope import EVENT, Envelope, parse_envelope
+from monitor.intake.envelope import EVENT, Envelope, read_envelope
 from monitor.intake.events import crash_of, is_crash
 from monitor.intake.inflate import inflater
 from monitor.intake.keys import Intake, dsn_key, dsn_token, sentry_key
@@ -49,7 +50,7 @@ async def envelope(intake: Intake, request: web.Request) -> web.Response:
     key = sentry_key(request)
     token = await dsn_token(intake, key) if key else None
     async with read_body(request, intake.limits.sentry, intake.memory) as body:
-        brought = parse_envelope(body)
+        brought = await read_envelope(body)
         said = dsn_key(brought.dsn) if brought.dsn else None
         if key and said and said != key:
             raise RefusedError(403, "keys_differ", "The envelope's DSN carries another key.")
@@ -114,7 +115,12 @@ async def _taken(intake: Intake, token: Token, brought: Envelope, body: Body = b
         _count(intake, "accepted" if accepted.new else "duplicate")
         answered = answered or report.key
     _count(intake, "discarded", sum(discarded.values()) + brought.check_ins)
-    _count(intake, "lost_by_client", sum(brought.lost.values()))
+    if brought.lost:
+        _count(intake, "lost_by_client", sum(brought.lost.values()))
+        with suppress(
+            StorageError
+        ):  # the crashes are on record, and nobody would send them again for a count
+            await intake.note_lost(token=token.id, lost=brought.lost)
     return _answer(answered, discarded)
 
 

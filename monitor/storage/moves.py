@@ -14,6 +14,7 @@ from monitor.domain.recurrence import Series
 from monitor.storage import (
     announced,
     announcements,
+    crash_fixes,
     crashes,
     dependencies,
     events,
@@ -187,9 +188,12 @@ def digested(
     done: Sequence[crashes.Digested],
     groups: Iterable[tuple[CrashGroup, datetime]],
     now: datetime,
+    back: Iterable[crash_fixes.Regression] = (),
 ) -> None:
-    """Mark a batch of crash reports as digested and count their groups: none is counted twice."""
+    """Mark a batch of crash reports as digested and count their groups, none twice; open those that are back."""
     crashes.mark_digested(c, done, now)
+    for regression in back:
+        crash_fixes.regress(c, regression, now)
     came: dict[CrashGroup, list[datetime]] = defaultdict(list)
     for one, moment in groups:
         came[one].append(moment)

@@ -1,4 +1,4 @@
-"""The memory dumps that came with crash reports: kept beside their report, read once, let go in time."""
+"""What is kept beside crash reports: their memory dumps, what was told of groups, which version fixed them, what was lost."""
 
 import sqlalchemy as sa
 
@@ -31,4 +31,34 @@ crash_trends = sa.Table(  # what was told of a group: that it came with a releas
     sa.Column("partners", sa.Integer, nullable=False),
     at("found_at", nullable=False),
     sa.Index("ix_crash_trends_group", "group"),
+)
+
+crash_fixes = (
+    sa.Table(  # a person's word that a version fixed a group; the one that is not withdrawn is in force
+        "crash_fixes",
+        metadata,
+        serial(),
+        text("group", nullable=False),
+        text("version", nullable=False),
+        text("said_by", nullable=False),
+        at("said_at", nullable=False),
+        text("note", nullable=False, default=""),
+        at("withdrawn_at"),
+        at("regressed_at"),
+        text("regressed_in", nullable=False, default=""),
+        text("regressed_on"),
+        sa.Index("ix_crash_fixes_group", "group"),
+    )
+)
+
+crash_losses = sa.Table(  # what clients say they threw away before it reached us
+    "crash_losses",
+    metadata,
+    serial(),
+    text("token", nullable=False),  # the DSN that said so
+    text("reason", nullable=False),
+    sa.Column("count", sa.BigInteger, nullable=False),
+    at("first_at", nullable=False),
+    at("last_at", nullable=False),
+    sa.UniqueConstraint("token", "reason"),
 )

@@ -18,7 +18,16 @@ from monitor.domain.findings import Symptom
 from monitor.domain.inventory import Inventory, Partner
 from monitor.domain.policy import WAITS
 from monitor.errors import NotFoundError
-from monitor.storage import alerts_in, blindness, console, crash_trends, lists, one_place, ticket_sync
+from monitor.storage import (
+    alerts_in,
+    blindness,
+    console,
+    crash_losses,
+    crash_trends,
+    lists,
+    one_place,
+    ticket_sync,
+)
 from monitor.storage.people import list_audit
 from monitor.web import api_inputs as i
 from monitor.web import delivery_pages
@@ -217,7 +226,16 @@ async def crashes(request: web.Request) -> web.Response:
     query, found = await _found(request, i.CrashQuery, lists.list_crash_reports)
     lately = lists.Wanted(since=parts.clock() - RELEASE_WINDOW, limit=TRENDS)
     trends = await parts.store.read(crash_trends.list_trends, lately)
-    return page(request, "crashes.html", found=found, query=query, more=_more(request), trends=trends.items)
+    lost = await parts.store.read(crash_losses.list_losses, lists.Wanted(limit=TRENDS))
+    return page(
+        request,
+        "crashes.html",
+        found=found,
+        query=query,
+        more=_more(request),
+        trends=trends.items,
+        lost=lost.items,
+    )
 
 
 async def alerts(request: web.Request) -> web.Response:

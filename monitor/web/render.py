@@ -37,6 +37,8 @@ FLASHES: Mapping[str, str] = {
     "reading": "The ticket is being read in its own system.",
     "retried": "The contact will be tried again now.",
     "assigned": "The alert is what you say it is; it is judged now.",
+    "crash_fixed": "It is on record as fixed; from that version on it would be a regression.",
+    "crash_reopened": "The group stands open again.",
     "posted": "It is on record that you have posted it.",
     "declared": "The global problem is declared and on the status page.",
     "updated": "The public has been told.",

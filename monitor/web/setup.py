@@ -37,6 +37,7 @@ from monitor.web import (
     announcements,
     api,
     console,
+    crash_pages,
     delivery_pages,
     oncall_forms,
     oncall_pages,
@@ -159,6 +160,7 @@ def rest() -> Api:
     announcements.add_announcements(made)
     alerts_by_hand.add_alerts(made)
     overruling.add_overruling(made)
+    crash_pages.add_crash_groups(made)
     add_inventory(made)
     add_history(made)
     add_series(made)
@@ -204,6 +206,7 @@ def handlers(app: web.Application) -> Mapping[tuple[str, str], Handler]:
         **alerts_by_hand.PAGES,
         **overruling.FORMS,
         **console.PAGES,
+        **crash_pages.PAGES,
         **delivery_pages.PAGES,
         **reports.PAGES,
         **oncall_pages.PAGES,

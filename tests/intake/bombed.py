@@ -1,21 +1,27 @@
-"""Run the intake in a process of its own; print its address, then, for each line read, its peak memory in MiB.
+"""Run the intake in a process of its own; print its address, then, for each line read, one of JSON about itself.
 
 python -m tests.intake.bombed DATABASE_URL
 """
 
 import asyncio
+import json
 import resource
 import sys
 
 from monitor.intake.body import Limits
+from tests.hostile.pulse import Pulse
 from tests.intake.server import running
 
 
 async def main(database_url: str) -> None:
+    pulse = Pulse()
     async with running(database_url, Limits()) as serving:
+        beating = asyncio.create_task(pulse.beat())
         print(serving.url, flush=True)
         while await asyncio.to_thread(sys.stdin.readline):
-            print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, flush=True)
+            mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+            print(json.dumps({"mib": mib, **pulse.felt()}), flush=True)
+        beating.cancel()
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """The intake on a real server on loopback, over a real record, for tests and benchmarks."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,7 +16,7 @@ from monitor.errors import StorageError
 from monitor.intake.body import MIB, Bounds, Limits
 from monitor.intake.routes import routes
 from monitor.metrics import Metrics
-from monitor.storage import crashes, schema
+from monitor.storage import crash_losses, crashes, schema
 from monitor.storage.engine import Store, open_store
 
 NOW = datetime(2026, 11, 22, 3, 4, 5, tzinfo=UTC)
@@ -86,6 +86,9 @@ class Running:
         self.runs.append(run)
         return True
 
+    async def note_lost(self, *, token: str, lost: Mapping[str, int]) -> None:
+        await self.store.write(crash_losses.note, token, lost, NOW)
+
     async def find_token(self, secret: str, kind: str) -> Token | None:
         return TOKENS.get((secret, kind))
 
@@ -122,6 +125,7 @@ async def running(database_url: str, limits: Limits = SMALL) -> AsyncGenerator[R
             routes(
                 accept_crash=serving.accept_crash,
                 accept_ping=serving.accept_ping,
+                note_lost=serving.note_lost,
                 find_token=serving.find_token,
                 clock=lambda: NOW,
                 new_id=lambda: f"crash-{next(numbers)}",

@@ -2,14 +2,15 @@
 
 import asyncio
 import io
+import json
 import random
 import sys
-import time
 import zlib
 
 import aiohttp
 import brotli
 import pytest
+import zstandard
 
 from monitor.intake.body import MIB
 from tests.intake.server import API, KEY
@@ -18,6 +19,7 @@ ENVELOPE = f"/api/42/envelope/?sentry_key={KEY}"
 DUMP = f"/api/42/minidump/?sentry_key={KEY}"
 CRASH = b'{}\n{"type":"event"}\n{"message":"boom"}\n'
 CUT_OFF = 0
+STALL = 0.1
 
 
 def gzip_bomb(mib: int) -> bytes:
@@ -28,6 +30,10 @@ def gzip_bomb(mib: int) -> bytes:
 def brotli_bomb(mib: int) -> bytes:
     b = brotli.Compressor(quality=1)
     return b"".join([b.process(b"\0" * MIB) for _ in range(mib)]) + b.finish()
+
+
+def zstd_bomb(mib: int) -> bytes:
+    return zstandard.ZstdCompressor(level=1).compress(bytes(mib * MIB))
 
 
 def honest_monster() -> bytes:
@@ -46,36 +52,34 @@ async def server(sqlite_url):
     )  # fmt: skip
     url = (await process.stdout.readline()).decode().strip()
 
-    async def memory() -> int:
+    async def felt() -> dict[str, object]:
         process.stdin.write(b"?\n")
-        return int(await process.stdout.readline())
+        return json.loads(await process.stdout.readline())
 
-    yield url, memory
+    yield url, felt
     process.stdin.close()
     await process.wait()
 
 
 async def test_eighty_bombs_at_once_cost_little_memory_and_nobody_waits_for_them(server):
-    url, memory = server
-    bombs = [(gzip_bomb(512), "gzip")] * 40 + [(brotli_bomb(512), "br")] * 40
+    url, felt = server
+    bombs = (
+        [(gzip_bomb(512), "gzip")] * 27 + [(brotli_bomb(512), "br")] * 27 + [(zstd_bomb(512), "zstd")] * 26
+    )
     connector = aiohttp.TCPConnector(limit=200)
     async with aiohttp.ClientSession(url, connector=connector) as client:
         await crash(client)
-        before = await memory()
+        before = (await felt())["mib"]
         going_off = [asyncio.create_task(explode(client, *bomb)) for bomb in bombs]
-        longest = 0.0
         while not all(task.done() for task in going_off):
-            began = time.monotonic()
             await crash(client)
-            longest = max(longest, time.monotonic() - began)
         assert {task.result() for task in going_off} == {413}
-        grown = await memory() - before
-    assert grown < 150, f"grew by {grown} MiB"
-    assert longest < 5, f"a crash waited {longest:.1f} s"
+        after = await felt()
+    judge(after, before)
 
 
 async def test_bombs_in_dumps_and_journals_cost_little_memory_and_nobody_waits_for_them(server):
-    url, memory = server
+    url, felt = server
     bomb = gzip_bomb(512)
     form = b'--x\r\nContent-Disposition: form-data; name="upload_file_minidump"; filename="%d.dmp"\r\n\r\n%b\r\n--x--'
     multipart = {"Content-Type": "multipart/form-data; boundary=x"}
@@ -83,38 +87,40 @@ async def test_bombs_in_dumps_and_journals_cost_little_memory_and_nobody_waits_f
     connector = aiohttp.TCPConnector(limit=200)
     async with aiohttp.ClientSession(url, connector=connector) as client:
         await crash(client)
-        before = await memory()
+        before = (await felt())["mib"]
         outside = [explode(client, bomb, "gzip", path=DUMP, **multipart) for _ in range(27)]
         inside = [explode(client, form % (n, bomb), "identity", path=DUMP, **multipart) for n in range(27)]
         journals = [explode(client, bomb, "gzip", path="/upload", **journal) for _ in range(26)]
         going_off = [asyncio.create_task(each) for each in (*outside, *inside, *journals)]
-        longest = 0.0
         while not all(task.done() for task in going_off):
-            began = time.monotonic()
             await crash(client)
-            longest = max(longest, time.monotonic() - began)
         told = [task.result() for task in going_off]
-        grown = await memory() - before
+        after = await felt()
     assert set(told[:27]) <= {413, CUT_OFF}
     assert set(told[27:54]) == {200}, "a bomb that is the dump is kept as it is, and read by somebody else"
     assert set(told[54:]) <= {400, 413, CUT_OFF}
-    assert grown < 150, f"grew by {grown} MiB"
-    assert longest < 5, f"a crash waited {longest:.1f} s"
+    judge(after, before)
 
 
 async def test_large_honest_bodies_share_a_bounded_memory(server):
-    url, memory = server
+    url, felt = server
     monster = honest_monster()
     assert len(monster) < 20 * MIB
     connector = aiohttp.TCPConnector(limit=200)
     async with aiohttp.ClientSession(url, connector=connector) as client:
         await crash(client)
-        before = await memory()
+        before = (await felt())["mib"]
         told = await asyncio.gather(*(explode(client, monster, "gzip") for _ in range(16)))
         await crash(client)
-        grown = await memory() - before
+        grown = (await felt())["mib"] - before
     assert set(told) == {400}, "it is no envelope, but every one of them was read"
     assert grown < 250, f"grew by {grown} MiB"
+
+
+def judge(after, before) -> None:
+    """Memory hardly grew, and the loop went on: judged by its own work, since the machine may be busy with others."""
+    assert after["mib"] - before < 150, f"grew by {after['mib'] - before} MiB"
+    assert after["own"] < STALL, f"the loop stood still for {after['own'] * 1000:.0f} ms in {after['where']}"
 
 
 async def crash(client: aiohttp.ClientSession) -> None:

@@ -9,6 +9,8 @@ import zlib
 import pytest
 
 from monitor.domain.crashes import Frame, signature
+from monitor.storage import crash_losses
+from monitor.storage.lists import Wanted
 from tests.intake.server import BOUND_KEY, KEY, NOW
 
 ID = "d512c1779476b84e4570975eb2a18cc1"
@@ -148,6 +150,8 @@ async def test_a_client_says_how_many_crashes_it_threw_away(client, intake):
     status, _, _ = await post(client, ENVELOPE, envelope(({"type": "client_report"}, lost)))
     assert status == 200
     assert intake.counted("sentry", "lost_by_client") == 3
+    (noted,) = (await intake.store.read(crash_losses.list_losses, Wanted())).items
+    assert (noted.token, noted.reason, noted.count) == ("t-dsn", "network_error", 3)
 
 
 # --- who may
@@ -259,6 +263,9 @@ async def test_an_event_says_whose_it_is_in_one_of_several_places(client, intake
     [
         ({"message": None, "logentry": {"message": "%s lost", "formatted": "trunk lost"}}, "trunk lost"),
         ({"message": {"message": "m"}}, "m"),
+        ({"logentry": {"message": "trunk %s lost, {} left, %d", "params": ["3", 5]}}, "trunk 3 lost, 5 left, %d"),
+        ({"logentry": {"message": "%(name)s and {name}", "params": {"name": "a"}}}, "a and a"),
+        ({"logentry": {"message": "100 % {", "params": [1]}}, "100 % {"),
         ({"exception": {"type": "E", "value": "v"}}, "v"),
         ({"exception": [{"type": "A", "value": "a"}, {"type": "B", "value": "b"}]}, "b"),
         ({"exception": {"values": [None, 5, {"type": "E", "value": 7}]}}, "7"),

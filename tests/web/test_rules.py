@@ -27,6 +27,8 @@ def path_of(route):
         "{name}": "wildix",
         "{appointment}": "apt-1",
         "{channel}": "room",
+        "{group}": "v1:abc",
+        "{report}": "cra-1",
     }
     path = route[1]
     for name, value in known.items():

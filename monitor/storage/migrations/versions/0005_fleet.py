@@ -94,7 +94,35 @@ def _history() -> None:
 
 
 def _crashes() -> None:
-    """Groups of crashes that a version fixed."""
+    """Groups of crashes that a version fixed, and what clients lost."""
+    op.create_table(
+        "crash_fixes",
+        sa.Column(
+            "seq", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True
+        ),
+        sa.Column("group", sa.Text, nullable=False),
+        sa.Column("version", sa.Text, nullable=False),
+        sa.Column("said_by", sa.Text, nullable=False),
+        sa.Column("said_at", sa.BigInteger, nullable=False),
+        sa.Column("note", sa.Text, nullable=False),
+        sa.Column("withdrawn_at", sa.BigInteger),
+        sa.Column("regressed_at", sa.BigInteger),
+        sa.Column("regressed_in", sa.Text, nullable=False),
+        sa.Column("regressed_on", sa.Text),
+    )
+    op.create_index(op.f("ix_crash_fixes_group"), "crash_fixes", ["group"])
+    op.create_table(
+        "crash_losses",
+        sa.Column(
+            "seq", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True
+        ),
+        sa.Column("token", sa.Text, nullable=False),
+        sa.Column("reason", sa.Text, nullable=False),
+        sa.Column("count", sa.BigInteger, nullable=False),
+        sa.Column("first_at", sa.BigInteger, nullable=False),
+        sa.Column("last_at", sa.BigInteger, nullable=False),
+        sa.UniqueConstraint("token", "reason", name=op.f("uq_crash_losses_token_reason")),
+    )
 
 
 def _correlation() -> None:
