@@ -25,7 +25,9 @@ MIB = 1024 * 1024
 DEPTH = 100
 _FREE = MIB  # what every body may become without asking for a share of the memory
 _PATIENCE = 30.0  # seconds that a large body may wait for memory
-_BREATH = MIB  # after so many bytes others have their turn on the loop
+_BREATH = (
+    256 * 1024
+)  # after so many bytes others have their turn on the loop: many bombs at once are many such steps
 
 Body = bytes | bytearray
 _T = TypeVar("_T")
@@ -158,7 +160,7 @@ class _Reading:
             await self._ask(MIB)
         self.body += piece
         self._since_breath += len(piece)
-        if self._since_breath > _BREATH:
+        if self._since_breath >= _BREATH:
             self._since_breath = 0
             await asyncio.sleep(0)
 

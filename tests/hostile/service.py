@@ -5,7 +5,6 @@ python -m tests.hostile.service FOLDER  ->  prints its address; for each line re
 
 import asyncio
 import json
-import resource
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +13,7 @@ from monitor import logs, wiring
 from monitor.storage import people
 from tests.acceptance.test_alerts import RULES
 from tests.acceptance.world import CHECKS, CONFIGURATION, MovableClock, a_world
-from tests.hostile.pulse import Pulse
+from tests.hostile.pulse import Pulse, peak_mib
 
 API, KEY = "tcs_hostile", "0123456789abcdef0123456789abcdef"
 JOBS = ("digest", "alerts", "rounds")
@@ -51,7 +50,7 @@ async def main(folder: Path) -> None:
         tasks.append(group.create_task(pulse.beat()))
         print(f"http://127.0.0.1:{port}", flush=True)
         while await asyncio.to_thread(sys.stdin.readline):
-            said = {**pulse.felt(), "mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024}
+            said = {**pulse.felt(), "mib": peak_mib()}
             print(json.dumps(said), flush=True)
         for task in tasks:
             task.cancel()

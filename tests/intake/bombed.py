@@ -5,11 +5,10 @@ python -m tests.intake.bombed DATABASE_URL
 
 import asyncio
 import json
-import resource
 import sys
 
 from monitor.intake.body import Limits
-from tests.hostile.pulse import Pulse
+from tests.hostile.pulse import Pulse, peak_mib
 from tests.intake.server import running
 
 
@@ -19,8 +18,7 @@ async def main(database_url: str) -> None:
         beating = asyncio.create_task(pulse.beat())
         print(serving.url, flush=True)
         while await asyncio.to_thread(sys.stdin.readline):
-            mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-            print(json.dumps({"mib": mib, **pulse.felt()}), flush=True)
+            print(json.dumps({"mib": peak_mib(), **pulse.felt()}), flush=True)
         beating.cancel()
 
 
