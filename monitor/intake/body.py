@@ -9,7 +9,7 @@ Needs the server to run with ``auto_decompress=False``: aiohttp's own inflating 
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, Iterable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Iterable, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -23,11 +23,12 @@ from monitor.intake.inflate import Inflater, inflater
 
 MIB = 1024 * 1024
 DEPTH = 100
-_FREE = MIB  # what every body may become without asking for a share of the memory
+_FREE = MIB  # what every body may have without asking for a share of the memory …
+_FREE_INFLATED = 128 * 1024  # … and what a compressed one may become
+_STEP = 256 * 1024  # by so much it asks for more
 _PATIENCE = 30.0  # seconds that a large body may wait for memory
-_BREATH = (
-    256 * 1024
-)  # after so many bytes others have their turn on the loop: many bombs at once are many such steps
+_BREATH = 256 * 1024  # after so many bytes others have their turn on the loop
+_WORTH_A_TURN = 32 * 1024  # a piece that took some work to inflate
 
 Body = bytes | bytearray
 _T = TypeVar("_T")
@@ -72,6 +73,10 @@ class Memory:
 
     def __init__(self, total: int, largest: int) -> None:
         """Share ``total`` bytes, of which the ``largest`` body's are kept apart."""
+        self.turn = asyncio.Lock()
+        """Held for each step of inflating: eighty bombs that arrive at once are eighty steps, with everybody else between them."""
+        self.window = asyncio.Lock()
+        """Held while a body is inflated whose coding has a large window."""
         self._free = max(0, total - largest)
         self._finishing: object = None
         self._changed = asyncio.Condition()
@@ -120,8 +125,9 @@ class _Reading:
 
     def __init__(self, bounds: Bounds, memory: Memory, inflating: Inflater | None) -> None:
         self.body = bytearray()
+        self._packed = bytearray()
         self.taken = 0
-        self.room = _FREE
+        self.room = _FREE if inflating is None else _FREE_INFLATED
         self.deadline: asyncio.Timeout | None = None
         self._bounds = bounds
         self._memory = memory
@@ -137,6 +143,8 @@ class _Reading:
                 await self._arrived(chunk)
         except (ClientError, HttpProcessingError) as error:
             raise RefusedError(400, "body_damaged", "The body's framing is damaged.") from error
+        if self._packed:
+            await self._inflate_whole()
         if self._inflating and self._wire:
             self._inflating.finish()
 
@@ -144,11 +152,34 @@ class _Reading:
         self._wire += len(chunk)
         if self._wire > self._bounds.wire:
             raise _too_large(f"at most {self._bounds.wire} bytes are taken")
-        for piece in self._pieces(chunk):
+        if self._inflating is None:
+            await self._keep(chunk)
+        elif self._inflating.whole:
+            self._packed += chunk
+            await self._have_room(len(self._packed))
+        else:
+            await self._inflate(self._inflating.feed(chunk))
+
+    async def _inflate_whole(self) -> None:
+        assert self._inflating is not None, "something was packed"
+        await self._wait(self._memory.window.acquire())
+        try:
+            for at in range(0, len(self._packed), _STEP):
+                await self._inflate(self._inflating.feed(bytes(self._packed[at : at + _STEP])))
+        finally:
+            self._memory.window.release()
+            self._packed.clear()
+
+    async def _inflate(self, pieces: Iterator[bytes]) -> None:
+        while (piece := await self._next(pieces)) is not None:
             await self._keep(piece)
 
-    def _pieces(self, chunk: bytes) -> Iterator[bytes]:
-        return self._inflating.feed(chunk) if self._inflating else iter((chunk,))
+    async def _next(self, pieces: Iterator[bytes]) -> bytes | None:
+        async with self._memory.turn:
+            piece = next(pieces, None)
+            if piece is not None and len(piece) >= _WORTH_A_TURN:
+                await asyncio.sleep(0)
+        return piece
 
     async def _keep(self, piece: bytes) -> None:
         size = len(self.body) + len(piece)
@@ -156,16 +187,24 @@ class _Reading:
             raise _too_large(f"it may become at most {self._bounds.inflated} bytes")
         if self._inflating and size > MIB and size > self._bounds.ratio * self._inflating.consumed:
             raise _too_large(f"it may become at most {self._bounds.ratio} times its size")
-        if size > self.room:
-            await self._ask(MIB)
+        await self._have_room(size + len(self._packed))
         self.body += piece
         self._since_breath += len(piece)
         if self._since_breath >= _BREATH:
             self._since_breath = 0
             await asyncio.sleep(0)
 
-    async def _ask(self, size: int) -> None:
-        """Wait for more memory; that is our doing, so the sender's time stands still meanwhile."""
+    async def _have_room(self, size: int) -> None:
+        """Ask for more memory where there is not enough; what inflates keeps a window of what it made besides."""
+        if size <= self.room:
+            return
+        more = max(_STEP, size - self.room)
+        weight = 1 if self._inflating is None else 2
+        self.taken += await self._wait(self._memory.take(weight * more, self))
+        self.room += more
+
+    async def _wait(self, awaited: Awaitable[_T]) -> _T:
+        """Wait for what others hold; that is our doing, so the sender's time stands still meanwhile."""
         assert self.deadline is not None, "a body is read within a deadline"
         if self.deadline.expired():
             await asyncio.sleep(0)  # time ran out while we worked: be cancelled here
@@ -173,13 +212,13 @@ class _Reading:
         self.deadline.reschedule(None)
         try:
             async with asyncio.timeout(_PATIENCE):
-                self.taken += await self._memory.take(size, self)
+                got = await awaited
         except TimeoutError:
             raise RefusedError(
                 503, "busy", "Too many large bodies are being read; send it again soon."
             ) from None
-        self.room += size
         self.deadline.reschedule(asyncio.get_running_loop().time() + left)
+        return got
 
 
 async def in_turns(values: Iterable[_T], turn: int = TURN) -> AsyncGenerator[_T]:

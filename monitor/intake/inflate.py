@@ -13,7 +13,7 @@ import zstandard
 
 from monitor.errors import RefusedError
 
-PIECE = 256 * 1024
+PIECE = 64 * 1024
 _SLICE = 4096  # brotli hides how much it has read, so it is fed by the spoon
 _CRUMB = (
     64  # zstd gives all that comes of its input at once: four bytes may be 128 KiB, so many at most 2 MiB
@@ -26,6 +26,7 @@ class Inflater(Protocol):
     """One body being inflated; ``consumed`` is how many of its bytes have been used so far."""
 
     consumed: int
+    whole: bool  # fed only when all of it is there, one body at a time: its window may be 16 MiB at the first byte
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """Yield pieces of at most ``PIECE`` bytes (brotli, zstd: about that)."""
@@ -55,6 +56,8 @@ def inflater(encoding: str) -> Inflater | None:
 
 
 class _Zlib:
+    whole = False
+
     def __init__(self, wbits: int | None) -> None:
         self.consumed = 0
         self._start = b""
@@ -86,6 +89,8 @@ class _Zlib:
 
 
 class _Brotli:
+    whole = True
+
     def __init__(self) -> None:
         self.consumed = 0
         self._b = brotli.Decompressor()
@@ -114,6 +119,8 @@ class _Brotli:
 
 
 class _Zstd:
+    whole = False
+
     def __init__(self) -> None:
         self.consumed = 0
         self._z = zstandard.ZstdDecompressor(max_window_size=_WINDOW).decompressobj()

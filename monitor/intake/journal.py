@@ -58,6 +58,10 @@ class _Reading:
         self._intake = intake
         self._token = token
         self._inflating = inflating
+        if inflating and inflating.whole:
+            raise RefusedError(
+                415, "encoding_unsupported", "A journal may be sent as it is, or in gzip, deflate or zstd."
+            )
         self._export = JournalExport(WANTED)
         self._first = b""
         self._plain = 0
