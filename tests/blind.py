@@ -72,6 +72,7 @@ class Outcome:
     doubted: int = 0
     outages: int = 0
     alarms: int = 0
+    contacts: int = 0
     wrong: list[str] = field(default_factory=list)
     late: list[float] = field(default_factory=list)
     known: set[str] = field(default_factory=set)
@@ -79,7 +80,7 @@ class Outcome:
     def __str__(self) -> str:
         latest = f"{max(self.late):.0f} s" if self.late else "-"
         return (
-            f"{self.cuts} cuts of our own network: {self.doubted} failing looks not believed, {len(self.wrong)} wrong; "
+            f"{'BAD' if self.wrong or self.contacts else 'GOOD'}: {self.cuts} cuts of our own network: {self.contacts} customer contacts, {self.doubted} failing looks not believed, {len(self.wrong)} wrong; "
             f"{self.outages} real outages in them, the last found {latest} after its cut; {self.alarms} told to our own people"
         )
 
@@ -186,4 +187,5 @@ async def _judge(world: World, outcome: Outcome, over, *, really: bool) -> None:
     known = {row["id"] for row in await world.rows("incidents", system="PBX-4")}
     for row in await world.rows("attempts"):
         if row["incident"] not in known and row["incident"] is not None:
+            outcome.contacts += 1
             outcome.wrong.append(f"cut {outcome.cuts}: {row['channel']} to {row['recipient']}")

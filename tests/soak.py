@@ -20,8 +20,10 @@ import argparse
 import asyncio
 import contextlib
 import os
+import shutil
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 from tests.blind import cuts as network_cuts
@@ -34,6 +36,7 @@ from tests.crash.mutants import KILLED_BY, LEDGER, LOSERS, mutant
 from tests.databases import a_postgres
 from tests.dumps.poisoned import poisoned
 from tests.flapping import AT_ONCE
+from tests.flapping import Outcome as Flapped
 from tests.flapping import weeks as flapping_weeks
 from tests.hostile.run import attack
 from tests.power.cuts import cut
@@ -145,7 +148,7 @@ async def blind(folder: Path, *, cuts: int, seed: int) -> int:
 
 async def flapping(folder: Path, *, weeks: int, seed: int) -> int:
     """Let systems come and go; return in how many weeks a partner was contacted more than once."""
-    wrong = 0
+    whole, begin = Flapped(), time.process_time()
     for number, first in enumerate(range(0, weeks, AT_ONCE)):
         place = folder / str(number)
         place.mkdir()
@@ -153,9 +156,10 @@ async def flapping(folder: Path, *, weeks: int, seed: int) -> int:
         with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stdout(nowhere):
             url = f"sqlite:///{place / 'weeks.db'}"
             outcome = await flapping_weeks(place, url, count=count, seed=seed + number)
-        print(outcome, flush=True)
-        wrong += outcome.wrong
-    return wrong
+        whole.add(outcome)
+        shutil.rmtree(place)
+    print(f"{whole}; {time.process_time() - begin:.0f} CPU-s", flush=True)
+    return whole.wrong
 
 
 async def ledger(folder: Path, *, operations: int, seed: int, jobs: int) -> int:
@@ -195,7 +199,7 @@ async def main(arguments: argparse.Namespace) -> int:
         elif part == "storms":
             wrong += await storms(place)
         elif part == "simulator":
-            wrong += await asyncio.to_thread(simulator)
+            wrong += await asyncio.to_thread(simulator, arguments.seed)
         elif part == "blind":
             wrong += await blind(place, cuts=arguments.network_cuts, seed=arguments.seed)
         elif part == "dumps":

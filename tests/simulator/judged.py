@@ -224,42 +224,101 @@ def cuts(count: int = 100, *, seed: int = 0) -> Result:
     return total
 
 
-def quiet(weeks: int, *, size: int, alone: float = 30 * DAY, seed: int = 0) -> Result:
+def quiet(weeks: float, *, size: int, alone: float = 30 * DAY, seed: int = 0, shape: str = "usual") -> Result:
     """Let nothing happen but noise."""
     chance = random.Random(f"quiet {seed}")
-    fleet = a_fleet(seed + 4_000, size)
+    fleet = a_fleet(seed + 4_000, size, SHAPES[shape])
     replay = Replay(fleet, seed)
     replay.play(noise(fleet, weeks * WEEK, alone, chance))
-    return judge(replay, [])
+    result = judge(replay, [])
+    result.system_days = weeks * 7 * size
+    return result
 
 
-def simulator() -> int:
+def varied(seed: int, manner: Manner, *, beside: bool = False, alone: float = 30 * DAY) -> Result:
+    """Play every kind of outage on fleets of every shape; two at a time if it is asked for."""
+    total = Result()
+    for place, shape in enumerate(SHAPES):
+        for size in (200, 2_000):
+            kinds = [*GLOBAL, Cause.CARRIER]
+            total.add(
+                played(
+                    kinds,
+                    seed=seed + place,
+                    size=size,
+                    shape=shape,
+                    manner=manner,
+                    beside=beside,
+                    alone=alone,
+                )
+            )
+    return total
+
+
+def simulator(seed: int = 0) -> int:
     """Play all of it and print it; return how much was wrong."""
+    return _as_judged(seed) + _on_other_fleets(seed) + _in_noise(seed)
+
+
+def _as_judged(seed: int) -> int:
+    one = global_outages(seed=seed)
+    wrong = _said_of(
+        f"100 global outages: {one.named} named, median {one.median:.0f} s after the second failing look, longest {max(one.seconds, default=0):.0f} s; {len(one.wrong)} wrong names",
+        one.missed + one.wrong,
+        bad=one.median > 60,
+    )
+    one = carriers(seed=seed)
+    wrong += _said_of(
+        f"200 carriers' outages: all Standard in {one.standard} ({one.standard / max(1, one.of_carriers):.1%}), {one.named} named; true Criticals lost: {len(one.lost)} of {one.criticals}",
+        one.lost,
+        bad=one.standard < 0.95 * one.of_carriers,
+        also=one.partly + one.missed + one.wrong,
+    )
+    one = clouds_calls(seed=seed)
+    wrong += _said_of(
+        f"50 clouds' call drops: true Criticals lost: {len(one.lost)} of {one.criticals}, Standard for a while: {one.for_a_while}",
+        one.lost + one.wrong,
+    )
+    one = cuts(seed=seed)
+    return wrong + _said_of(f"100 cuts of our own network, without anchors: somebody blamed in {len(one.wrong)}", one.wrong)  # fmt: skip
+
+
+def _on_other_fleets(seed: int) -> int:
     wrong = 0
-    one = global_outages()
-    print(_line("100 global outages", one), f"median {one.median:.0f} s, longest {max(one.seconds, default=0):.0f} s after the second failing look", flush=True)  # fmt: skip
-    wrong += _wrong(one.missed + one.wrong) + (one.median > 60)
-    one = carriers()
-    print(_line("200 carriers' outages", one), f"median {one.median:.0f} s; all Standard in {one.standard} ({one.standard / one.of_carriers:.0%}); true Criticals lost: {len(one.lost)} of {one.criticals}", flush=True)  # fmt: skip
-    wrong += _wrong(one.lost + one.partly + one.missed + one.wrong, counted=len(one.lost) + (one.standard < 0.95 * one.of_carriers))  # fmt: skip
-    one = clouds_calls()
-    print(_line("50 clouds' call drops", one), f"true Criticals lost: {len(one.lost)} of {one.criticals}, Standard for a while: {one.for_a_while}", flush=True)  # fmt: skip
-    wrong += _wrong(one.lost + one.wrong, counted=len(one.lost))
-    one = cuts()
-    print(f"100 cuts of our own network, without anchors: blamed somebody in {len(one.wrong)}", flush=True)
-    wrong += _wrong(one.wrong)
-    for weeks, size, days in ((52, 3_000, 30), (4, 100_000, 30), (12, 3_000, 7)):
-        one = quiet(weeks, size=size, alone=days * DAY)
-        print(f"{weeks} weeks of {size:,} systems that fail by themselves every {days} days: {len(one.wrong)} false names; Criticals lost: {len(one.lost)} of {one.criticals}", flush=True)  # fmt: skip
-        wrong += _wrong(one.wrong + one.lost)
+    manners = [(str(one), varied(seed, one)) for one in Manner]
+    manners.append(("two at once", varied(seed, Manner.SUDDEN, beside=True)))
+    manners.append(
+        ("sudden, 1 % fail by themselves each hour", varied(seed, Manner.SUDDEN, alone=DAY * 100 / 24))
+    )
+    for name, one in manners:
+        wrong += _said_of(
+            f"fleets of {len(SHAPES)} shapes, {name}: {one.outages} outages, precision {one.precision:.3f}, recall {one.recall:.3f}, "
+            f"median {one.median:.0f} s; carriers' all Standard in {one.standard} of {one.of_carriers}; true Criticals lost: {len(one.lost)} of {one.criticals}",
+            one.lost,
+            bad=min(one.precision, one.recall) < 0.9,
+            also=one.missed + one.wrong + one.partly,
+        )
     return wrong
 
 
-def _line(what: str, one: Result) -> str:
-    return f"{what}: precision {one.precision:.3f}, recall {one.recall:.3f};"
+def _in_noise(seed: int) -> int:
+    wrong = 0
+    for weeks, size, percent in ((12, 3_000, 0.1), (4, 3_000, 1.0), (0.3, 20_000, 1.0), (1, 100_000, 0.1)):
+        one = quiet(weeks, size=size, alone=100 / percent * 3_600, seed=seed)
+        rate = 1_000 * len(one.wrong) / one.system_days
+        wrong += _said_of(
+            f"{size:,} systems that fail by themselves ({percent} % an hour), {one.system_days:,.0f} system-days: {len(one.wrong)} false names, "
+            f"{rate:.5f} in 1,000 system-days; Criticals lost: {len(one.lost)} of {one.criticals}",
+            one.lost,
+            bad=rate > 0.01,
+            also=one.wrong,
+        )
+    return wrong
 
 
-def _wrong(said: Sequence[str], counted: int | None = None) -> int:
-    for each in said[:12]:
+def _said_of(what: str, wrong: Sequence[str], *, bad: bool = False, also: Sequence[str] = ()) -> int:
+    """Print one line, and what is not as it should be; return how much is wrong (``also`` is shown, not counted)."""
+    print(f"{'BAD' if bad or wrong else 'GOOD'}: {what}", flush=True)
+    for each in [*wrong, *also][:12]:
         print(f"  not as it should be: {each}", flush=True)
-    return len(said) if counted is None else counted
+    return len(wrong) + bad
