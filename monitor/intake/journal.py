@@ -22,6 +22,7 @@ from monitor.intake.keys import Intake, ingest_token
 
 KIND = "application/vnd.fdo.journal"
 _RATIO = 200
+_SLICE = 16 * 1024
 _TURN = 500  # entries
 _JOURNAL_FILE = b"LPKSHHRH"
 
@@ -79,7 +80,7 @@ class _Reading:
         await self._record(self._export.finish())
 
     async def _take(self, piece: bytes) -> None:
-        before, self._plain = self._plain, self._plain + len(piece)
+        self._plain += len(piece)
         if self._inflating and self._plain > MIB and self._plain > _RATIO * self._inflating.consumed:
             raise RefusedError(413, "body_too_large", f"It may become at most {_RATIO} times its size.")
         if len(self._first) < len(_JOURNAL_FILE):
@@ -90,8 +91,8 @@ class _Reading:
                     "journal_file",
                     "This is a journal file; send its entries: systemd-journal-upload --file=FILE.",
                 )
-        await self._record(self._export.feed(piece))
-        if before // MIB != self._plain // MIB:
+        for at in range(0, len(piece), _SLICE):  # a short line costs as much as a long one
+            await self._record(self._export.feed(piece[at : at + _SLICE]))
             await asyncio.sleep(0)  # others have their turn on the loop
 
     async def _record(self, entries: Iterator[Entry]) -> None:
