@@ -18,7 +18,7 @@ from tests.acceptance.world import CONFIGURATION, World, a_world
 from tests.factories import a_look
 
 WEEK = 7 * 24 * 60
-LONGEST = 15  # looks alike in a row; what stays as it is for twenty is steady
+LONGEST = 15  # looks alike in a row: twenty are steady, and an hour well (of looks 3 minutes apart) is well
 AT_ONCE = 100
 EVERY = (1, 2, 3)  # minutes between looks, by turns
 ROUND = 10  # minutes between rounds and deliveries

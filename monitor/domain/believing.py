@@ -32,6 +32,8 @@ def believe(streak: Streak, seen: Observation, thresholds: Thresholds, rules: fl
         flaps = (
             flapping.down_again(flaps, seen.at, rules) if turn.down else flapping.well_again(flaps, seen.at)
         )
+    elif after.failing and not after.reported and flaps.well_at is not None:
+        flaps = flapping.failed_once(flaps, seen.at, rules)
     return Belief(
         streak=after if after.flaps is flaps else replace(after, flaps=flaps),
         turn=turn,

@@ -1,4 +1,4 @@
-"""Flapping: a check that changes its mind too often, by Icinga's weighting, or that fails again soon after it was well. Pure.
+"""Flapping: a check that changes its mind too often, by Icinga's weighting, or that fails again before it was well for long. Pure.
 
     looks -> the last 20 changes, the newest weighing most -> above ``high``, or down again soon: flapping
           -> below ``low``, and as many looks in a row alike -> steady
@@ -33,7 +33,7 @@ class Flaps:
     failing: bool | None = None
     alike: int = 0  # looks in a row that said the same, as far as anybody asks
     since: datetime | None = None  # it flaps since then
-    well_at: datetime | None = None  # when its last finding was over
+    well_at: datetime | None = None  # when its last finding was over, or a look failed soon after
 
     @property
     def flapping(self) -> bool:
@@ -86,6 +86,15 @@ def down_again(flaps: Flaps, at: datetime, rules: Rules) -> Flaps:
     """Return what is remembered when a finding is made: one that follows on the last one's end is flapping."""
     soon = flaps.well_at is not None and at - flaps.well_at < rules.again_within
     return replace(flaps, since=at) if soon and not flaps.flapping else flaps
+
+
+def failed_once(flaps: Flaps, at: datetime, rules: Rules) -> Flaps:
+    """Return what is remembered when a look fails where no finding stands: soon after one, it was not well since.
+
+    Looks too few to be believed are no finding, but no peace either: the time it must be well for begins anew.
+    """
+    soon = flaps.well_at is not None and at - flaps.well_at < rules.again_within
+    return replace(flaps, well_at=at) if soon else flaps
 
 
 def well_again(flaps: Flaps, at: datetime) -> Flaps:

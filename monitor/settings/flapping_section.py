@@ -33,7 +33,7 @@ class Flapping:
     ] = 20
     again_within: Annotated[
         Annotated[Seconds, Field(ge=0, le=7 * 86_400)],
-        Field(description="What fails again so soon after it was well flaps, too; 0: it does not."),
+        Field(description="What fails again before it was well for so long flaps, too; 0: it does not."),
     ] = 3_600.0
 
     @property

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from monitor.domain.believing import believe
@@ -125,6 +125,16 @@ def told(states, rules=Rules(), thresholds=Thresholds()):
             [(2, "down", False), (4, "up", False), (67, "down", False)],
             id="down again much later is another outage",
         ),
+        pytest.param(
+            "DDDUU" + "U" * 40 + "DD" + "U" * 40 + "DDD",
+            [(2, "down", False), (4, "up", False), (89, "down", True)],
+            id="looks that fail meanwhile, too few to be believed, begin the hour anew",
+        ),
+        pytest.param(
+            "DDDUU" + "U" * 60 + "DD" + "U" * 20 + "DDD",
+            [(2, "down", False), (4, "up", False), (89, "down", False)],
+            id="but not after it was well for an hour",
+        ),
         pytest.param("UD" * 20, [], id="one look down and one up is never believed"),
         pytest.param("D?D?D?U?U", [(4, "down", False), (8, "up", False)], id="unknown looks are no changes"),
     ],
@@ -166,3 +176,18 @@ def test_however_it_comes_and_goes_only_the_first_finding_is_not_held(runs):
     found = told(states)
     assert sum(way == "down" and not flaps for _, way, flaps in found) <= 1
     assert len(found) <= 3, "one finding, its end, and the one that stands for all that follows"
+
+
+@unhurried
+@given(st.lists(st.integers(1, 15), min_size=1, max_size=120), st.sampled_from([1, 2, 3]))
+@example([1, 7, 6, 1, 11, 11, 2, 11, 1, 8, 8, 2, 11], 2)
+def test_what_is_never_well_for_an_hour_is_told_of_once_however_far_apart_its_looks_are(runs, minutes):
+    """No run is as long as what is called steady, and no well one as long as ``again_within``."""
+    streak, told_of = Streak(), 0
+    states = "".join("DU"[place % 2] * length for place, length in enumerate(runs))
+    for n, letter in enumerate(states):
+        at = START + n * minutes * MINUTE
+        belief = believe(streak, a_look("c", VERDICTS[letter], at=at), Thresholds(), Rules())
+        streak = belief.streak
+        told_of += belief.turn is not None and belief.turn.down and not streak.flaps.flapping
+    assert told_of <= 1
