@@ -216,6 +216,8 @@ class Life:
         await self._tells(over=True)
 
     async def _tells(self, *, over: bool) -> None:
+        if not over and "over" in self.said("told"):
+            return  # another engine has been told the end meanwhile; saying it again would be a new alert
         inbox, now = self.service.alert_inbox, self.clock()
         labels = {"alertname": "PbxDown", "serial": "PBX-1", "symptom": "unreachable"}
         word = Told(
