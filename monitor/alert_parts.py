@@ -12,6 +12,7 @@ from monitor.intake.alert_events import EventFace
 from monitor.intake.alert_words import AlertFace
 from monitor.intake.body import Limits, Memory
 from monitor.intake.keys import FindToken
+from monitor.nobodys import NobodysAlerts
 from monitor.passive import Passive
 from monitor.pipeline import Pipeline
 from monitor.settings import Settings
@@ -29,6 +30,17 @@ def inbox(pipeline: Pipeline, settings: Callable[[], Settings]) -> AlertInbox:
         timeout=lambda: timedelta(seconds=settings().alerts.resolve_timeout),
         keeps=lambda: timedelta(seconds=settings().alerts.keep),
         failpoint=pipeline.failpoint,
+    )
+
+
+def nobodys(pipeline: Pipeline, settings: Callable[[], Settings]) -> NobodysAlerts:
+    """Make what pages our own people about alerts that no rule maps."""
+    return NobodysAlerts(
+        world=pipeline.world,
+        store=pipeline.store,
+        bell=pipeline.bell,
+        new_id=pipeline.new_id,
+        after=lambda: timedelta(seconds=settings().alerts.unmapped_after),
     )
 
 

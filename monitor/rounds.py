@@ -57,6 +57,7 @@ class Rounds:
     tells_missed: Owe | None = None
     also: Callable[[datetime], Awaitable[None]] | None = None
     trends: Callable[[datetime], Awaitable[None]] | None = None
+    nobodys: Callable[[datetime], Awaitable[None]] | None = None
     last: datetime | None = None
     count: int = 0
     conditions: dict[str, Condition] = field(default_factory=dict[str, Condition])
@@ -123,6 +124,7 @@ class Rounds:
             self.year_ends.once,
             self.also,
             self.trends,
+            self.nobodys,
         ):
             try:
                 if step:

@@ -486,6 +486,7 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
         )
         alert_inbox = alert_parts.inbox(pipeline, lambda: late.settings)
         await alert_inbox.resume()
+        rounds.nobodys = alert_parts.nobodys(pipeline, lambda: late.settings).once
         app.add_routes(
             alert_parts.routes(
                 alert_inbox,

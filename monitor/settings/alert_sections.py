@@ -85,6 +85,12 @@ class Alerts:
         Annotated[Seconds, Field(ge=_HOUR, le=3_660 * _DAY)],
         Field(description="How long an alert that is over is kept."),
     ] = 30.0 * _DAY
+    unmapped_after: Annotated[
+        Annotated[Seconds, Field(ge=0, le=7 * _DAY)],
+        Field(
+            description="Who is on call is paged about an alert that no rule maps after it stood so long; 0: nobody is."
+        ),
+    ] = 900.0
     rules: Annotated[
         tuple[AlertRuleIn, ...],
         BeforeValidator(nothing_is_empty),

@@ -32,6 +32,7 @@ alerts = sa.Table(
     text("outcome"),  # incident id, unmapped, ignored, over
     text("because", nullable=False, default=""),
     text("assigned_by"),  # the person who said what it is about
+    at("told_at"),  # our own people were told that nobody could map it: once, however often it comes
     sa.Index("ix_alerts_todo_seq", "todo", "seq"),
     sa.Index("ix_alerts_standing_ended_at", "standing", "ended_at"),
     sa.Index("ix_alerts_outcome", "outcome"),

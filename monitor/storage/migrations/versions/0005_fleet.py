@@ -14,6 +14,7 @@ def upgrade() -> None:
     _correlation()
     _looks()
     _heartbeats()
+    _alerts()
 
 
 def _history() -> None:
@@ -175,3 +176,8 @@ def _heartbeats() -> None:
     op.add_column("heartbeats", sa.Column("running_since", sa.BigInteger))
     op.add_column("heartbeats", sa.Column("run", sa.Text))
     op.add_column("heartbeats", sa.Column("duration_ms", sa.BigInteger))
+
+
+def _alerts() -> None:
+    """When our own people were told of an alert that nobody could map."""
+    op.add_column("alerts", sa.Column("told_at", sa.BigInteger))
