@@ -39,7 +39,7 @@ class _Pending:
     """Looks of a check that are not in its ring yet."""
 
     looks: bytearray = field(default_factory=bytearray)
-    said: list[tuple[int, str]] = field(default_factory=list[tuple[int, str]])
+    said: tuple[tuple[int, str], ...] = ()  # no list: it would be an empty one for each of 100,000
 
 
 @dataclass(slots=True, kw_only=True)
@@ -123,8 +123,8 @@ class History:
                 self.due.append((now + FLUSH_AFTER, row.check))
             pending.looks += pack_look(row.at, row.verdict, row.seconds)
             if row.verdict is not Verdict.UP and row.detail:
-                pending.said.append((int(row.at.timestamp() * 1000), row.detail[:DETAIL]))
-                del pending.said[: -history.SAID]
+                one = (int(row.at.timestamp() * 1000), row.detail[:DETAIL])
+                pending.said = (*pending.said, one)[-history.SAID :]
 
     async def once(self, now: datetime) -> None:
         """Put the looks that are due into their rings."""
@@ -184,7 +184,7 @@ class History:
         for name, before in taken.items():
             since = self.pending.get(name, _Pending())
             looks = (before.looks + since.looks)[-most:]
-            self.pending[name] = _Pending(looks, [*before.said, *since.said][-history.SAID :])
+            self.pending[name] = _Pending(looks, (*before.said, *since.said)[-history.SAID :])
             self.due.append((now + FLUSH_AFTER, name))
 
     def _looked(self, name: str, pending: _Pending) -> Looked:
@@ -192,7 +192,7 @@ class History:
         return Looked(
             check=name,
             looks=bytes(pending.looks),
-            said=tuple(pending.said),
+            said=pending.said,
             system=watched.system if watched else None,
             component=watched.component if watched else None,
         )

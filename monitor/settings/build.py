@@ -5,10 +5,11 @@ without its account) comes back as problems with their places.
 """
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from pathlib import Path
+from sys import intern
 from types import MappingProxyType
 
 from pydantic import BaseModel
@@ -46,11 +47,16 @@ Options = Mapping[int, BaseModel | Mapping[str, object]]
 """The options of each check, by its number in the list."""
 
 
+def _copy(text: str) -> str:
+    """Return the text anew: one that was read lies among all else that was, and would keep that memory."""
+    return text.encode(errors="surrogatepass").decode(errors="surrogatepass")
+
+
 def inventory(root: models.Root, on_call: OnCall) -> Inventory:
     """Return everything we look after, by its id."""
     return Inventory(
         partners={one.id: partner(one) for one in root.partners},
-        systems={one.serial: system(one) for one in root.systems},
+        systems={made.serial: made for made in map(system, root.systems)},
         components={one.id: component(one) for one in root.components},
         on_call=on_call,
         licences={one.id: licence(one) for one in root.licences},
@@ -115,17 +121,18 @@ def licence(given: models.LicenceIn) -> Licence:
 
 def system(given: models.SystemIn) -> System:
     """Make a system."""
+    serial = _copy(given.serial)
     return System(
-        serial=given.serial,
-        partner=given.partner,
-        name=given.name or given.serial,
-        host=given.host or "",
+        serial=serial,
+        partner=intern(given.partner),
+        name=_copy(given.name) if given.name else serial,
+        host=_copy(given.host or ""),
         country=given.country,
         carrier=given.carrier,
         cloud=given.cloud,
         region=given.region,
         version=given.version,
-        component=given.component,
+        component=given.component and intern(given.component),
         licence=given.licence,
         machine_id=given.machine_id,
         tags=dict(given.tags),
@@ -157,19 +164,27 @@ def checks(
     given: Sequence[models.CheckIn], options: Options, defaults: CheckDefaults
 ) -> tuple[CheckSettings, ...]:
     """Make the checks, filling in what they leave to the defaults."""
-    return tuple(_check(one, options[number], defaults) for number, one in enumerate(given))
+    shared: dict[str, str] = {}  # one text for all checks of a system
+
+    def one_of(text: str) -> str:
+        return shared.get(text) or shared.setdefault(text, _copy(text))
+
+    return tuple(_check(one, options[number], defaults, one_of) for number, one in enumerate(given))
 
 
 def _check(
-    given: models.CheckIn, options: BaseModel | Mapping[str, object], defaults: CheckDefaults
+    given: models.CheckIn,
+    options: BaseModel | Mapping[str, object],
+    defaults: CheckDefaults,
+    one_of: Callable[[str], str],
 ) -> CheckSettings:
     every = given.every or defaults.every
     return CheckSettings(
-        name=given.name,
-        type=given.type,
-        system=given.system,
-        component=given.component,
-        target=given.target or "",
+        name=_copy(given.name),
+        type=intern(given.type),
+        system=given.system and one_of(given.system),
+        component=given.component and intern(given.component),
+        target=_copy(given.target or ""),
         every=every,
         timeout=given.timeout or min(defaults.timeout, every),
         thresholds=_thresholds(given, options, defaults),
