@@ -55,7 +55,7 @@ def read_url(text: str) -> Place:
     where = shown if port is None else f"{shown}:{port}"
     url = f"{parts.scheme}://{where}{rest}{query}"
     url = text if url == text else url  # one text and not two for each of 100,000 checks
-    return Place(url=url, scheme=intern(parts.scheme), host=host, port=port or PORTS[parts.scheme])
+    return Place(url=url, scheme=intern(parts.scheme), host=intern(host), port=port or PORTS[parts.scheme])
 
 
 @dataclass(slots=True)
