@@ -81,7 +81,8 @@ def an_account(provider: FakeTwilio, **changes) -> Account:
 @asynccontextmanager
 async def a_line(*, callbacks: bool = True, **account) -> AsyncIterator[Line]:
     """Run a provider and our callback routes; the public address must be known before the routes are."""
-    book, port = Book(), _free_port()
+    book, bound = Book(), _bound()
+    port = bound.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
     async with FakeTwilio() as provider:
         driver = TwilioPhone(
@@ -93,7 +94,7 @@ async def a_line(*, callbacks: bool = True, **account) -> AsyncIterator[Line]:
         app.add_routes(
             calls.routes(say=book.say, on_event=book.on_event, verify=driver.verify, public_url=url)
         )
-        server = TestServer(app, host="127.0.0.1", port=port)
+        server = TestServer(app, host="127.0.0.1", port=port, socket_factory=lambda *_: bound)
         await server.start_server()
         try:
             yield Line(provider, driver, book, url)
@@ -102,7 +103,8 @@ async def a_line(*, callbacks: bool = True, **account) -> AsyncIterator[Line]:
             await server.close()
 
 
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
+def _bound() -> socket.socket:
+    """Return a socket that has its port already: one that is only looked up may be another's by the time it is used."""
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    return listener
