@@ -63,7 +63,6 @@ class Digest:
         self.pipeline.failpoint("crash.before_record")
         accepted = await self._record(new)
         self.pipeline.failpoint("crash.after_record")
-        self.pipeline.bell.ring("crash" if dump is None else "dump", accepted.id)
         return accepted
 
     async def note_lost(self, *, token: str, lost: Mapping[str, int]) -> None:
@@ -74,14 +73,15 @@ class Digest:
         """Return a report as it may be kept: scrubbed, mapped, grouped."""
         clean = domain.scrub(report)
         match = domain.resolve_system(clean, self.pipeline.world.in_force.inventory)
+        group = domain.group(clean, self.groupings[0])
         return NewCrash(
             report=clean,
             token=token,
             received_at=self.clock(),
             system=match.serial,
             mapped_by=match.mapped_by,
-            group=domain.group(clean, self.groupings[0]).id,
-            signature=domain.signature(clean),
+            group=group.id,
+            signature=group.title,
         )
 
     async def _record(self, new: NewCrash) -> Accepted:
@@ -107,6 +107,8 @@ class Digest:
             for (_, answer), one in zip(batch, accepted, strict=True):
                 if not answer.done():
                     answer.set_result(one)
+            for topic in {"crash" if new.dump is None else "dump" for new, _ in batch}:
+                self.pipeline.bell.ring(topic)  # once for all: every ring wakes everybody who listens
 
     async def digest(self) -> int:
         """Digest one batch of what nobody has looked at yet; return how many reports it was."""
@@ -150,10 +152,12 @@ class Digest:
 
     async def _adopted(self, waiting: list[StoredCrash]) -> list[StoredCrash]:
         """Put reports into the group that an older way of grouping knows them by, while the newest does not yet."""
+        if len(self.groupings) == 1:
+            return waiting
         older = {
-            crash.group: tuple(domain.group(crash.report, each).id for each in self.groupings[1:])
+            crash.group: tuple(domain.group(report, each).id for each in self.groupings[1:])
             for crash in waiting
-            if crash.group and crash.report and len(self.groupings) > 1
+            if crash.group and (report := crash.report)
         }
         if not older:
             return waiting
@@ -193,11 +197,11 @@ class Digest:
         back: Regression | None,
     ) -> list[Digested]:
         group, system = place
-        newest = next((c for c in reversed(told) if c.report is not None), None)
+        newest = next((report for c in reversed(told) if (report := c.report)), None)
         outcome = UNMAPPED
-        if system is not None and newest is not None and newest.report is not None:
+        if system is not None and newest is not None:
             fixed_in = fix.version if fix and back else None
-            finding = await self._finding(newest.report, group, system, len(told), fixed_in)
+            finding = await self._finding(newest, group, system, len(told), fixed_in)
             outcome = await self.pipeline.judge(finding)
         elif system is None:
             log.warning("crash.unmapped", group=group, count=len(batch))
@@ -248,19 +252,22 @@ class Digest:
 
 
 def _version(crash: StoredCrash) -> str | None:
-    return crash.report.version if crash.report else None
+    return None if crash.folded else crash.version
 
 
 def _groups(waiting: Iterable[StoredCrash], grouping: Grouping) -> Iterator[tuple[CrashGroup, datetime]]:
     """Yield the groups that reports count for; one whose dump was not kept counts for the group it was put into."""
+    met: dict[str, CrashGroup] = {}  # all of one group say alike what makes it one
     for crash in waiting:
-        if crash.report is None:
+        if crash.folded:
             continue
-        own = domain.group(crash.report, grouping)
-        if crash.group in (None, own.id):
-            yield own, crash.report.at
-        else:
-            yield (
-                CrashGroup(id=crash.group, title=crash.signature or "", grouped_by=own.grouped_by),
-                crash.report.at,
-            )
+        group = met.get(crash.group or "")
+        if group is None:
+            report = crash.report
+            if report is None:
+                continue
+            group = domain.group(report, grouping)
+            if crash.group not in (None, group.id):
+                group = replace(group, id=crash.group, title=crash.signature or "")
+            met[group.id] = group
+        yield group, crash.at

@@ -57,6 +57,7 @@ from monitor.intake import routes as intake_routes
 from monitor.intake import tickets as ticket_routes
 from monitor.intake.body import Bounds, Limits
 from monitor.intake.keys import FindToken
+from monitor.intake.remembered import RememberedTokens
 from monitor.mail_parts import MailParts
 from monitor.metrics import Metrics
 from monitor.overruling import Overruling
@@ -640,15 +641,20 @@ def _last_ping(store: Store, clock: Clock) -> Callable[[str], Awaitable[LastPing
 
 
 def _find_token(store: Store, settings: Callable[[], Settings]) -> FindToken:
+    async def on_record(secret: str, kind: str) -> Token | None:
+        known = await store.read(people.find_token, secret, kind=kind)
+        if known is None:
+            return None
+        return Token(id=known.id, scopes=frozenset(str(s) for s in known.scopes), system=known.system)
+
+    remembered = RememberedTokens(on_record)
+
     async def find_token(secret: str, kind: str) -> Token | None:
         if kind == "dsn":
             for project in settings().sentry.projects:
                 if project.key.matches(secret):
                     return Token(id=f"project-{project.id}", system=project.system)
-        known = await store.read(people.find_token, secret, kind=kind)
-        if known is None:
-            return None
-        return Token(id=known.id, scopes=frozenset(str(s) for s in known.scopes), system=known.system)
+        return await remembered(secret, kind)
 
     return find_token
 

@@ -200,9 +200,17 @@ def scrub(report: CrashReport) -> CrashReport:
         tags=scrubbing.masked_tags(report.tags),
         system_hint={key: mask(value) for key, value in report.system_hint.items()},
         fingerprint=tuple(mask(part) for part in report.fingerprint),
-        frames=tuple(_scrubbed_frame(frame) for frame in report.frames),
+        frames=_scrubbed_frames(report.frames),
         extra=scrubbing.masked_fields(report.extra),
     )
+
+
+def _scrubbed_frames(frames: tuple[Frame, ...]) -> tuple[Frame, ...]:
+    """Look at each frame only where all of them together can tell a secret, or name a query."""
+    said = "\n".join([text for frame in frames for text in (frame.function, frame.file) if text])
+    if "?" not in said and not scrubbing.may_tell(said):
+        return frames
+    return tuple(_scrubbed_frame(frame) for frame in frames)
 
 
 def _scrubbed_frame(frame: Frame) -> Frame:

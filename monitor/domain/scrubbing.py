@@ -7,9 +7,11 @@ worth keeping at all (local variables, argument vectors, environments, DSNs) and
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 MASK = "***"
 _DEEPEST = 12
+_REMEMBERED = 2048  # names of fields, which are the same again and again
 
 _WORDS = (
     r"passwords?|passwd|passwort|passphrase|pwd|secrets?|tokens?|api[_-]?keys?|private[_-]?keys?"
@@ -48,27 +50,32 @@ _TEXT_MASKS: tuple[tuple[re.Pattern[str], str], ...] = (
     ),
 )
 # One of these stands in every text that any mask above finds: a cheap look before the dear ones.
-_TELLTALES = (
-    "pass", "pwd", "secret", "token", "key", "auth", "credential", "cookie", "session", "pin", "bearer", "basic",
-    "response", "-----begin", "://", "sip", "eyj",
-)  # fmt: skip
+_TELLTALES = re.compile(
+    "pass|pwd|secret|token|key|auth|credential|cookie|session|pin|bearer|basic|response|-----begin|://|sip|eyj"
+)
+
+
+def may_tell(text: str) -> bool:
+    """Tell whether a text can hold anything that a mask finds; of several joined ones, whether any of them can."""
+    return bool(_TELLTALES.search(text.lower()))
 
 
 def mask_text(text: str) -> str:
     """Mask what looks like a secret inside a text; the rest stays word for word."""
-    lowered = text.lower()
-    if not any(telltale in lowered for telltale in _TELLTALES):
+    if not may_tell(text):
         return text
     for pattern, instead in _TEXT_MASKS:
         text = pattern.sub(instead, text)
     return text
 
 
+@lru_cache(_REMEMBERED)
 def is_secret(key: str) -> bool:
     """Tell by its name whether a field holds a secret (``apiKey``, ``X-Auth-Token``, ``voicemail_pin``)."""
     return bool(_SECRET_KEY.search(_CAMEL.sub("_", key[:200])))
 
 
+@lru_cache(_REMEMBERED)
 def is_dropped(key: str) -> bool:
     """Tell whether a field is of a kind that is never kept."""
     return bool(_DROPPED_KEY.fullmatch(key))

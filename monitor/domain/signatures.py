@@ -5,8 +5,10 @@ Everything here is text in, text out. Two rules keep groups honest: an address n
 """
 
 import re
+from functools import lru_cache
 
 LONGEST = 512
+_REMEMBERED = 2048  # names: who crashes, crashes in the same functions again and again
 _STATUS_WORD = r"(?:status|code|errno|error|exit|signal|http|response|sip/2\.0)"
 
 _CHANGING = re.compile(
@@ -90,6 +92,7 @@ def _is_status(found: re.Match[str]) -> bool:
     return bool(_SMALL.fullmatch(number) and _STATUS_BEFORE.search(before))
 
 
+@lru_cache(_REMEMBERED)
 def function_name(raw: str) -> str:
     """Return a function's name without return type, arguments, template arguments, clones and hashes."""
     name = _RUST_HASH.sub("", raw.strip()[:LONGEST])
@@ -131,6 +134,7 @@ def is_nameless(function: str) -> bool:
     return function in _NAMELESS
 
 
+@lru_cache(_REMEMBERED)
 def is_runtime(function: str) -> bool:
     """Tell whether a frame is the language's own way down (abort, panics, thread starts), not a cause."""
     return bool(_RUNTIME.fullmatch(function))

@@ -210,9 +210,9 @@ def _images(event: Event) -> Iterator[tuple[int, str, str]]:
 def _frame(raw: Event, images: Sequence[tuple[int, str, str]]) -> Frame:
     address = whole_number(raw.get("instruction_addr"), 2**64)
     base = whole_number(raw.get("image_addr"), 2**64)
-    if address is not None and base is None:
+    if address is not None and base is None and images:
         base = max((start for start, _, _ in images if start <= address), default=None)
-    build, name = next(((b, n) for start, b, n in images if start == base), ("", ""))
+    build, name = next(((b, n) for start, b, n in images if start == base), ("", "")) if images else ("", "")
     offset = address - base if address is not None and base is not None and address >= base else None
     in_app = raw.get("in_app")
     return Frame(

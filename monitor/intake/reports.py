@@ -28,15 +28,21 @@ _ADDRESS = re.compile(r"0x[0-9a-fA-F]{1,16}\s{1,4}(?:in\s)?")
 
 def clean(text: str, longest: int) -> str:
     """Return a text without what breaks databases, terminals and pages, at most so long."""
+    if len(text) <= longest and text.isascii() and text.isprintable():
+        return text
     text = text[: 2 * longest]
     return (text if text.isascii() and text.isprintable() else _UNSAFE.sub("", text))[:longest]
 
 
 def text_of(value: object, longest: int = WORD) -> str | None:
     """Return a scalar as clean text; None for nothing, and for what is no scalar."""
+    if value is None:
+        return None
+    if isinstance(value, str):
+        return clean(value, longest).strip() or None
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, str | int | float):
+    if isinstance(value, int | float):
         return clean(str(value), longest).strip() or None
     return None
 
@@ -55,6 +61,8 @@ def list_of(value: object) -> Sequence[object]:
 
 def whole_number(value: object, most: int = 2**63 - 1) -> int | None:
     """Return a count or an address, also from ``"0x1f"`` or ``"31"``; None for anything else."""
+    if value is None:
+        return None
     if isinstance(value, str) and len(value) <= WORD:
         try:
             value = int(value, 16 if value.lower().startswith("0x") else 10)

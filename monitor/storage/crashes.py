@@ -45,19 +45,34 @@ class NewCrash:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredCrash:
-    """A report on record that waits for its digestion; ``report`` is None when it was folded."""
+    """A report on record that waits for its digestion; its frames and words are unpacked only for who asks."""
 
     id: str
     key: str
     source: str
     token: str
     received_at: datetime
-    report: CrashReport | None
+    at: datetime
+    message: str
+    process: str | None
+    version: str | None
+    payload: bytes | None
     system: str | None
     mapped_by: str | None
     group: str | None
     signature: str | None
     folded: bool
+
+    @property
+    def report(self) -> CrashReport | None:
+        """Unpack the report; None when it was folded. In a storm one report of a group is read, not each."""
+        said = {} if self.folded else _unpacked(self.payload)
+        if "frames" not in said:
+            return None
+        frames = tuple(Frame(**frame) for frame in said.pop("frames"))
+        fingerprint = tuple(said.pop("fingerprint", ()))
+        columns = {name: getattr(self, name) for name in _IN_COLUMNS}
+        return CrashReport(**columns, **said, frames=frames, fingerprint=fingerprint)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,21 +197,28 @@ def find_crash(c: sa.Connection, id: str) -> StoredCrash | None:  # noqa: A002 -
 
 def mark_digested(c: sa.Connection, digested: Sequence[Digested], now: datetime) -> None:
     """Record what became of reports; a folded one lets its payload go."""
-    for folded in (False, True):
-        part = [each for each in digested if each.folded is folded]
-        if part:
-            c.execute(_digesting(folded=folded), [_digested_columns(each, now) for each in part])
-    folded_ids = [each.id for each in digested if each.folded]
-    for id_ in folded_ids:
-        _let_go(c, id_)
-    for start in range(0, len(folded_ids), _CHUNK):
-        dumps.let_go(c, folded_ids[start : start + _CHUNK])
+    kept = [each for each in digested if not each.folded]
+    if kept:
+        c.execute(_DIGESTED, [_digested_columns(each, now) for each in kept])
+    folded = [each for each in digested if each.folded]
+    for start in range(0, len(folded), _CHUNK):
+        part = folded[start : start + _CHUNK]
+        ids = [each.id for each in part]
+        payloads = _without_reports(c, ids)
+        c.execute(
+            _FOLDED,
+            [{**_digested_columns(each, now), "new_payload": payloads.get(each.id)} for each in part],
+        )
+        dumps.let_go(c, ids)
 
 
-def _digesting(*, folded: bool) -> sa.Update:
-    names = ("outcome", "system", "mapped_by", "signature", "group", "digested_at")
+def _digesting(*more: str, folded: bool) -> sa.Update:
+    names = ("outcome", "system", "mapped_by", "signature", "group", "digested_at", *more)
     values: dict[str, Any] = {name: sa.bindparam(f"new_{name}") for name in names}
     return t.crashes.update().where(t.crashes.c.id == sa.bindparam("of")).values(**values, folded=folded)
+
+
+_DIGESTED, _FOLDED = _digesting(folded=False), _digesting("payload", folded=True)
 
 
 def _digested_columns(each: Digested, now: datetime) -> dict[str, Any]:
@@ -211,11 +233,12 @@ def _digested_columns(each: Digested, now: datetime) -> dict[str, Any]:
     }
 
 
-def _let_go(c: sa.Connection, id_: str) -> None:
-    """Keep of a payload only the digest of its body."""
-    payload = c.execute(sa.select(t.crashes.c.payload).where(t.crashes.c.id == id_)).scalar()
-    kept = _deflated({"digest": _unpacked(payload).get("digest", "")})
-    c.execute(t.crashes.update().where(t.crashes.c.id == id_).values(payload=kept))
+def _without_reports(c: sa.Connection, ids: Sequence[str]) -> dict[str, bytes]:
+    """Return what is kept of folded reports' payloads: only the digests of their bodies."""
+    query = sa.select(t.crashes.c.id, t.crashes.c.payload).where(t.crashes.c.id.in_(ids))
+    return {
+        id_: _deflated({"digest": _unpacked(payload).get("digest", "")}) for id_, payload in c.execute(query)
+    }
 
 
 def put_read(c: sa.Connection, row: NewCrash, now: datetime) -> bool:
@@ -231,21 +254,30 @@ def put_read(c: sa.Connection, row: NewCrash, now: datetime) -> bool:
 
 def bump_group(c: sa.Connection, group: CrashGroup, *, at: datetime, count: int = 1) -> bool:
     """Count crashes of a group, which comes into being with its first; say whether this was the first."""
-    make = postgresql.insert if c.dialect.name == "postgresql" else sqlite.insert
-    groups = t.crash_groups
     row = {"id": group.id, "title": group.title, "grouped_by": orjson.dumps(group.grouped_by).decode()}
-    new = make(groups).values(**row, first_at=at, last_at=at, count=count)
-    first, last = groups.c.first_at, groups.c.last_at
+    total: int = c.execute(
+        _BUMP[c.dialect.name], {**row, "first_at": at, "last_at": at, "count": count}
+    ).scalar_one()
+    return total == count
+
+
+def _bumping(new: postgresql.Insert | sqlite.Insert) -> sa.Executable:
+    count, first, last = (t.crash_groups.c[name] for name in ("count", "first_at", "last_at"))
     bumped = new.on_conflict_do_update(
         index_elements=["id"],
         set_={
-            "count": groups.c.count + count,
+            "count": count + new.excluded["count"],
             "first_at": sa.case((first < new.excluded.first_at, first), else_=new.excluded.first_at),
             "last_at": sa.case((last > new.excluded.last_at, last), else_=new.excluded.last_at),
         },
     )
-    total: int = c.execute(bumped.returning(groups.c.count)).scalar_one()
-    return total == count
+    return bumped.returning(count)
+
+
+_BUMP = {
+    name: _bumping(make(t.crash_groups))
+    for name, make in (("postgresql", postgresql.insert), ("sqlite", sqlite.insert))
+}
 
 
 def list_crashes(
@@ -290,7 +322,11 @@ def _stored(row: sa.Row[Any]) -> StoredCrash:
         key=row.key,
         token=row.token,
         received_at=row.received_at,
-        report=_report(row),
+        at=row.at,
+        message=row.message,
+        process=row.process,
+        version=row.version,
+        payload=row.payload,
         system=row.system,
         mapped_by=row.mapped_by,
         group=row.group,
@@ -309,16 +345,6 @@ def _packed(report: CrashReport, *, whole: bool) -> bytes:
         return _deflated({"digest": report.digest})
     said = {name: value for name in _IN_PAYLOAD if (value := getattr(report, name))}
     return _deflated({**said, "frames": report.frames})  # orjson writes dataclasses by itself
-
-
-def _report(row: sa.Row[Any]) -> CrashReport | None:
-    said = _unpacked(row.payload)
-    if row.folded or "frames" not in said:
-        return None
-    frames = tuple(Frame(**frame) for frame in said.pop("frames"))
-    fingerprint = tuple(said.pop("fingerprint", ()))
-    columns = {name: row._mapping[name] for name in _IN_COLUMNS}  # noqa: SLF001 - the documented way by name
-    return CrashReport(**columns, **said, frames=frames, fingerprint=fingerprint)
 
 
 def _deflated(said: Mapping[str, object]) -> bytes:
