@@ -29,7 +29,8 @@ from monitor.storage.crashes import Digested, NewCrash, StoredCrash
 from monitor.storage.engine import Store
 
 log = structlog.stdlib.get_logger()
-BATCH = 1000
+BATCH = 1000  # put on record in one statement
+LOOKED_AT = 2000  # digested at a time
 AT_ONCE = 16  # incidents that are opened or joined at a time
 HOUR, LOOP_WINDOW = timedelta(hours=1), timedelta(minutes=10)
 UNMAPPED, FIXED, EMPTY = "unmapped", "fixed", "empty"
@@ -112,7 +113,7 @@ class Digest:
 
     async def digest(self) -> int:
         """Digest one batch of what nobody has looked at yet; return how many reports it was."""
-        waiting = await self._adopted(await self.store.read(crashes.undigested, BATCH))
+        waiting = await self._adopted(await self.store.read(crashes.undigested, LOOKED_AT))
         if not waiting:
             return 0
         places: dict[Place, list[StoredCrash]] = defaultdict(list)

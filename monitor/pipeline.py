@@ -349,8 +349,9 @@ class Pipeline(Handling):
                 rule=opening.decision.rule,
                 held_by=recorded.held_by,
             )
-        self.bell.ring("incident", recorded.incident)
-        self.bell.ring("outbox")
+        if recorded.changed:  # who says again what is known, rings for nobody
+            self.bell.ring("incident", recorded.incident)
+            self.bell.ring("outbox")
 
     async def recovered(self, origin: str, *, since: datetime, detail: str = "") -> None:
         """End what an origin had reported; an incident without a standing finding is resolved."""

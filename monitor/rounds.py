@@ -13,7 +13,7 @@ import structlog
 from prometheus_client import Gauge
 
 from monitor.bell import Bell
-from monitor.digest import BATCH, Digest
+from monitor.digest import LOOKED_AT, Digest
 from monitor.domain.announcements import MaintenanceStatus
 from monitor.domain.components import GAUGE, Condition, condition
 from monitor.domain.timed import Party
@@ -33,15 +33,15 @@ from monitor.year_ends import YearEnds
 log = structlog.stdlib.get_logger()
 PACE = 1.0
 REST = 0.25  # between two batches of crash reports: what comes meanwhile is one judgement for each system and group
-LONG_REST, MANY = 1.0, 20  # while many crash: who reports them comes first
+LONG_REST, MANY = 2.0, 20  # while many crash: who reports them comes first
 GAUGES_EVERY = 5
 CHANNELS = ("ticket", "phone", "page", "mail", "chat")
 """What has a series before anything happens."""
 
 
 def rest_after(count: int) -> float:
-    """Return how long digestion rests after a batch of so many reports; it does not fall behind: a full one is followed at once."""
-    return LONG_REST if MANY <= count < BATCH else REST
+    """Return how long digestion rests after a batch of so many reports; a full one is followed soon, so it never falls behind."""
+    return LONG_REST if MANY <= count < LOOKED_AT else REST
 
 
 @dataclass(slots=True, kw_only=True)

@@ -69,12 +69,13 @@ class Opening:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recorded:
-    """What became of an opening: its incident, whether that is new, was raised, or is held."""
+    """What became of an opening: its incident, whether that is new, was raised, or is held; or whether all was known before."""
 
     incident: str
     new: bool
     raised: bool = False
     held_by: str | None = None
+    changed: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,12 +166,15 @@ def _join(c: sa.Connection, opening: Opening, said: Mapping[str, Any]) -> Record
     raised = urgency is not None and opening.urgency < urgency
     if raised:
         _raise(c, opening, row.id, Status(row.status), refuted=settled.SETTLED in json.loads(row.decision))
-    if opening.settled and row.needs_triage and urgency is not None and opening.urgency > urgency:
+    lowered = bool(opening.settled and row.needs_triage and urgency is not None and opening.urgency > urgency)
+    if lowered:
         whole, facts = {**said, "urgency": opening.urgency}, opening.finding.facts
         settled.lower(c, row.id, opening.decision, whole, facts=facts, now=opening.now)
-    if row.needs_triage and not opening.decision.needs_triage and opening.urgency <= (urgency or 0):
+    certain = row.needs_triage and not opening.decision.needs_triage and opening.urgency <= (urgency or 0)
+    if certain:
         confirm_triage(c, row.id, now=opening.now, actor="tocsin")  # it is certain now: nobody need be asked
-    return Recorded(incident=row.id, new=False, raised=raised)
+    changed = known is None or raised or lowered or certain
+    return Recorded(incident=row.id, new=False, raised=raised, changed=changed)
 
 
 def _raise(
