@@ -8,8 +8,6 @@ same question by going through the fleet at each finding (it is measured on a fe
 the same name. Seconds are those of the processor: others use the machine, too.
 """
 
-import argparse
-import json
 import time
 from collections import Counter
 from datetime import timedelta
@@ -18,7 +16,7 @@ from monitor.domain.correlation import Ledger, Limits
 from monitor.domain.evidence import DIMENSIONS, EVERYBODY, Group
 from monitor.domain.inventory import System
 from tests.benchmarks import peers
-from tests.benchmarks.report import Goal, Report
+from tests.benchmarks.report import Goal, Report, by_itself
 from tests.factories import MONDAY_AT_TEN
 
 SECONDS = 5.0
@@ -100,17 +98,5 @@ def run(*, quick: bool = False) -> Report:
         return measure(10_000, 2) if quick else measure(100_000, 3)
 
 
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--json", action="store_true")
-    given = parser.parse_args()
-    report = run(quick=given.quick)
-    print(json.dumps(report.document()) if given.json else report.text())
-
-
 if __name__ == "__main__":
-    main()
+    by_itself(run, __doc__)

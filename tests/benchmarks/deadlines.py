@@ -7,8 +7,6 @@ also gave is compared with it: a benchmark of wrong deadlines would be worth not
 (``business_time.py``), which is right about the office and not about nights.
 """
 
-import argparse
-import json
 import random
 import time
 from collections.abc import Callable, Sequence
@@ -19,7 +17,7 @@ from zoneinfo import ZoneInfo
 from monitor.domain.calendars import Calendar
 from monitor.domain.clocks import Promise, SupportTime, due
 from tests.benchmarks import business_time, peers
-from tests.benchmarks.report import Goal, Report
+from tests.benchmarks.report import Goal, Report, by_itself
 from tests.domain.oracle import Clock
 
 EIGHT_HOURS = 8 * 3600
@@ -133,17 +131,5 @@ def run(*, quick: bool = False) -> Report:
         return measure(2_000, 40) if quick else measure(20_000, 200)
 
 
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--json", action="store_true")
-    given = parser.parse_args()
-    report = run(quick=given.quick)
-    print(json.dumps(report.document()) if given.json else report.text())
-
-
 if __name__ == "__main__":
-    main()
+    by_itself(run, __doc__)

@@ -7,8 +7,6 @@ certificate; the exporter, which makes a full handshake each time, is asked by a
 ours went, and its own CPU is counted. Medians of the rounds, in turns.
 """
 
-import argparse
-import json
 import subprocess
 import tempfile
 from pathlib import Path
@@ -24,7 +22,7 @@ from monitor.domain.findings import Verdict
 from tests.benchmarks import peers
 from tests.benchmarks.beside import looping, said
 from tests.benchmarks.http_checks import NOW, cpu, many
-from tests.benchmarks.report import Goal, Report
+from tests.benchmarks.report import Goal, Report, by_itself
 
 FULL_GOAL, KEPT_GOAL = 0.8, 0.3
 IN_FLIGHT = 16
@@ -115,17 +113,5 @@ def run(*, quick: bool = False) -> Report:
     return measure(512, 2) if quick else measure(1_024, 3)
 
 
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--json", action="store_true")
-    given = parser.parse_args()
-    report = run(quick=given.quick)
-    print(json.dumps(report.document()) if given.json else report.text())
-
-
 if __name__ == "__main__":
-    main()
+    by_itself(run, __doc__)

@@ -7,7 +7,6 @@ check_http, a process per check. Ours and the bare loop run at the same time on 
 same core. Theirs is the CPU of all their processes, those that ended included; what is looked at runs on the other core.
 """
 
-import argparse
 import json
 import tempfile
 import time
@@ -18,7 +17,7 @@ from pathlib import Path
 
 from tests.benchmarks import peers
 from tests.benchmarks.beside import Window, between, looping, said
-from tests.benchmarks.report import Cell, Goal, Report
+from tests.benchmarks.report import Cell, Goal, Report, by_itself
 from tests.benchmarks.service import configuration, served
 from tests.checks.far_ends import free_port
 
@@ -251,17 +250,5 @@ def run(*, quick: bool = False) -> Report:
     return measure(10.0 if quick else 20.0)
 
 
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--json", action="store_true")
-    given = parser.parse_args()
-    report = run(quick=given.quick)
-    print(json.dumps(report.document()) if given.json else report.text())
-
-
 if __name__ == "__main__":
-    main()
+    by_itself(run, __doc__)

@@ -1,9 +1,10 @@
 """What every benchmark hands back: one table, the goals it can judge, and remarks."""
 
+import argparse
 import importlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 
 Cell = str | float | int | None
@@ -104,3 +105,13 @@ def summary(reports: Sequence[Report], failed: Sequence[str]) -> str:
 def as_json(reports: Sequence[Report], failed: Sequence[str]) -> str:
     """Return one JSON document."""
     return json.dumps({"benchmarks": [report.document() for report in reports], "failed": list(failed)})
+
+
+def by_itself(run: Callable[..., Report], about: str | None) -> None:
+    """Measure and print, as ``python -m tests.benchmarks.NAME [--quick] [--json]`` does."""
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--json", action="store_true")
+    given = parser.parse_args()
+    report = run(quick=given.quick)
+    print(json.dumps(report.document()) if given.json else report.text())
