@@ -1,5 +1,6 @@
 """What ``smtp`` and ``imap`` share: how the connection is secured, who logs in, and that we always say goodbye."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, ClassVar, Literal
@@ -64,7 +65,7 @@ class Ports:
     tls: int
 
 
-class MailCheck:
+class MailCheck(ABC):
     """Talks to one mail server; holds nothing between looks. A type says what is talked about, and the goodbye."""
 
     __slots__ = ("_server",)
@@ -95,6 +96,6 @@ class MailCheck:
             talk.line.push(self.goodbye)
         return []
 
+    @abstractmethod
     async def steps(self, talk: Talk) -> None:
         """Go through the conversation; raise ``AnsweredWronglyError`` for what is wrong."""
-        raise NotImplementedError
