@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 DEMO_PORT ?= 8080
-PYTEST ?= -n auto --dist worksteal -q
+PYTEST ?= -n auto -q
 
 .PHONY: demo test lint fix bench soak docs lock system-packages node-packages clean
 

@@ -4,16 +4,21 @@ import gc
 import logging
 import os
 import signal
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from functools import cache
+from pathlib import Path
 from typing import NoReturn
 
 import pytest
 import structlog
+from xdist.remote import Producer
 
 from alerts import registry as channels_registry
 from checks import registry as checks_registry
-from tests import sampling
+from monitor.domain.policy import Policy
+from monitor.settings import policies
+from monitor.settings.shipped import shipped
+from tests import sampling, scheduling
 from tests.databases import (
     blank_database_url,
     compose_once,
@@ -43,10 +48,19 @@ __all__ = [
 
 @pytest.fixture(autouse=True, scope="session")
 def done_once() -> None:
-    """Do once in a process what every assembled service would do again: read what pip installed, compose statements."""
+    """Do once in a process what every assembled service would do again.
+
+    That is reading what pip installed and the policies that are shipped, and composing statements.
+    """
     compose_once()
+    policies.load_policy = _once_where_shipped(policies.load_policy)
     for registry in (checks_registry, channels_registry):
         registry.entry_points = cache(registry.entry_points)  # type: ignore[attr-defined]
+
+
+def _once_where_shipped(read: Callable[[Path], Policy]) -> Callable[[Path], Policy]:
+    once, folder = cache(read), shipped("policies")
+    return lambda path: once(path) if path.parent == folder else read(path)
 
 
 @pytest.fixture(autouse=True)
@@ -93,8 +107,15 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     return 2 * len(os.sched_getaffinity(0))
 
 
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> scheduling.Shared:
+    """Share the tests out by file, in the order they were collected in."""
+    config.option.loadscopereorder = False
+    return scheduling.Shared(config, log)
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave to the long run what only repeats; give the samples of long harnesses the time that a busy machine takes."""
+    """Begin with what takes long; leave to the long run what only repeats; give long harnesses the time they take."""
+    items.sort(key=lambda item: scheduling.turn(item.nodeid))
     for item in items:
         if item.get_closest_marker("slow") or item.nodeid.startswith(("tests/crash/", "tests/power/")):
             item.add_marker(pytest.mark.timeout(400))

@@ -147,8 +147,9 @@ def setup(
     _add_routes(app)
 
 
+@cache
 def rest() -> Api:
-    """Return the REST API with all its operations."""
+    """Return the REST API with all its operations; it is made once, however often a service is assembled."""
     made = Api("Tocsin", API_VERSION)
     api.add_incidents(made)
     api.add_commands(made)
@@ -181,16 +182,20 @@ def _document() -> dict[str, Any]:
     return rest().document(scope_of)
 
 
+@cache
+def _operations() -> Mapping[tuple[str, str], Handler]:
+    return {(op.method, op.path): rest().handler(op) for op in rest().ops}
+
+
 def handlers(app: web.Application) -> Mapping[tuple[str, str], Handler]:
     """Return every handler of this package by its route."""
-    made = rest()
 
     async def openapi(request: web.Request) -> web.Response:  # noqa: ARG001 - aiohttp's signature
         document = await asyncio.to_thread(_document)  # a fifth of a second, the first time
         return web.json_response(document, headers={"Cache-Control": "no-cache"})
 
     async def docs(request: web.Request) -> web.Response:
-        return page(request, "docs.html", ops=made.ops, scope_of=scope_of, problem_types=TYPES)
+        return page(request, "docs.html", ops=rest().ops, scope_of=scope_of, problem_types=TYPES)
 
     return {
         ("GET", "/livez"): watched.livez,
@@ -200,7 +205,7 @@ def handlers(app: web.Application) -> Mapping[tuple[str, str], Handler]:
         ("GET", "/api/openapi.json"): openapi,
         ("GET", "/api/docs"): docs,
         ("GET", "/noc/live"): app[LIVE].stream,
-        **{(op.method, op.path): made.handler(op) for op in made.ops},
+        **_operations(),
         **ack.PAGES,
         **announcements.PAGES,
         **alerts_by_hand.PAGES,

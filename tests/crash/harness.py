@@ -274,7 +274,8 @@ async def _ready(made: Lives, warm: bool) -> None:
     for story in ("people", "storm", "outage") if warm else ():
         with made.record() as url:
             reset(made.ends, Cycle(point=None), folder / "clock")
-            job = {"folder": str(folder), "port": made.port, "provider": provider.url, "database": url}
+            seen = {"watch": True, "provider": provider.url}  # so that its pages are compiled as well
+            job = {"folder": str(folder), "port": made.port, "database": url, **seen}
             await made.say({"warm": [{**job, "story": story}]})
 
 
