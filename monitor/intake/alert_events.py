@@ -8,7 +8,8 @@ Who sends these says once that something is wrong and once that it is over: unti
 ``alerts.stands_for`` at most.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -25,7 +26,8 @@ from monitor.domain.alerts import Told, fingerprint
 from monitor.errors import RefusedError
 from monitor.intake import alert_words as words
 from monitor.intake.alert_words import AlertFace
-from monitor.intake.body import in_turns, parse_json, read_body
+from monitor.intake.body import in_turns, read_body
+from monitor.intake.json_text import read_json
 from monitor.intake.keys import INGEST, ingest_token
 from monitor.intake.problems import InvalidError, answering, problem
 from monitor.intake.reports import fields_of, parsed_moment, text_of
@@ -85,9 +87,12 @@ def _answering(face: EventFace, handler: Any, source: str, say: Any) -> Any:
     return answering(partial(handler, face), say, count)
 
 
-async def _body(face: EventFace, request: web.Request) -> object:
-    async with read_body(request, face.alerts.bounds, face.alerts.memory) as body:
-        return parse_json(body)
+@asynccontextmanager
+async def _said(face: EventFace, request: web.Request) -> AsyncGenerator[object]:
+    """Give what a body says; whoever asks makes alerts of it before others are read, and lets it go."""
+    memory = face.alerts.memory
+    async with read_body(request, face.alerts.bounds, memory) as body, memory.read(len(body)):
+        yield await read_json(body)
 
 
 async def _taken(face: EventFace, heard: _Heard, token: Token) -> None:
@@ -103,18 +108,23 @@ async def _taken(face: EventFace, heard: _Heard, token: Token) -> None:
 async def webhook(face: EventFace, request: web.Request) -> web.Response:
     """Take a notification of Alertmanager: 200 when it is on record, so that it is not sent again."""
     token = await ingest_token(face.alerts, request)
-    said = fields_of(await _body(face, request))
+    await _taken(face, await _notification(face, request, token.system), token)
+    return web.json_response({})
+
+
+async def _notification(face: EventFace, request: web.Request, bound_to: str | None) -> _Heard:
     heard = _Heard()
     ends_at = face.alerts.clock() + face.stands_for()
-    async for number, one in in_turns(enumerate(words.at_most(said.get("alerts")))):
-        heard.add(
-            f"/alerts/{number}",
-            partial(_notified, fields_of(one), token.system, face.alerts.clock(), ends_at),
-        )
-    if (truncated := text_of(said.get("truncatedAlerts")) or "0") != "0":
-        log.warning("alerts.truncated", count=truncated)
-    await _taken(face, heard, token)
-    return web.json_response({})
+    async with _said(face, request) as value:
+        said = fields_of(value)
+        async for number, one in in_turns(enumerate(words.at_most(said.get("alerts")))):
+            heard.add(
+                f"/alerts/{number}",
+                partial(_notified, fields_of(one), bound_to, face.alerts.clock(), ends_at),
+            )
+        if (truncated := text_of(said.get("truncatedAlerts")) or "0") != "0":
+            log.warning("alerts.truncated", count=truncated)
+    return heard
 
 
 def _notified(said: Mapping[str, object], bound_to: str | None, now: datetime, ends_at: datetime) -> Told:
@@ -157,23 +167,41 @@ def invalid_event(error: RefusedError) -> web.Response:
 
 async def enqueue(face: EventFace, request: web.Request) -> web.Response:
     """Take one event: 202 when it is on record; its token is the routing key, or in the header as everywhere."""
-    said = fields_of(await _body(face, request))
-    token = await _routed(face, request, said)
-    action, key = text_of(said.get("event_action")), _dedup_key(said) or face.new_id()
-    if action not in ("trigger", "acknowledge", "resolve"):
-        raise _invalid("event_action must be one of trigger, acknowledge, resolve")
-    if action != "trigger" and not _dedup_key(said):
-        raise _invalid(f"dedup_key is needed to {action}")
-    full_key = words.key_of(EVENT, token.system, [key])
-    if action == "acknowledge":
-        by = text_of(said.get("client")) or "another program"
-        await face.acknowledge(full_key, by, OPERATE in token.scopes)
+    asked = await _asked(face, request)
+    if asked.heard is None:
+        await face.acknowledge(asked.full_key, asked.by, OPERATE in asked.token.scopes)
     else:
-        heard = _Heard()
-        heard.add("", partial(_event, face, said, full_key, over=action == "resolve"))
-        await _taken(face, heard, token)
-    done = {"status": "success", "message": "Event processed", "dedup_key": key}
+        await _taken(face, asked.heard, asked.token)
+    done = {"status": "success", "message": "Event processed", "dedup_key": asked.key}
     return web.json_response(done, status=202)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """What an event asks for; ``heard`` is None for one that only acknowledges."""
+
+    token: Token
+    key: str
+    full_key: str
+    by: str
+    heard: _Heard | None
+
+
+async def _asked(face: EventFace, request: web.Request) -> _Asked:
+    async with _said(face, request) as value:
+        said = fields_of(value)
+        token = await _routed(face, request, said)
+        action, key = text_of(said.get("event_action")), _dedup_key(said) or face.new_id()
+        if action not in ("trigger", "acknowledge", "resolve"):
+            raise _invalid("event_action must be one of trigger, acknowledge, resolve")
+        if action != "trigger" and not _dedup_key(said):
+            raise _invalid(f"dedup_key is needed to {action}")
+        full_key = words.key_of(EVENT, token.system, [key])
+        heard = None if action == "acknowledge" else _Heard()
+        if heard is not None:
+            heard.add("", partial(_event, face, said, full_key, over=action == "resolve"))
+        by = text_of(said.get("client")) or "another program"
+        return _Asked(token=token, key=key, full_key=full_key, by=by, heard=heard)
 
 
 async def _routed(face: EventFace, request: web.Request, said: Mapping[str, object]) -> Token:
@@ -226,19 +254,25 @@ def _event(face: EventFace, said: Mapping[str, object], key: str, *, over: bool)
 async def cloudevents(face: EventFace, request: web.Request) -> web.Response:
     """Take CloudEvents in any of HTTP's modes: 202 when they are on record."""
     token = await ingest_token(face.alerts, request)
-    heard = _Heard()
-    async for number, event in in_turns(enumerate(await _events(face, request))):
-        heard.add(f"/{number}", partial(_cloudevent, face, fields_of(event), token.system))
-    await _taken(face, heard, token)
+    await _taken(face, await _heard(face, request, token.system), token)
     return web.Response(status=202)
 
 
-async def _events(face: EventFace, request: web.Request) -> Iterable[object]:
+async def _heard(face: EventFace, request: web.Request, bound_to: str | None) -> _Heard:
+    heard = _Heard()
+    async with _events(face, request) as events:
+        async for number, event in in_turns(enumerate(events)):
+            heard.add(f"/{number}", partial(_cloudevent, face, fields_of(event), bound_to))
+    return heard
+
+
+@asynccontextmanager
+async def _events(face: EventFace, request: web.Request) -> AsyncGenerator[Iterable[object]]:
     kind = request.content_type
-    if kind == BATCH:
-        return words.at_most(await _body(face, request))
-    if kind == STRUCTURED:
-        return [await _body(face, request)]
+    if kind in (BATCH, STRUCTURED):
+        async with _said(face, request) as said:
+            yield words.at_most(said) if kind == BATCH else [said]
+        return
     event: dict[str, object] = {
         name.lower().removeprefix("ce-"): unquote(value)
         for name, value in request.headers.items()
@@ -249,8 +283,10 @@ async def _events(face: EventFace, request: web.Request) -> Iterable[object]:
             400, "no_cloudevent", f"Send {STRUCTURED}, {BATCH}, or the ce- headers of a CloudEvent."
         )
     if request.body_exists and (kind == "application/json" or kind.endswith("+json")):
-        event["data"] = await _body(face, request)
-    return [event]
+        async with _said(face, request) as data:
+            yield [{**event, "data": data}]
+        return
+    yield [event]
 
 
 def _cloudevent(face: EventFace, event: Mapping[str, object], bound_to: str | None) -> Told:

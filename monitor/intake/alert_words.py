@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from hashlib import sha256
+from itertools import islice
 from typing import Protocol
 
 from monitor.domain.access import Token
@@ -23,6 +24,7 @@ from monitor.metrics import Metrics
 MOST = 20_000
 """Alerts in one body."""
 _LABELS, _NAME, _VALUE = 64, 200, 4_096
+_NAMES = 1_000  # of labels with the empty ones, which do not count
 _ANNOTATIONS, _SENTENCE, _URL = 64, 8_192, 2_048
 
 
@@ -71,6 +73,8 @@ def labels_of(value: object) -> dict[str, str]:
     """Return labels as they are, without empty ones; ``ValueError`` says what is wrong."""
     if not isinstance(value, dict):
         raise ValueError("labels must be an object of texts")  # noqa: TRY004 - said to the sender
+    if len(value) > _NAMES:
+        raise ValueError(f"has more than {_LABELS} labels")
     labels: dict[str, str] = {}
     for name, said in value.items():
         if not isinstance(said, str):
@@ -93,15 +97,17 @@ def loose_labels(own: Mapping[str, object], more: Mapping[str, object]) -> dict[
     labels: dict[str, str] = {}
     for fields in (own, more):
         for name, value in fields.items():
+            if len(labels) >= _LABELS:
+                break
             text, called = text_of(value, _VALUE), clean(name, _NAME)
-            if text and called and called not in labels and len(labels) < _LABELS:
+            if text and called and called not in labels:
                 labels[called] = "***" if is_secret(called) else mask_text(text)
     return labels
 
 
 def annotations_of(value: object) -> dict[str, str]:
     """Return annotations, made safe and short; what is no text is left out."""
-    pairs = list(value.items())[:_ANNOTATIONS] if isinstance(value, dict) else []
+    pairs = islice(value.items(), _ANNOTATIONS) if isinstance(value, dict) else ()
     said = ((clean(name, _NAME), clean(text, _SENTENCE)) for name, text in pairs if isinstance(text, str))
     return {name: "***" if is_secret(name) else mask_text(text) for name, text in said if name and text}
 

@@ -19,7 +19,8 @@ from monitor.domain.alert_rules import Matcher
 from monitor.domain.alerts import Alert, Told
 from monitor.errors import RefusedError
 from monitor.intake.alert_words import AlertFace, annotations_of, at_most, labels_of, named, url_of
-from monitor.intake.body import parse_json, read_body
+from monitor.intake.body import read_body
+from monitor.intake.json_text import read_json
 from monitor.intake.keys import ingest_token
 from monitor.intake.problems import answering
 from monitor.intake.reports import fields_of, parsed_moment
@@ -82,9 +83,8 @@ async def _fine(_request: web.Request) -> web.Response:
 async def add(face: AlertFace, request: web.Request) -> web.Response:
     """Take alerts: 200 when all that changed is on record; 400 names those that were refused."""
     token = await ingest_token(face, request)
-    async with read_body(request, face.bounds, face.memory) as body:
-        said = at_most(parse_json(body))
-    told, wrong = await _told(said, token.system)
+    async with read_body(request, face.bounds, face.memory) as body, face.memory.read(len(body)):
+        told, wrong = await _told(at_most(await read_json(body)), token.system)
     await face.accept(told, token)
     if wrong:
         face.metrics.alerts.labels(SOURCE, "refused").inc(len(wrong) - 1)  # the refusal itself counts one

@@ -1,6 +1,6 @@
-"""Reading what outsiders send: bounded in bytes, in what the bytes become, in time, and in depth.
+"""Reading what outsiders send: bounded in bytes, in what the bytes become, and in time.
 
-    Content-Length? -> wire bytes -> inflate -> inflated bytes, ratio, memory of all -> JSON, depth
+    Content-Length? -> wire bytes -> inflate -> inflated bytes, ratio, memory of all (-> json_text, envelope, multipart ...)
 
 Needs the server to run with ``auto_decompress=False``: aiohttp's own inflating knows none of these bounds
 (40 small bombs cost it 2.4 GB) and takes a body that was cut short for a whole one. Every refusal is a
@@ -8,13 +8,11 @@ Needs the server to run with ``auto_decompress=False``: aiohttp's own inflating 
 """
 
 import asyncio
-import re
 from collections.abc import AsyncGenerator, Awaitable, Iterable, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-import orjson
 from aiohttp import ClientError, web
 from aiohttp.http_exceptions import HttpProcessingError
 
@@ -22,13 +20,13 @@ from monitor.errors import RefusedError
 from monitor.intake.inflate import Inflater, inflater
 
 MIB = 1024 * 1024
-DEPTH = 100
 _FREE = MIB  # what every body may have without asking for a share of the memory …
 _FREE_INFLATED = 128 * 1024  # … and what a compressed one may become
 _STEP = 256 * 1024  # by so much it asks for more
 _PATIENCE = 30.0  # seconds that a large body may wait for memory
 _BREATH = 256 * 1024  # after so many bytes others have their turn on the loop
 _SMALL = 64 * 1024  # a body that asks nobody for anything
+_AT_ONCE = 16 * 1024  # a body that is read so quickly that nobody notices
 _WORTH_A_TURN = 32 * 1024  # a piece that took some work to inflate
 
 Body = bytes | bytearray
@@ -54,7 +52,7 @@ class Limits:
     dump: Bounds = field(default_factory=lambda: Bounds(wire=20 * MIB, inflated=64 * MIB, seconds=60.0))
     json: Bounds = field(default_factory=lambda: Bounds(wire=MIB, inflated=4 * MIB))
     ping: Bounds = field(default_factory=lambda: Bounds(wire=MIB, inflated=MIB))
-    alerts: Bounds = field(default_factory=lambda: Bounds(wire=8 * MIB, inflated=16 * MIB))
+    alerts: Bounds = field(default_factory=lambda: Bounds(wire=8 * MIB, inflated=8 * MIB))
     memory: int = 128 * MIB
     idle: float = 60.0  # seconds that a journal, which has no end, may bring nothing
     kept_dump: int = 40 * MIB  # a larger one is a report without it
@@ -76,11 +74,23 @@ class Memory:
         """Share ``total`` bytes, of which the ``largest`` body's are kept apart."""
         self.turn = asyncio.Lock()
         """Held for each step of inflating: eighty bombs that arrive at once are eighty steps, with everybody else between them."""
+        self.reading = asyncio.Lock()
+        """Held while what a body says is read: of what it becomes then, many times its size, there is one at a time."""
         self.window = asyncio.Lock()
         """Held while a body is inflated whose coding has a large window."""
         self._free = max(0, total - largest)
         self._finishing: object = None
         self._changed = asyncio.Condition()
+
+    @asynccontextmanager
+    async def read(self, size: int) -> AsyncGenerator[None]:
+        """Let a body of some size be read; large ones one after the other, with everybody else between them."""
+        if size <= _AT_ONCE:
+            yield
+            return
+        async with self.reading:
+            yield
+            await asyncio.sleep(0)
 
     async def take(self, size: int, body: object) -> int:
         """Wait for room for ``size`` more bytes; return how many must be given back."""
@@ -254,67 +264,3 @@ async def in_turns(values: Iterable[_T], turn: int = TURN) -> AsyncGenerator[_T]
 
 def _too_large(why: str) -> RefusedError:
     return RefusedError(413, "body_too_large", f"The body is too large: {why}.")
-
-
-VALUES = 200_000  # commas, colons and brackets of one body: reading more of them would keep the loop from everybody else
-_REPAIRABLE = 4 * MIB
-_ESCAPES = 50_000
-_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
-_BRACKETS = bytes.maketrans(b"[]{}", b"()()")
-_NO_BRACKET = bytes(set(range(256)) - set(b"[]{}"))
-_ESCAPE = re.compile(
-    rb"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<lone>\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
-)
-_MANY_DIGITS = re.compile(rb"(\d{300})\d+")
-
-
-def parse_json(data: Body, *, depth: int = DEPTH) -> object:
-    """Return the JSON value of a body or refuse it: damaged, too deep, too much, NaN.
-
-    What is only ugly is repaired, so that no crash is lost over one character: bytes that are no UTF-8 and
-    lone surrogates become U+FFFD, and a number of hundreds of digits is cut.
-    """
-    if sum(map(data.count, (b",", b":", b"[", b"{"))) > VALUES:
-        raise RefusedError(413, "json_too_much", f"The JSON holds more than {VALUES} values.")
-    try:
-        value: object = orjson.loads(data)
-    except orjson.JSONDecodeError as error:
-        repaired = _repaired(data) if len(data) <= _REPAIRABLE else data
-        if repaired is data:
-            raise _damaged(error) from error
-        data = repaired
-        try:
-            value = orjson.loads(data)
-        except orjson.JSONDecodeError as again:
-            raise _damaged(again) from again
-    if _deeper(data, depth):
-        raise RefusedError(400, "json_too_deep", f"The JSON is nested deeper than {depth}.")
-    return value
-
-
-def _damaged(error: orjson.JSONDecodeError) -> RefusedError:
-    return RefusedError(400, "json_damaged", f"The body is not JSON: {error}.")
-
-
-def _repaired(data: Body) -> Body:
-    """Return the body without what is only ugly; the same one where nothing is."""
-    whole = data
-    try:
-        data.decode()
-    except UnicodeDecodeError:
-        whole = data.decode("utf-8", "replace").encode()
-    if 0 < whole.count(b"\\u") <= _ESCAPES:
-        whole = _ESCAPE.sub(lambda found: rb"\ufffd" if found["lone"] else found.group(), whole)
-    return _MANY_DIGITS.sub(rb"\1", whole) if _MANY_DIGITS.search(whole) else whole
-
-
-def _deeper(data: Body, depth: int) -> bool:
-    """Tell whether valid JSON is nested deeper: peel off innermost pairs, ``depth`` times."""
-    if data.count(b"[") + data.count(b"{") <= depth:
-        return False
-    pairs = _STRING.sub(b"", data).translate(_BRACKETS, _NO_BRACKET)
-    for _ in range(depth):
-        if not pairs:
-            return False
-        pairs = pairs.replace(b"()", b"")
-    return bool(pairs)

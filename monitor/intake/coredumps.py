@@ -15,8 +15,8 @@ from monitor.domain.crashes import CrashReport, Frame, signal_name
 from monitor.domain.dumps import base_name
 from monitor.domain.signatures import is_runtime_module
 from monitor.errors import RefusedError
-from monitor.intake.body import parse_json
 from monitor.intake.journal_export import Entry
+from monitor.intake.json_text import parse_json
 from monitor.intake.reports import (
     FRAMES,
     LINE,

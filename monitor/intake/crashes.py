@@ -20,7 +20,8 @@ from monitor.domain.crashes import CrashReport, Frame, signal_name
 from monitor.domain.dumps import Dump
 from monitor.errors import RefusedError
 from monitor.intake.apports import BEGINS, core_of, read_apport, with_apport
-from monitor.intake.body import Body, parse_json, read_body
+from monitor.intake.body import Body, read_body
+from monitor.intake.json_text import read_json
 from monitor.intake.keys import Intake, ingest_token
 from monitor.intake.problems import body_as
 from monitor.intake.reports import (
@@ -120,10 +121,11 @@ async def _brought(intake: Intake, request: web.Request, body: Body) -> tuple[Cr
             else None
         )
         return report, core
-    value = parse_json(body)
-    if is_ureport(value):
-        return with_ureport(_blank(intake, request), value), None
-    return _report(body_as(CrashBody, value), intake), None
+    async with intake.memory.read(len(body)):
+        value = await read_json(body)
+        if is_ureport(value):
+            return with_ureport(_blank(intake, request), value), None
+        return _report(body_as(CrashBody, value), intake), None
 
 
 def _blank(intake: Intake, request: web.Request) -> CrashReport:

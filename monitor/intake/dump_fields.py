@@ -11,8 +11,8 @@ from datetime import datetime
 
 from monitor.domain.crashes import CrashReport
 from monitor.errors import RefusedError
-from monitor.intake.body import parse_json
 from monitor.intake.events import HINT_TAGS, crash_of
+from monitor.intake.json_text import parse_json
 from monitor.intake.reports import LINE, TAGS, clean, fields_of, tags_of, text_of
 
 _BRACKETS = re.compile(r"sentry((?:\[[^\[\]]{0,100}\]){1,5})")

@@ -7,23 +7,25 @@ runs to the next newline or the end. ``\r`` is payload. Unknown items and header
 newer SDK must not lose its crash. What breaks the grammar is refused whole, before anything is recorded.
 """
 
-import asyncio
 import re
 from collections import Counter
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from monitor.errors import RefusedError
-from monitor.intake.body import Body, parse_json
+from monitor.intake.body import Body
+from monitor.intake.json_text import NESTED, Steps, at_once, in_steps, parse_json, reading_json
 
 ITEM_HEADER = 8 * 1024
 HEADER = 64 * 1024
 ITEMS = 100
 EVENT = 2 * 1024 * 1024
+EVENTS = 2 * EVENT  # of one envelope: an SDK sends one event in it
 _SMALL_ITEM = 64 * 1024
 _MOST_LOST = 1_000_000
 
 _EVENT_ID = re.compile(r"[0-9a-fA-F]{32}|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_NEWLINES = re.compile(rb"\n*+")
 _LOST_CRASHES = frozenset({"error", "default", "crash", "security"})
 
 
@@ -70,37 +72,27 @@ class Envelope:
 
 def parse_envelope(data: Body) -> Envelope:
     """Return what the envelope brought, or refuse it: 400 malformed, 413 an item beyond its bound."""
-    read = _read(data)
-    while True:
-        try:
-            next(read)
-        except StopIteration as end:
-            envelope: Envelope = end.value
-            return envelope
+    return at_once(_read(data))
 
 
 async def read_envelope(data: Body) -> Envelope:
     """Return the same, letting others have their turn on the loop between the items."""
-    read = _read(data)
-    while True:
-        try:
-            next(read)
-        except StopIteration as end:
-            envelope: Envelope = end.value
-            return envelope
-        await asyncio.sleep(0)
+    return await in_steps(_read(data))
 
 
-def _read(data: Body) -> Generator[None, None, Envelope]:
+def _read(data: Body) -> Steps[Envelope]:
     header, at = _header_line(data, 0, HEADER)
     events: list[Mapping[str, object]] = []
     attachments: list[str] = []
     minidumps: list[Item] = []
     counts: Counter[str] = Counter()
     lost: Counter[str] = Counter()
+    room = _Room()
     for item in _items(data, at):
         if item.type == "event":
-            events.append(_event(item.payload))
+            payload = item.payload
+            room.take(payload)
+            events.append((yield from _event(payload)))
         elif item.type == "attachment":
             attachments.append(_attachment(item.header))
             if item.header.get("attachment_type") == "event.minidump":
@@ -134,10 +126,7 @@ def event_id(raw: object) -> str | None:
 
 def _items(data: Body, at: int) -> Iterator[Item]:
     count = 0
-    while at < len(data):
-        if data[at] == ord("\n"):  # an empty line between items or at the end
-            at += 1
-            continue
+    while (at := _past_newlines(data, at)) < len(data):
         count += 1
         if count > ITEMS:
             raise _malformed(f"more than {ITEMS} items")
@@ -145,6 +134,12 @@ def _items(data: Body, at: int) -> Iterator[Item]:
         end = _payload_end(data, start, header.get("length"))
         yield Item(header, data, start, end)
         at = end + 1
+
+
+def _past_newlines(data: Body, at: int) -> int:
+    """Return where the empty lines between items, or at the end, are over."""
+    found = _NEWLINES.match(data, at)
+    return found.end() if found else at
 
 
 def _header_line(data: Body, at: int, longest: int) -> tuple[Mapping[str, object], int]:
@@ -174,10 +169,26 @@ def _payload_end(data: Body, start: int, length: object) -> int:
     return end
 
 
-def _event(payload: Body) -> Mapping[str, object]:
+class _Room:
+    """What the events of one envelope may be together."""
+
+    def __init__(self) -> None:
+        self._bytes = EVENTS
+        self._nested = 2 * NESTED
+
+    def take(self, payload: Body) -> None:
+        """Refuse the event for which there is no room left; the first one is judged by itself."""
+        first = self._bytes == EVENTS
+        self._bytes -= len(payload)
+        self._nested -= payload.count(b"[") + payload.count(b"{")
+        if not first and min(self._bytes, self._nested) < 0:
+            raise RefusedError(413, "item_too_large", f"All events may have at most {EVENTS} bytes.")
+
+
+def _event(payload: Body) -> Steps[Mapping[str, object]]:
     if len(payload) > EVENT:
         raise RefusedError(413, "item_too_large", f"An event may have at most {EVENT} bytes.")
-    event = parse_json(payload)
+    event = yield from reading_json(payload)
     if not isinstance(event, dict):
         raise _malformed("an event that is not a JSON object")
     return event

@@ -7,7 +7,7 @@ is on record, and known again by its cursor. A journal has no bound: it is read 
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterable
 
 from aiohttp import ClientError, web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -92,10 +92,18 @@ class _Reading:
                     "This is a journal file; send its entries: systemd-journal-upload --file=FILE.",
                 )
         for at in range(0, len(piece), _SLICE):  # a short line costs as much as a long one
-            await self._record(self._export.feed(piece[at : at + _SLICE]))
-            await asyncio.sleep(0)  # others have their turn on the loop
+            entries: list[Entry] = []
+            try:
+                async with self._intake.memory.turn:  # many journals at once are one step after the other
+                    for entry in self._export.feed(piece[at : at + _SLICE]):
+                        entries.append(entry)  # noqa: PERF402 - those before the damage count
+                    await asyncio.sleep(0)
+            except RefusedError:
+                await self._record(entries)
+                raise
+            await self._record(entries)
 
-    async def _record(self, entries: Iterator[Entry]) -> None:
+    async def _record(self, entries: Iterable[Entry]) -> None:
         count = self._intake.metrics.crash_reports.labels
         discarded = count("journal", "discarded")
         for number, entry in enumerate(entries, 1):

@@ -10,7 +10,7 @@ import struct
 from collections.abc import Callable, Iterator
 
 from monitor.errors import RefusedError
-from monitor.intake.body import DEPTH
+from monitor.intake.json_text import DEPTH
 
 _NUMBERS = {
     0xCA: ">f", 0xCB: ">d", 0xCC: ">B", 0xCD: ">H", 0xCE: ">I", 0xCF: ">Q",

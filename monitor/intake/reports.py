@@ -100,8 +100,10 @@ def tags_of(value: object) -> dict[str, str]:
         pairs = [entry for entry in value if isinstance(entry, list) and len(entry) == 2]  # noqa: PLR2004 - a pair
     tags: dict[str, str] = {}
     for name, said in pairs:
+        if len(tags) >= TAGS:
+            break
         key, text = text_of(name), text_of(said)
-        if key and text and len(tags) < TAGS:
+        if key and text:
             tags[key] = text
     return tags
 

@@ -20,7 +20,8 @@ from monitor.domain.findings import Verdict
 from monitor.domain.scrubbing import mask_text
 from monitor.errors import NotFoundError
 from monitor.intake.alert_words import AlertFace
-from monitor.intake.body import parse_json, read_body
+from monitor.intake.body import read_body
+from monitor.intake.json_text import read_json
 from monitor.intake.keys import ingest_token
 from monitor.intake.problems import answering, body_as, problem
 from monitor.intake.reports import LINE, TEXT, WORD, clean, moment_of, parsed_moment
@@ -80,8 +81,8 @@ async def result(
     system = system_of(name)
     if token.system is not None and token.system != system:
         raise NotFoundError
-    async with read_body(request, face.bounds, face.memory) as body:
-        said = body_as(ResultBody, parse_json(body))
+    async with read_body(request, face.bounds, face.memory) as body, face.memory.read(len(body)):
+        said = body_as(ResultBody, await read_json(body))
     output = parse(said.output)
     values = {clean(one.label, WORD): one.value for one in output.data if one.value is not None}
     values = {key: one for key, one in {**values, **said.values}.items() if math.isfinite(one)}

@@ -10,21 +10,26 @@ not to send it for a day.
 
 import binascii
 from base64 import b64decode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 import orjson
 from aiohttp import web
 
 from monitor.domain.access import Token
+from monitor.domain.crashes import CrashReport
+from monitor.domain.dumps import Dump
 from monitor.errors import RefusedError, StorageError
-from monitor.intake.body import Body, parse_json, read_body
+from monitor.intake.body import Body, in_turns, read_body
 from monitor.intake.envelope import EVENT, Envelope, read_envelope
 from monitor.intake.events import crash_of, is_crash
 from monitor.intake.inflate import inflater
+from monitor.intake.json_text import read_json
 from monitor.intake.keys import Intake, dsn_key, dsn_token, sentry_key
 from monitor.intake.packing import packed, with_dump
 
+_EVENTS_AT_ONCE = 10
 STOP_SENDING = "86400:transaction;span;profile;replay;log_item;session:organization"
 CORS = {
     "Access-Control-Allow-Origin": "*",
@@ -50,21 +55,29 @@ async def envelope(intake: Intake, request: web.Request) -> web.Response:
     key = sentry_key(request)
     token = await dsn_token(intake, key) if key else None
     async with read_body(request, intake.limits.sentry, intake.memory) as body:
-        brought = await read_envelope(body)
-        said = dsn_key(brought.dsn) if brought.dsn else None
-        if key and said and said != key:
-            raise RefusedError(403, "keys_differ", "The envelope's DSN carries another key.")
-        return await _taken(intake, token or await dsn_token(intake, said), brought, body)
+        async with intake.memory.read(len(body)):
+            brought = await read_envelope(body)
+            said = dsn_key(brought.dsn) if brought.dsn else None
+            if key and said and said != key:
+                raise RefusedError(403, "keys_differ", "The envelope's DSN carries another key.")
+            token = token or await dsn_token(intake, said)
+            brought, reports = await _crashes(intake, token, brought)
+        return await _taken(intake, token, brought, reports, body)
 
 
 async def store(intake: Intake, request: web.Request) -> web.Response:
     """Take one event as old clients send it, perhaps as base64 of zlib without saying so."""
     token = await dsn_token(intake, sentry_key(request))
-    async with read_body(request, intake.limits.sentry, intake.memory) as body:
-        event = parse_json(_plain(body))
-    if not isinstance(event, dict):
-        raise RefusedError(400, "event_malformed", "The event is not a JSON object.")
-    return await _taken(intake, token, Envelope(event_id=None, dsn=None, events=(event,)))
+    async with (
+        read_body(request, intake.limits.sentry, intake.memory) as body,
+        intake.memory.read(len(body)),
+    ):
+        event = await read_json(_plain(body))
+        if not isinstance(event, dict):
+            raise RefusedError(400, "event_malformed", "The event is not a JSON object.")
+        brought, reports = await _crashes(intake, token, Envelope(event_id=None, dsn=None, events=(event,)))
+        del event
+    return await _taken(intake, token, brought, reports)
 
 
 def _plain(body: Body) -> Body:
@@ -90,38 +103,68 @@ def _inflated(packed: bytes) -> Body:
     return event
 
 
-async def _taken(intake: Intake, token: Token, brought: Envelope, body: Body = b"") -> web.Response:
-    """Put every crash on record, count the rest, and answer."""
-    most = intake.limits.kept_dump
-    dump = await packed(body, *brought.minidump, brought.minidump_name, most) if brought.minidump else None
-    events = brought.events or (({"level": "fatal"},) if dump else ())  # a dump alone is a crash, too
-    header_id = brought.event_id or (dump.digest[:32] if dump and not brought.events else None)
-    answered = header_id
+async def _crashes(
+    intake: Intake, token: Token, brought: Envelope
+) -> tuple[Envelope, tuple[CrashReport, ...]]:
+    """Return the crashes among an envelope's events, cut to size, and the envelope without those events."""
+    reports: list[CrashReport] = []
     discarded = dict(brought.discarded)
-    for number, event in enumerate(events):
+    async for number, event in in_turns(enumerate(brought.events), _EVENTS_AT_ONCE):
         if not is_crash(event, minidump=brought.minidumps > 0):
             discarded["event"] = discarded.get("event", 0) + 1
             continue
         report = crash_of(
             event,
             id=intake.new_id(),
-            header_id=header_id if number == 0 else None,
+            header_id=brought.event_id if number == 0 else None,
             now=intake.clock(),
             token_system=token.system,
             attachments=brought.attachments,
         )
-        report, kept = with_dump(report, dump) if dump and number == 0 else (report, None)
-        accepted = await intake.accept_crash(report, token=token.id, dump=kept)
-        _count(intake, "accepted" if accepted.new else "duplicate")
+        reports.append(report)
+    return replace(brought, events=(), discarded=discarded), tuple(reports)
+
+
+async def _taken(
+    intake: Intake, token: Token, brought: Envelope, reports: Sequence[CrashReport], body: Body = b""
+) -> web.Response:
+    """Put every crash on record, count the rest, and answer."""
+    answered = brought.event_id
+    if brought.minidump:
+        dump = await packed(body, *brought.minidump, brought.minidump_name, intake.limits.kept_dump)
+        first, *others = reports or (_of_dump(intake, token, brought, dump),)
+        answered = answered or first.key
+        first, kept = with_dump(first, dump)
+        await _put(intake, token, first, kept)
+        reports = others
+    for report in reports:
+        await _put(intake, token, report)
         answered = answered or report.key
-    _count(intake, "discarded", sum(discarded.values()) + brought.check_ins)
+    _count(intake, "discarded", sum(brought.discarded.values()) + brought.check_ins)
     if brought.lost:
         _count(intake, "lost_by_client", sum(brought.lost.values()))
         with suppress(
             StorageError
         ):  # the crashes are on record, and nobody would send them again for a count
             await intake.note_lost(token=token.id, lost=brought.lost)
-    return _answer(answered, discarded)
+    return _answer(answered, brought.discarded)
+
+
+async def _put(intake: Intake, token: Token, report: CrashReport, dump: Dump | None = None) -> None:
+    accepted = await intake.accept_crash(report, token=token.id, dump=dump)
+    _count(intake, "accepted" if accepted.new else "duplicate")
+
+
+def _of_dump(intake: Intake, token: Token, brought: Envelope, dump: Dump) -> CrashReport:
+    """Return a report of a dump that came alone, which is a crash, too."""
+    return crash_of(
+        {"level": "fatal"},
+        id=intake.new_id(),
+        header_id=brought.event_id or dump.digest[:32],
+        now=intake.clock(),
+        token_system=token.system,
+        attachments=brought.attachments,
+    )
 
 
 def _answer(event_id: str | None, discarded: Mapping[str, int]) -> web.Response:

@@ -14,7 +14,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from monitor.errors import RefusedError
-from monitor.intake.body import Body, parse_json
+from monitor.intake.body import Body
+from monitor.intake.json_text import parse_json
 from monitor.intake.messagepack import read_messagepack
 from monitor.intake.multipart import Part, boundary_of, parts_of
 from monitor.intake.packing import MAGICS

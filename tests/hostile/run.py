@@ -85,9 +85,7 @@ async def send(client: aiohttp.ClientSession, endpoint: Endpoint, body: Body) ->
         return CUT_OFF, ""
 
 
-async def attacked(
-    service: Served, endpoint: Endpoint, bodies: Iterable[Body], *, stall: float = STALL
-) -> Outcome:
+async def attacked(service: Served, endpoint: Endpoint, bodies: Iterable[Body]) -> Outcome:
     """Send bodies to one address, several at a time; say what was wrong with what came back."""
     outcome = Outcome(endpoint.name)
     waiting = iter(bodies)
@@ -103,7 +101,7 @@ async def attacked(
     await asyncio.gather(*(sender() for _ in range(AT_ONCE)))
     felt = await service.felt()
     outcome.own, outcome.late, outcome.mib = float(felt["own"]), float(felt["late"]), int(felt["mib"])
-    if outcome.own > stall:
+    if outcome.own > STALL:
         outcome.wrong.append(
             f"{endpoint.name}: the loop stood still for {outcome.own * 1000:.0f} ms in\n{felt['where']}"
         )

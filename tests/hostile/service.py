@@ -9,7 +9,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from monitor import logs, wiring
+from monitor import garbage, logs, wiring
 from monitor.storage import people
 from tests.acceptance.test_alerts import RULES
 from tests.acceptance.world import CHECKS, CONFIGURATION, MovableClock, a_world
@@ -45,6 +45,7 @@ async def main(folder: Path) -> None:
                 scopes=("ingest",),
                 now=world.clock(),
             )
+        garbage.settle()  # as ``serve`` does
         pulse = Pulse()
         tasks = [group.create_task(world.service.jobs[name]()) for name in JOBS]
         tasks.append(group.create_task(pulse.beat()))

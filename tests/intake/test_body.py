@@ -12,7 +12,8 @@ import brotli
 import pytest
 import zstandard
 
-from monitor.intake.body import MIB, Memory, parse_json
+from monitor.intake.body import MIB, Memory
+from monitor.intake.json_text import parse_json
 from tests.intake.server import API
 
 CRASHES = "/api/v1/crashes"
