@@ -117,7 +117,12 @@ class Settling:
         """Take up from the record what stands and may be settled."""
         symptoms = {symptom for rule in self._every_rule() for symptom in rule.symptoms}
         words = await self.store.read(by_hand.words)
-        for one in await self.store.read(settled.standing, sorted(symptoms)):
+        standing = await self.store.read(settled.standing, sorted(symptoms))
+        if standing:
+            begin = min(one.finding.since for one in standing) - self.witness.ledger.limits.windows[-1]
+            for serial, since in await self.store.read(settled.recovered, begin):
+                self.witness.recovered(serial, since)
+        for one in standing:
             finding = by_hand.with_facts(one.finding, words.get(one.incident, {}))
             if finding.system is not None:
                 self.witness.believe(finding.system, finding.symptom, finding.since)

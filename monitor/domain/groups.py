@@ -224,6 +224,10 @@ class Book:
         """Return how many of a group fail and began then or later."""
         return self._since(self._streaks, group, since)
 
+    def failing_since(self, serial: str) -> datetime | None:
+        """Return since when a system fails; None: it does not."""
+        return self._failing.get(serial)
+
     def groups_of(self, serial: str) -> tuple[Group, ...]:
         """Return the groups of a system: those of several attributes first, the fleet last."""
         return self._groups.get(serial, ())

@@ -5,7 +5,7 @@
 A :class:`Witness` watches by a ledger of its own, in which nobody is ever set aside: that a problem of many is named
 changes nothing about whose fault it is. What stands settled stays so until it is refuted or its outage is over, for the
 tenth system of a carrier fails long after the first three; who fails when too few others do, or goes on for ten minutes
-after them, is judged for itself.
+after them, is judged for itself. Who has recovered since still speaks: that a cloud's others are well *again* blames no carrier.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,6 +20,7 @@ from monitor.domain.evidence import Counted, Dimension, Group, as_rows, dimensio
 from monitor.domain.findings import FactValue, Finding, Symptom
 from monitor.domain.inventory import System
 from monitor.domain.policy import Evident
+from monitor.domain.recovered import Recovered
 
 _NOWHERE = "none"
 _LONELY = timedelta(minutes=10)  # who still fails so long after the others are well is decided again
@@ -74,6 +75,7 @@ class Witness:
     def __init__(self, limits: Limits | None = None) -> None:
         """Know nobody yet: :meth:`watch` says who there is."""
         self.ledger = Ledger(limits, ())
+        self._recovered = Recovered(self.ledger.groups_of)
         self._symptoms: frozenset[Symptom] = frozenset()
         self._shared: frozenset[str] = frozenset()
         self._beside: dict[tuple[str, Group], set[Group]] = {}
@@ -92,6 +94,7 @@ class Witness:
         single = [_or_none(dimension(name)) for name in names]
         systems = tuple(systems)
         self.ledger.watch(systems, [*single, *(_pair(*pair) for pair in pairs)])
+        self._recovered.file_again()
         self._values = {one.name: {} for one in single}
         self._beside = {}
         for system in systems:
@@ -104,6 +107,7 @@ class Witness:
 
     def believe(self, serial: str, symptom: Symptom, since: datetime) -> None:
         """Note that a system has a finding with this symptom."""
+        self._recovered.forget(serial)
         self.ledger.believe(serial, since)
         for group in self._blamed(serial) if symptom in self._symptoms else ():
             known = self._said.setdefault((symptom, group), {})
@@ -114,6 +118,7 @@ class Witness:
 
     def fails(self, serial: str, since: datetime) -> None:
         """Note that a system was seen failing, whatever its symptom."""
+        self._recovered.forget(serial)
         self.ledger.fails(serial, since)
 
     def over(self, serial: str) -> None:
@@ -127,7 +132,18 @@ class Witness:
 
     def well(self, serial: str) -> None:
         """Note that nothing fails on a system any more."""
+        since = self.ledger.failing_since(serial)
         self.ledger.well(serial)
+        if since is not None:
+            self.recovered(serial, since)
+
+    def recovered(self, serial: str, since: datetime) -> None:
+        """Note that a system had begun to fail then and is well again: it counts as one that failed, all the same."""
+        if self.ledger.failing_since(serial) is None:
+            self._recovered.note(serial, since)
+        if self._recovered.is_full:
+            standing = [one for said in self._said.values() for one in said.values()]
+            self._recovered.forget_before(min([since, *standing]) - self.ledger.limits.windows[-1])
 
     def settles(self, finding: Finding, rules: Sequence[Evident]) -> Settled | None:
         """Return what the evidence settles about a finding; None where it, or anybody, says otherwise."""
@@ -200,7 +216,9 @@ class Witness:
         said = self._having(case)
         if not said:
             return None
-        if stands is not None and not self._refuted(case, min(said.values())):
+        if self._refuted(case, min(said.values())):
+            return None
+        if stands is not None:
             self._stands[case.key] = stands
             return stands
         found = self._tried(case, said)
@@ -241,7 +259,7 @@ class Witness:
         if len(fresh) < limits.systems:
             return None
         places = self._places(case, fresh)
-        counted = self._counted(case, places, last - window)
+        counted = self._counted(case, places, last - window, recovered=True)
         others = sorted(set().union(*(self._beside[case.rule.shared, one] for one in places)) - {case.group})
         looked_at = len(others) + 1
         if len(fresh) < limits.share * counted.members:
@@ -251,7 +269,8 @@ class Witness:
         if self.ledger.years(counted, len(fresh), window, last) < limits.years:
             return None
         begin = _beginning(said.values(), last - window, 3 * window / len(fresh))
-        rows = [counted, *(self._counted(_Case(case.rule, other), places, begin) for other in others)]
+        beside = (_Case(case.rule, other) for other in others)
+        rows = [counted, *(self._counted(one, places, begin, recovered=True) for one in beside)]
         rows = [counted, *sorted(rows[1:], key=lambda one: -one.failing)[:_ROWS]]
         return Settled(
             rule=case.rule.name,
@@ -268,11 +287,13 @@ class Witness:
         known = self._values[case.rule.beside]
         return tuple(sorted({known[serial] for serial in serials if serial in known}))
 
-    def _counted(self, case: _Case, places: Sequence[Group], begin: datetime) -> Counted:
-        """Count a value among all who are in its places, by failing looks since ``begin``."""
+    def _counted(
+        self, case: _Case, places: Sequence[Group], begin: datetime, *, recovered: bool = False
+    ) -> Counted:
+        """Count a value among all who are in its places, by failing looks since ``begin``; ``recovered``: also who is well again."""
         pairs = [_both(case.group, place) for place in places]
-        failing, members = self._sum(pairs, begin)
-        all_failing, everybody = self._sum(places, begin)
+        failing, members = self._sum(pairs, begin, recovered=recovered)
+        all_failing, everybody = self._sum(places, begin, recovered=recovered)
         return Counted(
             group=case.group,
             failing=failing,
@@ -282,9 +303,10 @@ class Witness:
             log_p=log_tail(failing, members, all_failing, everybody),
         )
 
-    def _sum(self, groups: Iterable[Group], begin: datetime) -> tuple[int, int]:
-        counts = [(self.ledger.begun(group, begin), self.ledger.count(group)) for group in groups]
-        return sum(failing for failing, _ in counts), sum(members for _, members in counts)
+    def _sum(self, groups: Sequence[Group], begin: datetime, *, recovered: bool) -> tuple[int, int]:
+        failing = sum(self.ledger.begun(group, begin) for group in groups)
+        over = sum(self._recovered.begun(group, begin) for group in groups) if recovered else 0
+        return failing + over, sum(self.ledger.count(group) for group in groups)
 
     def _value(self, serial: str, name: str) -> Group | None:
         return self._values.get(name, {}).get(serial)

@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from monitor.domain.correlation import EXPLAINED
 from monitor.domain.decisions import Decision, counted_again
 from monitor.domain.findings import Finding, Source, Symptom
 from monitor.storage import clocks, events, owing, recounting, schema
@@ -35,6 +36,17 @@ def standing(c: sa.Connection, symptoms: Sequence[Symptom]) -> list[Standing]:
 def findings_of(c: sa.Connection, incident: str) -> list[Finding]:
     """Return what stands of an incident, as it was told."""
     return [one.finding for one in _read(c, findings.c.incident == incident)]
+
+
+def recovered(c: sa.Connection, since: datetime) -> list[tuple[str, datetime]]:
+    """Return which systems' findings are over that began then or later, and when they began, the oldest first."""
+    f = findings.c
+    rows = c.execute(
+        sa.select(f.system, f.since)
+        .where(f.recovered_at.is_not(None), f.system.is_not(None), f.symptom.in_(EXPLAINED), f.since >= since)
+        .order_by(f.since)
+    )
+    return [(row.system, row.since) for row in rows]
 
 
 def _read(c: sa.Connection, *wanted: sa.ColumnElement[bool]) -> list[Standing]:

@@ -140,6 +140,26 @@ async def test_the_evidence_is_known_again_after_a_restart(tmp_path, sqlite_url)
         assert {row["class"] for row in await of_systems(world)} == {"standard"}
 
 
+async def test_w4_whoever_is_last_to_recover_stays_critical_also_after_a_restart(tmp_path, database_url):
+    others = [check for check in EVERYONE if check not in RARA]
+    clock = MovableClock()
+    async with a_world(tmp_path, database_url, clock=clock, configuration=configuration()) as world:
+        await fall(world, EVERYONE)
+        await seconds(world, 10)
+        await fall(world, others, verdict=Verdict.UP, looks=2)
+        await seconds(world, 10)
+        await all_of_rara_is_critical(world)
+    async with a_world(tmp_path, database_url, clock=clock, configuration=configuration()) as world:
+        await seconds(world, 10)
+        await all_of_rara_is_critical(world)
+
+
+async def all_of_rara_is_critical(world):
+    open_ = [row for row in await of_systems(world) if row["status"] != "resolved"]
+    assert len(open_) == len(RARA)
+    assert {row["class"] for row in open_} == {"critical"}
+
+
 async def test_the_page_and_the_api_show_the_evidence(tmp_path, sqlite_url):
     async with a_console(tmp_path, sqlite_url, at=MONDAY_AT_TEN, configuration=configuration()) as world:
         await fall(world, RARA)

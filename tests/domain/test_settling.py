@@ -56,8 +56,8 @@ def rara(cloud="a", count=10):
     return [f"{cloud}{5 * n}" for n in range(count)]
 
 
-def settled(witness, serial="a0", **facts):
-    finding = a_finding(system=serial, symptom=Symptom.CALL_DROPS, facts=facts)
+def settled(witness, serial="a0", seconds=0, **facts):
+    finding = a_finding(system=serial, symptom=Symptom.CALL_DROPS, facts=facts, at=at(seconds))
     return witness.settles(finding, [RULE])
 
 
@@ -157,6 +157,59 @@ def test_recovery_does_not_refute_it_but_who_goes_on_for_ten_minutes_after_the_o
     assert not witness.refutes(finding, [RULE], at(1_000))
     assert not witness.refutes(finding, [RULE], at(1_599))
     assert witness.refutes(finding, [RULE], at(1_600))
+    assert settled(witness) is None
+
+
+RECOVERING = {
+    "nobody yet": 0,
+    "half of the others": 20,
+    "all others but one": 39,
+    "all others": 40,
+}
+
+
+@pytest.mark.parametrize("well", RECOVERING.values(), ids=RECOVERING)
+@pytest.mark.parametrize("seconds", [30, 3_000], ids=["soon", "nearly an hour later"])
+def test_w4_of_a_cloud_that_drops_calls_who_is_last_to_recover_is_not_the_carriers(well, seconds):
+    witness = a_witness()
+    others = [f"a{n}" for n in range(50) if n % 5]
+    drops(witness, *others)
+    drops(witness, *rara(), seconds=20)
+    for serial in others[:well]:
+        witness.over(serial)
+        witness.well(serial)
+    assert settled(witness) is None
+    if well == 40:  # what they drop after the cloud is well is another matter
+        for serial in rara():
+            witness.over(serial)
+            witness.well(serial)
+        drops(witness, *rara(), seconds=20 + seconds)
+        assert (settled(witness, seconds=20 + seconds) is not None) == (seconds > 60)
+
+
+def test_w4_others_that_fail_again_count_once():
+    witness = a_witness()
+    others = [f"a{n}" for n in range(1, 25) if n % 5]
+    for _ in range(3):
+        drops(witness, *others)
+        for serial in others:
+            witness.over(serial)
+            witness.well(serial)
+    drops(witness, *rara(), seconds=5)
+    assert settled(witness) is None, "half of the others failed within the minute"
+    drops(witness, *rara("b"), seconds=5_000)
+    assert settled(witness, "b0", seconds=5_000).table[0]["failing_outside"] == 0
+
+
+def test_w4_who_has_recovered_is_still_known_when_the_inventory_is_read_again():
+    witness = a_witness()
+    drops(witness, *(f"a{n}" for n in range(50)))
+    for n in range(50):
+        if n % 5:
+            witness.over(f"a{n}")
+            witness.well(f"a{n}")
+    witness.watch(a_fleet(), [RULE])
+    drops(witness, *rara())
     assert settled(witness) is None
 
 

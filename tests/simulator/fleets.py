@@ -21,6 +21,7 @@ class Shape:
     systems_of_a_carrier: int = 60
     systems_of_a_partner: int = 25
     gaps: float = 0.0  # of the attributes are not known
+    at_home: float = 0.0  # of the systems of a cloud have the one carrier that is at home there
     versions: tuple[tuple[str, float], ...] = VERSIONS
 
 
@@ -31,6 +32,7 @@ SHAPES = {
     "many carriers": Shape(systems_of_a_carrier=15),
     "gaps": Shape(gaps=0.3),
     "all hosted": Shape(on_premises=0.0, regions=(("eu", 5), ("us", 4), ("ap", 3))),
+    "carriers at home": Shape(at_home=0.9),
     "many versions": Shape(versions=tuple((f"5.{n:02}", 1 / (n + 1)) for n in range(20))),
 }
 
@@ -60,6 +62,8 @@ def a_fleet(seed: int, size: int, shape: Shape = SHAPES["usual"]) -> list[System
         }
         if shape.gaps:
             known = {name: None if chance.random() < shape.gaps else value for name, value in known.items()}
+        if shape.at_home and chance.random() < shape.at_home:
+            known["carrier"] = f"carrier-of-{cloud}"
         kept = known.pop("hardware")
         tags = {"hardware": kept} if kept else {}
         fleet.append(System(serial=f"S{number}", partner=partner, tags=tags, **known))
