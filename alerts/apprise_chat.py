@@ -19,6 +19,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import cache
 from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
@@ -55,8 +56,7 @@ class AppriseChat:
     def __init__(
         self, urls: Callable[[], Mapping[str, str]], *, timeout: float = 20.0, name: str = "apprise"
     ) -> None:
-        """Load the library; ImportError where the extra is not installed."""
-        self._library = _load()
+        """Take what it needs; the library, some fifteen megabytes, is loaded with the first address."""
         self._urls = urls
         self._timeout = timeout
         self._name = name
@@ -99,7 +99,7 @@ class AppriseChat:
 
     def _plugin(self, url: str) -> Any | None:
         """Return apprise's object for a URL; None for one it does not take."""
-        library = self._library
+        library = _load()
         asset = library.AppriseAsset(
             http_redirects=False,
             secure_logging=True,
@@ -120,6 +120,7 @@ class AppriseChat:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
+@cache
 def _load() -> ModuleType:
     """Import the library, and keep what the environment says of proxies and passwords out of its HTTP."""
     logging.getLogger("apprise").propagate = False  # its lines are read here and told nowhere else

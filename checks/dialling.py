@@ -13,6 +13,7 @@ import queue
 import re
 import socket
 import threading
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Literal
 
@@ -161,7 +162,7 @@ class Dialler:
         refusal = self.vetting.refusal(address)
         if refusal is not None:
             raise ValueError(f"{address} {refusal}")
-        return (host if host == address else address,)
+        return _alone(host if host == address else address)
 
     async def locate(self, host: str, version: IpVersion = "auto") -> Addresses:
         """Return the address to connect to and, for ``auto``, the other family's to fall back on.
@@ -176,6 +177,12 @@ class Dialler:
             address = chosen[0]
             raise UnreachableError(f"{host} is {address}, which {refusals[address]}")
         return _by_the_way(allowed)
+
+
+@lru_cache(maxsize=4096)
+def _alone(address: str) -> Addresses:
+    """Return one tuple for all checks of an address: there may be 100,000."""
+    return (address,)
 
 
 def _by_the_way(addresses: Addresses) -> Addresses:

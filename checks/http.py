@@ -54,7 +54,6 @@ class HttpCheck:
         "_dialler",
         "_engine",
         "_fixed",
-        "_limit",
         "_options",
         "_place",
         "_recipe",
@@ -74,8 +73,6 @@ class HttpCheck:
         self._fixed = self._dialler.literal(self._place.host)
         self._tls = tls_settings(verify=options.verify, ca_file=options.ca_file)
         self._recipe = recipe((*self._tls, *request_settings(options, target.every, variables)))
-        # Ours ends just before the caller's hard limit, so that the reason is known.
-        self._limit = target.timeout - min(0.1, target.timeout / 20)
         self._certificate: Certificate | None = None
 
     async def observe(self, now: datetime) -> Observation:
@@ -166,7 +163,9 @@ class HttpCheck:
         return code
 
     def _left(self, look: _Look) -> float:
-        return self._limit - (time.monotonic() - look.began)
+        timeout = self._target.timeout
+        # Ours ends just before the caller's hard limit, so that the reason is known.
+        return timeout - min(0.1, timeout / 20) - (time.monotonic() - look.began)
 
     def _outcome(self, code: int, look: _Look, handle: pycurl.Curl) -> tuple[str | None, list[Fault]]:
         """Read off the handle what it measured, where it was sent on to, and what went wrong."""

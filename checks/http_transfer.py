@@ -13,6 +13,7 @@ from checks.texts import tidy
 PORTS: Final = {"http": 80, "https": 443}
 _SAFE_IN_URL: Final = "!#$%&'()*+,/:;=?@[]~"
 _MAX_URL: Final = 4096
+_ONE_OF_EACH: Final[dict[int, int]] = {}  # ports: Python makes a new number each time
 REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _PHASES: Final = (
     ("connect", pycurl.NAMELOOKUP_TIME_T, pycurl.CONNECT_TIME_T),
@@ -55,7 +56,8 @@ def read_url(text: str) -> Place:
     where = shown if port is None else f"{shown}:{port}"
     url = f"{parts.scheme}://{where}{rest}{query}"
     url = text if url == text else url  # one text and not two for each of 100,000 checks
-    return Place(url=url, scheme=intern(parts.scheme), host=intern(host), port=port or PORTS[parts.scheme])
+    port = _ONE_OF_EACH.setdefault(port, port) if port else PORTS[parts.scheme]
+    return Place(url=url, scheme=intern(parts.scheme), host=intern(host), port=port)
 
 
 @dataclass(slots=True)

@@ -24,7 +24,6 @@ from checks.conversation import ConversationKeys, Correspondent, Talk
 from checks.curl import dialler_of
 from checks.dialling import Dialler
 from checks.durations import spell
-from checks.postgresql import UnreachedError, first_value
 from checks.texts import fill, tidy
 from checks.thresholds import ValueRule
 from checks.trust import system_authorities
@@ -78,10 +77,12 @@ class PostgresqlCheck:
         return await self._server.observe_at(now, self._ask)
 
     async def _ask(self, talk: Talk, address: str) -> list[Fault]:
+        from checks import postgresql  # noqa: PLC0415 - ten megabytes that only who has such a check needs
+
         parameters = {**self._parameters, "hostaddr": address}
         try:
-            value = await first_value(talk, parameters, self._options.query)
-        except UnreachedError as error:
+            value = await postgresql.first_value(talk, parameters, self._options.query)
+        except postgresql.UnreachedError as error:
             return [unreachable(f"no connection to {talk.place}: {error}")]
         talk.fine = f"the query gave {tidy(value or '')!r}"
         return _judged(self._options, talk.values, value)

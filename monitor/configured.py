@@ -15,8 +15,8 @@ from monitor.domain.findings import Symptom
 from monitor.domain.inventory import Inventory
 from monitor.domain.policy import Policy
 from monitor.errors import ConfigError
+from monitor.look import Job, manner
 from monitor.pace import retry_after
-from monitor.scheduler import Job
 from monitor.settings import CheckSettings, Settings, load, shipped
 from monitor.settings.escalating import unknown_escalations
 from monitor.settings.licences import check_licences, unsaid_roles
@@ -70,7 +70,8 @@ def read(
         raise ConfigError(problems)
     # Where things stand is told of mistakes, and there are none: of 100,000 checks that is many megabytes.
     settings = replace(settings, places={})
-    return Configured(settings=settings, in_force=in_force(settings, policies))
+    stands = in_force(settings, policies)
+    return Configured(settings=replace(settings, checks=tuple(stands.checks.values())), in_force=stands)
 
 
 def misfits(
@@ -214,19 +215,9 @@ def _house_policy(inventory: Inventory, policies: Mapping[str, Policy]) -> str:
 def _watched(check: CheckSettings, inventory: Inventory, of_system: Mapping[str, Sequence[str]]) -> Watched:
     system = inventory.systems.get(check.system or "")
     theirs = [name for serial in (system.depends_on if system else ()) for name in of_system.get(serial, ())]
-    return Watched(
-        name=check.name,
-        type=check.type,
-        system=check.system,
-        component=check.component or (system.component if system else None),
-        symptom=check.symptom,
-        thresholds=check.thresholds,
-        facts=check.facts,
-        anchored=check.anchored,
-        every=check.every,
-        parents=tuple(dict.fromkeys((*check.depends_on, *theirs))),
-        second_look=check.second_look,
-    )
+    component = check.component or (system.component if system else None)
+    parents = tuple(dict.fromkeys((*check.depends_on, *theirs)))
+    return replace(check, component=component, parents=parents) if component or parents else check
 
 
 def target(check: CheckSettings, inventory: Inventory) -> Target:
@@ -252,12 +243,14 @@ def _job(check: CheckSettings, inventory: Inventory, kind: CheckType, tools: Too
     return Job(
         name=check.name,
         check=built(kind, target(check, inventory), check.options, tools),
-        every=check.every,
-        timeout=check.timeout,
-        retry_every=retry_after(check.every),
-        type=check.type,
-        symptom=check.symptom or Symptom.UNREACHABLE,
-        wanders=not isinstance(kind, Stays),
+        manner=manner(
+            every=check.every,
+            timeout=check.timeout,
+            retry_every=retry_after(check.every),
+            type=check.type,
+            symptom=check.symptom or Symptom.UNREACHABLE,
+            wanders=not isinstance(kind, Stays),
+        ),
         host=host_of(check.target),
     )
 

@@ -7,7 +7,7 @@ a state, for these are integrated from the changes. A time in which we were not 
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -29,31 +29,64 @@ AWAY_AFTER = timedelta(seconds=15)  # what is shorter is a restart: nothing was 
 ALIVE_EVERY = timedelta(seconds=5)
 AT_ONCE = 400  # checks that are flushed in one transaction: some milliseconds
 DETAIL = 200  # characters
-_NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 Belief = tuple[str, datetime]
+_NOTHING: Belief = (State.UNKNOWN.value, datetime(1970, 1, 1, tzinfo=UTC))
+Said = tuple[tuple[int, str], ...]
 
 
-@dataclass(slots=True)
-class _Pending:
-    """Looks of a check that are not in its ring yet."""
+class Beliefs:
+    """What is believed of each check, and since when; of those that are well, nearly all, only the time is kept."""
 
-    looks: bytearray = field(default_factory=bytearray)
-    said: tuple[tuple[int, str], ...] = ()  # no list: it would be an empty one for each of 100,000
+    __slots__ = ("_others", "_well")
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._well: dict[str, datetime] = {}
+        self._others: dict[str, Belief] = {}
+
+    def get(self, check: str) -> Belief:
+        """Return what is believed of a check."""
+        since = self._well.get(check)
+        return self._others.get(check, _NOTHING) if since is None else (State.UP.value, since)
+
+    def learn(self, beliefs: Mapping[str, Belief]) -> None:
+        """Believe this from now on."""
+        for check, one in beliefs.items():
+            if one[0] == State.UP:
+                self._others.pop(check, None)
+                self._well[check] = one[1]
+            else:
+                self._well.pop(check, None)
+                self._others[check] = one
+
+    def doubt(self, since: datetime) -> None:
+        """Know nothing of any of them, from a moment on."""
+        self._others = dict.fromkeys(self.checks(), (State.UNKNOWN.value, since))
+        self._well = {}
+
+    def checks(self) -> set[str]:
+        """Return of which something is or was known."""
+        return {*self._well, *self._others}
 
 
 @dataclass(slots=True, kw_only=True)
 class History:
-    """Keeps what was. ``results`` is how many looks a check keeps, ``room`` how many bytes all of them may take."""
+    """Keeps what was. ``results`` is how many looks a check keeps, ``room`` how many bytes all of them may take.
+
+    ``pending`` are each check's looks that are not in its ring yet, packed, ``said`` what was said of those that failed;
+    ``due`` when whose go there. Of 100,000 checks each word here is a megabyte.
+    """
 
     world: World
     store: Store
     clock: Callable[[], datetime]
     results: int = 120
     room: int = 256 * 1024 * 1024
-    believed: dict[str, Belief] = field(default_factory=dict[str, Belief])
-    pending: dict[str, _Pending] = field(default_factory=dict[str, _Pending])
-    due: deque[tuple[datetime, str]] = field(default_factory=deque[tuple[datetime, str]])
+    believed: Beliefs = field(default_factory=Beliefs)
+    pending: dict[str, bytes] = field(default_factory=dict[str, bytes])
+    said: dict[str, Said] = field(default_factory=dict[str, Said])
+    due: deque[tuple[datetime, deque[str]]] = field(default_factory=deque[tuple[datetime, deque[str]]])
     alive: datetime | None = None
     pruned: datetime | None = None
     counted: date | None = None
@@ -67,7 +100,7 @@ class History:
     async def resume(self) -> None:
         """Take up what is believed; if we were away, nothing is known from then on."""
         newest = await self.store.read(history.newest_changes)
-        self.believed = {name: (one.state, one.at) for name, one in newest.items()}
+        self.believed.learn({name: (one.state, one.at) for name, one in newest.items()})
         self.alive = await self.store.read(history.alive_at)
         await self._here(self.clock())
 
@@ -80,7 +113,7 @@ class History:
             return
         await self.store.write(history.save, rows, changes, now)
         self.alive = now
-        self.believed |= believed
+        self.believed.learn(believed)
         self._remember(rows, now)
 
     async def _here(self, now: datetime) -> None:
@@ -90,13 +123,13 @@ class History:
         await self.store.write(history.was_away, self.alive, now)
         log.info("history.away", since=self.alive.isoformat(), until=now.isoformat())
         self.alive = now
-        self.believed = dict.fromkeys(self.believed, (State.UNKNOWN.value, now))
+        self.believed.doubt(now)
 
     def _changes(self, rows: Iterable[LookRow]) -> tuple[list[Changed], dict[str, Belief]]:
         """Return what these looks change in what is believed."""
         known, believed, changes = self.world.in_force.checks, dict[str, Belief](), list[Changed]()
         for row in rows:
-            before = believed.get(row.check) or self.believed.get(row.check, (State.UNKNOWN.value, _NEVER))
+            before = believed.get(row.check) or self.believed.get(row.check)
             after = belief(row, before)
             if after is None:
                 continue
@@ -116,25 +149,30 @@ class History:
         return changes, believed
 
     def _remember(self, rows: Iterable[LookRow], now: datetime) -> None:
+        fresh = deque[str]()
         for row in rows:
             pending = self.pending.get(row.check)
             if pending is None:
-                pending = self.pending[row.check] = _Pending()
-                self.due.append((now + FLUSH_AFTER, row.check))
-            pending.looks += pack_look(row.at, row.verdict, row.seconds)
+                pending = b""
+                fresh.append(row.check)
+            self.pending[row.check] = pending + pack_look(row.at, row.verdict, row.seconds)
             if row.verdict is not Verdict.UP and row.detail:
                 one = (int(row.at.timestamp() * 1000), row.detail[:DETAIL])
-                pending.said = (*pending.said, one)[-history.SAID :]
+                self.said[row.check] = (*self.said.get(row.check, ()), one)[-history.SAID :]
+        if fresh:
+            self.due.append((now + FLUSH_AFTER, fresh))
 
     async def once(self, now: datetime) -> None:
         """Put the looks that are due into their rings."""
         names: list[str] = []
         while self.due and self.due[0][0] <= now and len(names) < AT_ONCE:
-            names.append(self.due.popleft()[1])
+            names.append(self.due[0][1].popleft())
+            if not self.due[0][1]:
+                self.due.popleft()
         await self._flush(names)
         if self.pruned is None or now - self.pruned >= timedelta(days=1):
             self.pruned = now
-            gone = sorted(set(self.believed) - set(self.world.in_force.checks))
+            gone = sorted(self.believed.checks() - set(self.world.in_force.checks))
             await self.store.write(history.prune, now, gone)
             await self.store.write(history.forget, gone)
         await self._count_days(now)
@@ -167,32 +205,33 @@ class History:
         return await self.store.read(history.results, check, limit=limit)
 
     async def _flush(self, names: Sequence[str]) -> None:
-        taken = {name: self.pending.pop(name) for name in names if name in self.pending}
+        taken = {
+            name: (self.pending.pop(name), self.said.pop(name, ())) for name in names if name in self.pending
+        }
         if not taken:
             return
         try:
-            await self.store.write(
-                history.flush, [self._looked(*one) for one in taken.items()], keep=self.keep
-            )
+            rows = [self._looked(name, *one) for name, one in taken.items()]
+            await self.store.write(history.flush, rows, keep=self.keep)
         except BaseException:
             self._put_back(taken)
             raise
 
-    def _put_back(self, taken: dict[str, _Pending]) -> None:
+    def _put_back(self, taken: Mapping[str, tuple[bytes, Said]]) -> None:
         """Keep what could not be written, bounded: it is tried again with what comes."""
         now, most = self.clock(), self.keep * LOOK_BYTES
-        for name, before in taken.items():
-            since = self.pending.get(name, _Pending())
-            looks = (before.looks + since.looks)[-most:]
-            self.pending[name] = _Pending(looks, (*before.said, *since.said)[-history.SAID :])
-            self.due.append((now + FLUSH_AFTER, name))
+        for name, (looks, said) in taken.items():
+            self.pending[name] = (looks + self.pending.get(name, b""))[-most:]
+            if said := (*said, *self.said.get(name, ()))[-history.SAID :]:
+                self.said[name] = said
+        self.due.append((now + FLUSH_AFTER, deque(taken)))
 
-    def _looked(self, name: str, pending: _Pending) -> Looked:
+    def _looked(self, name: str, looks: bytes, said: Said) -> Looked:
         watched = self.world.in_force.checks.get(name)
         return Looked(
             check=name,
-            looks=bytes(pending.looks),
-            said=pending.said,
+            looks=looks,
+            said=said,
             system=watched.system if watched else None,
             component=watched.component if watched else None,
         )

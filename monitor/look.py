@@ -12,6 +12,7 @@ import asyncio
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import cache
 
 import structlog
 
@@ -25,28 +26,39 @@ log = structlog.stdlib.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
-    """A check and its pace, in seconds; ``type`` is its label in metrics, ``symptom`` what hanging means."""
+class Manner:
+    """How to look, in seconds; ``type`` is a label in metrics, ``symptom`` what hanging means. Many jobs have the same."""
 
-    name: str
-    check: Check
     every: float
     timeout: float
     retry_every: float
     type: str
     symptom: Symptom = Symptom.UNREACHABLE
     wanders: bool = True  # it can be looked at from another vantage, too
-    host: str = ""  # whom it looks at; empty: nobody who would mind many looks at once
 
     def __post_init__(self) -> None:
         """Refuse what would spin."""
         if self.every <= 0 or self.timeout <= 0 or self.retry_every <= 0:
-            raise ValueError(f"{self.name}: every, timeout and retry_every are longer than nothing")
+            raise ValueError("every, timeout and retry_every are longer than nothing")
 
     @property
     def limit(self) -> float:
         """Return the longest a look may take, in seconds."""
         return self.timeout + GRACE
+
+
+manner = cache(Manner)
+"""Return one and the same for all jobs that are looked at in the same way: there may be 100,000 of them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A check and how it is looked at."""
+
+    name: str
+    check: Check
+    manner: Manner
+    host: str = ""  # whom it looks at; empty: nobody who would mind many looks at once
 
 
 class End(StrEnum):
@@ -84,7 +96,7 @@ async def look(
     job: Job, at: datetime, loop: asyncio.AbstractEventLoop, task: asyncio.Task[None]
 ) -> tuple[Observation, End]:
     """Look once, in ``task``, and never raise but to pass on that the task itself was cancelled."""
-    limit = _Limit(loop, task, loop.time() + job.limit)
+    limit = _Limit(loop, task, loop.time() + job.manner.limit)
     try:
         seen, end = await job.check.observe(at), End.VERDICT
         limit.lift()
@@ -94,11 +106,11 @@ async def look(
         if limit.late is not None:
             seen, end = _hanging(job, at), End.CUT
         else:
-            log.exception("check.raised", check=job.name, type=job.type)
+            log.exception("check.raised", check=job.name, type=job.manner.type)
             seen, end = _broken(job, at), End.RAISED
     except Exception:
         limit.lift()
-        log.exception("check.raised", check=job.name, type=job.type)
+        log.exception("check.raised", check=job.name, type=job.manner.type)
         seen, end = _broken(job, at), End.RAISED
     if limit.late is not None and limit.late > STALL and seen.verdict is not Verdict.UP:
         return _unknown(job, at, f"this monitor itself was held up for {limit.late:.0f} s"), end
@@ -110,9 +122,9 @@ def _hanging(job: Job, at: datetime) -> Observation:
         check=job.name,
         at=at,
         verdict=Verdict.DOWN,
-        symptom=job.symptom,
-        detail=f"no verdict within {job.limit:g} s",
-        seconds=job.limit,
+        symptom=job.manner.symptom,
+        detail=f"no verdict within {job.manner.limit:g} s",
+        seconds=job.manner.limit,
     )
 
 

@@ -60,9 +60,9 @@ async def _look_once(given: Configured, names: frozenset[str] | set[str]) -> lis
         jobs = configured.jobs(
             given.settings, load_check_types(), replace(configured.UNEQUIPPED, http=engine)
         )
-        chosen = [job for job in jobs if job.name in names and job.type != "heartbeat"]
+        chosen = [job for job in jobs if job.name in names and job.manner.type != "heartbeat"]
         now = system_clock()
-        seen = await asyncio.gather(*(_look(job.check, job.timeout, job.name, now) for job in chosen))
+        seen = await asyncio.gather(*(_look(job.check, job.manner.timeout, job.name, now) for job in chosen))
         return [_seen(look) for look in seen]
     finally:
         engine.close()

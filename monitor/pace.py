@@ -7,12 +7,14 @@ never counted from the end of a look, nothing drifts and what was missed is skip
 
 import math
 import zlib
+from functools import cache
 
 FIRST_WITHIN = 30.0  # seconds in which a new check is first looked at
 RETRIES = 2  # looks that come sooner after one that failed
 CLOSEST = 0.25  # of the interval: a grid point nearer than this to the last look is left out
 
 
+@cache  # one number for all checks of a pace
 def retry_after(every: float) -> float:
     """Return the default pause before a failed look is repeated: a quarter of the interval, at least a second."""
     return min(every, max(1.0, every / 4))

@@ -46,7 +46,7 @@ TOGETHER = (
 SWEEP = 5.0  # how often the overdue are searched for
 SHUTDOWN = 5.0  # how long looks that are being recorded may take to end
 
-_QUEUED, _FLYING, _GONE = 0, -1, -2  # what a slot's ticket says when it is not on the heap
+_QUEUED, _FLYING, _GONE = 0, -1, -2  # what a slot has for a ticket when it is not on the heap
 
 __all__ = ["Job", "Scheduler", "Stats"]
 
@@ -67,14 +67,16 @@ class Stats:
 
 
 class _Slot:
-    """What is kept of a job: a few words, since there may be 100,000."""
+    """What is kept of a job: a few words, since there may be 100,000.
+
+    Its ticket is its entry on the heap, or where it is instead; an entry that is no slot's ticket is stale.
+    """
 
     __slots__ = (
         "again",
         "due",
         "failing",
         "job",
-        "phase",
         "recording",
         "seen",
         "soon",
@@ -85,9 +87,8 @@ class _Slot:
 
     def __init__(self, job: Job) -> None:
         self.job = job
-        self.phase = 0.0
         self.due = 0.0
-        self.ticket = _QUEUED  # of its entry on the heap; an entry with another one is stale
+        self.ticket: _Entry | int = _QUEUED
         self.seen = 0.0  # when a verdict was last had
         self.failing = 0  # looks in a row
         self.soon = False  # the next look is a repetition
@@ -95,6 +96,13 @@ class _Slot:
         self.told = False  # that it is overdue
         self.recording = False  # its look has a verdict, which is being written down
         self.task: asyncio.Task[None] | None = None
+
+    def __lt__(self, other: object) -> bool:
+        """Let either of two that are due at the same time come first."""
+        return False
+
+
+_Entry = tuple[float, _Slot]
 
 
 class _Manners:
@@ -179,8 +187,7 @@ class Scheduler:
         self._places = concurrency
         self._ailing_places = max(1, int(concurrency * AILING_SHARE))
         self._slots: dict[str, _Slot] = {}
-        self._heap: list[tuple[float, int, _Slot]] = []
-        self._tickets = itertools.count(1)
+        self._heap: list[_Entry] = []
         self._queue: deque[_Slot] = deque()  # ailing slots that are due and found no place
         self._flying: set[_Slot] = set()
         self._manners = _Manners(per_host)
@@ -189,6 +196,7 @@ class Scheduler:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._failed: asyncio.Future[None]
         self._alarm: asyncio.TimerHandle | None = None
+        self._began = 0.0  # where the grids of all checks begin
         self._rung = False
         self._looks = self._raised = self._cut = self._skipped = 0
 
@@ -246,6 +254,7 @@ class Scheduler:
     async def run(self) -> None:
         """Look until cancelled; then cut the looks in flight, but let what has a verdict be recorded."""
         self._loop = asyncio.get_running_loop()
+        self._began = self._loop.time()
         for slot in self._slots.values():
             self._enter(slot)
         try:
@@ -287,12 +296,13 @@ class Scheduler:
                 self._start(slot)  # else it was removed, or asked for at once, meanwhile
         heap, full = self._heap, len(self._flying) + TOGETHER
         while heap and len(self._flying) < self._places:
-            due, _, first = heap[0]
-            early = min(TICK, first.job.every * EARLY_SHARE) if len(self._flying) < full else 0.0
+            due, first = heap[0]
+            early = min(TICK, first.job.manner.every * EARLY_SHARE) if len(self._flying) < full else 0.0
             if due > now + early:
                 return
-            _, ticket, slot = heapq.heappop(heap)
-            if slot.ticket != ticket:
+            entry = heapq.heappop(heap)
+            slot = entry[1]
+            if slot.ticket is not entry:
                 continue
             if slot.failing and self._ailing >= self._ailing_places:
                 slot.ticket = _QUEUED
@@ -330,9 +340,10 @@ class Scheduler:
         job = slot.job
         if slot.again:
             return now
-        grid = pace.next_due(slot.phase, job.every, slot.due, now)
-        self._skipped += max(0, int((grid - slot.due) / job.every) - 1)
-        return pace.next_soon(job.retry_every, slot.due, now, grid) if slot.soon else grid
+        phase = pace.phase(job.name, job.manner.every, self._began)
+        grid = pace.next_due(phase, job.manner.every, slot.due, now)
+        self._skipped += max(0, int((grid - slot.due) / job.manner.every) - 1)
+        return pace.next_soon(job.manner.retry_every, slot.due, now, grid) if slot.soon else grid
 
     async def _look(self, slot: _Slot, loop: asyncio.AbstractEventLoop) -> None:
         job, started = slot.job, loop.time()
@@ -357,9 +368,9 @@ class Scheduler:
             log.exception("look.unrecorded", check=job.name)
 
     def _count(self, job: Job, seen: Observation, took: float) -> None:
-        meters = self._meters.get(job.type)
+        meters = self._meters.get(job.manner.type)
         if meters is None:
-            meters = self._meters[job.type] = _Meters(self._metrics, job.type)
+            meters = self._meters[job.manner.type] = _Meters(self._metrics, job.manner.type)
         self._looks += 1
         meters.results[seen.verdict].inc()
         meters.duration.observe(took)
@@ -377,19 +388,17 @@ class Scheduler:
             return
         now, job = self._loop.time(), slot.job
         slot.seen = now
-        slot.phase = pace.phase(job.name, job.every, now)
-        self._place(slot, pace.first_due(job.name, job.every, now))
+        self._place(slot, pace.first_due(job.name, job.manner.every, now))
 
     def _place(self, slot: _Slot, due: float) -> None:
-        slot.due, slot.ticket = due, next(self._tickets)
-        entry = (due, slot.ticket, slot)
+        slot.due, slot.ticket = due, (entry := (due, slot))
         heapq.heappush(self._heap, entry)
         if self._heap[0] is entry:
             self._ring()
 
     def _change(self, slot: _Slot, job: Job) -> None:
         """Take the new version of a job; a look in flight is dropped and repeated when it ends."""
-        paced = slot.job.every == job.every
+        paced = slot.job.manner.every == job.manner.every
         slot.job = job
         if slot.ticket == _FLYING or self._loop is None:
             return
@@ -442,7 +451,7 @@ class Scheduler:
     def _late(self, now: float) -> Iterator[_Slot]:
         """Find the overdue where they can be: in flight, in the queue, or due on the heap."""
         for slot in itertools.chain(self._flying, self._queued(), self._passed(now)):
-            if slot.ticket != _GONE and now - slot.seen > 2 * slot.job.every + slot.job.limit:
+            if slot.ticket != _GONE and now - slot.seen > 2 * slot.job.manner.every + slot.job.manner.limit:
                 yield slot
 
     def _queued(self) -> Iterator[_Slot]:
@@ -456,7 +465,7 @@ class Scheduler:
         while branches:
             place = branches.pop()
             if place < len(self._heap) and self._heap[place][0] < now:
-                _, ticket, slot = self._heap[place]
+                entry = self._heap[place]
                 branches += (2 * place + 1, 2 * place + 2)
-                if slot.ticket == ticket:
+                if (slot := entry[1]).ticket is entry:
                     yield slot

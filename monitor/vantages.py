@@ -138,7 +138,7 @@ class Vantages:
     def can(self, check: str) -> bool:
         """Whether a check can be looked at from elsewhere at all."""
         job = self.find(check) if self.places else None
-        return job is not None and job.wanders
+        return job is not None and job.manner.wanders
 
     # between the failing look and the verdict -------------------------------------------------------------
 

@@ -11,30 +11,16 @@ from dataclasses import dataclass, field, replace
 
 from monitor.domain.alert_rules import AlertRule
 from monitor.domain.announcing import Channel
-from monitor.domain.findings import FactValue, Symptom, Thresholds
 from monitor.domain.flapping import Rules
 from monitor.domain.inventory import Inventory
 from monitor.domain.policy import Policy
 from monitor.domain.registered import Registered, overlaid
+from monitor.settings.sections import CheckSettings
 from monitor.settings.storm_sections import Correlation
 from monitor.settings.vantage_sections import SecondLook
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Watched:
-    """What a finding of a check needs to know of it."""
-
-    name: str
-    type: str
-    system: str | None
-    component: str | None  # its own, or its system's
-    symptom: Symptom | None
-    thresholds: Thresholds
-    facts: Mapping[str, FactValue]
-    anchored: bool = True  # a failing look counts only while we see out ourselves
-    every: float = 60.0  # seconds
-    parents: tuple[str, ...] = ()  # checks on which it depends
-    second_look: bool | None = None  # before it is believed; None: as its class says
+Watched = CheckSettings
+"""What a finding of a check needs to know of it: its entry, and not another one of as many fields for each of 100,000."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

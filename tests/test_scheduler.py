@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 from monitor import pace
 from monitor.domain.findings import Observation, Streak, Symptom, Thresholds, Verdict, detect
 from monitor.errors import NotFoundError
-from monitor.look import GRACE
+from monitor.look import GRACE, manner
 from monitor.metrics import Metrics
 from monitor.scheduler import TICK, Job, Scheduler
 from tests.simloop import SimClock, run_simulated
@@ -37,15 +37,18 @@ class Target:
         return Observation(check=self.name, at=now, verdict=verdict, detail=verdict.value)
 
 
-def a_job(check: Target, *, every=60.0, timeout=10.0, retry_every=None, label="tcp", **kw) -> Job:
+def a_job(check: Target, *, every=60.0, timeout=10.0, retry_every=None, label="tcp", host="", **kw) -> Job:
     return Job(
         name=check.name,
         check=check,
-        every=every,
-        timeout=timeout,
-        retry_every=pace.retry_after(every) if retry_every is None else retry_every,
-        type=label,
-        **kw,
+        manner=manner(
+            every=every,
+            timeout=timeout,
+            retry_every=pace.retry_after(every) if retry_every is None else retry_every,
+            type=label,
+            **kw,
+        ),
+        host=host,
     )
 
 

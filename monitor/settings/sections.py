@@ -348,22 +348,27 @@ class Imports:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckSettings:
-    """One entry of ``checks``; ``options`` is its type's own model (a dict if no models were given)."""
+    """One entry of ``checks``; ``options`` is its type's own model (a dict if no models were given).
+
+    What is in force (``monitor.configured``) also has its system's component where it has none of its own, and its
+    ``parents``: the checks on which it depends, those of the systems on which its system does included.
+    """
 
     name: str
     type: str
     system: str | None
     component: str | None
-    target: str
-    every: float
-    timeout: float
-    thresholds: Thresholds
     symptom: Symptom | None
+    thresholds: Thresholds
     facts: Mapping[str, FactValue]
-    options: Any
-    anchored: bool = True
+    target: str = ""
+    every: float = 60.0  # seconds
+    timeout: float = 10.0  # seconds
+    options: Any = None
+    anchored: bool = True  # a failing look counts only while we see out ourselves
     depends_on: tuple[str, ...] = ()
-    second_look: bool | None = None
+    second_look: bool | None = None  # before it is believed; None: as its class says
+    parents: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,9 @@
 
 Migrations expand first and contract in a later release, so that on PostgreSQL the old program runs on beside the
 new tables; an advisory lock lets one of several starting processes migrate while the others wait.
+
+Migrations are one line, ``0001_first_tables.py`` and on: which there are is said by the names of their files, so that a start
+which finds the record up to date does not load Alembic (eight megabytes) and them.
 """
 
 import sqlite3
@@ -13,11 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
-from alembic.script import ScriptDirectory
 
 from monitor.errors import StorageError
 
@@ -28,9 +27,7 @@ _LOCK = 0x70C517  # any number, the same for ever
 @cache
 def head() -> str:
     """Return the newest migration this program knows."""
-    found = _scripts().get_current_head()
-    assert found is not None, "the package carries its migrations"
-    return found
+    return max(known())
 
 
 def current(connection: sa.Connection) -> str | None:
@@ -51,7 +48,7 @@ def upgrade(connection: sa.Connection, to: str = "head") -> None:
     with _alone(connection):
         _refuse_strangers(connection)
         connection.rollback()
-        command.upgrade(_config(connection), to)
+        _run(connection, to)
 
 
 def require_head(connection: sa.Connection) -> None:
@@ -79,18 +76,17 @@ def _refuse_strangers(connection: sa.Connection) -> None:
 @cache
 def known() -> frozenset[str]:
     """Return every migration this program knows."""
-    return frozenset(script.revision for script in _scripts().walk_revisions())
+    return frozenset(path.name.partition("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))
 
 
-def _scripts() -> ScriptDirectory:
-    return ScriptDirectory(MIGRATIONS)
+def _run(connection: sa.Connection, to: str) -> None:
+    from alembic import command  # noqa: PLC0415 - only a record that is behind needs it
+    from alembic.config import Config  # noqa: PLC0415
 
-
-def _config(connection: sa.Connection) -> Config:
     config = Config(attributes={"connection": connection})
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
-    return config
+    command.upgrade(config, to)
 
 
 @contextmanager
@@ -120,7 +116,7 @@ def _without_foreign_keys(driver: sqlite3.Connection) -> Generator[None]:
 
 
 @contextmanager
-def _with_advisory_lock(driver: psycopg.Connection[Any]) -> Generator[None]:
+def _with_advisory_lock(driver: Any) -> Generator[None]:
     """Wait for other migrating processes as long as it takes; the server lets go when a session dies."""
     kept = driver.execute(_TIMES).fetchone()
     assert kept is not None, "a SELECT without FROM gives one row"

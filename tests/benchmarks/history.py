@@ -107,7 +107,7 @@ async def keep(made: History, rows: list[LookRow], now: datetime) -> None:
     """Do what a round does, without the states of the checks: these are kept with or without a history."""
     changes, believed = made._changes(rows)
     await made.store.write(history.put_changes, changes, now)
-    made.believed |= believed
+    made.believed.learn(believed)
     made._remember(rows, now)
     while made.due and made.due[0][0] <= now:
         await made.once(now)

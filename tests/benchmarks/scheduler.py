@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 from checks.base import Check
 from monitor import pace
 from monitor.domain.findings import Observation, Verdict
+from monitor.look import manner
 from monitor.metrics import Metrics
 from monitor.scheduler import TICK, Job, Scheduler
 from tests.benchmarks import peers
@@ -55,7 +56,11 @@ def scheduled(jobs: int, every: float) -> Callable[[float], Awaitable[list[float
         check: Check = Nothing(late)
         scheduler.replace(
             [
-                Job(name=f"job-{n}", check=check, every=every, timeout=10, retry_every=every, type="http")
+                Job(
+                    name=f"job-{n}",
+                    check=check,
+                    manner=manner(every=every, timeout=10, retry_every=every, type="http"),
+                )
                 for n in range(jobs)
             ]
         )

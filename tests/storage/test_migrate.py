@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 
 from monitor.errors import StorageError
 from monitor.storage import migrate
@@ -228,3 +229,9 @@ _AN_INCIDENT = """INSERT INTO incidents (seq, id, dedup_key, status, title, summ
     VALUES (1, 'inc_1', 'k', 'open', 't', '', 'other', 'check', false, false, false, '[]', '{}', '{}', '{}', 1, 1, 1)"""
 _ITS_CLOCK = """INSERT INTO clocks (seq, incident, name, class, started_at, due, "limit")
     VALUES (3, 'inc_1', 'response', 'critical', 1, 7, 9)"""
+
+
+def test_the_names_of_the_files_say_what_the_migrations_say() -> None:
+    scripts = ScriptDirectory(migrate.MIGRATIONS)
+    assert migrate.head() == scripts.get_current_head()
+    assert migrate.known() == {script.revision for script in scripts.walk_revisions()}
