@@ -25,9 +25,11 @@ class Bell:
 
     def __init__(self) -> None:
         self._listeners: set[asyncio.Queue[Ring]] = set()
+        self.rung = 0  # how often, so that who keeps something can tell whether it is still the newest
 
     def ring(self, topic: str, id: str = "") -> None:  # noqa: A002 - the field's own word
         """Tell all listeners, without waiting. Call it on the event loop, after the commit."""
+        self.rung += 1
         for queue in self._listeners:
             if queue.full():
                 queue.get_nowait()

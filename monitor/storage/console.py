@@ -1,12 +1,12 @@
 """What the console and the API read of incidents: the list, one incident's file, and the board.
 
-Reads only. The board is a few queries however many incidents are open: the incidents, then what hangs on
-all of them at once, then what is due next.
+Reads only. The board is a few queries however many incidents it shows: the incidents, what hangs on all of them at
+once, what is due next. Their order is worked out before, by ``monitor.storage.triage``.
 """
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -31,7 +31,6 @@ from monitor.storage.lists import (
 )
 from monitor.storage.request_counts import RequestCounts
 
-BOARD_LIMIT = 300  # more open incidents than anybody can read; the board says that there are more
 EVENTS_LIMIT = 1000
 DUE_NEXT = 12
 SETTLED = ("done", "cancelled")
@@ -106,13 +105,11 @@ class BoardLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BoardLines:
-    """The board's incidents and how many there are in all, by status."""
+class Figures:
+    """What the board says beside its incidents: how many contacts are owed, and what is due next."""
 
-    lines: tuple[BoardLine, ...]
-    counts: Mapping[str, int]
-    owed: int
-    failed: int
+    owed: int = 0
+    failed: int = 0
     set_aside: int = 0
     due_next: tuple[ClockRow, ...] = ()
     requests: RequestCounts = field(default_factory=RequestCounts)
@@ -188,23 +185,20 @@ def updates_of(connection: sa.Connection, id: str) -> tuple[UpdateLine, ...]:  #
     return tuple(UpdateLine(**lists.columns(r, UpdateLine)) for r in _of(connection, t.updates, id))
 
 
-def board(connection: sa.Connection, *, requests: bool = False) -> BoardLines:
-    """Return the incidents that are not over, those whose answer is due first at the top.
+def lines(connection: sa.Connection, ids: Sequence[str]) -> tuple[BoardLine, ...]:
+    """Return these incidents with what hangs on them, in this order."""
+    found = connection.execute(sa.select(t.incidents).where(t.incidents.c.id.in_(list(ids))))
+    rows = {row.id: row for row in found}
+    hanging = _Hanging(connection, list(rows))
+    return tuple(hanging.line(rows[id_]) for id_ in ids if id_ in rows)
+
+
+def figures(connection: sa.Connection, *, requests: bool = False) -> Figures:
+    """Return how many contacts are owed, and what is due next.
 
     ``requests``: what is due next of customers' requests, too (only for who may see them).
     """
-    i = t.incidents.c
-    query = (
-        sa.select(t.incidents)
-        .where(i.status != Status.RESOLVED)
-        .order_by(i.respond_by.is_(None), i.respond_by, i.seq.desc())
-        .limit(BOARD_LIMIT)
-    )
-    rows = connection.execute(query).all()
-    hanging = _Hanging(connection, [row.id for row in rows])
-    return BoardLines(
-        lines=tuple(hanging.line(row) for row in rows),
-        counts=_counts(connection, i.status, t.incidents),
+    return Figures(
         owed=_count_outbox(connection, "waiting", "claimed", "sent"),
         failed=_count_outbox(connection, "failed"),
         set_aside=_count_outbox(connection, "set_aside"),
@@ -264,11 +258,6 @@ def _by_incident(
     for row in connection.execute(query):
         found[row.incident].append(row)
     return found
-
-
-def _counts(connection: sa.Connection, column: sa.Column[str], table: sa.Table) -> dict[str, int]:
-    rows = connection.execute(sa.select(column, sa.func.count()).select_from(table).group_by(column))
-    return {row[0]: row[1] for row in rows}
 
 
 def _count_outbox(connection: sa.Connection, *states: str) -> int:

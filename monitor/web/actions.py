@@ -17,7 +17,7 @@ from aiohttp import web
 from monitor.domain.announcements import Impact
 from monitor.domain.incidents import IllegalMoveError, PublicState
 from monitor.errors import ConflictError, RefusedError
-from monitor.storage import console, series
+from monitor.storage import series, triage
 from monitor.storage.people import User
 from monitor.web import announced_work, auth, commands, previews, recurring_work
 from monitor.web import api_inputs as i
@@ -29,6 +29,7 @@ from monitor.web.render import go, page
 
 M = TypeVar("M", bound=pydantic.BaseModel)
 FORM_FIELDS = 1500
+MOST_ATTACHED = 300  # that a form offers; the others are put under it one by one
 log = structlog.get_logger()
 
 PASSWORDS = web.AppKey("console_passwords", Passwords)
@@ -205,7 +206,7 @@ async def declare(request: web.Request) -> web.Response:
 
 async def _global(request: web.Request, values: Mapping[str, Any], faults: Mapping[str, str]) -> web.Response:
     parts = request.app[PARTS]
-    lines = (await parts.store.read(console.board)).lines
+    found = (await parts.store.read(triage.open_incidents)).standing
     return page(
         request,
         "global_new.html",
@@ -216,10 +217,10 @@ async def _global(request: web.Request, values: Mapping[str, Any], faults: Mappi
         states=(PublicState.INVESTIGATING, PublicState.IDENTIFIED, PublicState.MONITORING),
         components=_component_choices(parts),
         open=[
-            (line.incident.id, f"{line.incident.system or ''} {line.incident.title}")
-            for line in lines
-            if not line.incident.is_global
-        ],
+            (each.incident.id, f"{each.incident.system or ''} {each.incident.title}")
+            for each in sorted(found, key=lambda each: each.incident.id not in values["attach"])
+            if not each.incident.is_global
+        ][:MOST_ATTACHED],
     )
 
 

@@ -257,7 +257,7 @@ def _who_are_you(request: web.Request, *, is_page: bool) -> web.StreamResponse:
     if (
         is_page
         and request.method in ("GET", "HEAD")
-        and not request.path.startswith(("/noc/board", "/noc/live"))
+        and not request.path.startswith(("/noc/board", "/noc/wall/board", "/noc/live"))
     ):
         face = "/portal" if request.path.startswith("/portal") else "/noc"
         raise web.HTTPSeeOther(f"{face}/login?next={quote(request.path_qs, safe='')}")

@@ -1,33 +1,30 @@
 """The board's view model: what a NOC engineer must see first, worked out from values, without I/O.
 
-Most urgent class first, then the answer that is due first. Each row says in words where its contacts stand
-and why they wait, so that nobody opens a page to learn that nothing can be done yet.
+The queue's order is ``monitor.web.triage_queue``'s. Each row says what is owed next and by when, and in words where its
+contacts stand and why they wait, so that nobody opens a page to learn that nothing can be done yet.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from types import MappingProxyType
+from datetime import datetime
 
-from monitor.domain.clocks import RESPONSE
 from monitor.domain.incidents import Incident, Status
 from monitor.domain.inventory import Engineer, Inventory
-from monitor.domain.policy import Policy
-from monitor.storage.console import BOARD_LIMIT, BoardLine, BoardLines
+from monitor.domain.triage import TAKE, Band
+from monitor.storage.console import BoardLine, Figures
 from monitor.storage.deliveries import Attention, DeliveryLine
 from monitor.storage.lists import AttemptLine, OutboxLine
 from monitor.storage.request_counts import RequestCounts
 from monitor.web.clock_states import ClockState, clock_state
 from monitor.web.render import left, words
+from monitor.web.triage_queue import Place, Queue, QueueQuery
 
-TONES = ("critical", "major", "minor", "standard")
 CONTACTS_SHOWN = 8  # in one row; a global problem may owe hundreds
-NO_CLASS = 50  # what nobody classified stands below the urgent and above nothing
 GOOD_RESULTS = frozenset({"acknowledged", "delivered"})
 BAD_RESULTS = frozenset({"failed", "refused"})
 GIVEN_UP: Mapping[str, str] = {"failed": "failed", "set_aside": "needs a person"}
 """Contacts that will not be made unless somebody sees to it: their state, in words."""
-_NEVER = datetime.max.replace(tzinfo=UTC)
+BANDS: Mapping[Band, str] = {Band.LATE: "bad", Band.SOON: "warn", Band.RUNS: "scheduled"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,16 +38,19 @@ class ContactState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BoardRow:
-    """An incident on the board."""
+    """An incident on the board: ``due`` is said of what is owed next, ``by`` is when."""
 
     incident: Incident
     public_state: str | None
     tone: str
-    urgency: int
+    urgent: bool
     system_name: str
     partner_name: str
     due: str
-    late: bool
+    due_tone: str
+    owed: str
+    by: datetime | None
+    folded: int
     clocks: tuple[ClockState, ...]
     contacts: tuple[ContactState, ...]
 
@@ -73,6 +73,7 @@ class Counter:
     value: int
     tone: str = "neutral"
     path: str = "/noc/"
+    pressed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,49 +81,51 @@ class BoardView:
     """The whole board at one moment."""
 
     rows: tuple[BoardRow, ...]
+    queue: Queue
+    query: QueueQuery
     counters: tuple[Counter, ...]
     warnings: tuple[Caution, ...]
     on_call: Engineer | None
-    more: bool
     due_next: tuple[ClockState, ...] = ()
     requests: RequestCounts = field(default_factory=RequestCounts)
     attention: Attention = field(default_factory=Attention)
 
 
-def tone_of(cls: str | None, policy: Policy | None) -> tuple[str, int]:
-    """Return how a class looks and how urgent it is, by its own policy's order."""
-    known = policy.classes.get(cls) if policy and cls else None
-    if policy is None or known is None:
-        return ("critical", 0) if cls == "critical" else ("neutral", NO_CLASS)
-    ordered = sorted(policy.classes.values(), key=lambda each: each.urgency)
-    place = ordered.index(known)
-    if known.analyse_now:
-        return "critical", place
-    tones = TONES[-len(ordered) :] if len(ordered) < len(TONES) else TONES
-    return tones[min(place, len(tones) - 1)], place
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Read:
+    """What was read for one board: its rows' lines, the figures beside them, why contacts wait."""
+
+    lines: tuple[BoardLine, ...]
+    figures: Figures
+    attention: Attention
+    whys: Mapping[str, DeliveryLine]
 
 
 def board_view(
-    lines: BoardLines,
+    queue: Queue,
+    query: QueueQuery,
+    read: Read,
     inventory: Inventory,
-    policies: Mapping[str, Policy],
     warnings: tuple[Caution, ...],
     now: datetime,
-    attention: Attention | None = None,
-    whys: Mapping[str, DeliveryLine] = MappingProxyType({}),
 ) -> BoardView:
-    """Put the board together; ``whys`` says of contacts that are owed why they wait."""
-    rows = [_row(line, inventory, policies, now, whys) for line in lines.lines]
-    rows.sort(key=lambda row: (not row.incident.is_global, row.urgency, row.incident.respond_by or _NEVER))
+    """Put the board together."""
+    lines = {line.incident.id: line for line in read.lines}
+    rows = tuple(
+        _row(place, lines[place.incident.id], inventory, now, read.whys)
+        for place in queue.places
+        if place.incident.id in lines
+    )
     return BoardView(
-        rows=tuple(rows),
-        counters=_counters(rows, lines),
+        rows=rows,
+        queue=queue,
+        query=query,
+        counters=_counters(queue, query, read.figures),
         warnings=warnings,
         on_call=inventory.on_call.at(now),
-        more=len(rows) >= BOARD_LIMIT,
-        due_next=tuple(clock_state(row, now) for row in lines.due_next),
-        requests=lines.requests,
-        attention=attention or Attention(),
+        due_next=tuple(clock_state(row, now) for row in read.figures.due_next),
+        requests=read.figures.requests,
+        attention=read.attention,
     )
 
 
@@ -144,32 +147,43 @@ def _standing(line: BoardLine) -> tuple[OutboxLine, ...]:
 
 
 def _row(
+    place: Place,
     line: BoardLine,
     inventory: Inventory,
-    policies: Mapping[str, Policy],
     now: datetime,
     whys: Mapping[str, DeliveryLine],
 ) -> BoardRow:
     incident = line.incident
-    tone, urgency = tone_of(incident.cls, policies.get(incident.policy or ""))
     system = inventory.systems.get(incident.system or "")
     partner = inventory.partners.get(incident.partner or "")
-    met = any(clock.name == RESPONSE and clock.met_at for clock in line.clocks)
-    answered = met or incident.status is not Status.OPEN
-    late = not answered and incident.respond_by is not None and incident.respond_by <= now
     clocks = tuple(clock_state(clock, now) for clock in line.clocks if clock.cancelled_at is None)
+    due, tone = _due(place, now)
     return BoardRow(
         incident=incident,
         public_state=line.public_state,
-        tone=tone,
-        urgency=urgency,
+        tone=place.tone,
+        urgent=place.urgent,
         system_name=system.name if system else "",
         partner_name=partner.name if partner else incident.partner or "",
-        due="answered" if answered else left(incident.respond_by, now),
-        late=late,
+        due=due,
+        due_tone=tone,
+        owed=words(place.owed.name),
+        by=None if place.owed.name == TAKE else place.owed.by,
+        folded=place.folded,
         clocks=clocks,
         contacts=_contacts(line, inventory, whys, now),
     )
+
+
+def _due(place: Place, now: datetime) -> tuple[str, str]:
+    """Say what is owed next, and with which tone."""
+    if place.owed.name == TAKE:
+        open_ = place.incident.status is Status.OPEN
+        return ("nobody has it" if open_ else "nobody of ours"), "warn"
+    if place.owed.by is None:
+        held = place.incident.held_by is not None
+        return ("held" if held else "nothing is due"), ("info" if held else "ok")
+    return left(place.owed.by, now), BANDS[place.owed.band]
 
 
 def _contacts(
@@ -228,32 +242,27 @@ def _owed(
     return ContactState(tone="warn", text=said, path=f"/noc/deliveries/{owed.id}")
 
 
-def _counters(rows: list[BoardRow], lines: BoardLines) -> tuple[Counter, ...]:
-    unanswered = [row for row in rows if row.incident.status is Status.OPEN]
-    critical = sum(row.tone == "critical" for row in rows)
-    late = sum(row.late for row in rows)
-    soon = sum(clock.tone == "warn" for row in rows for clock in row.clocks)
-    triage = sum(row.incident.needs_triage for row in unanswered)
+def _counters(queue: Queue, query: QueueQuery, figures: Figures) -> tuple[Counter, ...]:
+    """Return the figures over the board: of the queue each is a filter, pressed again it is none."""
+    tally = queue.tallies
+
+    def of(name: str, key: str, tone: str, **wanted: str) -> Counter:
+        pressed = all(getattr(query, field) == value for field, value in wanted.items())
+        path = query.path(**dict.fromkeys(wanted, "")) if pressed else query.path(**wanted)
+        value = tally[key]
+        return Counter(name=name, value=value, tone=tone if value else "ok", path=path, pressed=pressed)
+
+    def owed(name: str, value: int, tone: str, state: str) -> Counter:
+        path = f"/noc/deliveries?state={state}"
+        return Counter(name=name, value=value, tone=tone if value else "ok", path=path)
+
     return (
-        Counter(name="Critical", value=critical, tone="critical" if critical else "ok"),
-        Counter(name="Other classes", value=len(rows) - critical, tone="neutral"),
-        Counter(name="Nobody has it", value=len(unanswered), tone="warn" if unanswered else "ok"),
-        Counter(name="Answer is late", value=late, tone="bad" if late else "ok"),
-        Counter(name="Due soon", value=soon, tone="warn" if soon else "ok"),
-        Counter(name="Needs triage", value=triage, tone="warn" if triage else "ok"),
-        Counter(
-            name="Contacts waiting", value=lines.owed, tone="neutral", path="/noc/deliveries?state=waiting"
-        ),
-        Counter(
-            name="Contacts failed",
-            value=lines.failed,
-            tone="bad" if lines.failed else "ok",
-            path="/noc/deliveries?state=failed",
-        ),
-        Counter(
-            name="Contacts set aside",
-            value=lines.set_aside,
-            tone="bad" if lines.set_aside else "ok",
-            path="/noc/deliveries?state=set_aside",
-        ),
+        of("Critical", "worst", "critical", worst="yes"),
+        of("Nobody has it", "nobody", "warn", who="nobody"),
+        of("Late", "late", "bad", owed="late"),
+        of("Due soon", "soon", "warn", owed="soon"),
+        of("Needs triage", "triage", "warn", owed="triage"),
+        owed("Contacts waiting", figures.owed, "neutral", "waiting"),
+        owed("Contacts failed", figures.failed, "bad", "failed"),
+        owed("Contacts set aside", figures.set_aside, "bad", "set_aside"),
     )

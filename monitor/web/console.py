@@ -1,9 +1,8 @@
-"""The NOC console's pages that are read: the board, one incident, and the lists. Commands are in ``actions``.
+"""The NOC console's pages that are read: one incident, and the lists. The board is in ``board_pages``, commands in ``actions``.
 
-Every page works without JavaScript; the board is also swapped in place when ``live`` rings.
+Every page works without JavaScript.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from importlib.resources import files
@@ -20,75 +19,36 @@ from monitor.domain.policy import WAITS
 from monitor.errors import NotFoundError
 from monitor.storage import (
     alerts_in,
-    blindness,
     console,
     crash_losses,
     crash_trends,
     lists,
-    one_place,
-    ticket_sync,
 )
 from monitor.storage.people import list_audit
 from monitor.web import api_inputs as i
 from monitor.web import delivery_pages
 from monitor.web.auth import may_see_requests
-from monitor.web.board import BoardView, Caution, board_view, shown, tone_of
 from monitor.web.checks_now import CheckNow, checks_now
 from monitor.web.clock_states import clock_state
 from monitor.web.contracts import contracts_of
-from monitor.web.health import reasons_not_ready
 from monitor.web.parts import PARTS, Parts
 from monitor.web.problems import ProblemError
 from monitor.web.render import page
-from monitor.web.sight_cautions import sight_cautions, vantage_cautions
-from monitor.web.ticket_cautions import ticket_cautions
+from monitor.web.tones import tone_of
 
 Q = TypeVar("Q", bound=i.Query)
 T = TypeVar("T")
-STATIC = {"console.css": "text/css", "console.js": "text/javascript", "bell.svg": "image/svg+xml"}
+STATIC = {
+    "console.css": "text/css",
+    "queue.css": "text/css",
+    "console.js": "text/javascript",
+    "live.js": "text/javascript",
+    "queue.js": "text/javascript",
+    "bell.svg": "image/svg+xml",
+    "bell-new.svg": "image/svg+xml",
+}
 OTHER_INCIDENTS = 20
 TRENDS = 10
-
-
-async def board(request: web.Request) -> web.Response:
-    """Show the board."""
-    return page(request, "board.html", board=await _board(request))
-
-
-async def board_fragment(request: web.Request) -> web.Response:
-    """Give the board's inside, to be swapped in place."""
-    return page(request, "_board.html", board=await _board(request))
-
-
-async def _board(request: web.Request) -> BoardView:
-    parts, theirs = request.app[PARTS], may_see_requests(request)
-    lines, cautions, attention = await asyncio.gather(
-        parts.store.read(console.board, requests=theirs), _cautions(parts), delivery_pages.attention(request)
-    )
-    whys = await delivery_pages.whys(request, tuple(each.id for line in lines.lines for each in shown(line)))
-    return board_view(lines, parts.inventory(), parts.policies(), cautions, parts.clock(), attention, whys)
-
-
-async def _cautions(parts: Parts) -> tuple[Caution, ...]:
-    """Return what the shift must know about ourselves before it believes the board."""
-    said = [
-        Caution(tone="bad", title="The monitor is not well", text=reason, path="/readyz?verbose")
-        for reason in await reasons_not_ready(parts)
-    ]
-    sample = parts.metrics.registry.get_sample_value
-    if not sample("tocsin_config_last_reload_successful"):
-        text = "The newest configuration has faults; the one before it is still in force."
-        said.append(Caution(tone="warn", title="Configuration not reloaded", text=text))
-    said.extend(sight_cautions(await parts.store.read(blindness.all_standing), parts.metrics))
-    said.extend(vantage_cautions(await parts.store.read(one_place.standing), parts.pipeline.blind_vantages()))
-    said.extend(ticket_cautions(await parts.store.read(ticket_sync.standing)))
-    overdue = int(sample("tocsin_checks_overdue") or 0)
-    if overdue:
-        text = f"{overdue} not looked at for more than two intervals: what they said is unknown now."
-        said.append(
-            Caution(tone="warn", title="Checks are overdue", text=text, path="/noc/checks?overdue=true")
-        )
-    return tuple(said)
 
 
 async def incident(request: web.Request) -> web.Response:
@@ -334,9 +294,6 @@ def _more(request: web.Request) -> Callable[[int], str]:
 
 Page = Callable[[web.Request], Awaitable[web.StreamResponse]]
 PAGES: dict[tuple[str, str], Page] = {
-    ("GET", "/noc"): board,
-    ("GET", "/noc/"): board,
-    ("GET", "/noc/board"): board_fragment,
     ("GET", "/noc/incidents"): incidents,
     ("GET", "/noc/incidents/{id}"): incident,
     ("GET", "/noc/systems"): systems,

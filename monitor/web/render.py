@@ -112,6 +112,11 @@ def when(at: datetime | None) -> str:
     return "\N{EN DASH}" if at is None else f"{at.astimezone(UTC):%d %b %Y, %H:%M:%S} UTC"
 
 
+def hour(at: datetime) -> str:
+    """Say what time it is, in UTC."""
+    return f"{at.astimezone(UTC):%H:%M}"
+
+
 def in_zone(at: datetime, zone: str) -> str:
     """Say an instant by the clock of a zone, with its weekday."""
     return f"{at.astimezone(ZoneInfo(zone)):%a %d %b %Y, %H:%M}"
@@ -164,6 +169,7 @@ def environment() -> Environment:
         ago=ago,
         when=when,
         iso=iso,
+        hour=hour,
         in_zone=in_zone,
         safe_url=safe_url,
         words=words,
@@ -178,11 +184,16 @@ ENVIRONMENT = web.AppKey("console_environment", Environment)
 
 def page(request: web.Request, template: str, *, status: int = 200, **context: Any) -> web.Response:
     """Render a page of the console for whoever is logged in; a flash is shown once."""
-    text = request.app[ENVIRONMENT].get_template(template).render(**_frame(request), **context)
+    text = rendered(request, template, **context)
     response = web.Response(text=text, status=status, content_type="text/html")
     if FLASH in request.cookies:
         response.del_cookie(FLASH, path=_face(request.path), httponly=True)
     return response
+
+
+def rendered(request: web.Request, template: str, **context: Any) -> str:
+    """Render a template for whoever is logged in; what is given goes before what every page has."""
+    return request.app[ENVIRONMENT].get_template(template).render({**_frame(request), **context})
 
 
 def go(path: str, flash: str | None = None) -> web.Response:

@@ -16,10 +16,10 @@ from monitor.domain.request_life import Case, RequestStatus
 from monitor.domain.request_rules import Forwarding
 from monitor.storage.clocks import ClockRow
 from monitor.storage.request_queue import Queued
-from monitor.web.board import tone_of
 from monitor.web.clock_states import ClockState, clock_state
 from monitor.web.portal_frame import labels_of as own_labels
 from monitor.web.render import ago, span, words
+from monitor.web.tones import tone_of
 
 CONSOLE_LANGUAGE = "en"
 """What the console itself is written in."""

@@ -27,7 +27,6 @@ from monitor.web import delivery_pages
 from monitor.web.api_inputs import In, Word
 from monitor.web.api_requests import a_file, visible_case
 from monitor.web.auth import nothing_there, viewer
-from monitor.web.board import tone_of
 from monitor.web.clock_states import ClockState, clock_state
 from monitor.web.console import partner_chain
 from monitor.web.parts import PARTS, Parts
@@ -45,6 +44,7 @@ from monitor.web.request_lines import (
     state_of,
     who_asks,
 )
+from monitor.web.tones import tone_of
 
 STATUSES = ("open", "incomplete", "waiting", "closed", "refused")
 SLOTS_SHOWN = 40

@@ -36,6 +36,7 @@ from monitor.web import (
     alerts_by_hand,
     announcements,
     api,
+    board_pages,
     console,
     crash_pages,
     delivery_pages,
@@ -74,8 +75,9 @@ from monitor.web.portal_frame import portal_page
 from monitor.web.problems import TYPES, Handler, Problem, ProblemError, of_http, of_ours, problems, unforeseen
 from monitor.web.render import ENVIRONMENT, environment, page
 from monitor.web.rules import RULES, scope_of
+from monitor.web.shared import SHARED, Shared
 
-FRAGMENTS = ("/noc/board", "/noc/live")
+FRAGMENTS = ("/noc/board", "/noc/wall/board", "/noc/live")
 API_VERSION = "1"
 
 
@@ -135,6 +137,7 @@ def setup(
         recurring=recurring,
     )
     app[ENVIRONMENT] = environment()
+    app[SHARED] = Shared(bell)
     app[LIVE] = Live(live_pace or LivePace())
     app[actions.PASSWORDS] = passwords or Passwords()
     app[ack.PACE] = ack.pace()
@@ -210,6 +213,7 @@ def handlers(app: web.Application) -> Mapping[tuple[str, str], Handler]:
         **announcements.PAGES,
         **alerts_by_hand.PAGES,
         **overruling.FORMS,
+        **board_pages.PAGES,
         **console.PAGES,
         **crash_pages.PAGES,
         **delivery_pages.PAGES,

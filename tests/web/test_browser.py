@@ -44,7 +44,7 @@ async def test_the_board_swaps_itself_and_is_worked_by_keys(world, browser_page)
     await world.seed(an_incident, "inc-2", title="A second one")
     world.bell.ring("incident", "inc-1")
     await page.wait_for_selector("tr[data-id=inc-1]")
-    assert await page.title() == "(2) Board · Tocsin"
+    assert await page.title() == "❗ 2 new Critical · (2) Queue · Tocsin"
     await page.keyboard.press("j")
     await page.keyboard.press("j")
     chosen = await page.locator("tr.is-chosen").get_attribute("data-id")

@@ -4,9 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from monitor.domain.incidents import Status
 from monitor.errors import NotFoundError
-from monitor.storage import console, lists, people
+from monitor.storage import console, lists, people, triage
 from monitor.storage.lists import Wanted
 from monitor.storage.people import AuditRow, Role
 from tests.web.seeds import (
@@ -41,17 +40,29 @@ def everything(connection):
     an_incident(connection, "inc-5", parent="inc-1", respond_by=NOW + timedelta(hours=1))
 
 
-async def test_the_board_holds_what_is_not_over_the_first_due_first(store):
+async def test_everything_open_is_read_with_what_is_timed_of_it_and_nothing_that_is_over(store):
     await store.write(everything)
-    board = await store.read(console.board)
-    assert [line.incident.id for line in board.lines] == ["inc-3", "inc-1", "inc-5", "inc-2"]
-    first = board.lines[1]
+    found = (await store.read(triage.open_incidents)).standing
+    promised = {one.incident.id: [(each.name, each.by) for each in one.promises] for one in found}
+    assert promised == {
+        "inc-1": [("response", NOW + timedelta(minutes=26))],  # broken, and owed all the same
+        "inc-2": [],
+        "inc-3": [("response", NOW)],
+        "inc-5": [("response", NOW + timedelta(hours=1))],
+    }
+
+
+async def test_lines_come_in_the_order_that_was_asked_with_what_hangs_on_them(store):
+    await store.write(everything)
+    lines = await store.read(console.lines, ["inc-3", "inc-1", "gone"])
+    assert [line.incident.id for line in lines] == ["inc-3", "inc-1"]
+    first = lines[1]
     assert [(clock.name, clock.breached_at) for clock in first.clocks] == [("response", NOW)]
     assert [ticket.reference for ticket in first.tickets] == ["T-1042"]
     assert [attempt.result for attempt in first.attempts] == ["acknowledged"]
     assert [owed.id for owed in first.owed] == ["out-1", "out-2"]
-    assert board.counts == {Status.OPEN: 4, Status.RESOLVED: 1}
-    assert (board.owed, board.failed) == (1, 1)
+    figures = await store.read(console.figures)
+    assert (figures.owed, figures.failed) == (1, 1)
 
 
 async def test_a_file_holds_everything_of_its_incident_and_nothing_of_another(store):
