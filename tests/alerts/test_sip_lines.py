@@ -197,12 +197,12 @@ async def test_a_password_is_in_no_text_about_a_line() -> None:
 
 
 async def test_nobody_can_phone_us(tmp_path: Path) -> None:
-    first = free_port(pairs=14)
+    port, media = free_port(tls=True), free_port(pairs=12)
     station = Station(
         lines=(a_line("127.0.0.1:9"),),
         local_address="127.0.0.1",
-        port=first,
-        rtp_ports=(first + 4, first + 27),
+        port=port,
+        rtp_ports=(media, media + 23),
     )
     phone = SipPhone(
         station, on_event=Log().on_event, clock=now, speech=speaking(), folder=tmp_path / "journal"
@@ -214,7 +214,7 @@ async def test_nobody_can_phone_us(tmp_path: Path) -> None:
                 "sipp",
                 "-sn",
                 "uac",
-                f"127.0.0.1:{first}",
+                f"127.0.0.1:{port}",
                 "-i",
                 "127.0.0.1",
                 "-p",

@@ -21,9 +21,9 @@ WINDOW = 160  # 20 ms: what one packet carries
 
 @asynccontextmanager
 async def a_listener(file: Path, *key: str) -> AsyncIterator[tuple[str, asyncio.subprocess.Process]]:
-    port = free_port(pairs=14)  # SIP takes one for TLS, too; sound has the rest
+    port, media = free_port(tls=True), free_port(pairs=12)
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.alerts.sip_listener", str(port), str(port + 4), str(file), *key),
+        *(sys.executable, "-m", "tests.alerts.sip_listener", str(port), str(media), str(file), *key),
         cwd=ROOT,
         stdout=asyncio.subprocess.PIPE,
     )

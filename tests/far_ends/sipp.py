@@ -10,6 +10,7 @@ recordings by raw socket, which needs root.
 import asyncio
 import os
 import re
+import secrets
 import socket
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -23,6 +24,8 @@ from tests.requirements import require
 PCAP = "/usr/share/sip-tester/dtmf_2833_{}.pcap"
 RECORDING = "/usr/share/sip-tester/g711a.pcap"
 TAG = "tag=[pid]sipp[call_number]"
+FIRST_PORT, LAST_PORT = 11_000, 32_000
+"""Between the default ports for sound and those that connections are made from."""
 SDP = """v=0
 o=phone 53655765 2353687637 IN IP[local_ip_type] [local_ip]
 s=-
@@ -328,24 +331,22 @@ async def _listening(process: asyncio.subprocess.Process, port: int, transport: 
             await asyncio.sleep(0.02)
 
 
-def free_port(pairs: int = 0) -> int:
-    """Return a port that is free for UDP and TCP; with ``pairs``, the first of a run of even ports."""
+def free_port(pairs: int = 0, *, tls: bool = False) -> int:
+    """Return a port that is free for UDP and TCP; ``tls``: so is the next one; ``pairs``: so is a run of them, from an even one.
+
+    No connection is made from it: where a busy suite connected from rests for a minute, and nobody can listen there.
+    """
     while True:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
-            udp.bind(("127.0.0.1", 0))
-            port = int(udp.getsockname()[1])
-            if pairs and (port % 2 or port > 64_000 or not _free_run(port + 1, pairs * 2)):
-                continue
-            with suppress(OSError):
-                tcp.bind(("127.0.0.1", port))
-                return port
+        port = 2 * (FIRST_PORT // 2 + secrets.randbelow((LAST_PORT - FIRST_PORT) // 2 - pairs))
+        if all(_is_free(each) for each in range(port, port + (2 * pairs or 1 + tls))):
+            return port
 
 
-def _free_run(first: int, count: int) -> bool:
-    for port in range(first, first + count):
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
-            try:
-                udp.bind(("127.0.0.1", port))
-            except OSError:
-                return False
-    return True
+def _is_free(port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
+        try:
+            udp.bind(("127.0.0.1", port))
+            tcp.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
