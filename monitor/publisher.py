@@ -1,7 +1,8 @@
 """Keeps the public page true: renders it when something changed, and at least every few seconds.
 
 Rendering happens here, on change; a request is answered with bytes that lie ready. A burst of changes is
-one rendering. What the page shows of a problem for the first time is put on record: partners are contacted after it.
+one rendering. What the page shows of a problem for the first time is put on record: partners are contacted after it. A copy
+as files, where one is wanted, is renewed after that; a full disk costs the copy, not the page.
 """
 
 import asyncio
@@ -39,6 +40,7 @@ class Publisher:
     pages: Pages
     bell: Bell
     on_shown: Callable[[Sequence[str]], Awaitable[None]] | None = None
+    copy: Callable[[], object] | None = None
     told: frozenset[str] = frozenset()
 
     async def run(self) -> None:
@@ -62,6 +64,14 @@ class Publisher:
             await self._say_shown()
         except Exception:  # the record is away: the last page stays up and tells its age
             log.exception("page.not_refreshed")
+        await self._renew_copy()
+
+    async def _renew_copy(self) -> None:
+        if self.copy is not None:
+            try:
+                await asyncio.to_thread(self.copy)
+            except OSError:
+                log.exception("page.not_copied")
 
     async def _say_shown(self) -> None:
         """Put on record which problems the page shows now for the first time: partners hear of them after it."""

@@ -86,6 +86,7 @@ from monitor.web.setup import setup as set_up_web
 from monitor.world import World
 from monitor.year_ends import YearEnds
 from statuspage.board import Site
+from statuspage.export import StaticCopy
 from statuspage.pages import PublicPages
 from statuspage.routes import routes as page_routes
 
@@ -410,7 +411,8 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
             site(settings),
             freshness=lambda: rounds.last if not settings.checks else None,
         )
-        publisher = Publisher(pages=pages, bell=bell, on_shown=storms.shown)
+        copy = StaticCopy(pages, Path(settings.page.export_to)).renew if settings.page.export_to else None
+        publisher = Publisher(pages=pages, bell=bell, on_shown=storms.shown, copy=copy)
         await rounds.refresh_components(clock())
         await pages.refresh()
 
@@ -675,6 +677,9 @@ def site(settings: Settings) -> Site:
         url=service.public_url or f"http://{settings.listen.host}:{settings.listen.port}",
         zone=page.time_zone or service.zone,
         description=page.description,
+        contact=page.contact,
+        language=service.language if service.language in page.languages else (*page.languages, "en")[0],
+        languages=page.languages,
         components=tuple(settings.inventory.components.values()),
     )
 

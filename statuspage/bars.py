@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from datetime import date
 
 from statuspage.rollup import DEGRADED, MAINTENANCE, MAJOR, PARTIAL, UNKNOWN, WORDS
+from statuspage.tongues import ENGLISH, Tongue
 from statuspage.uptime import Tally
 from statuspage.when import day_text, lasting
 
 PITCH, BAR, TALL = 10, 8, 40
 LEAST = TALL * 3 // 20  # 15 %: at 5 % two minutes would be two pixels
-TOLD = 3  # days named in the text alternative
 
 STACKED: Sequence[tuple[str, str]] = (  # from the floor up, with the letter of its CSS class
     (MAJOR, "m"),
@@ -37,31 +37,43 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A day (or a run of days without data) that is not plain green."""
+    """A day (or a run of days without data) that is not plain green; ``spent`` are seconds in each state that is not well."""
 
     left: int
     width: int
-    title: str
+    first: date
+    last: date
+    spent: tuple[tuple[str, float], ...]
     pieces: tuple[Piece, ...]
 
     @property
     def blank(self) -> bool:
         """Whether it is a block without data."""
-        return [piece.letter for piece in self.pieces] == ["n"]
+        return not self.spent
+
+    def title(self, tongue: Tongue = ENGLISH) -> str:
+        """Say the day and what was wrong on it: ``22 Nov: 43 min major outage``."""
+        day = day_text(self.first, tongue=tongue)
+        if self.first != self.last:
+            day = tongue.say("%(start)s to %(end)s", start=day, end=day_text(self.last, tongue=tongue))
+        return f"{day}: {happened(self.spent, tongue)}"
 
 
 @dataclass(frozen=True, slots=True)
 class Bars:
-    """All that one component's bars say; ``text`` is the alternative for those who do not see them."""
+    """All that one component's bars say; ``bad`` counts the days on which it was not well, work apart."""
 
     columns: tuple[Column, ...]
-    text: str
+    bad: int
+    known: bool
 
 
 def bars(days: Sequence[date], tallies: Sequence[Tally]) -> Bars:
     """Draw a component's days."""
     columns = [*_runs_without_data(days, tallies), *_unwell(days, tallies)]
-    return Bars(tuple(sorted(columns, key=lambda column: column.left)), _spoken(days, tallies))
+    bad = [c for c in columns if any(status in (MAJOR, PARTIAL, DEGRADED) for status, _ in c.spent)]
+    known = any(tally.known > 0 for tally in tallies)
+    return Bars(tuple(sorted(columns, key=lambda column: column.left)), len(bad), known)
 
 
 def _runs_without_data(days: Sequence[date], tallies: Sequence[Tally]) -> Iterable[Column]:
@@ -75,15 +87,14 @@ def _runs_without_data(days: Sequence[date], tallies: Sequence[Tally]) -> Iterab
 
 
 def _run(days: Sequence[date], first: int, last: int) -> Column:
-    span = day_text(days[first]) if first == last else f"{day_text(days[first])} to {day_text(days[last])}"
     width = (last - first) * PITCH + BAR
-    return Column(first * PITCH, width, f"{span}: no data", (Piece("n", 0, TALL),))
+    return Column(first * PITCH, width, days[first], days[last], (), (Piece("n", 0, TALL),))
 
 
 def _unwell(days: Sequence[date], tallies: Sequence[Tally]) -> Iterable[Column]:
     for index, (day, tally) in enumerate(zip(days, tallies, strict=True)):
-        if tally.known > 0 and (said := happened(tally.seconds)):
-            yield Column(index * PITCH, BAR, f"{day_text(day)}: {said}", _pieces(tally))
+        if tally.known > 0 and (spent := unwell(tally.seconds)):
+            yield Column(index * PITCH, BAR, day, day, spent, _pieces(tally))
 
 
 def _pieces(tally: Tally) -> tuple[Piece, ...]:
@@ -99,25 +110,22 @@ def _pieces(tally: Tally) -> tuple[Piece, ...]:
     return tuple(pieces)
 
 
-def happened(seconds: Mapping[str, float]) -> str:
+def unwell(seconds: Mapping[str, float]) -> tuple[tuple[str, float], ...]:
+    """Return the time in each state that is not well, the worst first."""
+    return tuple((status, spent) for status, _ in STACKED if (spent := seconds.get(status, 0.0)) > 0)
+
+
+def happened(spent: Sequence[tuple[str, float]], tongue: Tongue = ENGLISH) -> str:
     """Say what was wrong and for how long: ``43 min major outage, 2 h under maintenance``."""
-    parts = [(seconds.get(status, 0.0), _noun(status)) for status, _ in STACKED]
-    return ", ".join(f"{lasting(spent)} {noun}" for spent, noun in parts if spent > 0)
+    if not spent:
+        return tongue.say("no data")
+    return ", ".join(f"{lasting(seconds, tongue)} {_noun(status, tongue)}" for status, seconds in spent)
 
 
-def _noun(status: str) -> str:
-    return "without data" if status == UNKNOWN else WORDS[status].lower()
+def _noun(status: str, tongue: Tongue) -> str:
+    return tongue.say("without data") if status == UNKNOWN else lowered(tongue.say(WORDS[status]), tongue)
 
 
-def _spoken(days: Sequence[date], tallies: Sequence[Tally]) -> str:
-    """Write the bars in words, the newest bad days first."""
-    bad = [
-        f"{day_text(day)}: {happened(tally.seconds)}"
-        for day, tally in zip(reversed(days), reversed(tallies), strict=True)
-        if tally.known > 0 and any(tally.seconds.get(status) for status in (MAJOR, PARTIAL, DEGRADED))
-    ]
-    lead = f"Last {len(days)} days: "
-    if not bad:
-        return lead + ("no data." if all(tally.known <= 0 for tally in tallies) else "no trouble recorded.")
-    more = f"; and {len(bad) - TOLD} more" if len(bad) > TOLD else ""
-    return lead + "; ".join(bad[:TOLD]) + more + "."
+def lowered(words: str, tongue: Tongue) -> str:
+    """Begin in lower case within a sentence; German keeps its nouns."""
+    return words if tongue.code == "de" else words[:1].lower() + words[1:]

@@ -13,7 +13,6 @@ from itertools import groupby
 from zoneinfo import ZoneInfo
 
 from monitor.domain.inventory import Component
-from monitor.domain.recurrence import in_words
 from monitor.storage.public import (
     DAYS,
     PublicMaintenance,
@@ -22,12 +21,11 @@ from monitor.storage.public import (
     PublicSeries,
     StateChange,
 )
-from statuspage import when
 from statuspage.bars import bars
 from statuspage.rollup import IMPLIED, MAINTENANCE, OPERATIONAL, UNKNOWN, WELL, Rollup, known, rollup, worst
 from statuspage.texts import fit, fit_site
-from statuspage.uptime import Span, by_day, last_days, midnight, percent, spans, tally, unseen, worst_of
-from statuspage.views import Board, Day, Group, Line, Site, Told, Work
+from statuspage.uptime import Span, by_day, last_days, midnight, spans, tally, unseen, worst_of
+from statuspage.views import Board, Day, Group, Line, Matrix, Row, Site, Told, Work
 
 __all__ = ["Board", "Site", "build", "is_stale"]
 
@@ -47,6 +45,7 @@ def build(record: PublicRecord, site: Site, now: datetime) -> Board:
     works = tuple(_by_series([_work(work, names, now) for work in record.maintenances], record.series))
     days = tuple(last_days(now, site.tz, DAYS))
     lines = _lines(record, site, now, days, _Speaking(problems, works, stale))
+    groups = tuple(_groups(lines, days, site, now))
     return Board(
         site=site,
         now=now,
@@ -54,12 +53,13 @@ def build(record: PublicRecord, site: Site, now: datetime) -> Board:
         stale=stale,
         summary=_summary([line.status for line in lines], record.looked_at, now, stale=stale),
         days=days,
-        groups=tuple(_groups(lines, days, site.tz, now)),
+        groups=groups,
         problems=problems,
         works=works,
         past=tuple(_past(problems, works, days[-PAST:], site.tz)),
         changed_at=_changed_at(record, site),
         series=record.series,
+        matrix=_matrix(groups),
     )
 
 
@@ -77,9 +77,7 @@ def _summary(statuses: Sequence[str], looked_at: datetime | None, now: datetime,
     line = rollup(statuses)
     if line.tone not in (UNKNOWN, MAINTENANCE, WELL.tone):
         return line  # a declared problem says more than our blindness does
-    return Rollup(
-        "minor", f"Status unknown: our own data is {when.minutes_old(now - looked_at)} old", UNKNOWN
-    )
+    return Rollup("minor", "Status unknown: our own data is %(age)s old", UNKNOWN, age=now - looked_at)
 
 
 # Problems and works -----------------------------------------------------------------------------------------
@@ -97,7 +95,7 @@ def _told(problem: PublicProblem, names: Mapping[str, str], now: datetime) -> To
         due=due,
         overdue=due is not None and due < now,
         ended=ended,
-        lasted=when.lasting((ended or now) - problem.opened_at),
+        lasted=(ended or now) - problem.opened_at,
     )
 
 
@@ -135,8 +133,8 @@ def _by_series(works: Sequence[Work], series: Sequence[PublicSeries]) -> Iterabl
         elif work.maintenance.starts_at > times[0]:
             yield replace(work, later=True)
         else:
-            words = in_words(rules[work.maintenance.series or ""])
-            yield replace(work, repeats=words, following=tuple(times[1 : 1 + FOLLOWING]))
+            rule = rules[work.maintenance.series or ""]
+            yield replace(work, repeats=rule, following=tuple(times[1 : 1 + FOLLOWING]))
 
 
 def _named(ids: Iterable[str], names: Mapping[str, str]) -> tuple[str, ...]:
@@ -208,13 +206,14 @@ def _line(
         name=component.name,
         description=component.description,
         group=component.group,
+        region=component.region,
         status=status,
         last_known=held[-2].status if blind else None,
         since=_since(held, status, problem),
         problem=problem.id if problem else None,
         first_seen=site.since,
         changed_at=site.since,
-        uptime=percent(whole.uptime(site.accounting)),
+        uptime=whole.uptime(site.accounting),
         unknown=_unknown(held),
         held=tuple(held),
         bars=bars(days, by_day(held, days, site.tz, now)),
@@ -228,14 +227,14 @@ def _since(held: Sequence[Span], status: str, problem: PublicProblem | None) -> 
     return problem.opened_at if problem and status != MAINTENANCE else None
 
 
-def _unknown(held: Sequence[Span]) -> str:
-    """Say how long nothing was known, not counting the time before the record began."""
+def _unknown(held: Sequence[Span]) -> float:
+    """Return how long nothing was known, not counting the time before the record began."""
     led = held[1:] if held[0].status == UNKNOWN else held
     dark = sum((span.end - span.start).total_seconds() for span in led if span.status == UNKNOWN)
-    return when.lasting(dark) if dark >= 60 else ""  # noqa: PLR2004 - a minute
+    return dark if dark >= 60 else 0.0  # noqa: PLR2004 - a minute
 
 
-def _groups(lines: Sequence[Line], days: Sequence[date], zone: ZoneInfo, now: datetime) -> Iterable[Group]:
+def _groups(lines: Sequence[Line], days: Sequence[date], site: Site, now: datetime) -> Iterable[Group]:
     """Gather the lines by group, in the order in which the groups are first named."""
     order = list(dict.fromkeys(line.group for line in lines))
     for name, own in groupby(
@@ -243,21 +242,43 @@ def _groups(lines: Sequence[Line], days: Sequence[date], zone: ZoneInfo, now: da
     ):
         members = tuple(own)
         status = worst(line.status for line in members)
+        held = worst_of([line.held for line in members], worst)
         yield Group(
             name=name,
             status=status,
             open=status != OPERATIONAL or len(lines) <= FEW,
-            count=_count(members),
+            well=sum(line.status == OPERATIONAL for line in members),
             lines=members,
-            bars=bars(days, by_day(worst_of([line.held for line in members], worst), days, zone, now)),
+            uptime=tally(held, held[0].start, now).uptime(site.accounting),
+            bars=bars(days, by_day(held, days, site.tz, now)),
         )
 
 
-def _count(members: Sequence[Line]) -> str:
-    well = sum(line.status == OPERATIONAL for line in members)
-    if well == len(members):
-        return f"{well} operational" if well > 1 else "operational"
-    return f"{well} of {len(members)} operational"
+def _matrix(groups: Sequence[Group]) -> Matrix | None:
+    """Lay the services that have regions against them, where there are two or more; a line without a group is a service."""
+    services = [
+        (place, name, lines)
+        for place, group in enumerate(groups, start=1)
+        for name, lines in _services(group)
+        if any(line.region for line in lines)
+    ]
+    regions = list(dict.fromkeys(line.region or "" for _, _, lines in services for line in lines))
+    regions.sort(key=lambda region: not region)  # what is in no region goes last
+    if len([region for region in regions if region]) < 2:  # noqa: PLR2004 - one region is no matrix
+        return None
+    rows = [Row(name=name, place=place, cells=_cells(lines, regions)) for place, name, lines in services]
+    return Matrix(regions=tuple(regions), rows=tuple(rows))
+
+
+def _services(group: Group) -> Iterable[tuple[str, tuple[Line, ...]]]:
+    if group.name is not None:
+        return [(group.name, group.lines)]
+    return [(line.name, (line,)) for line in group.lines]
+
+
+def _cells(lines: Sequence[Line], regions: Sequence[str]) -> tuple[str | None, ...]:
+    there = [[line.status for line in lines if (line.region or "") == region] for region in regions]
+    return tuple(worst(found) if found else None for found in there)
 
 
 # The past ---------------------------------------------------------------------------------------------------
@@ -279,13 +300,14 @@ def _past(
         if something:
             for day in run:
                 yield Day(
-                    title=when.long_day(day),
+                    first=day,
+                    last=day,
                     problems=tuple(began.get(day, ())),
                     works=tuple(done.get(day, ())),
                 )
         else:
             quiet = list(run)
-            yield Day(title=when.day_range(quiet[-1], quiet[0]))
+            yield Day(first=quiet[-1], last=quiet[0])
 
 
 def _changed_at(record: PublicRecord, site: Site) -> datetime:

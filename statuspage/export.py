@@ -6,6 +6,8 @@ server and from any folder of it; paths and file names agree (``/history`` is ``
 
 import os
 import tempfile
+from dataclasses import dataclass, field
+from hashlib import blake2b
 from pathlib import Path
 
 from statuspage.links import SAFE, beside, file_of
@@ -19,14 +21,32 @@ def write_static(pages: PublicPages, folder: Path) -> list[Path]:
     Each file is replaced in one step, so a web server never sees half of one. Pages of problems that
     were written before stay.
     """
-    documents = pages.documents(Renderer(beside))
-    written = []
-    for path in sorted(documents, key=lambda path: path == "/"):
-        file = folder / file_of(path)
-        if all(SAFE.fullmatch(part) for part in file.relative_to(folder).parts):
-            replace_file(file, documents[path].body)
-            written.append(file)
-    return written
+    return StaticCopy(pages, folder).renew()
+
+
+@dataclass(slots=True)
+class StaticCopy:
+    """A folder that holds the site as files, and is renewed by what changed."""
+
+    pages: PublicPages
+    folder: Path
+    _renderer: Renderer = field(default_factory=lambda: Renderer(beside))
+    _held: dict[str, bytes] = field(default_factory=dict[str, bytes])
+
+    def renew(self) -> list[Path]:
+        """Write what is not in the folder as it should be, the front page last, and return those files."""
+        documents = self.pages.documents(self._renderer)
+        written = []
+        for path in sorted(documents, key=lambda path: path == "/"):
+            file, body = self.folder / file_of(path), documents[path].body
+            digest = blake2b(body, digest_size=16).digest()
+            if not all(SAFE.fullmatch(part) for part in file.relative_to(self.folder).parts):
+                continue
+            if self._held.get(path) != digest or not file.exists():
+                replace_file(file, body)
+                self._held[path] = digest
+                written.append(file)
+        return written
 
 
 def replace_file(file: Path, body: bytes) -> None:

@@ -7,7 +7,7 @@ from datetime import date
 from urllib.parse import quote
 
 Link = Callable[[str], str]
-FILES = (".json", ".atom", ".rss", ".ics", ".svg", ".css")
+FILES = (".json", ".atom", ".rss", ".ics", ".svg", ".css", ".js")
 SAFE = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}")
 
 
@@ -24,6 +24,16 @@ def work_path(id: str) -> str:  # noqa: A002
 def month_path(first: date) -> str:
     """Return where a month's history is."""
     return f"/history/{first:%Y-%m}"
+
+
+def day_path(day: date) -> str:
+    """Return where a day's minutes are: a place on its month's page."""
+    return f"/history/{day:%Y-%m}#d{day.day}"
+
+
+def in_language(code: str, path: str) -> str:
+    """Return where a page is in a language; what programs read is in none."""
+    return path if not code or path.partition("#")[0].endswith(FILES) else f"/{code}{path}"
 
 
 def served(path: str) -> str:

@@ -6,24 +6,31 @@ Pages that do not tell the time of day are remembered by what they show, so that
 only what changed. Autoescape is on, undefined names are errors, and no template may say ``|safe``.
 """
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from importlib.resources import files
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import jinja2
 
 from statuspage import badge, feeds, links, v2, when
-from statuspage.bars import BAR, PITCH, TALL, Piece
+from statuspage.bars import BAR, PITCH, TALL, Piece, happened, lowered
+from statuspage.months import Month, months_of
+from statuspage.repeating import repeats
 from statuspage.rollup import IMPLIED, WORDS
+from statuspage.tongues import NAMES, Tongue, tongue
+from statuspage.uptime import percent
 from statuspage.views import Board, Told, Work
 
 HTML, CSS, SVG = "text/html; charset=utf-8", "text/css; charset=utf-8", "image/svg+xml"
 ATOM, RSS = "application/atom+xml; charset=utf-8", "application/rss+xml; charset=utf-8"
 ICS = "text/calendar; charset=utf-8"
 JSON = "application/json; charset=utf-8"
-STATIC: Mapping[str, str] = {"tocsin.css": CSS, "bell.svg": SVG}
+JS = "text/javascript; charset=utf-8"
+STATIC: Mapping[str, str] = {"tocsin.css": CSS, "page.css": CSS, "page.js": JS, "bell.svg": SVG}
+RECENT = 50  # so many problems and works have a page in every language; older ones one without a language
 MONTHS_TOGETHER = 3  # so many months are on /history; older ones have a page each
 
 STATES: Mapping[str, tuple[str, str]] = {  # what a problem's state means to somebody who waits
@@ -31,12 +38,17 @@ STATES: Mapping[str, tuple[str, str]] = {  # what a problem's state means to som
     "identified": ("Identified", "Cause found, fix under way"),
     "monitoring": ("Monitoring", "Fix in place, watching it"),
     "resolved": ("Resolved", "Over"),
-    "postmortem": ("Postmortem", "Over, and written up"),
+    "postmortem": ("Review", "Over, and written up"),
     "scheduled": ("Scheduled", "Planned"),
     "in_progress": ("In progress", "Going on now"),
     "verifying": ("Verifying", "Done, being verified"),
     "completed": ("Completed", "Done"),
     "cancelled": ("Cancelled", "Will not take place"),
+}
+IMPACTS: Mapping[str, str] = {
+    "minor": "Minor impact",
+    "major": "Major impact",
+    "critical": "Critical impact",
 }
 
 
@@ -46,16 +58,6 @@ class Document:
 
     type: str
     body: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Month:
-    """One month of the record: what began in it, newest first."""
-
-    first: date
-    title: str
-    problems: tuple[Told, ...]
-    works: tuple[Work, ...]
 
 
 @dataclass(slots=True)
@@ -75,42 +77,16 @@ class Renderer:
         return documents
 
     def _all(self, board: Board) -> Iterable[tuple[str, Document]]:
-        yield "/", self._page("/", "index.html", board, now=board.now, stacks=stacks(board))
-        yield "/uptime", self._page("/uptime", "uptime.html", board, now=board.now)
-        yield "/404", self._once("/404", board.site, lambda: self._page("/404", "404.html", board))
-        yield from self._histories(board)
-        for told in board.problems:
-            path = links.problem_path(told.problem.id)
-            yield path, self._detail(path, "incident.html", board, told)
+        """Render the pages as they are where a visitor asks for no language, and in each under its own address."""
+        months, site = months_of(board), board.site
+        for code in ("", *site.languages):
+            yield from _Face(self, board, months, tongue(code or site.language), code).pages()
         for work in board.works:
-            path = links.work_path(work.maintenance.id)
-            yield path, self._detail(path, "maintenance.html", board, work)
-            yield f"{path}.ics", Document(ICS, feeds.ics(board, [work]))
+            yield f"{links.work_path(work.maintenance.id)}.ics", Document(ICS, feeds.ics(board, [work]))
         yield from _machine_readable(board)
         yield from _static()
 
-    def _histories(self, board: Board) -> Iterable[tuple[str, Document]]:
-        months = months_of(board)
-        for index, month in enumerate(months):
-            older = months[index + 1].first if index + 1 < len(months) else None
-            newer = months[index - 1].first if index else None
-            yield self._history(links.month_path(month.first), board, (month,), older, newer)
-        rest = months[MONTHS_TOGETHER].first if len(months) > MONTHS_TOGETHER else None
-        yield self._history("/history", board, tuple(months[:MONTHS_TOGETHER]), rest, None)
-
-    def _history(
-        self, path: str, board: Board, months: tuple[Month, ...], older: date | None, newer: date | None
-    ) -> tuple[str, Document]:
-        def render() -> Document:
-            return self._page(path, "history.html", board, months=months, older=older, newer=newer)
-
-        return path, self._once(path, (board.site.title, board.site.zone, months, older, newer), render)
-
-    def _detail(self, path: str, template: str, board: Board, subject: Told | Work) -> Document:
-        key = (board.site.title, board.site.zone, subject)
-        return self._once(path, key, lambda: self._page(path, template, board, subject=subject))
-
-    def _once(self, path: str, key: Hashable, render: Callable[[], Document]) -> Document:
+    def once(self, path: str, key: Hashable, render: Callable[[], Document]) -> Document:
         """Render only if what the page shows is not what it showed last time."""
         remembered = self._remembered.get(path)
         if remembered is None or remembered[0] != key:
@@ -118,15 +94,99 @@ class Renderer:
             self._remembered[path] = remembered
         return remembered[1]
 
-    def _page(
-        self, path: str, template: str, board: Board, *, now: datetime | None = None, **shown: object
-    ) -> Document:
+
+@dataclass(frozen=True, slots=True)
+class _Face:
+    """The site in one language; ``code`` is the first part of its addresses, empty for those without one."""
+
+    renderer: Renderer
+    board: Board
+    months: Sequence[Month]
+    tongue: Tongue
+    code: str
+    own: frozenset[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Work out once which single pages there are."""
+        object.__setattr__(self, "own", self._own())
+
+    def pages(self) -> Iterable[tuple[str, Document]]:
+        """Render every page for people, with its address."""
+        for path, document in self._pages():
+            yield links.in_language(self.code, path), document
+
+    @property
+    def problems(self) -> Sequence[Told]:
+        """The problems that have a page on this face."""
+        return [t for n, t in enumerate(self.board.problems) if n < RECENT or t.open or not self.code]
+
+    @property
+    def works(self) -> Sequence[Work]:
+        """The works that have a page on this face."""
+        ahead = ("scheduled", "in_progress", "verifying")
+        return [w for n, w in enumerate(self.board.works) if n < RECENT or w.status in ahead or not self.code]
+
+    def _own(self) -> frozenset[str]:
+        """Return the addresses of single problems and works that there are on this face."""
+        told = {links.problem_path(told.problem.id) for told in self.problems}
+        return frozenset(told | {links.work_path(work.maintenance.id) for work in self.works})
+
+    def _pages(self) -> Iterable[tuple[str, Document]]:
+        board, now = self.board, self.board.now
+        yield "/", self._page("/", "index.html", now=now, stacks=stacks(board))
+        yield "/uptime", self._page("/uptime", "uptime.html", now=now)
+        for path in ("/404", "/subscribe"):
+            yield path, self._once(path, board.site, partial(self._page, path, f"{path[1:]}.html"))
+        yield from self._histories()
+        for told in self.problems:
+            path = links.problem_path(told.problem.id)
+            yield path, self._detail(path, "incident.html", told)
+        for work in self.works:
+            path = links.work_path(work.maintenance.id)
+            yield path, self._detail(path, "maintenance.html", work)
+
+    def _histories(self) -> Iterable[tuple[str, Document]]:
+        months = self.months
+        for index, month in enumerate(months):
+            older = months[index + 1].first if index + 1 < len(months) else None
+            newer = months[index - 1].first if index else None
+            path = links.month_path(month.first)
+            yield self._history(path, "month.html", (month,), older, newer)
+        rest = months[MONTHS_TOGETHER].first if len(months) > MONTHS_TOGETHER else None
+        together = tuple(replace(month, days=()) for month in months[:MONTHS_TOGETHER])
+        yield self._history("/history", "history.html", together, rest, None)
+
+    def _history(
+        self, path: str, template: str, months: tuple[Month, ...], older: date | None, newer: date | None
+    ) -> tuple[str, Document]:
+        key = (self.board.site.title, self.board.site.zone, months, older, newer)
+        render = partial(self._page, path, template, months=months, older=older, newer=newer)
+        return path, self._once(path, key, render)
+
+    def _detail(self, path: str, template: str, subject: Told | Work) -> Document:
+        key = (self.board.site.title, self.board.site.zone, subject)
+        return self._once(path, key, partial(self._page, path, template, subject=subject))
+
+    def _once(self, path: str, key: Hashable, render: Callable[[], Document]) -> Document:
+        return self.renderer.once(links.in_language(self.code, path), key, render)
+
+    def _page(self, path: str, template: str, *, now: datetime | None = None, **shown: object) -> Document:
+        here = links.in_language(self.code, path)
+        to = self.renderer.link_from(here)
+
+        def link(target: str, code: str = self.code) -> str:
+            single = target.startswith(("/incidents/", "/maintenance/"))
+            return to(target if single and target not in self.own else links.in_language(code, target))
+
         text = ENVIRONMENT.get_template(template).render(
-            board=board,
-            site=board.site,
+            board=self.board,
+            site=self.board.site,
             path=path,
-            link=self.link_from(path),
-            t=Times(board.site.tz, now),
+            link=link,
+            language=self.tongue,
+            _=self.tongue.html,
+            n_=self.tongue.many,
+            t=Times(self.board.site.tz, self.tongue, now),
             **shown,
         )
         return Document(HTML, text.encode())
@@ -134,35 +194,75 @@ class Renderer:
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """How the templates write times; without ``now`` nothing is written relative to it."""
+    """How the templates write times and figures; without ``now`` nothing is written relative to it."""
 
     zone: ZoneInfo
+    tongue: Tongue
     now: datetime | None = None
 
     def near(self, at: datetime) -> str:
         """Write a moment as short as today allows."""
-        return when.near(at, self.now, self.zone) if self.now else when.moment(at, self.zone)
+        if self.now is None:
+            return when.moment(at, self.zone, self.tongue)
+        return when.near(at, self.now, self.zone, self.tongue)
 
     def exact(self, at: datetime) -> str:
         """Write a time of day to the second, with the date when it is another."""
         time = when.clock(at, self.zone, seconds=True)
         day, today = at.astimezone(self.zone).date(), (self.now or at).astimezone(self.zone).date()
-        return time if day == today else f"{when.day_text(day, year=True)}, {time}"
+        return time if day == today else f"{when.day_text(day, year=True, tongue=self.tongue)}, {time}"
+
+    def hours(self, start: datetime, end: datetime) -> str:
+        """Write a stretch of a day."""
+        return when.hours(start, end, self.zone)
 
     def until(self, at: datetime) -> str:
         """Write how long it is until something is due."""
-        return when.lasting(at - self.now) if self.now else ""
+        return self.lasting(at - self.now) if self.now else ""
+
+    def lasting(self, span: timedelta | float) -> str:
+        """Write a length."""
+        return when.lasting(span, self.tongue)
+
+    def day(self, day: date) -> str:
+        """Write a day with its weekday and year."""
+        return when.long_day(day, self.tongue)
+
+    def days(self, first: date, last: date) -> str:
+        """Write a run of days."""
+        return self.tongue.days(first, last)
+
+    def month(self, first: date) -> str:
+        """Write a month."""
+        return when.month_text(first, self.tongue)
+
+    def percent(self, uptime: float | None) -> str:
+        """Write an uptime."""
+        return percent(uptime, self.tongue)
+
+    def happened(self, spent: Sequence[tuple[str, float]]) -> str:
+        """Say what was wrong and for how long."""
+        return happened(spent, self.tongue)
+
+    def lower(self, sentence: str) -> str:
+        """Say a word within a sentence."""
+        return lowered(self.tongue.say(sentence), self.tongue)
 
     def zones(self, work: Work) -> list[str]:
         """Write when a work is: in the page's zone, in its own, and in UTC, each once."""
         plan = work.maintenance
         shown = dict.fromkeys((self.zone, _zone(plan.zone, self.zone), ZoneInfo("UTC")))
-        return list(dict.fromkeys(when.between(plan.starts_at, plan.ends_at, zone) for zone in shown))
+        spans = [when.between(plan.starts_at, plan.ends_at, zone, self.tongue) for zone in shown]
+        return list(dict.fromkeys(spans))
+
+    def repeats(self, work: Work) -> str:
+        """Write how a work comes again."""
+        return repeats(work.repeats, self.tongue) if work.repeats else ""
 
     def starts(self, work: Work) -> list[str]:
         """Write when a work begins the times after its next, in the zone that its rule is in."""
         zone = _zone(work.maintenance.zone, self.zone)
-        return [when.moment(at, zone) for at in work.following]
+        return [when.moment(at, zone, self.tongue) for at in work.following]
 
 
 def stacks(board: Board) -> dict[tuple[Piece, ...], int]:
@@ -170,34 +270,6 @@ def stacks(board: Board) -> dict[tuple[Piece, ...], int]:
     charts = [line.bars for line in board.lines] + [group.bars for group in board.groups]
     days = [column.pieces for chart in charts for column in chart.columns if not column.blank]
     return {pieces: number for number, pieces in enumerate(dict.fromkeys(days))}
-
-
-def months_of(board: Board) -> list[Month]:
-    """Cut the record into months of the page's zone, newest first, without gaps."""
-    zone = board.site.tz
-    problems = [(_month(told.problem.opened_at, zone), told) for told in board.problems]
-    works = [(_month(work.maintenance.starts_at, zone), work) for work in board.works]
-    this = _month(board.now, zone)
-    first = min([month for month, _ in (*problems, *works)], default=this)
-    return [
-        Month(
-            month,
-            when.month_text(month.year, month.month),
-            tuple(told for began, told in problems if began == month),
-            tuple(work for began, work in works if began == month),
-        )
-        for month in _months(max([this, *(month for month, _ in works)]), first)
-    ]
-
-
-def _months(last: date, first: date) -> Iterable[date]:
-    while last >= first:
-        yield last
-        last = date(last.year - (last.month == 1), (last.month - 2) % 12 + 1, 1)
-
-
-def _month(at: datetime, zone: ZoneInfo) -> date:
-    return at.astimezone(zone).date().replace(day=1)
 
 
 def _zone(name: str, otherwise: ZoneInfo) -> ZoneInfo:
@@ -232,9 +304,9 @@ def _environment() -> jinja2.Environment:
     )
     made.filters["utc"] = when.utc_text
     made.globals.update(
-        WORDS=WORDS, IMPLIED=IMPLIED, STATES=STATES, PITCH=PITCH, BAR=BAR, TALL=TALL, UTC=UTC,
+        WORDS=WORDS, IMPLIED=IMPLIED, STATES=STATES, IMPACTS=IMPACTS, PITCH=PITCH, BAR=BAR, TALL=TALL, UTC=UTC, NAMES=NAMES,
         problem_path=links.problem_path, work_path=links.work_path, month_path=links.month_path,
-        day_text=when.day_text, month_text=when.month_text,
+        day_path=links.day_path, day_text=when.day_text,
     )  # fmt: skip
     return made
 

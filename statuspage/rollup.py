@@ -7,6 +7,10 @@ any leaf is unknown the line never says that all is well.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
+
+from statuspage.tongues import ENGLISH, Tongue
+from statuspage.when import minutes_old
 
 OPERATIONAL, DEGRADED = "operational", "degraded_performance"
 PARTIAL, MAJOR = "partial_outage", "major_outage"
@@ -33,11 +37,25 @@ IMPLIED: Mapping[str, str] = {"minor": DEGRADED, "major": PARTIAL, "critical": M
 
 @dataclass(frozen=True, slots=True)
 class Rollup:
-    """Statuspage's indicator, its text, and the tone (a state) we paint it in."""
+    """Statuspage's indicator, its sentence with what is put in, and the tone (a state) we paint it in."""
 
     indicator: str
-    text: str
+    sentence: str
     tone: str
+    age: timedelta | None = None  # %(age)s
+    counts: tuple[int, int] | None = None  # %(some)s, %(all)s
+
+    @property
+    def text(self) -> str:
+        """The sentence in English, as programs expect it."""
+        return self.said(ENGLISH)
+
+    def said(self, tongue: Tongue) -> str:
+        """Say it."""
+        values: dict[str, object] = {"age": minutes_old(self.age, tongue)} if self.age is not None else {}
+        if self.counts is not None:
+            values |= {"some": self.counts[0], "all": self.counts[1]}
+        return tongue.say(self.sentence, **values)
 
 
 WELL = Rollup("none", "All Systems Operational", OPERATIONAL)
@@ -65,7 +83,7 @@ def rollup(statuses: Iterable[str]) -> Rollup:
         (PARTIAL in sure, Rollup("minor", "Minor Service Outage", PARTIAL)),
         (sure == {DEGRADED}, Rollup("minor", "Degraded System Service", DEGRADED)),
         (DEGRADED in sure, Rollup("minor", "Partially Degraded Service", DEGRADED)),
-        (UNKNOWN in leaves, Rollup("minor", _in_the_dark(leaves), UNKNOWN)),
+        (UNKNOWN in leaves, _in_the_dark(leaves)),
         (MAINTENANCE in sure, Rollup("maintenance", "Service Under Maintenance", MAINTENANCE)),
     ):
         if holds:
@@ -73,5 +91,6 @@ def rollup(statuses: Iterable[str]) -> Rollup:
     return WELL
 
 
-def _in_the_dark(leaves: list[str]) -> str:
-    return f"Status unknown for {leaves.count(UNKNOWN)} of {len(leaves)} components"
+def _in_the_dark(leaves: list[str]) -> Rollup:
+    counts = (leaves.count(UNKNOWN), len(leaves))
+    return Rollup("minor", "Status unknown for %(some)s of %(all)s components", UNKNOWN, counts=counts)

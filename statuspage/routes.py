@@ -5,12 +5,15 @@ from types import MappingProxyType
 
 from aiohttp import web
 
+from statuspage.links import in_language
 from statuspage.pages import Page, PublicPages
+from statuspage.render import STATIC
+from statuspage.tongues import LANGUAGES, preferred
 
 CACHE = "public, max-age=15, stale-if-error=86400"
-CACHE_STATIC = "public, max-age=3600, stale-if-error=86400"
+CACHE_STATIC = "public, max-age=300, stale-if-error=86400"
 POLICY = (
-    "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; "
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'"
 )
 SECURITY: Mapping[str, str] = MappingProxyType(
@@ -23,31 +26,54 @@ SECURITY: Mapping[str, str] = MappingProxyType(
     }
 )
 EMBEDDED = ("/badge.svg", "/api/v2/", "/feed.", "/maintenance.ics")  # what other sites may use
-PATHS = (
+PEOPLE = (
     "/",
     "/uptime",
     "/history",
+    "/subscribe",
     "/history/{month}",
     "/incidents/{id}",
     "/maintenance/{id}",
+)
+"""The pages for people; each is there in every language too."""
+READ = (
     "/feed.atom",
     "/feed.rss",
     "/maintenance.ics",
     "/badge.svg",
     "/api/v2/{name:.+}",
-    "/static/tocsin.css",
-    "/static/bell.svg",
+    *(f"/static/{name}" for name in STATIC),
 )
+"""What programs read."""
 
 
 def routes(pages: PublicPages) -> list[web.AbstractRouteDef]:
     """Return the public routes; GET answers HEAD as well."""
 
     async def answer(request: web.Request) -> web.StreamResponse:
-        page = pages.get(request.rel_url.raw_path)
+        """Answer a path that says all by itself; what is not there in a language is looked for without."""
+        path = request.rel_url.raw_path
+        page = pages.get(path) or (pages.get(path[3:]) if path[1:3] in pages.site.languages else None)
         return respond(request, page) if page else not_found(request, pages)
 
-    return [web.get(path, answer) for path in PATHS]
+    async def negotiate(request: web.Request) -> web.StreamResponse:
+        """Answer a path without a language in the one the visitor reads, where it is ours."""
+        path = request.rel_url.raw_path
+        code = preferred(request.headers.get("Accept-Language", ""), pages.site.languages)
+        page = (pages.get(in_language(code, path)) if code else None) or pages.get(path)
+        if page is None:
+            return not_found(request, pages)
+        response = respond(request, page)
+        if pages.site.languages:
+            response.headers["Vary"] = "Accept-Encoding, Accept-Language"
+        return response
+
+    spoken = [web.get(f"/{code}{path}", answer) for code in LANGUAGES for path in PEOPLE]
+    return [
+        *(web.get(path, negotiate) for path in PEOPLE),
+        *(web.get(path, answer) for path in READ),
+        *spoken,
+    ]
 
 
 def respond(request: web.Request, page: Page, *, status: int = 200) -> web.Response:

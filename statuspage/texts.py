@@ -40,8 +40,10 @@ def fit_site(site: Site) -> Site:
 
 def _component(component: Component) -> Component:
     group = one_line(component.group) if component.group else None
+    region = one_line(component.region) if component.region else None
+    description = plain(component.description)
     return replace(
-        component, name=one_line(component.name), group=group, description=plain(component.description)
+        component, name=one_line(component.name), group=group, region=region, description=description
     )
 
 

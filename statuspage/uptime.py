@@ -21,6 +21,7 @@ from monitor.domain.uptime import (
     unseen,
     worst_of,
 )
+from statuspage.tongues import ENGLISH, Tongue
 
 __all__ = [
     "CURRENT",
@@ -35,6 +36,7 @@ __all__ = [
     "spans",
     "tally",
     "unseen",
+    "within",
     "worst_of",
 ]
 
@@ -59,11 +61,20 @@ def last_days(now: datetime, zone: ZoneInfo, count: int) -> list[date]:
     return [today - timedelta(days=back) for back in range(count - 1, -1, -1)]
 
 
-def percent(uptime: float | None) -> str:
+def percent(uptime: float | None, tongue: Tongue = ENGLISH) -> str:
     """Write an uptime; a loss is never rounded away: only what was never down reads 100 %."""
     if uptime is None:
-        return "no data"
+        return tongue.say("no data")
     if uptime >= FULL:
         return "100 %"
     floored = math.floor(uptime * 1000 + 1e-6) / 1000
-    return f"{min(floored, 99.999):.3f} %"
+    return f"{tongue.figure(min(floored, 99.999), 3)} %"
+
+
+def within(held: Sequence[Span], start: datetime, end: datetime) -> tuple[Span, ...]:
+    """Cut the spans to a window."""
+    return tuple(
+        Span(span.status, max(span.start, start), min(span.end, end))
+        for span in held
+        if span.end > start and span.start < end
+    )

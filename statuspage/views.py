@@ -8,7 +8,7 @@ from monitor.domain.inventory import Component
 from monitor.storage.public import PublicMaintenance, PublicProblem, PublicSeries
 from statuspage.bars import Bars
 from statuspage.rollup import OPERATIONAL, SEVERITY, Rollup
-from statuspage.uptime import CURRENT, Accounting, Span
+from statuspage.uptime import CURRENT, Accounting, Span, midnight
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +21,8 @@ class Site:
     description: str = ""
     contact: str = ""  # an address or page for what is not on this page
     components: tuple[Component, ...] = ()
+    language: str = "en"  # of the page where the visitor asks for none of ours
+    languages: tuple[str, ...] = ()  # each has addresses of its own, and is chosen for who reads it
     stale_after: timedelta = timedelta(minutes=5)
     accounting: Accounting = CURRENT
     since: datetime = datetime(2026, 1, 1, tzinfo=UTC)  # told as birth of what has no record yet
@@ -39,14 +41,15 @@ class Line:
     name: str
     description: str
     group: str | None
+    region: str | None
     status: str
     last_known: str | None  # told only while the state is unknown because our data is old
     since: datetime | None
     problem: str | None
     first_seen: datetime
     changed_at: datetime
-    uptime: str
-    unknown: str  # how long of the 90 days nothing is known; empty when it is nothing worth a word
+    uptime: float | None
+    unknown: float  # seconds of the 90 days of which nothing is known; 0 when it is nothing worth a word
     held: tuple[Span, ...]
     bars: Bars
 
@@ -58,9 +61,27 @@ class Group:
     name: str | None
     status: str
     open: bool
-    count: str
+    well: int  # so many of its lines are operational
     lines: tuple[Line, ...]
+    uptime: float | None
     bars: Bars  # at each moment the worst of its lines
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A service across the regions: a state for each column of the matrix, None where it is not offered."""
+
+    name: str
+    place: int  # of its group on the page
+    cells: tuple[str | None, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Matrix:
+    """Services x regions; the last column (an empty name) is for what belongs to no region."""
+
+    regions: tuple[str, ...]
+    rows: tuple[Row, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +94,7 @@ class Told:
     due: datetime | None
     overdue: bool
     ended: datetime | None
-    lasted: str
+    lasted: timedelta
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +105,7 @@ class Work:
     names: tuple[str, ...]
     status: str
     overrun: bool
-    repeats: str = ""  # how it comes again, in words; of the next time of a series alone
+    repeats: str = ""  # the rule by which it comes again; of the next time of a series alone
     following: tuple[datetime, ...] = ()  # when it begins the times after that
     later: bool = False  # a time of a series that is not its next
 
@@ -93,7 +114,8 @@ class Work:
 class Day:
     """A past day, or a run of days on which nothing was posted."""
 
-    title: str
+    first: date
+    last: date
     problems: tuple[Told, ...] = ()
     works: tuple[Work, ...] = ()
 
@@ -114,6 +136,12 @@ class Board:
     past: tuple[Day, ...]
     changed_at: datetime
     series: tuple[PublicSeries, ...] = ()
+    matrix: Matrix | None = None  # where there are several regions
+
+    @property
+    def edge(self) -> datetime:
+        """Where the bars begin: the first moment of which there are minutes."""
+        return midnight(self.days[0], self.site.tz)
 
     @property
     def lines(self) -> tuple[Line, ...]:

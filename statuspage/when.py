@@ -3,11 +3,7 @@
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-MONTHS = (  # not strftime: that follows the machine's locale
-    *("January", "February", "March", "April", "May", "June"),
-    *("July", "August", "September", "October", "November", "December"),
-)
-WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+from statuspage.tongues import ENGLISH, Tongue
 
 
 def utc_text(at: datetime) -> str:
@@ -27,66 +23,73 @@ def clock(at: datetime, zone: ZoneInfo, *, seconds: bool = False) -> str:
     return f"{local:%H:%M:%S} {zone_name(at, zone)}" if seconds else f"{local:%H:%M} {zone_name(at, zone)}"
 
 
-def day_text(day: date, *, year: bool = False) -> str:
+def day_text(day: date, *, year: bool = False, tongue: Tongue = ENGLISH) -> str:
     """Write ``22 Nov``, or ``22 Nov 2026``."""
-    short = f"{day.day} {MONTHS[day.month - 1][:3]}"
-    return f"{short} {day.year}" if year else short
+    return tongue.day(day, "yMMMd" if year else "MMMd")
 
 
-def long_day(day: date) -> str:
+def long_day(day: date, tongue: Tongue = ENGLISH) -> str:
     """Write ``Sunday, 22 November 2026``."""
-    return f"{WEEKDAYS[day.weekday()]}, {day.day} {MONTHS[day.month - 1]} {day.year}"
+    return tongue.day(day, "full")
 
 
-def month_text(year: int, month: int) -> str:
+def month_text(first: date, tongue: Tongue = ENGLISH) -> str:
     """Write ``November 2026``."""
-    return f"{MONTHS[month - 1]} {year}"
+    return tongue.day(first, "yMMMM")
 
 
-def moment(at: datetime, zone: ZoneInfo) -> str:
+def moment(at: datetime, zone: ZoneInfo, tongue: Tongue = ENGLISH) -> str:
     """Write ``22 Nov 2026, 14:05 CET``."""
-    return f"{day_text(at.astimezone(zone).date(), year=True)}, {clock(at, zone)}"
+    return f"{day_text(at.astimezone(zone).date(), year=True, tongue=tongue)}, {clock(at, zone)}"
 
 
-def near(at: datetime, now: datetime, zone: ZoneInfo) -> str:
+def near(at: datetime, now: datetime, zone: ZoneInfo, tongue: Tongue = ENGLISH) -> str:
     """Write ``14:05 CET`` for today, ``22 Nov, 14:05 CET`` else, with the year when it is another."""
     local, today = at.astimezone(zone).date(), now.astimezone(zone).date()
     if local == today:
         return clock(at, zone)
-    return f"{day_text(local, year=local.year != today.year)}, {clock(at, zone)}"
+    return f"{day_text(local, year=local.year != today.year, tongue=tongue)}, {clock(at, zone)}"
 
 
-def between(start: datetime, end: datetime, zone: ZoneInfo) -> str:
+def between(start: datetime, end: datetime, zone: ZoneInfo, tongue: Tongue = ENGLISH) -> str:
     """Write ``22 Nov 2026, 22:00 to 23:30 CET``; both dates and zones when they differ."""
     first, last = start.astimezone(zone), end.astimezone(zone)
     if first.date() == last.date() and zone_name(start, zone) == zone_name(end, zone):
-        return f"{day_text(first.date(), year=True)}, {first:%H:%M} to {clock(end, zone)}"
-    return f"{moment(start, zone)} to {moment(end, zone)}"
+        lead = f"{day_text(first.date(), year=True, tongue=tongue)}, "
+        return lead + tongue.say("%(start)s to %(end)s", start=f"{first:%H:%M}", end=clock(end, zone))
+    return tongue.say(
+        "%(start)s to %(end)s", start=moment(start, zone, tongue), end=moment(end, zone, tongue)
+    )
 
 
-def lasting(span: timedelta | float) -> str:
+def lasting(span: timedelta | float, tongue: Tongue = ENGLISH) -> str:
     """Write a length in its two largest useful units: ``2 h 10 min``, ``3 days 4 h``, ``under a minute``."""
     seconds = span.total_seconds() if isinstance(span, timedelta) else span
     minutes = int(seconds // 60)
     if minutes < 1:
-        return "under a minute"
+        return tongue.say("under a minute")
     days, rest = divmod(minutes, 1440)
     hours, minutes = divmod(rest, 60)
-    parts = (f"{days} day{'s' * (days != 1)}", days), (f"{hours} h", hours), (f"{minutes} min", minutes)
+    parts = (
+        (tongue.many("%(n)s day", "%(n)s days", days), days),
+        (tongue.say("%(n)s h", n=hours), hours),
+        (tongue.say("%(n)s min", n=minutes), minutes),
+    )
     return " ".join([text for text, amount in parts if amount][:2])
 
 
-def minutes_old(span: timedelta) -> str:
+def minutes_old(span: timedelta, tongue: Tongue = ENGLISH) -> str:
     """Write an age in whole minutes up to two hours (``12 minutes``), then as a length."""
     minutes = int(span.total_seconds() // 60)
     if minutes >= 120:  # noqa: PLR2004 - two hours
-        return lasting(span)
-    return f"{minutes} minute{'s' * (minutes != 1)}" if minutes else "under a minute"
+        return lasting(span, tongue)
+    return tongue.many("%(n)s minute", "%(n)s minutes", minutes) if minutes else lasting(span, tongue)
 
 
-def day_range(first: date, last: date) -> str:
-    """Write ``22 November``, or ``16 to 22 November``."""
-    if first == last:
-        return f"{last.day} {MONTHS[last.month - 1]}"
-    start = f"{first.day}" if first.month == last.month else f"{first.day} {MONTHS[first.month - 1]}"
-    return f"{start} to {last.day} {MONTHS[last.month - 1]}"
+def hours(start: datetime, end: datetime, zone: ZoneInfo) -> str:
+    """Write ``13:18``-``14:05 CET``; the end of a day is 24:00, both zones where the clocks change between."""
+    first, last = start.astimezone(zone), end.astimezone(zone)
+    midnight = last.date() > first.date() and (last.hour, last.minute) == (0, 0)
+    until = f"24:00 {zone_name(start, zone)}" if midnight else clock(end, zone)
+    same = midnight or zone_name(start, zone) == zone_name(end, zone)
+    return f"{first:%H:%M} – {until}" if same else f"{clock(start, zone)} – {until}"  # noqa: RUF001 - a range

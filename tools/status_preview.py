@@ -28,7 +28,7 @@ LOOKS = [
 
 async def serve(state: str, port: int) -> web.AppRunner:
     engine = seeds.STATES[state]()
-    site = replace(seeds.SITE, components=()) if state == "empty" else seeds.SITE
+    site = replace(seeds.SPOKEN, components=()) if state == "empty" else seeds.SPOKEN
 
     async def load() -> PublicRecord:
         return await asyncio.to_thread(seeds.read, engine)

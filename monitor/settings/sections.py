@@ -327,6 +327,17 @@ class Page:
     title: Annotated[Line | None, Field(description="Its title; by default the service's name.")] = None
     description: Annotated[Text, Field(description="A sentence below the title.")] = ""
     time_zone: Annotated[Zone | None, Field(description="Its zone; by default `service.zone`.")] = None
+    languages: Annotated[
+        tuple[Literal["en", "it", "de", "fr", "es"], ...],
+        Field(
+            description="Languages it can be read in; who reads none of them gets `service.language`, else the first."
+        ),
+    ] = ("en", "it", "de", "fr", "es")
+    contact: Annotated[Text, Field(description="Whom to tell of what is wrong and not on the page.")] = ""
+    export_to: Annotated[
+        Line | None,
+        Field(description="A folder that always holds the page as files, for a web server elsewhere."),
+    ] = None
     announce_to: Annotated[
         tuple[Email, ...],
         Field(description="Mail addresses of community channels that hear of every announcement."),

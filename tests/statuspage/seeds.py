@@ -2,6 +2,7 @@
 
 import json
 import random
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
@@ -41,7 +42,9 @@ SITE = Site(
     description="Whether our services work, and what is planned.",
     contact="Write to support@example.com.",
     components=COMPONENTS,
+    languages=(),
 )
+SPOKEN = replace(SITE, languages=("en", "it", "de", "fr", "es"))
 
 
 def database() -> sa.Engine:

@@ -134,10 +134,7 @@ def test_a_group_with_something_unwell_opens_itself():
         changes=(*well, StateChange(component="1", status=D, at=ago(minutes=3))), looked_at=NOW
     )
     board = build(record, replace(SITE, components=many), NOW)
-    assert [(g.name, g.open, g.count) for g in board.groups] == [
-        ("A", False, "6 operational"),
-        ("B", True, "5 of 6 operational"),
-    ]
+    assert [(g.name, g.open, g.well) for g in board.groups] == [("A", False, 6), ("B", True, 5)]
 
 
 def test_ids_that_are_no_component_of_the_page_are_not_named():
@@ -158,6 +155,6 @@ def test_every_unwell_part_of_a_day_is_visible_and_fits_the_bar(seconds):
 
 def test_a_component_without_any_record_has_no_data_and_no_uptime():
     board = build(PublicRecord(looked_at=NOW), SITE, NOW)
-    assert {line.uptime for line in board.lines} == {"no data"}
+    assert {line.uptime for line in board.lines} == {None}
     assert [len(line.bars.columns) for line in board.lines] == [1, 1]
     assert board.summary.text == "Status unknown for 2 of 2 components"

@@ -33,6 +33,22 @@ async def test_the_export_says_what_the_service_says(see, tmp_path):
     assert Anatomy((tmp_path / "index.html").read_text()).words == Anatomy(sight.text("/")).words
 
 
+async def test_a_copy_is_renewed_by_what_changed_and_mends_itself(see, tmp_path):
+    sight = await see(seeds.well(), seeds.SPOKEN)
+    copy = export.StaticCopy(sight.pages, tmp_path)
+    assert len(copy.renew()) > 50
+    assert copy.renew() == []
+    (tmp_path / "de" / "uptime" / "index.html").unlink()
+    assert copy.renew() == [tmp_path / "de" / "uptime" / "index.html"]
+    with sight.engine.begin() as c:
+        seeds.state(c, "chat", "major_outage", seeds.NOW)
+    sight.now += seeds.SITE.stale_after / 5
+    await sight.pages.refresh()
+    renewed = {str(file.relative_to(tmp_path)) for file in copy.renew()}
+    assert {"index.html", "it/index.html", "api/v2/summary.json", "badge.svg"} <= renewed
+    assert not renewed & {"history/index.html", "static/tocsin.css", "incidents/inc-past-1/index.html"}
+
+
 async def test_an_id_cannot_lead_out_of_the_folder(see, tmp_path):
     engine = seeds.database()
     with engine.begin() as c:

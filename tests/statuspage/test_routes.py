@@ -12,7 +12,7 @@ PATHS = [
     "/maintenance/mnt-1.ics", "/feed.atom", "/feed.rss", "/maintenance.ics", "/badge.svg", "/api/v2/summary.json",
     "/api/v2/status.json", "/api/v2/components.json", "/api/v2/incidents.json", "/api/v2/incidents/unresolved.json",
     "/api/v2/scheduled-maintenances.json", "/api/v2/scheduled-maintenances/upcoming.json",
-    "/api/v2/scheduled-maintenances/active.json", "/static/tocsin.css", "/static/bell.svg",
+    "/api/v2/scheduled-maintenances/active.json", "/static/tocsin.css", "/static/bell.svg", "/static/page.css", "/static/page.js", "/subscribe",
 ]  # fmt: skip
 GONE = [
     "/incidents/none",

@@ -1,0 +1,129 @@
+"""The languages of the page: a catalogue of sentences each (``locales/*.po``), and how each writes dates and figures.
+
+English is what the code and the templates say; a catalogue holds what it is in another language. A sentence that a
+catalogue lacks is shown in English (a test finds it). Sentences keep their ``%(name)s``: what is put in is escaped
+on pages (:meth:`Tongue.html`) and left as it is elsewhere (:meth:`Tongue.say`).
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cache
+from importlib.resources import files
+
+from babel.dates import format_date, format_interval, format_skeleton
+from babel.lists import format_list
+from babel.messages.pofile import read_po
+from babel.numbers import get_decimal_symbol
+from markupsafe import Markup
+
+LOCALES: Mapping[str, str] = {"en": "en_GB", "it": "it", "de": "de", "fr": "fr", "es": "es"}
+NAMES: Mapping[str, str] = {
+    "en": "English",
+    "it": "Italiano",
+    "de": "Deutsch",
+    "fr": "Français",
+    "es": "Español",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Tongue:
+    """One language: what it says for our English sentences, and how it writes days and figures."""
+
+    code: str
+    _said: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    _many: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]], repr=False)
+
+    @property
+    def locale(self) -> str:
+        """The locale that dates follow."""
+        return LOCALES[self.code]
+
+    @property
+    def name(self) -> str:
+        """What the language calls itself."""
+        return NAMES[self.code]
+
+    def say(self, sentence: str, **values: object) -> str:
+        """Return the sentence in this language, with the values put in as they are."""
+        said = self._said.get(sentence, sentence)
+        return said % values if values else said
+
+    def html(self, sentence: str, **values: object) -> Markup:
+        """Return the sentence as markup; the values are escaped unless they are markup."""
+        said = Markup(self._said.get(sentence, sentence))  # noqa: S704 - our own catalogue, not what people wrote
+        return said % values if values else said
+
+    def many(self, one: str, other: str, n: int) -> str:
+        """Return the sentence that fits the number, with it put in as ``%(n)s``."""
+        forms = self._many.get(one, (one, other))
+        alone = n in (0, 1) if self.code == "fr" else n == 1
+        return forms[0 if alone else -1] % {"n": n}
+
+    def all_of(self, many: Iterable[str]) -> str:
+        """Join names as a sentence does: ``a, b and c``."""
+        return format_list(list(many), style="standard", locale=self.locale)
+
+    def figure(self, value: float, digits: int) -> str:
+        """Write a number with this language's decimal sign."""
+        return f"{value:.{digits}f}".replace(".", get_decimal_symbol(self.locale))
+
+    def day(self, day: date, pattern: str) -> str:
+        """Write a date by one of CLDR's skeletons (``MMMd``, ``yMMMd``, ``yMMMM``), ``EEEE``, or ``full``."""
+        return _day(day, pattern, self.locale)
+
+    def days(self, first: date, last: date) -> str:
+        """Write ``22 November``, or a run as ``16-22 November``."""
+        if first == last:
+            return self.day(first, "MMMMd")
+        return format_interval(first, last, "MMMMd", locale=self.locale)
+
+
+@cache
+def _day(day: date, pattern: str, locale: str) -> str:
+    if pattern in ("full", "EEEE"):
+        return format_date(day, pattern, locale)
+    return format_skeleton(pattern, day, locale=locale)
+
+
+def _read(code: str) -> Tongue:
+    said: dict[str, str] = {}
+    many: dict[str, tuple[str, ...]] = {}
+    with files("statuspage").joinpath("locales", f"{code}.po").open("rb") as file:
+        for message in read_po(file, locale=LOCALES[code]):
+            if isinstance(message.id, str) and message.id and isinstance(message.string, str):
+                said[message.id] = message.string
+            elif not isinstance(message.id, str) and isinstance(message.string, tuple | list):
+                many[message.id[0]] = tuple(message.string)
+    return Tongue(code, said, many)
+
+
+ENGLISH = Tongue("en")
+LANGUAGES = tuple(LOCALES)
+
+
+@cache
+def tongue(code: str) -> Tongue:
+    """Return a language that we have; read when it is first wanted."""
+    return ENGLISH if code == "en" else _read(code)
+
+
+def preferred(accepted: str, offered: tuple[str, ...]) -> str | None:
+    """Return which of the offered languages an ``Accept-Language`` header wants most (RFC 9110), if any."""
+    wanted: list[tuple[float, int, str]] = []
+    for place, part in enumerate(accepted[:200].split(",")):
+        name, _, parameters = part.strip().partition(";")
+        code = name.split("-")[0].lower()
+        quality = _quality(parameters)
+        if code in offered and quality > 0:
+            wanted.append((-quality, place, code))
+    return min(wanted)[2] if wanted else None
+
+
+def _quality(parameters: str) -> float:
+    name, _, value = parameters.partition("=")
+    try:
+        return float(value) if name.strip() == "q" else 1.0
+    except ValueError:
+        return 0.0
