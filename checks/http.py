@@ -13,12 +13,13 @@ from asyncio import timeout as within
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from weakref import WeakValueDictionary
 
 import pycurl
 
 from checks.base import Check, CheckType, HttpEngine, Options, Target, Tools
 from checks.certificates import Certificate, chain, days_left, expiry_faults
-from checks.curl import CLOSED, Recipe, dial, dialler_of, recipe
+from checks.curl import CLOSED, Recipe, Settings, dial, dialler_of, recipe
 from checks.curl_failures import Attempt, explain
 from checks.dialling import Addresses, Dialler, UnreachableError, spot
 from checks.durations import spell
@@ -46,62 +47,80 @@ class _Look:
     certificate: Certificate | None = None
 
 
+@dataclass(frozen=True, slots=True, weakref_slot=True)
+class _Way:
+    """How to look: what all checks with the same options have in common, kept once for all of them."""
+
+    options: HttpOptions
+    engine: HttpEngine | None
+    dialler: Dialler
+    tls: Settings
+    recipe: Recipe
+    timeout: float
+    every: float
+    symptom: Symptom | None
+
+
+_ways: WeakValueDictionary[tuple[object, ...], _Way] = WeakValueDictionary()
+
+
+def _way(
+    target: Target, options: HttpOptions, engine: HttpEngine | None, variables: Mapping[str, str]
+) -> _Way:
+    """Return the one way for these; a way holds what its key names by identity."""
+    tls = tls_settings(verify=options.verify, ca_file=options.ca_file)
+    made = recipe((*tls, *request_settings(options, target.every, variables)))
+    key = (id(options), id(engine), id(made), target.timeout, target.every, target.symptom)
+    known = _ways.get(key)
+    if known is None:
+        known = _ways[key] = _Way(
+            options, engine, dialler_of(engine), tls, made, target.timeout, target.every, target.symptom
+        )
+    return known
+
+
 class HttpCheck:
     """Fetches one URL; remembers only the certificate of a connection it keeps."""
 
-    __slots__ = (
-        "_certificate",
-        "_dialler",
-        "_engine",
-        "_fixed",
-        "_options",
-        "_place",
-        "_recipe",
-        "_target",
-        "_tls",
-    )
+    __slots__ = ("_certificate", "_fixed", "_name", "_place", "_way")
 
     def __init__(
         self, target: Target, options: HttpOptions, engine: HttpEngine | None, variables: Mapping[str, str]
     ) -> None:
         """Prepare all that is the same in every look; raise ``ValueError`` for a bad target."""
-        self._target = target
-        self._options = options
-        self._engine = engine
-        self._dialler: Dialler = dialler_of(engine)
+        self._name = target.name
         self._place = read_url(target.target)
-        self._fixed = self._dialler.literal(self._place.host)
-        self._tls = tls_settings(verify=options.verify, ca_file=options.ca_file)
-        self._recipe = recipe((*self._tls, *request_settings(options, target.every, variables)))
+        self._way = _way(target, options, engine, variables)
+        self._fixed = self._way.dialler.literal(self._place.host)
         self._certificate: Certificate | None = None
 
     async def observe(self, now: datetime) -> Observation:
         """Fetch the URL once and judge what came."""
-        if self._engine is None:
+        way = self._way
+        about = Target(name=self._name, target=self._place.url, symptom=way.symptom)
+        if way.engine is None:
             faults = [cannot_look("this process has no HTTP engine")]
-            return observation(self._target, now, faults, Measured(), "")
-        look = _Look(self._place, time.monotonic(), self._recipe, Answer(self._options.max_bytes))
-        if self._options.follow_redirects:
-            faults = await self._follow(look, self._engine)
+            return observation(about, now, faults, Measured(), "")
+        look = _Look(self._place, time.monotonic(), way.recipe, Answer(way.options.max_bytes))
+        if way.options.follow_redirects:
+            faults = await self._follow(look, way.engine)
         else:
-            _, faults = await self._hop(look, self._engine)
+            _, faults = await self._hop(look, way.engine)
         seconds = time.monotonic() - look.began
         if look.certificate is not None:
             self._certificate = look.certificate
         if not faults:
             faults = list(self._faults(look, now, seconds))
         measured = Measured(seconds=seconds, phases=look.phases, values=self._values(look, now))
-        return observation(
-            self._target, now, self._dated(faults, look, now), measured, f"status {look.status}"
-        )
+        return observation(about, now, self._dated(faults, look, now), measured, f"status {look.status}")
 
     async def _follow(self, look: _Look, engine: HttpEngine) -> list[Fault]:
         """Fetch, hop by hop; return why it ended early, or nothing."""
-        for hop in range(self._options.follow_redirects + 1):
+        for hop in range(self._way.options.follow_redirects + 1):
             onward, faults = await self._hop(look, engine)
             if faults or onward is None:
                 return faults
-            if hop == self._options.follow_redirects:
+            if hop == self._way.options.follow_redirects:
                 return [wrong(f"more than {hop} redirect{'s' * (hop != 1)}, the last to {tidy(onward)}")]
             try:
                 self._redirect(look, read_url(onward))
@@ -110,11 +129,11 @@ class HttpCheck:
         return []
 
     def _redirect(self, look: _Look, place: Place) -> None:
-        changes_method = look.status not in (307, 308) and self._options.verb not in ("GET", "HEAD")
+        changes_method = look.status not in (307, 308) and self._way.options.verb not in ("GET", "HEAD")
         if changes_method or place.origin != look.place.origin:
-            look.recipe = recipe((*self._tls, *plain_settings(self._options, self._target.every)))
+            look.recipe = recipe((*self._way.tls, *plain_settings(self._way.options, self._way.every)))
         look.place = place
-        look.answer = Answer(self._options.max_bytes)
+        look.answer = Answer(self._way.options.max_bytes)
 
     async def _hop(self, look: _Look, engine: HttpEngine) -> tuple[str | None, list[Fault]]:
         """Make one request; return where it redirects to, and what went wrong."""
@@ -128,20 +147,20 @@ class HttpCheck:
             code = await self._fetch(look, handle, engine, addresses)
             return self._outcome(code, look, handle)
         finally:
-            if self._options.header:
+            if self._way.options.header:
                 handle.setopt(pycurl.HEADERFUNCTION, len)
             look.recipe.give(handle)
 
     async def _addresses(self, look: _Look) -> Addresses:
         host = look.place.host
-        if addresses := self._dialler.literal(host):
+        if addresses := self._way.dialler.literal(host):
             return addresses
         began = time.monotonic()
         try:
             async with within(self._left(look)):
-                return await self._dialler.locate(host, self._options.ip)
+                return await self._way.dialler.locate(host, self._way.options.ip)
         except TimeoutError:
-            sentence = f"the name {host} was not resolved within {spell(self._target.timeout)}"
+            sentence = f"the name {host} was not resolved within {spell(self._way.timeout)}"
             raise UnreachableError(sentence) from None
         finally:
             look.phases["resolve"] = look.phases.get("resolve", 0.0) + time.monotonic() - began
@@ -150,7 +169,7 @@ class HttpCheck:
         place, answer = look.place, look.answer
         handle.setopt(pycurl.URL, place.url)
         handle.setopt(pycurl.WRITEFUNCTION, answer.write)
-        if self._options.header:
+        if self._way.options.header:
             handle.setopt(pycurl.HEADERFUNCTION, answer.lines.append)
         code = CLOSED
         for address in addresses:
@@ -163,7 +182,7 @@ class HttpCheck:
         return code
 
     def _left(self, look: _Look) -> float:
-        timeout = self._target.timeout
+        timeout = self._way.timeout
         # Ours ends just before the caller's hard limit, so that the reason is known.
         return timeout - min(0.1, timeout / 20) - (time.monotonic() - look.began)
 
@@ -184,13 +203,13 @@ class HttpCheck:
         return Attempt(
             place=spot(place.host, look.address, place.port),
             host=place.host,
-            timeout=self._target.timeout,
+            timeout=self._way.timeout,
             tls=place.scheme == "https",
         )
 
     def _faults(self, look: _Look, now: datetime, seconds: float) -> Iterator[Fault]:
         """Yield all that is wrong with an answer that came whole."""
-        options, answer = self._options, look.answer
+        options, answer = self._way.options, look.answer
         if not any(first <= look.status <= last for first, last in options.status):
             yield wrong(f"status was {look.status}, expected {say_ranges(options.status)}")
         if options.header:

@@ -18,6 +18,9 @@ EVERY = 3600.0
 _YOUNG = 10_000  # objects more than were let go: a second's worth of looks, some two milliseconds
 _MIDDLE = 10  # collections of the young before those that survived are looked at again
 _NEVER = 1_000_000
+_ARENA_MAX = (
+    -8
+)  # of mallopt(3): threads share one heap; most of what they do is under one lock (Python's) anyway
 _MMAP_THRESHOLD = -3  # of mallopt(3)
 _LARGE = (
     256 * 1024
@@ -28,6 +31,7 @@ def put_off() -> None:
     """Collect nothing while a configuration is read and the parts are put together: nearly all of it stays."""
     gc.disable()
     _libc("mallopt", _MMAP_THRESHOLD, _LARGE)
+    _libc("mallopt", _ARENA_MAX, 1)
 
 
 def settle() -> None:

@@ -55,7 +55,7 @@ class Pipeline(Handling):
     sight: Sight
     vantages: Vantages
     streaks: dict[str, Streak] = field(default_factory=dict[str, Streak])
-    verdicts: dict[str, Verdict] = field(default_factory=dict[str, Verdict])
+    unsaid: set[str] = field(default_factory=set[str])  # whose last look said nothing, or that had none yet
     touched: set[str] = field(default_factory=set[str])
     unsaved: list[LookRow] = field(default_factory=list[LookRow])
     flapping: set[str] = field(default_factory=set[str])
@@ -104,10 +104,10 @@ class Pipeline(Handling):
 
     def _seen(self, watched: Watched, seen: Observation, streak: Streak, *, turned: bool) -> None:
         """Remember a look; it is put on record with its second's others."""
-        known = self.verdicts.get(seen.check, Verdict.UNKNOWN)
+        unsaid, says_nothing = self._is_unsaid(seen.check), seen.verdict is Verdict.UNKNOWN
         self.streaks[seen.check] = streak
-        self.verdicts[seen.check] = seen.verdict
-        news = turned or (known is Verdict.UNKNOWN) != (seen.verdict is Verdict.UNKNOWN)
+        (self.unsaid.add if says_nothing else self.unsaid.discard)(seen.check)
+        news = turned or unsaid != says_nothing
         if news and watched.component:
             self.touched.add(watched.component)
         self.unsaved.append(
@@ -219,8 +219,11 @@ class Pipeline(Handling):
 
     async def steady(self, now: datetime) -> None:
         """Keep held what still flaps, also where nothing was seen of it for a while."""
-        if self.flapping and (self.held_at is None or now - self.held_at >= HOLD_EVERY):
-            self.held_at = now
+        if self.held_at is not None and now - self.held_at < HOLD_EVERY:
+            return
+        self.held_at = now
+        self.unsaid = set(self.unsaid)  # a set keeps the room it once had: of 100,000 at the start
+        if self.flapping:
             await self.store.write(unsteady.renew, self._standing(), now)
 
     async def resume(self) -> None:
@@ -374,10 +377,13 @@ class Pipeline(Handling):
         """Say which other places to look from do not see out, and why."""
         return sorted(self.vantages.blind.values())
 
+    def _is_unsaid(self, check: str) -> bool:
+        return check in self.unsaid or check not in self.streaks
+
     def health(self, check: str) -> Health:
         """Return what is believed of a check, by its streak and not by a single look."""
         streak = self.streaks.get(check)
-        if streak is None or self.verdicts.get(check, Verdict.UNKNOWN) is Verdict.UNKNOWN:
+        if streak is None or self._is_unsaid(check):
             return Health.UNKNOWN
         if not streak.reported:
             return Health.UP

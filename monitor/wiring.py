@@ -608,6 +608,7 @@ async def _resume(store: Store, pipeline: Pipeline, settings: Settings, clock: C
             absent = seen is None or clock() - seen > timedelta(seconds=2 * check.every + check.timeout)
             streak = resumed(streak, standing=check.name in standing, absent=absent)
             pipeline.streaks[check.name] = streak
+            pipeline.unsaid.add(check.name)
     configured_checks = {check.name for check in settings.checks}
     for origin in standing:
         if origin not in configured_checks and not origin.startswith(("crash:", OF_AN_ALERT)):
