@@ -20,10 +20,11 @@ from monitor.errors import RefusedError
 from monitor.intake.inflate import Inflater, inflater
 
 MIB = 1024 * 1024
-_FREE = MIB  # what every body may have without asking for a share of the memory …
+_FREE = 128 * 1024  # what every body may have without asking for a share of the memory …
 _FREE_INFLATED = 128 * 1024  # … and what a compressed one may become
 _STEP = 256 * 1024  # by so much it asks for more
-_PATIENCE = 30.0  # seconds that a large body may wait for memory
+_PATIENCE = 120.0  # seconds that a large body may wait for memory
+_KEPT_AT_ONCE = 8 * MIB
 _BREATH = 256 * 1024  # after so many bytes others have their turn on the loop
 _SMALL = 64 * 1024  # a body that asks nobody for anything
 _AT_ONCE = 16 * 1024  # a body that is read so quickly that nobody notices
@@ -53,7 +54,7 @@ class Limits:
     json: Bounds = field(default_factory=lambda: Bounds(wire=MIB, inflated=4 * MIB))
     ping: Bounds = field(default_factory=lambda: Bounds(wire=MIB, inflated=MIB))
     alerts: Bounds = field(default_factory=lambda: Bounds(wire=8 * MIB, inflated=8 * MIB))
-    memory: int = 128 * MIB
+    memory: int = 80 * MIB
     idle: float = 60.0  # seconds that a journal, which has no end, may bring nothing
     kept_dump: int = 40 * MIB  # a larger one is a report without it
 
@@ -64,7 +65,7 @@ class Limits:
 
 
 class Memory:
-    """What large bodies (over 1 MiB) share of the memory at one time; those beyond it wait their turn.
+    """What large bodies (over 128 KiB) share of the memory at one time; those beyond it wait their turn.
 
     Half-read bodies that wait for each other would never end, so room for one whole body is kept apart: who
     finds nothing left may have that, one at a time, and can always finish.
@@ -79,6 +80,7 @@ class Memory:
         self.window = asyncio.Lock()
         """Held while a body is inflated whose coding has a large window."""
         self._free = max(0, total - largest)
+        self._keeping = 0
         self._finishing: object = None
         self._changed = asyncio.Condition()
 
@@ -91,6 +93,22 @@ class Memory:
         async with self.reading:
             yield
             await asyncio.sleep(0)
+
+    @asynccontextmanager
+    async def keep(self, size: int) -> AsyncGenerator[None]:
+        """Let a dump of some size on its way to the record: a few small ones at a time, or one large one.
+
+        The record copies it twice, and all that arrives meanwhile would be copied together.
+        """
+        async with self._changed:
+            await self._changed.wait_for(lambda: not self._keeping or self._keeping + size <= _KEPT_AT_ONCE)
+            self._keeping += size
+        try:
+            yield
+        finally:
+            async with self._changed:
+                self._keeping -= size
+                self._changed.notify_all()
 
     async def take(self, size: int, body: object) -> int:
         """Wait for room for ``size`` more bytes; return how many must be given back."""

@@ -8,6 +8,7 @@ body is refused (422). Unlike an SDK's, a hand-written report that is wrong is t
 
 import asyncio
 import re
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from hashlib import sha256
 from typing import Annotated
@@ -99,9 +100,11 @@ async def crash(intake: Intake, request: web.Request) -> web.Response:
     token = await ingest_token(intake, request)
     key = _idempotency_key(request)
     large = request.content_type.startswith("text/")  # apport's, with a core in it
-    async with read_body(request, intake.limits.dump if large else intake.limits.json, intake.memory) as body:
-        digest = sha256(body).hexdigest()
-        report, dump = await _brought(intake, request, body)
+    bounds = intake.limits.dump if large else intake.limits.json
+    async with AsyncExitStack() as kept:
+        async with read_body(request, bounds, intake.memory) as body:
+            digest = sha256(body).hexdigest()
+            report, dump = await _brought(intake, request, body, kept)
         report = replace(report, key=key or report.id, digest=digest, token_system=token.system)
         accepted = await intake.accept_crash(report, token=token.id, dump=dump)
     if not accepted.same:
@@ -110,17 +113,17 @@ async def crash(intake: Intake, request: web.Request) -> web.Response:
     return web.Response(body=orjson.dumps({"id": accepted.id}), status=202, content_type="application/json")
 
 
-async def _brought(intake: Intake, request: web.Request, body: Body) -> tuple[CrashReport, Dump | None]:
-    """Return what the body says, and the core that may be in it."""
+async def _brought(
+    intake: Intake, request: web.Request, body: Body, kept: AsyncExitStack
+) -> tuple[CrashReport, Dump | None]:
+    """Return what the body says, and the core that may be in it; until ``kept`` is left that is on its way to the record."""
     if body[: len(BEGINS)] == BEGINS:
         found = await asyncio.to_thread(read_apport, body)
         report = with_apport(_blank(intake, request), found.fields)
-        core = (
-            await asyncio.to_thread(core_of, body, *found.core, intake.limits.kept_dump)
-            if found.core
-            else None
-        )
-        return report, core
+        if not found.core:
+            return report, None
+        await kept.enter_async_context(intake.memory.keep(found.core[1] - found.core[0]))
+        return report, await asyncio.to_thread(core_of, body, *found.core, intake.limits.kept_dump)
     async with intake.memory.read(len(body)):
         value = await read_json(body)
         if is_ureport(value):

@@ -90,6 +90,8 @@ def _read(data: Body) -> Steps[Envelope]:
     room = _Room()
     for item in _items(data, at):
         if item.type == "event":
+            if item.end - item.start > EVENT:
+                raise RefusedError(413, "item_too_large", f"An event may have at most {EVENT} bytes.")
             payload = item.payload
             room.take(payload)
             events.append((yield from _event(payload)))
@@ -98,7 +100,7 @@ def _read(data: Body) -> Steps[Envelope]:
             if item.header.get("attachment_type") == "event.minidump":
                 minidumps.append(item)
         elif item.type == "client_report":
-            lost.update(_lost(item.payload))
+            lost.update(_lost(item.payload) if item.end - item.start <= _SMALL_ITEM else {})
         else:
             counts[item.type[:40] or "unknown"] += 1
         yield
@@ -186,8 +188,6 @@ class _Room:
 
 
 def _event(payload: Body) -> Steps[Mapping[str, object]]:
-    if len(payload) > EVENT:
-        raise RefusedError(413, "item_too_large", f"An event may have at most {EVENT} bytes.")
     event = yield from reading_json(payload)
     if not isinstance(event, dict):
         raise _malformed("an event that is not a JSON object")
@@ -202,7 +202,7 @@ def _attachment(header: Mapping[str, object]) -> str:
 def _lost(payload: Body) -> Mapping[str, int]:
     """Return how many crashes a client report says were thrown away, by reason; nonsense counts nothing."""
     try:
-        report = parse_json(payload) if len(payload) <= _SMALL_ITEM else None
+        report = parse_json(payload)
     except RefusedError:
         return {}
     entries = report.get("discarded_events") if isinstance(report, dict) else None

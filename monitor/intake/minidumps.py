@@ -7,10 +7,12 @@ another process (:mod:`monitor.dumps`). A file named ``<uuid>.dmp`` is known by 
 """
 
 import re
+from contextlib import AsyncExitStack
 from uuid import UUID
 
 from aiohttp import web
 
+from monitor.domain.dumps import Dump
 from monitor.errors import RefusedError
 from monitor.intake.body import Body, read_body
 from monitor.intake.dump_fields import report_of
@@ -28,21 +30,33 @@ _ID_NAME = re.compile(
 async def minidump(intake: Intake, request: web.Request) -> web.Response:
     """Take a dump with what is said of it."""
     token = await dsn_token(intake, sentry_key(request))
-    async with read_body(request, intake.limits.dump, intake.memory) as body:
-        upload = await read_upload(request.headers.get("Content-Type", ""), body)
-        part = upload.dump
-        if part is None or part.start == part.end:
-            raise RefusedError(400, "dump_missing", f"There is no dump in the body (file {DUMP}).")
-        key, new = await recorded(intake, request, upload, body, token=token.id, system=token.system)
+    async with AsyncExitStack() as kept:
+        async with read_body(request, intake.limits.dump, intake.memory) as body:
+            upload = await read_upload(request.headers.get("Content-Type", ""), body)
+            part = upload.dump
+            if part is None or part.start == part.end:
+                raise RefusedError(400, "dump_missing", f"There is no dump in the body (file {DUMP}).")
+            dump = await dump_of(intake, upload, body, kept)
+        key, new = await recorded(intake, request, upload, dump, token=token.id, system=token.system)
     intake.metrics.crash_reports.labels("minidump", "accepted" if new else "duplicate").inc()
     return web.Response(text=str(UUID(hex=key)), content_type="text/plain", headers=CORS)
+
+
+async def dump_of(intake: Intake, upload: Upload, body: Body, kept: AsyncExitStack) -> Dump | None:
+    """Return an upload's dump as it is kept; until ``kept`` is left it counts as on its way to the record."""
+    part = upload.dump
+    if part is None:
+        return None
+    name = clean(part.filename or "", WORD)
+    await kept.enter_async_context(intake.memory.keep(part.end - part.start))
+    return await packed(body, part.start, part.end, name, intake.limits.kept_dump)
 
 
 async def recorded(
     intake: Intake,
     request: web.Request,
     upload: Upload,
-    body: Body,
+    dump: Dump | None,
     *,
     token: str,
     system: str | None,
@@ -50,10 +64,7 @@ async def recorded(
     source: str = "minidump",
 ) -> tuple[str, bool]:
     """Put an upload on record; return what it is known by (``key``, else its dump), and whether it is new."""
-    part = upload.dump
-    name = clean(part.filename or "", WORD) if part else ""
-    dump = await packed(body, part.start, part.end, name, intake.limits.kept_dump) if part else None
-    key = key or (_key(name, dump.digest) if dump else intake.new_id())
+    key = key or (_key(dump.name, dump.digest) if dump else intake.new_id())
     report = report_of(
         {**dict(list(request.query.items())[:FIELDS]), **upload.fields},
         id=intake.new_id(),

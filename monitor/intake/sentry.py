@@ -11,7 +11,7 @@ not to send it for a day.
 import binascii
 from base64 import b64decode
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 
 import orjson
@@ -54,15 +54,17 @@ async def envelope(intake: Intake, request: web.Request) -> web.Response:
     """Take an envelope; its header may carry the key when nothing else does."""
     key = sentry_key(request)
     token = await dsn_token(intake, key) if key else None
-    async with read_body(request, intake.limits.sentry, intake.memory) as body:
-        async with intake.memory.read(len(body)):
-            brought = await read_envelope(body)
-            said = dsn_key(brought.dsn) if brought.dsn else None
-            if key and said and said != key:
-                raise RefusedError(403, "keys_differ", "The envelope's DSN carries another key.")
-            token = token or await dsn_token(intake, said)
-            brought, reports = await _crashes(intake, token, brought)
-        return await _taken(intake, token, brought, reports, body)
+    async with AsyncExitStack() as kept:
+        async with read_body(request, intake.limits.sentry, intake.memory) as body:
+            async with intake.memory.read(len(body)):
+                brought = await read_envelope(body)
+                said = dsn_key(brought.dsn) if brought.dsn else None
+                if key and said and said != key:
+                    raise RefusedError(403, "keys_differ", "The envelope's DSN carries another key.")
+                token = token or await dsn_token(intake, said)
+                brought, reports = await _crashes(intake, token, brought)
+            dump = await _dump(intake, brought, body, kept) if brought.minidump else None
+        return await _taken(intake, token, brought, reports, dump)
 
 
 async def store(intake: Intake, request: web.Request) -> web.Response:
@@ -125,13 +127,24 @@ async def _crashes(
     return replace(brought, events=(), discarded=discarded), tuple(reports)
 
 
+async def _dump(intake: Intake, brought: Envelope, body: Body, kept: AsyncExitStack) -> Dump:
+    """Return an envelope's dump as it is kept; until ``kept`` is left it counts as on its way to the record."""
+    assert brought.minidump is not None, "it is there"
+    start, end = brought.minidump
+    await kept.enter_async_context(intake.memory.keep(end - start))
+    return await packed(body, start, end, brought.minidump_name, intake.limits.kept_dump)
+
+
 async def _taken(
-    intake: Intake, token: Token, brought: Envelope, reports: Sequence[CrashReport], body: Body = b""
+    intake: Intake,
+    token: Token,
+    brought: Envelope,
+    reports: Sequence[CrashReport],
+    dump: Dump | None = None,
 ) -> web.Response:
     """Put every crash on record, count the rest, and answer."""
     answered = brought.event_id
-    if brought.minidump:
-        dump = await packed(body, *brought.minidump, brought.minidump_name, intake.limits.kept_dump)
+    if dump is not None:
         first, *others = reports or (_of_dump(intake, token, brought, dump),)
         answered = answered or first.key
         first, kept = with_dump(first, dump)

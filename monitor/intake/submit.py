@@ -6,6 +6,7 @@ The annotations are fields of the form, or one JSON object named ``extra``. A re
 is said as these reporters know it: ``Discarded=<why>``.
 """
 
+from contextlib import AsyncExitStack
 from hashlib import sha256
 from uuid import UUID
 
@@ -16,7 +17,7 @@ from monitor.errors import RefusedError
 from monitor.intake.body import read_body
 from monitor.intake.envelope import event_id
 from monitor.intake.keys import Intake, dsn_token, ingest_token, sentry_key
-from monitor.intake.minidumps import recorded
+from monitor.intake.minidumps import dump_of, recorded
 from monitor.intake.uploads import read_upload
 
 SOURCE = "submit"
@@ -28,18 +29,22 @@ _PRIVATE = frozenset({"email", "url", "telemetryenvironment"})
 async def submit(intake: Intake, request: web.Request) -> web.Response:
     """Take a report with its dump, if it has one."""
     token = await _token(intake, request)
-    async with read_body(request, intake.limits.dump, intake.memory) as body:
-        upload = await read_upload(request.headers.get("Content-Type", ""), body)
-        if upload.dump and upload.dump.start == upload.dump.end:
-            upload.dump = None
-        if upload.dump is None and not upload.fields:
-            raise RefusedError(400, "no_annotations", "There is neither a dump nor a word in the body.")
-        said = {name.lower(): value for name, value in upload.fields.items()}
-        upload.fields = {name: value for name, value in upload.fields.items() if name.lower() not in _PRIVATE}
-        upload.event = {**_event(said), **upload.event}
-        key = event_id(said.get("uuid")) or ("" if upload.dump else sha256(body).hexdigest()[:32])
+    async with AsyncExitStack() as kept:
+        async with read_body(request, intake.limits.dump, intake.memory) as body:
+            upload = await read_upload(request.headers.get("Content-Type", ""), body)
+            if upload.dump and upload.dump.start == upload.dump.end:
+                upload.dump = None
+            if upload.dump is None and not upload.fields:
+                raise RefusedError(400, "no_annotations", "There is neither a dump nor a word in the body.")
+            said = {name.lower(): value for name, value in upload.fields.items()}
+            upload.fields = {
+                name: value for name, value in upload.fields.items() if name.lower() not in _PRIVATE
+            }
+            upload.event = {**_event(said), **upload.event}
+            key = event_id(said.get("uuid")) or ("" if upload.dump else sha256(body).hexdigest()[:32])
+            dump = await dump_of(intake, upload, body, kept)
         key, new = await recorded(
-            intake, request, upload, body, token=token.id, system=token.system, key=key, source=SOURCE
+            intake, request, upload, dump, token=token.id, system=token.system, key=key, source=SOURCE
         )
     intake.metrics.crash_reports.labels(SOURCE, "accepted" if new else "duplicate").inc()
     return web.Response(text=f"CrashID=bp-{UUID(hex=key)}\n", content_type="text/plain")

@@ -28,6 +28,7 @@ class RealClock(MovableClock):
 
 async def main(folder: Path) -> None:
     """Serve until stdin ends."""
+    garbage.put_off()
     configuration = CONFIGURATION + CHECKS + RULES
     database = f"sqlite:///{folder / 'hostile.db'}"
     async with (

@@ -7,14 +7,17 @@ import asyncio
 import json
 import sys
 
+from monitor import garbage
 from monitor.intake.body import Limits
 from tests.hostile.pulse import Pulse, peak_mib
 from tests.intake.server import running
 
 
 async def main(database_url: str) -> None:
+    garbage.put_off()
     pulse = Pulse()
     async with running(database_url, Limits()) as serving:
+        garbage.settle()  # as ``serve`` does
         beating = asyncio.create_task(pulse.beat())
         print(serving.url, flush=True)
         while await asyncio.to_thread(sys.stdin.readline):
