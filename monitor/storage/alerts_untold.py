@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from monitor.domain.alerts import Standing
 from monitor.domain.contacts import Obligation
 from monitor.domain.nobodys import Nobodys
-from monitor.storage import owing, schema
+from monitor.storage import outbox_rows, owing, schema
 from monitor.storage.alerts_in import UNMAPPED
 from monitor.storage.schema_alerts import alerts as t
 from monitor.storage.told import chunks
@@ -72,5 +72,4 @@ def tell(c: sa.Connection, ids: Sequence[str], owed: Obligation, now: datetime) 
 def call_off(c: sa.Connection, now: datetime) -> None:
     """Call off the pages that wait about alerts of which none stands unmapped any more."""
     if _is_moot(c):
-        over = {"state": "cancelled", "reason": "it is over", "waits": None, "done_at": now}
-        c.execute(sa.update(outbox).where(_WAITS).values(**over))
+        outbox_rows.call_off(c, now, "it is over", _WAITS)

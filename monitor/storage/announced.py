@@ -20,6 +20,7 @@ from monitor.errors import ConflictError, NotFoundError
 from monitor.storage import lists, owing, schema
 from monitor.storage.announcements import maintenance_of
 from monitor.storage.lists import Page, Row, Wanted
+from monitor.storage.outbox_rows import call_off
 
 said, sent = schema.schema_announced.announcements, schema.schema_announced.announcement_deliveries
 outbox, incidents = schema.outbox, schema.incidents
@@ -140,11 +141,7 @@ def _supersede(c: sa.Connection, made: Composed, about: str, now: datetime) -> N
         .join(said, said.c.id == sent.c.announcement)
         .where(said.c[about] == made.subject, sent.c.outbox.is_not(None))
     )
-    c.execute(
-        sa.update(outbox)
-        .where(outbox.c.id.in_(earlier), outbox.c.state == "waiting", outbox.c.attempts > 0)
-        .values(state="cancelled", reason="a later word on it replaces this one", done_at=now)
-    )
+    call_off(c, now, "a later word on it replaces this one", outbox.c.id.in_(earlier), outbox.c.attempts > 0)
 
 
 def _threaded(c: sa.Connection, made: Composed, text: Text, about: str) -> Obligation | None:

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from monitor.domain.contacts import Obligation
 from monitor.storage import owing, schema
+from monitor.storage.outbox_rows import call_off
 from monitor.storage.schema_truth import blind_spells
 from monitor.storage.upsert import insert_ignoring
 
@@ -56,14 +57,7 @@ def end(c: sa.Connection, spell: Spell, until: datetime, owed: Obligation, now: 
     )
     if not done.rowcount or spell.alarmed_at is None:
         return
-    c.execute(
-        sa.update(outbox)
-        .where(
-            outbox.c.dedup == f"alarm|blind|{spell.id}",
-            outbox.c.state == "waiting",
-        )
-        .values(state="cancelled", reason="we see out again", waits=None, done_at=now)
-    )
+    call_off(c, now, "we see out again", outbox.c.dedup == f"alarm|blind|{spell.id}")
     owing.owe(c, [owed], now)
 
 

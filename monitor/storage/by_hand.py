@@ -18,6 +18,7 @@ from monitor.domain.waiting import Waits
 from monitor.errors import ConflictError, NotFoundError
 from monitor.storage import announcements, events, owing, schema, settled, told
 from monitor.storage.incident_rows import incident_from
+from monitor.storage.outbox_rows import call_off
 from monitor.storage.schema_storms import overruled, storms, taken_out
 from monitor.storage.upsert import insert_ignoring
 
@@ -87,13 +88,8 @@ def _call_off_if_nobody_is_left(c: sa.Connection, row: Incident, problem: str, w
         incidents.c.status != Status.RESOLVED,
     )
     if row.partner and not c.scalar(sa.select(left)):
-        mine = (outbox.c.dedup == told.key(problem, row.partner), outbox.c.state == "waiting")
         reason = f"none of their systems belongs to it, says {word.actor}"
-        c.execute(
-            sa.update(outbox)
-            .where(*mine)
-            .values(state="cancelled", reason=reason, waits=None, done_at=word.now)
-        )
+        call_off(c, word.now, reason, outbox.c.dedup == told.key(problem, row.partner))
 
 
 def attach(c: sa.Connection, incident: str, problem: str, word: Word) -> None:

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from monitor.domain.contacts import Obligation
 from monitor.storage import owing, schema
+from monitor.storage.outbox_rows import call_off
 from monitor.storage.schema_truth import one_place_spells
 from monitor.storage.told import chunks
 from monitor.storage.upsert import insert_ignoring
@@ -47,11 +48,7 @@ def end(c: sa.Connection, checks: Sequence[str], now: datetime) -> None:
         one_place_spells.c.until.is_(None), one_place_spells.c.alarmed_at.is_not(None)
     )
     if c.scalar(left.limit(1)) is None:
-        c.execute(
-            sa.update(outbox)
-            .where(outbox.c.dedup.like("alarm|one-place|%"), outbox.c.state == "waiting")
-            .values(state="cancelled", reason="it is over", waits=None, done_at=now)
-        )
+        call_off(c, now, "it is over", outbox.c.dedup.like("alarm|one-place|%"))
 
 
 def alarm(c: sa.Connection, ids: Sequence[str], owed: Obligation, now: datetime) -> None:

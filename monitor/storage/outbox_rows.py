@@ -15,6 +15,16 @@ outbox, attempts = schema.outbox, schema.attempts
 OPEN_ATTEMPT = ("intent", "placed", "ringing", "answered")
 
 
+def call_off(c: sa.Connection, now: datetime, reason: str, *which: sa.ColumnElement[bool]) -> int:
+    """Send no more what waits of these rows; return how many they were. What is being sent is not ours to stop."""
+    done = c.execute(
+        sa.update(outbox)
+        .where(*which, outbox.c.state == "waiting")
+        .values(state="cancelled", reason=reason, waits=None, done_at=now)
+    )
+    return done.rowcount
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Due:
     """A claimed row with its new attempt, about an incident, a request (then ``incident`` is empty) or neither."""

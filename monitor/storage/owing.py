@@ -11,6 +11,7 @@ from monitor.domain.decisions import NOC
 from monitor.domain.waiting import Waits
 from monitor.storage import schema
 from monitor.storage.events import as_text
+from monitor.storage.outbox_rows import call_off
 from monitor.storage.upsert import insert_ignoring
 
 outbox = schema.outbox
@@ -78,33 +79,19 @@ def moved(obligation: Obligation, old: str, new: str, cls: str) -> Obligation:
 
 def cancel(c: sa.Connection, incident: str, now: datetime, *, kinds: Sequence[str], reason: str) -> int:
     """Cancel what has not been sent yet; returns how many rows."""
-    done = c.execute(
-        sa.update(outbox)
-        .where(outbox.c.incident == incident, outbox.c.kind.in_(kinds), outbox.c.state == "waiting")
-        .values(state="cancelled", reason=reason, waits=None, done_at=now)
-    )
-    return done.rowcount
+    return call_off(c, now, reason, outbox.c.incident == incident, outbox.c.kind.in_(kinds))
 
 
 def cancel_waiting(c: sa.Connection, incident: str, now: datetime, *, waits: Waits, reason: str) -> None:
     """Cancel what has waited for this cause until now."""
-    c.execute(
-        sa.update(outbox)
-        .where(outbox.c.incident == incident, outbox.c.waits == waits, outbox.c.state == "waiting")
-        .values(state="cancelled", reason=reason, waits=None, done_at=now)
-    )
+    call_off(c, now, reason, outbox.c.incident == incident, outbox.c.waits == waits)
 
 
 def cancel_of_request(
     c: sa.Connection, request: str, now: datetime, *, kinds: Sequence[str], reason: str
 ) -> int:
     """Cancel what has not been sent yet about a request; returns how many rows."""
-    done = c.execute(
-        sa.update(outbox)
-        .where(outbox.c.request == request, outbox.c.kind.in_(kinds), outbox.c.state == "waiting")
-        .values(state="cancelled", reason=reason, waits=None, done_at=now)
-    )
-    return done.rowcount
+    return call_off(c, now, reason, outbox.c.request == request, outbox.c.kind.in_(kinds))
 
 
 def release_triage(c: sa.Connection, incident: str, now: datetime) -> None:

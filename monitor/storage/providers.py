@@ -12,6 +12,7 @@ from monitor.domain.breaking import Breaker, BreakerPolicy
 from monitor.domain.contacts import Obligation
 from monitor.domain.waiting import Waits
 from monitor.storage import owing, schema, schema_outbox
+from monitor.storage.outbox_rows import call_off
 from monitor.storage.upsert import insert_ignoring
 
 providers, outbox = schema_outbox.providers, schema.outbox
@@ -114,13 +115,7 @@ def back(c: sa.Connection, name: str, *, now: datetime) -> bool:
         )
         .values(not_before=now)
     )
-    c.execute(
-        sa.update(outbox)
-        .where(
-            outbox.c.state == "waiting", outbox.c.dedup.startswith(f"{ALARM_ABOUT}{name}|", autoescape=True)
-        )
-        .values(state="cancelled", reason="it is back", waits=None, done_at=now)
-    )
+    call_off(c, now, "it is back", outbox.c.dedup.startswith(f"{ALARM_ABOUT}{name}|", autoescape=True))
     return True
 
 

@@ -12,6 +12,7 @@ from monitor.domain.contacts import Obligation
 from monitor.domain.incidents import Status
 from monitor.domain.timed import Party
 from monitor.storage import clocks, events, owing, schema
+from monitor.storage.outbox_rows import call_off
 
 incidents, outbox, attempts, tickets = schema.incidents, schema.outbox, schema.attempts, schema.tickets
 T = TypeVar("T")
@@ -197,11 +198,8 @@ def acknowledged(
     text = f"with the call about global problem {problem}"
     events.record_all(c, ids, now, "incident.acknowledged", actor=actor, text=text)
     for some in chunks(ids):
-        c.execute(
-            sa.update(outbox)
-            .where(outbox.c.incident.in_(some), outbox.c.kind.in_(owing.CALLS), outbox.c.state == "waiting")
-            .values(state="cancelled", reason=f"acknowledged by {actor}", done_at=now)
-        )
+        theirs = (outbox.c.incident.in_(some), outbox.c.kind.in_(owing.CALLS))
+        call_off(c, now, f"acknowledged by {actor}", *theirs)
     meet(c, ids, now)
     return ids
 
