@@ -1,6 +1,6 @@
 """Keeps every check looking at its own pace: 100,000 in one process, none of them late for another's sake.
 
-Theory of operation. Each check is a :class:`_Slot`; the slots that wait are a heap ordered by due time. A
+Theory of operation. Each check is a :class:`Slot`; the slots that wait are a heap ordered by due time. A
 timer rings when the earliest is due; the round it makes starts a task per look, and when the look ends, its slot goes
 back on the heap. So what waits costs a tuple, what runs costs a task, and no check ever overlaps itself.
 
@@ -36,6 +36,7 @@ from monitor.domain.findings import Observation, Verdict
 from monitor.errors import NotFoundError
 from monitor.look import End, Job, look, unseen
 from monitor.metrics import Metrics
+from monitor.slots import FLYING, GONE, QUEUED, Entry, Politeness, Slot
 
 AILING_SHARE = 0.75  # of the places, for checks whose last look failed
 TICK = 0.25  # looks due within this time start together: a wake-up costs as much as a look
@@ -45,8 +46,6 @@ TOGETHER = (
 )
 SWEEP = 5.0  # how often the overdue are searched for
 SHUTDOWN = 5.0  # how long looks that are being recorded may take to end
-
-_QUEUED, _FLYING, _GONE = 0, -1, -2  # what a slot has for a ticket when it is not on the heap
 
 __all__ = ["Job", "Scheduler", "Stats"]
 
@@ -64,95 +63,6 @@ class Stats:
     raised: int
     cut: int
     skipped: int
-
-
-class _Slot:
-    """What is kept of a job: a few words, since there may be 100,000.
-
-    Its ticket is its entry on the heap, or where it is instead; an entry that is no slot's ticket is stale.
-    """
-
-    __slots__ = (
-        "again",
-        "due",
-        "failing",
-        "job",
-        "recording",
-        "seen",
-        "soon",
-        "task",
-        "ticket",
-        "told",
-    )
-
-    def __init__(self, job: Job) -> None:
-        self.job = job
-        self.due = 0.0
-        self.ticket: _Entry | int = _QUEUED
-        self.seen = 0.0  # when a verdict was last had
-        self.failing = 0  # looks in a row
-        self.soon = False  # the next look is a repetition
-        self.again = False  # the next look is wanted at once
-        self.told = False  # that it is overdue
-        self.recording = False  # its look has a verdict, which is being written down
-        self.task: asyncio.Task[None] | None = None
-
-    def __lt__(self, other: object) -> bool:
-        """Let either of two that are due at the same time come first."""
-        return False
-
-
-_Entry = tuple[float, _Slot]
-
-
-class _Manners:
-    """How many looks are in flight at each host, and who waits there."""
-
-    __slots__ = ("_busy", "_limit", "_waiting")
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._busy: dict[str, int] = {}
-        self._waiting: dict[str, deque[_Slot]] = {}
-
-    def kept_waiting(self, slot: _Slot) -> bool:
-        """Let a slot that is due wait if its host has enough; say whether it does."""
-        host = slot.job.host
-        if not host or not self._limit or self._busy.get(host, 0) < self._limit:
-            return False
-        slot.ticket = _QUEUED
-        self._waiting.setdefault(host, deque()).append(slot)
-        return True
-
-    def begins(self, host: str) -> None:
-        """Count a look."""
-        if host and self._limit:
-            self._busy[host] = self._busy.get(host, 0) + 1
-
-    def ends(self, host: str) -> _Slot | None:
-        """Count it no more; return who may go on."""
-        if not host or not self._limit:
-            return None
-        self._busy[host] = left = self._busy.get(host, 1) - 1
-        if not left:
-            del self._busy[host]
-        queue = self._waiting.get(host)
-        while queue:
-            slot = queue.popleft()
-            if not queue:
-                del self._waiting[host]
-            if slot.ticket == _QUEUED:  # else it was removed, or asked for at once, meanwhile
-                return slot
-        return None
-
-    def waiting(self) -> Iterator[_Slot]:
-        """Walk those who wait."""
-        return itertools.chain.from_iterable(self._waiting.values())
-
-    def forget(self) -> None:
-        """Begin anew."""
-        self._busy.clear()
-        self._waiting.clear()
 
 
 class _Meters:
@@ -186,11 +96,11 @@ class Scheduler:
         self._clock, self._on_look, self._metrics = clock, on_look, metrics
         self._places = concurrency
         self._ailing_places = max(1, int(concurrency * AILING_SHARE))
-        self._slots: dict[str, _Slot] = {}
-        self._heap: list[_Entry] = []
-        self._queue: deque[_Slot] = deque()  # ailing slots that are due and found no place
-        self._flying: set[_Slot] = set()
-        self._manners = _Manners(per_host)
+        self._slots: dict[str, Slot] = {}
+        self._heap: list[Entry] = []
+        self._queue: deque[Slot] = deque()  # ailing slots that are due and found no place
+        self._flying: set[Slot] = set()
+        self._politeness = Politeness(per_host)
         self._ailing = 0
         self._meters: dict[str, _Meters] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -210,7 +120,7 @@ class Scheduler:
         for job in jobs:
             slot = self._slots.get(job.name)
             if slot is None:
-                slot = self._slots[job.name] = _Slot(job)
+                slot = self._slots[job.name] = Slot(job)
                 self._enter(slot)
             elif slot.job != job:
                 self._change(slot, job)
@@ -220,7 +130,7 @@ class Scheduler:
         slot = self._slots.get(name)
         if slot is None:
             raise NotFoundError(f"there is no check named {name!r}")
-        if slot.ticket == _FLYING:
+        if slot.ticket == FLYING:
             slot.again = True
         elif self._loop is not None:
             self._place(slot, self._loop.time())
@@ -292,7 +202,7 @@ class Scheduler:
     def _start_due(self, now: float) -> None:
         while self._queue and self._ailing < self._ailing_places and len(self._flying) < self._places:
             slot = self._queue.popleft()
-            if slot.ticket == _QUEUED and not self._manners.kept_waiting(slot):
+            if slot.ticket == QUEUED and not self._politeness.kept_waiting(slot):
                 self._start(slot)  # else it was removed, or asked for at once, meanwhile
         heap, full = self._heap, len(self._flying) + TOGETHER
         while heap and len(self._flying) < self._places:
@@ -305,38 +215,38 @@ class Scheduler:
             if slot.ticket is not entry:
                 continue
             if slot.failing and self._ailing >= self._ailing_places:
-                slot.ticket = _QUEUED
+                slot.ticket = QUEUED
                 self._queue.append(slot)
-            elif not self._manners.kept_waiting(slot):
+            elif not self._politeness.kept_waiting(slot):
                 self._start(slot)
 
-    def _start(self, slot: _Slot) -> None:
+    def _start(self, slot: Slot) -> None:
         assert self._loop is not None, "only a running scheduler starts looks"
         ailing, host = slot.failing > 0, slot.job.host
         self._ailing += ailing
         self._flying.add(slot)
-        self._manners.begins(host)
-        slot.ticket, slot.again = _FLYING, False
+        self._politeness.begins(host)
+        slot.ticket, slot.again = FLYING, False
         slot.task = self._loop.create_task(self._look(slot, self._loop), name=f"look {slot.job.name}")
         # A callback and not the task's own `finally`: a task cancelled before its first step runs no line.
         slot.task.add_done_callback(lambda task: self._settle(slot, task, host, ailing=ailing))
 
-    def _settle(self, slot: _Slot, task: asyncio.Task[None], host: str, *, ailing: bool) -> None:
+    def _settle(self, slot: Slot, task: asyncio.Task[None], host: str, *, ailing: bool) -> None:
         full = len(self._flying) >= self._places
         self._flying.discard(slot)
         self._ailing -= ailing
-        following = self._manners.ends(host)
+        following = self._politeness.ends(host)
         if following is not None and self._loop is not None:
             self._place(following, following.due)
         slot.task, slot.recording = None, False
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("look.failed", check=slot.job.name, exc_info=error)
-        if slot.ticket == _FLYING and self._loop is not None:
+        if slot.ticket == FLYING and self._loop is not None:
             self._place(slot, self._next(slot, self._loop.time()))
         if full or self._queue:
             self._ring()
 
-    def _next(self, slot: _Slot, now: float) -> float:
+    def _next(self, slot: Slot, now: float) -> float:
         job = slot.job
         if slot.again:
             return now
@@ -345,7 +255,7 @@ class Scheduler:
         self._skipped += max(0, int((grid - slot.due) / job.manner.every) - 1)
         return pace.next_soon(job.manner.retry_every, slot.due, now, grid) if slot.soon else grid
 
-    async def _look(self, slot: _Slot, loop: asyncio.AbstractEventLoop) -> None:
+    async def _look(self, slot: Slot, loop: asyncio.AbstractEventLoop) -> None:
         job, started = slot.job, loop.time()
         assert slot.task is not None, "a look is a task"
         self._metrics.check_lag.observe(max(0.0, started - slot.due))
@@ -375,14 +285,14 @@ class Scheduler:
         meters.results[seen.verdict].inc()
         meters.duration.observe(took)
 
-    def _judge(self, slot: _Slot, verdict: Verdict) -> None:
+    def _judge(self, slot: Slot, verdict: Verdict) -> None:
         if verdict is Verdict.UP:
             slot.failing = 0
         elif verdict is not Verdict.UNKNOWN:
             slot.failing += 1
         slot.soon = verdict is not Verdict.UNKNOWN and 0 < slot.failing <= pace.RETRIES
 
-    def _enter(self, slot: _Slot) -> None:
+    def _enter(self, slot: Slot) -> None:
         """Give a slot its place in time, if there is time yet."""
         if self._loop is None:
             return
@@ -390,23 +300,23 @@ class Scheduler:
         slot.seen = now
         self._place(slot, pace.first_due(job.name, job.manner.every, now))
 
-    def _place(self, slot: _Slot, due: float) -> None:
+    def _place(self, slot: Slot, due: float) -> None:
         slot.due, slot.ticket = due, (entry := (due, slot))
         heapq.heappush(self._heap, entry)
         if self._heap[0] is entry:
             self._ring()
 
-    def _change(self, slot: _Slot, job: Job) -> None:
+    def _change(self, slot: Slot, job: Job) -> None:
         """Take the new version of a job; a look in flight is dropped and repeated when it ends."""
         paced = slot.job.manner.every == job.manner.every
         slot.job = job
-        if slot.ticket == _FLYING or self._loop is None:
+        if slot.ticket == FLYING or self._loop is None:
             return
         if not paced:
             self._enter(slot)
 
-    def _remove(self, slot: _Slot) -> None:
-        slot.ticket = _GONE
+    def _remove(self, slot: Slot) -> None:
+        slot.ticket = GONE
         if slot.task is not None and not slot.recording:
             slot.task.cancel()
 
@@ -425,7 +335,7 @@ class Scheduler:
             await asyncio.gather(*late, return_exceptions=True)
         self._heap.clear()
         self._queue.clear()
-        self._manners.forget()
+        self._politeness.forget()
 
     async def _sweep(self, group: asyncio.TaskGroup) -> None:
         assert self._loop is not None, "swept only while running"
@@ -438,9 +348,9 @@ class Scheduler:
             if any(not slot.told for slot in late) and (telling is None or telling.done()):
                 telling = group.create_task(self._tell(late), name="scheduler tells what is overdue")
 
-    async def _tell(self, late: Sequence[_Slot]) -> None:
+    async def _tell(self, late: Sequence[Slot]) -> None:
         for slot in late:
-            if slot.told or slot.ticket == _GONE or self._loop is None:
+            if slot.told or slot.ticket == GONE or self._loop is None:
                 continue
             slot.told, job = True, slot.job
             try:
@@ -448,18 +358,18 @@ class Scheduler:
             except Exception:
                 log.exception("look.unrecorded", check=job.name)
 
-    def _late(self, now: float) -> Iterator[_Slot]:
+    def _late(self, now: float) -> Iterator[Slot]:
         """Find the overdue where they can be: in flight, in the queue, or due on the heap."""
         for slot in itertools.chain(self._flying, self._queued(), self._passed(now)):
-            if slot.ticket != _GONE and now - slot.seen > 2 * slot.job.manner.every + slot.job.manner.limit:
+            if slot.ticket != GONE and now - slot.seen > 2 * slot.job.manner.every + slot.job.manner.limit:
                 yield slot
 
-    def _queued(self) -> Iterator[_Slot]:
+    def _queued(self) -> Iterator[Slot]:
         """Walk what is due and waits for a place, or for others at its host."""
-        waiting = itertools.chain(self._queue, self._manners.waiting())
-        return (slot for slot in waiting if slot.ticket == _QUEUED)
+        waiting = itertools.chain(self._queue, self._politeness.waiting())
+        return (slot for slot in waiting if slot.ticket == QUEUED)
 
-    def _passed(self, now: float) -> Iterator[_Slot]:
+    def _passed(self, now: float) -> Iterator[Slot]:
         """Walk the part of the heap that is due, which is a tree at its root."""
         branches = [0]
         while branches:
