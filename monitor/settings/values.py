@@ -129,21 +129,22 @@ def zone(text: str) -> str:
         raise ValueError(
             f"{text!r} is an abbreviation, not a zone; use {_FIXED_ZONES[text]!r} or a city near you"
         )
-    if text != "UTC" and ("/" not in text or text not in _zones()):
+    if text != "UTC" and ("/" not in text or text not in zones()):
         raise ValueError(f"{text!r} is not an IANA zone such as 'Europe/Rome'{_zone_hint(text)}")
     ZoneInfo(text)
     return text
 
 
 @cache
-def _zones() -> frozenset[str]:
-    return frozenset(available_timezones())  # walks the disk
+def zones() -> frozenset[str]:
+    """Return the IANA zones that are installed: read once, for it walks the disk."""
+    return frozenset(available_timezones())
 
 
 def _zone_hint(text: str) -> str:
-    cities = {name.rpartition("/")[2]: name for name in sorted(_zones()) if "/" in name}
+    cities = {name.rpartition("/")[2]: name for name in sorted(zones()) if "/" in name}
     city = text.rpartition("/")[2].strip().replace(" ", "_").title()
-    return f"; did you mean {cities[city]!r}?" if city in cities else did_you_mean(text, _zones())
+    return f"; did you mean {cities[city]!r}?" if city in cities else did_you_mean(text, zones())
 
 
 def phone(text: str) -> str:

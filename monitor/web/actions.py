@@ -8,7 +8,6 @@ What is wrong with a form is shown in the form, with everything that was typed s
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
-from zoneinfo import available_timezones
 
 import pydantic
 import structlog
@@ -17,6 +16,7 @@ from aiohttp import web
 from monitor.domain.announcements import Impact
 from monitor.domain.incidents import IllegalMoveError, PublicState
 from monitor.errors import ConflictError, RefusedError
+from monitor.settings.values import zones
 from monitor.storage import series, triage
 from monitor.storage.people import User
 from monitor.web import announced_work, auth, commands, previews, recurring_work
@@ -385,7 +385,7 @@ def _component_choices(parts: Parts) -> list[tuple[str, str]]:
 def _zones(parts: Parts) -> list[str]:
     """Return the zones of the calendars in force first, then all that people use."""
     ours = {str(cal.zone) for policy in parts.policies().values() for cal in policy.calendars.values()}
-    others = {zone for zone in available_timezones() if "/" in zone and not zone.startswith(("Etc/", "US/"))}
+    others = {zone for zone in zones() if "/" in zone and not zone.startswith(("Etc/", "US/"))}
     return ["UTC", *sorted(ours), *sorted(others - ours)]
 
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, ClassVar, Literal, Self
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from pydantic import (
     AfterValidator,
@@ -25,6 +25,7 @@ from monitor.domain.announcements import Impact
 from monitor.domain.findings import Symptom
 from monitor.domain.incidents import PublicState, Status
 from monitor.domain.waiting import Waits
+from monitor.settings.values import zones
 from monitor.storage.lists import Wanted
 
 LIMIT = 500
@@ -51,7 +52,7 @@ def _in_utc(moment: datetime) -> datetime:
 
 
 def _zone(name: str) -> str:
-    if name not in available_timezones() or ("/" not in name and name != "UTC"):
+    if name not in zones() or ("/" not in name and name != "UTC"):
         raise ValueError("this is no IANA time zone such as Europe/Rome")
     return name
 

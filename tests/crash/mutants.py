@@ -67,9 +67,7 @@ def mutant(name: str, folder: Path) -> Path:
     require("git", "mutants are applied with git apply")
     tree = folder / name
     for source in SOURCES:
-        shutil.copytree(
-            ROOT / source, tree / source, ignore=shutil.ignore_patterns("__pycache__", "node_modules")
-        )
+        shutil.copytree(ROOT / source, tree / source, ignore=shutil.ignore_patterns("node_modules"))
     done = _git("apply", str(PATCHES / f"{name}.patch"), tree=tree)
     assert not done.returncode, f"{name}.patch does not fit the sources any more: {done.stderr}"
     return tree

@@ -79,9 +79,8 @@ def a_poisoned_request(connection, bad):
     judged = {"missing": ["subject", bad], "duties": [{"duty": bad, "due": None}], "reasons": [bad], "class": bad, "clause": bad, "calendar": bad, "referral": [bad], "charge": {"incidents": 1, "because": bad}, "in_support_hours": None}  # fmt: skip
     of = {"channel": bad, "partner": bad, "contact": bad, "email": bad, "system": bad, "class": bad, "clause": bad, "outcome": bad, "flagged": bad, "subject": bad, "queue": bad, "assignee": bad, "entered_by": bad, "related_to": bad, "policy": "wildix", "policy_version": bad, "policy_digest": a_policy().digest, "language": bad, "charge": 2}  # fmt: skip
     a_request(connection, request=json.dumps(word), judgement=json.dumps(judged), status="incomplete", **of)
-    a_request(
-        connection, "req-2", policy_digest=a_policy().digest, subject=bad, related="req-1", status="waiting"
-    )
+    other = {"policy_digest": a_policy().digest, "subject": bad, "related": "req-1", "status": "waiting"}
+    a_request(connection, "req-2", request=json.dumps(word), judgement=json.dumps(judged), **other)
     tables = t.metadata.tables
 
     def put(table, **values):
@@ -107,7 +106,9 @@ ASKED = ["/noc/requests", "/noc/requests?status=any", "/noc/requests/req-1", "/n
 async def test_hostile_text_in_a_request_makes_no_element_attribute_or_link(world, bad):
     await world.seed(a_poisoned_request, bad)
     csrf = await world.log_in(role=Role.LEAD)
-    pages = [await (await world.client.get(path)).text() for path in ASKED]
+    asked = [await world.client.get(path) for path in ASKED]
+    assert [answer.status for answer in asked] == [200] * len(ASKED)
+    pages = [await answer.text() for answer in asked]
     for name in ("q", "partner", "queue", "assignee"):
         pages.append(await (await world.client.get("/noc/requests", params={name: bad})).text())
     pages.append(await (await world.client.get("/noc/requests/new", params={"q": bad})).text())
@@ -139,7 +140,9 @@ async def test_hostile_text_makes_no_element_attribute_or_link_on_any_page(world
     await world.seed(poisoned, bad)
     csrf = await world.log_in(role=Role.ADMIN)
     await world.client.post("/noc/login", data={"user": bad, "password": bad})
-    pages = [await (await world.client.get(path)).text() for path in PAGES]
+    asked = [await world.client.get(path) for path in PAGES]
+    assert [answer.status for answer in asked] == [200] * len(PAGES)
+    pages = [await answer.text() for answer in asked]
     echoed = await world.client.post("/noc/global", data={"csrf": csrf, "title": bad, "body": bad, "impact": bad, "state": bad, "components": bad, "attach": bad, "next_update_at": bad})  # fmt: skip
     planned = await world.client.post("/noc/maintenance", data={"csrf": csrf, "title": bad, "zone": bad, "systems": bad, "starts_at": bad})  # fmt: skip
     search = await world.client.get("/noc/systems", params={"q": bad})
