@@ -4,32 +4,35 @@ A file stays together, so that what its tests share (a browser, a ticket system,
 first, so that at the end no process works on alone.
 """
 
+import zlib
+
 from xdist.scheduler import LoadScopeScheduling
 
-TOGETHER = ("tests/crash/",)
-"""Folders that stay together as a file does: their tests share a fork server that has lived every story."""
+FORKED = ("tests/crash/test_killed.py", "tests/crash/test_points.py", "tests/crash/test_together.py")
+"""Tests that share a fork server, which first lives through every story."""
+MANY = "::test_killed_at_a_point_"
 LONG = (
-    "tests/crash/",
-    "tests/acceptance/test_an_hour_without.py",
-    "tests/web/test_hostile.py",
-    "tests/alerts/test_sip_lines.py",
-    "tests/alerts/tickets/test_conformance.py",
-    "tests/acceptance/test_sip_calls.py",
-    "tests/power/",
-    "tests/intake/",
-    "tests/acceptance/test_storms.py",
-    "tests/acceptance/test_no_secret_is_kept.py",
-    "tests/acceptance/test_demo.py",
+    *FORKED,
     "tests/storage/test_migrate.py",
+    "tests/acceptance/test_an_hour_without.py",
+    "tests/alerts/tickets/test_conformance.py",
+    "tests/web/test_hostile.py",
+    "tests/acceptance/test_storms.py",
+    "tests/acceptance/test_demo.py",
+    "tests/acceptance/test_sip_calls.py",
     "tests/dumps/test_story.py",
-    "tests/packaging/test_wheel.py",
+    "tests/crash/",
     "tests/tickets/",
-    "tests/web/test_browser.py",
-    "tests/acceptance/",
+    "tests/web/test_api.py",
+    "tests/power/",
+    "tests/packaging/",
+    "tests/storage/",
     "tests/web/",
+    "tests/acceptance/",
+    "tests/intake/",
     "tests/alerts/",
 )
-"""What takes more than some ten seconds, the longest first; ``--durations=100`` tells."""
+"""What takes long in a whole run, the longest first; ``--durations=100`` tells."""
 
 
 class Shared(LoadScopeScheduling):
@@ -40,9 +43,11 @@ class Shared(LoadScopeScheduling):
 
 
 def unit(nodeid: str) -> str:
-    """Return what a test stays together with."""
+    """Return what a test stays together with: its file, or half of all that needs the fork server (the whole runs too long)."""
     file = nodeid.partition("::")[0]
-    return next((folder for folder in TOGETHER if file.startswith(folder)), file)
+    if file not in FORKED:
+        return file
+    return f"tests/crash/{zlib.crc32(nodeid.encode()) % 2 if MANY in nodeid else 0}"
 
 
 def turn(nodeid: str) -> int:

@@ -1,0 +1,33 @@
+"""Tests are shared out by file, and every name in the list of the long ones is still there."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.crash.points import POINTS
+from tests.scheduling import FORKED, LONG, MANY, turn, unit
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_a_file_stays_together():
+    file = "tests/web/test_api.py"
+    assert unit(f"{file}::test_one[a::b]") == unit(f"{file}::test_two") == file
+
+
+def test_what_needs_the_fork_server_is_two_halves():
+    assert f"def {MANY.removeprefix('::')}" in (ROOT / FORKED[0]).read_text()
+    points = [f"{FORKED[0]}{MANY}nothing_is_lost[{point}]" for point in POINTS]
+    halves = [unit(point) for point in points]
+    assert len(points) * 0.3 < halves.count("tests/crash/0") < len(points) * 0.7
+    assert {*halves, *(unit(f"{file}::test_other") for file in FORKED)} == {"tests/crash/0", "tests/crash/1"}
+
+
+def test_what_is_long_comes_first():
+    assert turn("tests/storage/test_migrate.py::test_one") < turn("tests/storage/test_engine.py::test_one")
+    assert turn("tests/storage/test_engine.py::test_one") < turn("tests/domain/test_clocks.py::test_one")
+
+
+@pytest.mark.parametrize("long", LONG)
+def test_what_is_long_is_there(long):
+    assert (ROOT / long).exists()
