@@ -235,7 +235,7 @@ class MailText:
     """A mail. ``message_id`` is constant over retries, so that receivers can deduplicate.
 
     ``in_reply_to`` and ``references`` are ids that others gave to their mails; ``automatic``: no person wrote it.
-    ``html`` says the same again for programs that show it.
+    ``html`` says the same again for programs that show it; ``unsubscribe`` is where one click ends such mails (RFC 8058).
     """
 
     message_id: str
@@ -249,6 +249,7 @@ class MailText:
     calendar: CalendarEntry | None = None
     automatic: bool = True
     html: str | None = None
+    unsubscribe: str | None = None
 
 
 class MailDriver(Protocol):

@@ -27,7 +27,9 @@ from monitor.errors import DeliveryError
 _ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,189}", re.ASCII)
 _MESSAGE_ID = re.compile(r"<[!-;=?-~]+@[!-;=?-~]+>", re.ASCII)
 _THREADING = ("In-Reply-To", "References")
+_WHOLE = ("Subject", "List-Unsubscribe")  # an ASCII one stays on its line
 _PARENT = re.compile(r"<[!-;=?-~]{1,250}>", re.ASCII)
+_LINK = re.compile(r"https?://[!-;=?-~]{1,500}", re.ASCII)
 _METHOD = re.compile(r"[A-Z]{1,20}", re.ASCII)
 _PERMANENT = 500
 _CLOSING = 421  # the server as a whole has no time for us; any other 4xx is about this mail
@@ -42,14 +44,14 @@ class _Wire(EmailPolicy):
 
     def fold(self, name: str, value: str) -> str:
         end = str(self.linesep)
-        if name == "Subject" and value.isascii():  # folded, it would begin with an empty line
+        if name in _WHOLE and value.isascii():  # folded, it would begin with an empty line
             return f"{name}: {value}{end}"
         if name not in _THREADING:
             return str(super().fold(name, value))
         return f"{name}: {f'{end} '.join(value.split())}{end}"
 
     def fold_binary(self, name: str, value: str) -> bytes:
-        if name in _THREADING or (name == "Subject" and value.isascii()):
+        if name in _THREADING or (name in _WHOLE and value.isascii()):
             return self.fold(name, value).encode("ascii")
         return super().fold_binary(name, value)
 
@@ -162,6 +164,9 @@ def compose(mail: MailText, *, sender: str, now: datetime) -> bytes:
         # Says to vacation programs and ticket systems that a machine wrote it, so that none answers.
         message["Auto-Submitted"] = "auto-generated" if mail.in_reply_to is None else "auto-replied"
     message["X-Auto-Response-Suppress"] = "All"
+    if mail.unsubscribe is not None:
+        message["List-Unsubscribe"] = f"<{_checked(_LINK, mail.unsubscribe, 'link')}>"
+        message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     message.set_content(clean_lines(mail.body, _LONGEST_BODY) + "\n", charset="utf-8")
     if mail.html is not None:
         message.add_alternative(mail.html[:_LONGEST_HTML], subtype="html", charset="utf-8", cte="base64")

@@ -2,9 +2,9 @@
 
     row -> words (script, pages, or the row's own) -> link, thread, reply address -> HTML beside it -> MailText
 
-A row of kind ``announce``, ``answer``, ``forward`` or ``notice`` carries its mail in its payload: ``subject``, ``body``, and
+A row of kind ``announce``, ``answer``, ``forward``, ``notice`` or ``subscriber`` carries its mail in its payload: ``subject``, ``body``, and
 where there is one ``reply_to``, ``in_reply_to``, ``references``, ``thread`` (the row whose mail it follows), ``calendar``
-(iCalendar in base64) with its ``method``, and ``automatic`` (false: a person wrote it).
+(iCalendar in base64) with its ``method``, ``automatic`` (false: a person wrote it), and ``unsubscribe`` (where one click ends it).
 """
 
 import base64
@@ -28,7 +28,7 @@ from monitor.storage import mail_threads, tickets
 from monitor.storage.engine import Store
 from monitor.storage.outbox import Due
 
-WRITTEN = ("announce", "answer", "forward", "notice")
+WRITTEN = ("announce", "answer", "forward", "notice", "subscriber")
 """Kinds whose words were written with the decision that makes them owed."""
 
 QUIET = (*WRITTEN, mail_threads.OVER)
@@ -147,7 +147,8 @@ class Letters:
         )
         references = _ids(said.get("references")) or ((thread,) if thread else ())
         automatic = said.get("automatic", True)
-        return replace(mail, references=references, calendar=_calendar(said), automatic=automatic)
+        mail = replace(mail, references=references, calendar=_calendar(said), automatic=automatic)
+        return replace(mail, unsubscribe=said.get("unsubscribe"))
 
     def _mail(
         self, due: Due, written: Written, *, reply_to: str | None = None, in_reply_to: str | None = None

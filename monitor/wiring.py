@@ -78,10 +78,13 @@ from monitor.storage import caps, editions, incidents, looks, people, public
 from monitor.storage.engine import Store, open_store
 from monitor.storage.reminders import reminding
 from monitor.storms import Storms
+from monitor.subscribing import Subscribing
 from monitor.telling import Telling
 from monitor.ticket_sync import TicketSync
 from monitor.trends import Trends
 from monitor.vantages import Vantages
+from monitor.web.accounts import Pace
+from monitor.web.auth import address_of
 from monitor.web.setup import setup as set_up_web
 from monitor.world import World
 from monitor.year_ends import YearEnds
@@ -89,6 +92,7 @@ from statuspage.board import Site
 from statuspage.export import StaticCopy
 from statuspage.pages import PublicPages
 from statuspage.routes import routes as page_routes
+from statuspage.subscribing import routes as subscription_routes
 
 log = structlog.stdlib.get_logger()
 
@@ -413,6 +417,11 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
         )
         copy = StaticCopy(pages, Path(settings.page.export_to)).renew if settings.page.export_to else None
         publisher = Publisher(pages=pages, bell=bell, on_shown=storms.shown, copy=copy)
+        subscribing = (
+            Subscribing(world=world, store=store, clock=clock, new_id=ids, bell=bell, public_url=public_url)
+            if public_url and mail
+            else None
+        )
         await rounds.refresh_components(clock())
         await pages.refresh()
 
@@ -512,6 +521,13 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
                 )
             )
         app.add_routes(page_routes(pages))
+        if subscribing:
+            calm = Pace(burst=20, every=10.0)
+            app.add_routes(
+                subscription_routes(
+                    pages, subscribing, lambda request: calm.allows(address_of(request), clock())
+                )
+            )
 
         yield Service(
             web=app,
@@ -546,6 +562,7 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
                 "dumps": dumps.run,
                 "alerts": alert_inbox.run,
                 "publisher": publisher.run,
+                **({"subscribers": subscribing.run} if subscribing else {}),
             },
         )
         await rounds.save_looks()
@@ -679,6 +696,7 @@ def site(settings: Settings) -> Site:
         zone=page.time_zone or service.zone,
         description=page.description,
         contact=page.contact,
+        writes=bool(service.public_url and settings.mail.host),
         language=service.language if service.language in page.languages else (*page.languages, "en")[0],
         languages=page.languages,
         components=tuple(settings.inventory.components.values()),

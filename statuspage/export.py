@@ -30,7 +30,7 @@ class StaticCopy:
 
     pages: PublicPages
     folder: Path
-    _renderer: Renderer = field(default_factory=lambda: Renderer(beside))
+    _renderer: Renderer = field(default_factory=lambda: Renderer(live=False, link_from=beside))
     _held: dict[str, bytes] = field(default_factory=dict[str, bytes])
 
     def renew(self) -> list[Path]:

@@ -31,6 +31,15 @@ JSON = "application/json; charset=utf-8"
 JS = "text/javascript; charset=utf-8"
 STATIC: Mapping[str, str] = {"tocsin.css": CSS, "page.css": CSS, "page.js": JS, "bell.svg": SVG}
 RECENT = 50  # so many problems and works have a page in every language; older ones one without a language
+NOTES = (  # what is said about a subscription, one page each
+    "/subscribe/sent",
+    "/subscribe/wrong",
+    "/subscribe/confirm",
+    "/subscribe/confirmed",
+    "/unsubscribe",
+    "/subscribe/ended",
+    "/subscribe/gone",
+)
 MONTHS_TOGETHER = 3  # so many months are on /history; older ones have a page each
 
 STATES: Mapping[str, tuple[str, str]] = {  # what a problem's state means to somebody who waits
@@ -64,9 +73,11 @@ class Document:
 class Renderer:
     """Renders the whole site, and remembers the pages that did not change.
 
-    ``link_from`` gives the way links are written on the page at a path (served, or files side by side).
+    ``link_from`` gives the way links are written on the page at a path (served, or files side by side); ``live``: forms
+    lead to somebody.
     """
 
+    live: bool = True
     link_from: Callable[[str], links.Link] = lambda _: links.served
     _remembered: dict[str, tuple[Hashable, Document]] = field(default_factory=dict)
 
@@ -137,6 +148,8 @@ class _Face:
         yield "/uptime", self._page("/uptime", "uptime.html", now=now)
         for path in ("/404", "/subscribe"):
             yield path, self._once(path, board.site, partial(self._page, path, f"{path[1:]}.html"))
+        for path in NOTES if board.site.writes and self.renderer.live else ():
+            yield path, self._once(path, board.site, partial(self._page, path, "note.html"))
         yield from self._histories()
         for told in self.problems:
             path = links.problem_path(told.problem.id)
@@ -182,6 +195,7 @@ class _Face:
             board=self.board,
             site=self.board.site,
             path=path,
+            live=self.renderer.live,
             link=link,
             language=self.tongue,
             _=self.tongue.html,

@@ -13,7 +13,7 @@ from statuspage.tongues import LANGUAGES, preferred
 CACHE = "public, max-age=15, stale-if-error=86400"
 CACHE_STATIC = "public, max-age=300, stale-if-error=86400"
 POLICY = (
-    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; "
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'self'; "
     "frame-ancestors 'none'"
 )
 SECURITY: Mapping[str, str] = MappingProxyType(
@@ -31,6 +31,11 @@ PEOPLE = (
     "/uptime",
     "/history",
     "/subscribe",
+    "/subscribe/sent",
+    "/subscribe/wrong",
+    "/subscribe/confirmed",
+    "/subscribe/ended",
+    "/subscribe/gone",
     "/history/{month}",
     "/incidents/{id}",
     "/maintenance/{id}",

@@ -8,7 +8,7 @@ Deduplication is the database's work: partial unique indexes, never a read befor
     tickets, ticket_notes      the built-in ticket store, and the mirror of remote ones (schema_tickets)
     requests, people ...       what customers ask, who they are (schema_requests, schema_people, schema_ledger)
     alerts                     what others alert us to, as it stands (schema_alerts)
-    updates, maintenances      what the public is told (schema_announced: where else it was announced)
+    updates, maintenances      what the public is told (schema_announced: where else; schema_subscribers: to whom)
     check_states, component_states            looking: streaks, changes over time
     check_changes, check_results, rollups     what was, over a year (schema_history)
     users, sessions, tokens, audit            who may
@@ -27,6 +27,7 @@ from monitor.storage import (
     schema_people,
     schema_requests,
     schema_storms,
+    schema_subscribers,
     schema_truth,
 )
 from monitor.storage.schema_base import Instant, id_column, metadata, serial
@@ -50,6 +51,7 @@ __all__ = [
     "schema_people",
     "schema_requests",
     "schema_storms",
+    "schema_subscribers",
     "schema_truth",
     "ticket_notes",
     "ticket_systems",

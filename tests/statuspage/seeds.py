@@ -44,7 +44,7 @@ SITE = Site(
     components=COMPONENTS,
     languages=(),
 )
-SPOKEN = replace(SITE, languages=("en", "it", "de", "fr", "es"))
+SPOKEN = replace(SITE, languages=("en", "it", "de", "fr", "es"), writes=True)
 
 
 def database() -> sa.Engine:

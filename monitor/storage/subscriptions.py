@@ -1,0 +1,210 @@
+"""Subscriptions on record, and the one transaction in which a word is owed to everybody who wants it.
+
+    untold word -> claimed by its row in ``subscriber_news`` -> an outbox row for each subscriber it concerns
+
+A word is an update of a public problem or work (its plan is the first). It is told to who had confirmed before it was said.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+
+from monitor.domain.contacts import Obligation
+from monitor.domain.subscriptions import Purpose, holds, id_in
+from monitor.storage import links, owing
+from monitor.storage.schema import Instant, incidents, maintenances, outbox, updates
+from monitor.storage.schema_subscribers import subscriber_news as news
+from monitor.storage.schema_subscribers import subscriptions
+from monitor.storage.upsert import insert_ignoring
+
+RECENT = timedelta(days=2)
+"""How long after it was said a word is still told (a draft that becomes public, a service that was down)."""
+KEPT_UNCONFIRMED = timedelta(days=7)
+AGAIN_AFTER = timedelta(minutes=10)
+MOST_UNCONFIRMED = 500
+"""So many addresses may wait for their word in :data:`KEPT_UNCONFIRMED`: a flood writes to nobody after that."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscriber:
+    """Whoever is to be told, with what they want."""
+
+    id: str
+    address: str
+    selectors: tuple[str, ...]
+    language: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Word:
+    """Something that was said in public. ``state`` is a problem's or a work's; ``first``: it begins its problem."""
+
+    id: str
+    incident: str | None
+    maintenance: str | None
+    title: str
+    body: str
+    state: str
+    at: datetime
+    components: tuple[str, ...]
+    next_update_at: datetime | None = None
+    starts_at: datetime | None = None
+    ends_at: datetime | None = None
+    zone: str = "UTC"
+    first: bool = False
+
+
+Compose = Callable[[Word, Subscriber, Sequence[bytes]], Obligation | None]
+
+
+def ask(
+    c: sa.Connection,
+    id_: str,
+    address: str,
+    selectors: Sequence[str],
+    language: str,
+    *,
+    now: datetime,
+    owe: Callable[[Subscriber, Sequence[bytes]], Obligation],
+) -> bool:
+    """Keep what an address asks for, and owe the mail that asks it back; False where it was asked a moment ago."""
+    c.execute(
+        sa.delete(subscriptions).where(
+            subscriptions.c.confirmed_at.is_(None), subscriptions.c.asked_at < now - KEPT_UNCONFIRMED
+        )
+    )
+    waiting = sa.select(sa.func.count()).where(subscriptions.c.confirmed_at.is_(None))
+    known = c.execute(sa.select(subscriptions).where(subscriptions.c.address == address)).mappings().first()
+    if known is None and (c.scalar(waiting) or 0) >= MOST_UNCONFIRMED:
+        return False
+    if known is not None and known["asked_at"] > now - AGAIN_AFTER:
+        return False
+    wanted = {"wanted": json.dumps(list(selectors)), "language": language, "asked_at": now}
+    if known is None:
+        c.execute(sa.insert(subscriptions).values(id=id_, address=address, **wanted))
+    else:
+        id_ = known["id"]
+        c.execute(sa.update(subscriptions).where(subscriptions.c.id == id_).values(**wanted))
+    asked = Subscriber(id=id_, address=address, selectors=tuple(selectors), language=language)
+    owing.owe(c, [owe(asked, links.keys(c))], now)
+    return True
+
+
+def confirm(c: sa.Connection, token: str, *, now: datetime) -> bool:
+    """Put what was asked for in force, if the token is right; a second time changes nothing."""
+    row = _row(c, token, Purpose.CONFIRM)
+    if row is None:
+        return False
+    c.execute(
+        sa.update(subscriptions)
+        .where(subscriptions.c.id == row["id"])
+        .values(
+            selectors=subscriptions.c.wanted,
+            confirmed_at=sa.func.coalesce(subscriptions.c.confirmed_at, sa.literal(now, Instant)),
+        )
+    )
+    return True
+
+
+def end(c: sa.Connection, token: str, *, now: datetime) -> bool:
+    """Forget an address, if the token is right; what it is still owed is called off."""
+    row = _row(c, token, Purpose.END)
+    if row is None:
+        return False
+    c.execute(
+        sa.update(outbox)
+        .where(outbox.c.dedup.startswith(f"sub|{row['id']}|", autoescape=True), outbox.c.state == "waiting")
+        .values(state="cancelled", reason="whoever it was for has unsubscribed", done_at=now)
+    )
+    c.execute(sa.delete(subscriptions).where(subscriptions.c.id == row["id"]))
+    return True
+
+
+def _row(c: sa.Connection, token: str, purpose: Purpose) -> sa.RowMapping | None:
+    id_ = id_in(token)
+    row = c.execute(sa.select(subscriptions).where(subscriptions.c.id == id_)).mappings().first()
+    address = row["address"] if row else ""
+    return row if holds(token, purpose, id_ or "", address, links.keys(c)) and row else None
+
+
+def tell(c: sa.Connection, compose: Compose, *, now: datetime) -> int:
+    """Owe every word that nobody was told yet to everybody who wants it; return how many words."""
+    told, keys = 0, links.keys(c)
+    c.execute(sa.delete(news).where(news.c.told_at < now - 2 * RECENT))
+    for word in _untold(c, now):
+        if not insert_ignoring(c, news, {"news": word.id, "told_at": now}):
+            continue
+        told += 1
+        rows = (compose(word, one, keys) for one in _subscribers(c, word.at))
+        owing.owe(c, (row for row in rows if row is not None), now)
+    return told
+
+
+def _subscribers(c: sa.Connection, before: datetime) -> list[Subscriber]:
+    rows = c.execute(
+        sa.select(subscriptions)
+        .where(subscriptions.c.confirmed_at <= before)
+        .order_by(subscriptions.c.confirmed_at, subscriptions.c.id)
+    ).mappings()
+    return [
+        Subscriber(
+            id=row["id"],
+            address=row["address"],
+            selectors=tuple(json.loads(row["selectors"])),
+            language=row["language"],
+        )
+        for row in rows
+    ]
+
+
+def _untold(c: sa.Connection, now: datetime) -> list[Word]:
+    """Return the public updates that were not told, in the order in which they were said; of a series not each plan."""
+    rows = c.execute(
+        sa.select(
+            updates,
+            sa.func.coalesce(incidents.c.title, maintenances.c.title).label("title"),
+            sa.func.coalesce(incidents.c.components, maintenances.c.components).label("components"),
+            maintenances.c.starts_at,
+            maintenances.c.ends_at,
+            maintenances.c.zone,
+            incidents.c.opened_at,
+        )
+        .select_from(
+            updates.outerjoin(incidents, incidents.c.id == updates.c.incident)
+            .outerjoin(maintenances, maintenances.c.id == updates.c.maintenance)
+            .outerjoin(news, news.c.news == updates.c.id)
+        )
+        .where(
+            updates.c.at > now - RECENT,
+            news.c.news.is_(None),
+            sa.or_(
+                sa.and_(incidents.c.is_global.is_(True), incidents.c.public.is_(True)),
+                sa.and_(
+                    maintenances.c.public.is_(True),
+                    sa.or_(maintenances.c.series.is_(None), updates.c.status != "scheduled"),
+                ),
+            ),
+        )
+        .order_by(updates.c.at, updates.c.seq)
+    ).mappings()
+    return [
+        Word(
+            id=row["id"],
+            incident=row["incident"],
+            maintenance=row["maintenance"],
+            title=row["title"],
+            body=row["body"],
+            state=row["status"],
+            at=row["at"],
+            components=tuple(json.loads(row["components"])),
+            next_update_at=row["next_update_at"],
+            starts_at=row["starts_at"],
+            ends_at=row["ends_at"],
+            zone=row["zone"] or "UTC",
+            first=row["opened_at"] == row["at"],
+        )
+        for row in rows
+    ]

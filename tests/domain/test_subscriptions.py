@@ -1,0 +1,98 @@
+"""What a subscription is about, and whom its links believe."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitor.domain.inventory import Component
+from monitor.domain.subscriptions import (
+    Purpose,
+    address_of,
+    concerns,
+    holds,
+    id_in,
+    offered,
+    selectors_of,
+    token,
+)
+
+KNOWN = {
+    "eu": Component(id="eu", name="Cloud EU", group="Cloud", region="EU"),
+    "us": Component(id="us", name="Cloud US", group="Cloud", region="US"),
+    "chat": Component(id="chat", name="Chat"),
+}
+KEY, OLD = b"k" * 32, b"o" * 32
+
+
+@pytest.mark.parametrize(
+    ("selectors", "components", "told"),
+    [
+        (("all",), ("eu",), True),
+        (("component:eu",), ("eu", "us"), True),
+        (("component:eu",), ("us",), False),
+        (("group:Cloud",), ("us",), True),
+        (("group:Cloud",), ("chat",), False),
+        (("region:EU", "component:chat"), ("us",), False),
+        (("region:EU", "component:chat"), ("eu",), True),
+        (("component:chat",), (), True),
+        (("component:gone",), ("gone",), False),
+    ],
+    ids=["everything", "a component", "another one", "its group", "another group", "neither", "one of two", "what names none", "no longer there"],
+)  # fmt: skip
+def test_who_is_told_of_what(selectors, components, told):
+    assert concerns(selectors, components, KNOWN) is told
+
+
+@pytest.mark.parametrize(
+    ("wanted", "kept"),
+    [
+        ([], ("all",)),
+        (["component:eu", "component:eu", "region:EU"], ("component:eu", "region:EU")),
+        (["component:eu", "all"], ("all",)),
+        (["component:secret", "'; DROP TABLE"], ("all",)),
+    ],
+)
+def test_only_what_there_is_can_be_wanted(wanted, kept):
+    assert selectors_of(wanted, KNOWN.values()) == kept
+
+
+def test_everything_on_the_page_is_offered_once():
+    assert offered(KNOWN.values()) == (
+        "all", "group:Cloud", "region:EU", "region:US", "component:eu", "component:us", "component:chat",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        (" Ada@Example.ORG ", "Ada@example.org"),
+        ("ada+status@mail.example.org", "ada+status@mail.example.org"),
+        ("ada", None),
+        ("ada@localhost", None),
+        ("a@b.example\nBcc: c@d.example", None),
+        ("a@b.example, c@d.example", None),
+        ("<a@b.example>", None),
+        ("x" * 65 + "@b.example", None),
+        ("a@" + "b" * 250 + ".example", None),
+        ("", None),
+    ],
+)
+def test_an_address_is_one_plain_address_or_none(text, kept):
+    assert address_of(text) == kept
+
+
+def test_a_token_is_of_one_purpose_one_subscription_and_one_address():
+    made = token(Purpose.END, "sub_1", "a@b.example", OLD)
+    assert id_in(made) == "sub_1"
+    assert holds(made, Purpose.END, "sub_1", "a@b.example", (KEY, OLD))
+    assert not holds(made, Purpose.CONFIRM, "sub_1", "a@b.example", (KEY, OLD))
+    assert not holds(made, Purpose.END, "sub_1", "c@b.example", (KEY, OLD))
+    assert not holds(made, Purpose.END, "sub_2", "a@b.example", (KEY, OLD))
+    assert not holds(made, Purpose.END, "sub_1", "a@b.example", (KEY,))
+
+
+@given(st.text(max_size=90))
+def test_whatever_else_is_offered_is_believed_by_nobody(text):
+    assert not holds(
+        text.encode("utf-8", "replace").decode(), Purpose.END, id_in(text) or "", "a@b.example", (KEY,)
+    )
