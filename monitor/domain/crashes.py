@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from hashlib import sha256
 
 from monitor.domain import scrubbing
@@ -24,6 +25,7 @@ KEEP_PER_HOUR = 20
 LOOP = 3  # crashes within ten minutes that make a crash loop
 
 _FRAMES = 4
+_REMEMBERED = 4096  # frames: in a storm the same ones come again and again
 _TITLE = 255
 _SUMMARY, _VERSION = 500, 60
 _FINGERPRINT_PARTS, _FINGERPRINT_PART = 20, 256
@@ -158,6 +160,7 @@ def frame_names(frames: Sequence[Frame]) -> tuple[str, ...]:
     return tuple(names)
 
 
+@lru_cache(_REMEMBERED)
 def _frame_name(frame: Frame) -> str:
     """Name a frame so that the same code has the same name in every process and build of one release."""
     function = function_name(frame.function or "")

@@ -50,14 +50,19 @@ _TEXT_MASKS: tuple[tuple[re.Pattern[str], str], ...] = (
     ),
 )
 # One of these stands in every text that any mask above finds: a cheap look before the dear ones.
-_TELLTALES = re.compile(
-    "pass|pwd|secret|token|key|auth|credential|cookie|session|pin|bearer|basic|response|-----begin|://|sip|eyj"
+_TELLTALES = (
+    *("pass", "pwd", "secret", "token", "key", "auth", "credential", "cookie", "session", "pin", "bearer"),
+    *("basic", "response", "-----begin", "://", "sip", "eyj"),
 )
 
 
 def may_tell(text: str) -> bool:
     """Tell whether a text can hold anything that a mask finds; of several joined ones, whether any of them can."""
-    return bool(_TELLTALES.search(text.lower()))
+    lower = text.lower()
+    for telltale in _TELLTALES:  # noqa: SIM110 - three times as quick as a pattern of them, or a generator
+        if telltale in lower:
+            return True
+    return False
 
 
 def mask_text(text: str) -> str:
@@ -81,6 +86,11 @@ def is_dropped(key: str) -> bool:
     return bool(_DROPPED_KEY.fullmatch(key))
 
 
+@lru_cache(_REMEMBERED)
+def _masked_name(key: str) -> str:
+    return mask_text(key)
+
+
 def masked(value: object, *, depth: int = 0) -> object:
     """Return a JSON-able value without its secrets, and without what is never kept."""
     if isinstance(value, str):
@@ -96,11 +106,15 @@ def masked(value: object, *, depth: int = 0) -> object:
 
 def masked_fields(fields: Mapping[str, object], *, depth: int = 0) -> dict[str, object]:
     """Return the fields of one object without its secrets, and without what is never kept."""
-    return {
-        mask_text(key): MASK if is_secret(key) else masked(value, depth=depth + 1)
-        for key, value in fields.items()
-        if not is_dropped(key)
-    }
+    kept: dict[str, object] = {}
+    for key, value in fields.items():
+        if is_dropped(key):
+            continue
+        if type(value) is str:
+            kept[_masked_name(key)] = MASK if is_secret(key) else mask_text(value)
+        else:
+            kept[_masked_name(key)] = MASK if is_secret(key) else masked(value, depth=depth + 1)
+    return kept
 
 
 def masked_tags(tags: Mapping[str, str]) -> dict[str, str]:

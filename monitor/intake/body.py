@@ -25,9 +25,10 @@ _FREE_INFLATED = 128 * 1024  # … and what a compressed one may become
 _STEP = 256 * 1024  # by so much it asks for more
 _PATIENCE = 120.0  # seconds that a large body may wait for memory
 _KEPT_AT_ONCE = 8 * MIB
+_CHUNK = 64 * 1024  # is taken out of the connection's buffer at a time: eighty bodies have eighty of them
 _BREATH = 256 * 1024  # after so many bytes others have their turn on the loop
-_SMALL = 64 * 1024  # a body that asks nobody for anything
-_AT_ONCE = 16 * 1024  # a body that is read so quickly that nobody notices
+_AT_HAND = 64 * 1024  # a body that asks nobody for anything
+SMALL = 16 * 1024  # a body that is read so quickly that nobody notices
 _WORTH_A_TURN = 32 * 1024  # a piece that took some work to inflate
 
 Body = bytes | bytearray
@@ -87,7 +88,7 @@ class Memory:
     @asynccontextmanager
     async def read(self, size: int) -> AsyncGenerator[None]:
         """Let a body of some size be read; large ones one after the other, with everybody else between them."""
-        if size <= _AT_ONCE:
+        if size <= SMALL:
             yield
             return
         async with self.reading:
@@ -176,7 +177,7 @@ class _Reading:
         if (
             not content.is_eof()
             or content.exception()
-            or content.total_bytes > min(_SMALL, self._bounds.wire)
+            or content.total_bytes > min(_AT_HAND, self._bounds.wire)
         ):
             return False
         self.body += content.read_nowait()
@@ -190,7 +191,7 @@ class _Reading:
         if (request.content_length or 0) > self._bounds.wire:
             raise _too_large(f"at most {self._bounds.wire} bytes are taken")
         try:
-            async for chunk in request.content.iter_any():
+            while chunk := await request.content.read(_CHUNK):
                 await self._arrived(chunk)
         except (ClientError, HttpProcessingError) as error:
             raise RefusedError(400, "body_damaged", "The body's framing is damaged.") from error

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from monitor.errors import RefusedError
-from monitor.intake.body import Body
+from monitor.intake.body import SMALL, Body
 from monitor.intake.json_text import NESTED, Steps, at_once, in_steps, parse_json, reading_json
 
 ITEM_HEADER = 8 * 1024
@@ -77,7 +77,7 @@ def parse_envelope(data: Body) -> Envelope:
 
 async def read_envelope(data: Body) -> Envelope:
     """Return the same, letting others have their turn on the loop between the items."""
-    return await in_steps(_read(data))
+    return at_once(_read(data)) if len(data) <= SMALL else await in_steps(_read(data))
 
 
 def _read(data: Body) -> Steps[Envelope]:

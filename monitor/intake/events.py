@@ -7,6 +7,7 @@ Sentry writes the outermost first; a native frame's address becomes an offset in
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from hashlib import sha256
 
 import orjson
@@ -47,6 +48,13 @@ _HINTS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "host": (("server_name",), ("tags", "host"), ("tags", "server_name")),
 }
 HINT_TAGS = frozenset(place[1] for places in _HINTS.values() for place in places if place[0] == "tags")
+
+_FRAME_FIELDS = (
+    *("function", "package", "module", "filename", "abs_path", "lineno", "in_app"),
+    *("instruction_addr", "image_addr"),
+)
+_PLAIN = frozenset({int, bool, type(None)})
+_REMEMBERED = 4096  # frames, of at most 200 characters a word
 
 Event = Mapping[str, object]
 
@@ -182,8 +190,7 @@ def _fingerprint(event: Event) -> tuple[str, ...]:
 
 def _frames(event: Event, exception: Event) -> tuple[Frame, ...]:
     images = tuple(_images(event))
-    frames = [_frame(fields_of(raw), images) for raw in reversed(_stack(event, exception)[-4 * FRAMES :])]
-    return tuple(frames[:FRAMES])
+    return tuple([_frame(fields_of(raw), images) for raw in reversed(_stack(event, exception)[-FRAMES:])])
 
 
 def _stack(event: Event, exception: Event) -> Sequence[object]:
@@ -208,6 +215,22 @@ def _images(event: Event) -> Iterator[tuple[int, str, str]]:
 
 
 def _frame(raw: Event, images: Sequence[tuple[int, str, str]]) -> Frame:
+    """Return a frame; in a storm the same ones come again and again."""
+    said = tuple(map(raw.get, _FRAME_FIELDS))
+    if images:
+        return _made_frame(raw, images)
+    for each in said:
+        if len(each) > WORD if isinstance(each, str) else type(each) not in _PLAIN:
+            return _made_frame(raw, images)
+    return _known_frame(*said)
+
+
+@lru_cache(_REMEMBERED, typed=True)
+def _known_frame(*said: object) -> Frame:
+    return _made_frame(dict(zip(_FRAME_FIELDS, said, strict=True)), ())
+
+
+def _made_frame(raw: Event, images: Sequence[tuple[int, str, str]]) -> Frame:
     address = whole_number(raw.get("instruction_addr"), 2**64)
     base = whole_number(raw.get("image_addr"), 2**64)
     if address is not None and base is None and images:

@@ -16,7 +16,7 @@ from typing import TypeVar
 import orjson
 
 from monitor.errors import RefusedError
-from monitor.intake.body import MIB, Body
+from monitor.intake.body import MIB, SMALL, Body
 
 DEPTH = 100
 VALUES = 200_000  # commas, colons and brackets of one body
@@ -53,7 +53,8 @@ def parse_json(data: Body, *, depth: int = DEPTH) -> object:
 
 async def read_json(data: Body, *, depth: int = DEPTH) -> object:
     """Return the same, letting others have their turn on the loop between the steps."""
-    return await in_steps(reading_json(data, depth=depth))
+    reading = reading_json(data, depth=depth)
+    return at_once(reading) if len(data) <= SMALL else await in_steps(reading)
 
 
 def at_once(work: Steps[_T]) -> _T:

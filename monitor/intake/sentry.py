@@ -8,6 +8,7 @@ Tocsin has no use for (transactions, sessions, logs) is taken, counted, thrown a
 not to send it for a day.
 """
 
+import asyncio
 import binascii
 from base64 import b64decode
 from collections.abc import Mapping, Sequence
@@ -21,7 +22,7 @@ from monitor.domain.access import Token
 from monitor.domain.crashes import CrashReport
 from monitor.domain.dumps import Dump
 from monitor.errors import RefusedError, StorageError
-from monitor.intake.body import Body, in_turns, read_body
+from monitor.intake.body import Body, read_body
 from monitor.intake.envelope import EVENT, Envelope, read_envelope
 from monitor.intake.events import crash_of, is_crash
 from monitor.intake.inflate import inflater
@@ -111,7 +112,9 @@ async def _crashes(
     """Return the crashes among an envelope's events, cut to size, and the envelope without those events."""
     reports: list[CrashReport] = []
     discarded = dict(brought.discarded)
-    async for number, event in in_turns(enumerate(brought.events), _EVENTS_AT_ONCE):
+    for number, event in enumerate(brought.events):
+        if number % _EVENTS_AT_ONCE == _EVENTS_AT_ONCE - 1:
+            await asyncio.sleep(0)  # others have their turn on the loop
         if not is_crash(event, minidump=brought.minidumps > 0):
             discarded["event"] = discarded.get("event", 0) + 1
             continue
