@@ -21,7 +21,7 @@ NAMES = (
 def frames_of(raw: list[object]) -> tuple[Frame, ...]:
     event = {"stacktrace": {"frames": raw}}
     now = datetime(2026, 11, 22, tzinfo=UTC)
-    return crash_of(event, id="a", header_id=None, now=now, token_system=None, attachments=()).frames
+    return crash_of(event, id="a", header_id="b" * 32, now=now, token_system=None, attachments=()).frames
 
 
 @given(st.lists(st.dictionaries(st.sampled_from(NAMES), SAID), min_size=1, max_size=6))
