@@ -18,7 +18,7 @@ from alerts.base import CallEvent, CallScript, CallState, PhoneDriver
 from alerts.dialling import COUNTRIES, may_dial
 from monitor.alarms import alarm
 from monitor.bell import Bell
-from monitor.domain.contacts import Obligation
+from monitor.domain.contacts import BY_HAND, Obligation
 from monitor.domain.escalation import Outcome
 from monitor.domain.incidents import Status
 from monitor.errors import DeliveryError, NotFoundError
@@ -141,6 +141,8 @@ class Calling:
         if problem := due.payload.get("problem"):
             return await self.store.read(told.nothing_left, problem, due.partner)
         incident = await self.store.read(incidents.get, due.incident)
+        if BY_HAND in due.payload:
+            return incident.status is Status.RESOLVED
         if incident.status is Status.OPEN or due.kind != "call":
             return incident.status is not Status.OPEN
         return not await self.store.read(bundles.named, due.id)

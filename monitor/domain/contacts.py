@@ -17,6 +17,8 @@ TRIAGE = "triage_seconds"
 WAITS_FOR_TRIAGE = "waits for the on-call engineer's word"
 PROBLEM = "problem"
 """In a row's payload: the global problem that it tells its partner of, for all of their systems."""
+BY_HAND = "by_hand"
+"""In a row's payload: who asked for it; it goes out whoever has the incident, until that is over."""
 PRIORITY_PAGE = 10
 PRIORITY_URGENT = 20
 PRIORITY_NORMAL = 100

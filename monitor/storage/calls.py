@@ -11,7 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from monitor.domain.contacts import Obligation
+from monitor.domain.contacts import BY_HAND, Obligation
 from monitor.domain.incidents import Status
 from monitor.domain.waiting import Waits
 from monitor.storage import bundles, escalations, events, incidents, outbox, owing, request_contacts, told
@@ -138,7 +138,7 @@ def _settled(c: sa.Connection, due: Due) -> str:
     if not due.incident:
         return ""
     row = incidents.get(c, due.incident)
-    if row.status is Status.OPEN:
+    if row.status is Status.OPEN or (BY_HAND in due.payload and row.status is not Status.RESOLVED):
         return ""
     by = f" by {row.acknowledged_by}" if row.status is Status.ACKNOWLEDGED and row.acknowledged_by else ""
     return f"the incident is {row.status}{by}"

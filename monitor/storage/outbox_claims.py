@@ -15,6 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from monitor.domain import breaking, pacing
+from monitor.domain.contacts import BY_HAND
 from monitor.domain.explaining import Ahead, cause_of_due
 from monitor.domain.incidents import Status
 from monitor.domain.pacing import ContactRules
@@ -215,7 +216,8 @@ def _moved_on(c: sa.Connection, row: Mapping[Any, Any], now: datetime) -> bool:
             incidents.c.parent,
         ).where(incidents.c.id == row["incident"])
     ).one_or_none()
-    if incident is None:
+    by_hand = BY_HAND in json.loads(row["payload"])  # a person's word: whoever has it, whatever explains it
+    if incident is None or (by_hand and incident.status != Status.RESOLVED):
         return False
     if row["kind"] in CALLS and incident.status != Status.OPEN:
         set_row(c, row["id"], state="cancelled", reason=f"the incident is {incident.status}", done_at=now)

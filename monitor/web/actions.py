@@ -126,8 +126,11 @@ async def acknowledge(request: web.Request) -> web.Response:
 
 async def resolve(request: web.Request) -> web.Response:
     """Close an incident."""
-    given = _checked(i.NoteOnTheWay, {"note": (await _form(request)).get("note", "")})
-    return await _on_incident(request, "resolved", commands.resolve, given.note)
+    form = await _form(request)
+    given = _checked(i.NoteOnTheWay, {"note": form.get("note", "")})
+    return await _on_incident(
+        request, "resolved", commands.resolve, given.note, back=str(form.get("back", ""))
+    )
 
 
 async def note(request: web.Request) -> web.Response:

@@ -24,6 +24,9 @@ FLASH = "tocsin-flash"
 FLASHES: Mapping[str, str] = {
     "acknowledged": "Acknowledged: it is yours.",
     "resolved": "Resolved.",
+    "called": "The call goes out now; how it goes is on the timeline.",
+    "escalated": "They are being called now.",
+    "ticketed": "The ticket is being opened.",
     "renewed": "You are still on it: the acknowledgement holds anew.",
     "stands_in": "The override is on record and in force.",
     "taken_back": "The override is taken back.",
