@@ -28,9 +28,11 @@ from monitor.storage.people import list_audit
 from monitor.web import api_inputs as i
 from monitor.web import delivery_pages
 from monitor.web.auth import may_see_requests
+from monitor.web.board import BANDS
 from monitor.web.checks_now import CheckNow, checks_now
 from monitor.web.clock_states import clock_state
 from monitor.web.contracts import contracts_of
+from monitor.web.evidence import evidence
 from monitor.web.parts import PARTS, Parts
 from monitor.web.problems import ProblemError
 from monitor.web.render import page
@@ -44,6 +46,7 @@ STATIC = {
     "console.js": "text/javascript",
     "live.js": "text/javascript",
     "queue.js": "text/javascript",
+    "incident.js": "text/javascript",
     "bell.svg": "image/svg+xml",
     "bell-new.svg": "image/svg+xml",
 }
@@ -71,6 +74,7 @@ async def incident_page(
         raise NotFoundError("There is no such incident.")
     inventory = parts.inventory()
     system = inventory.systems.get(file.incident.system or "")
+    beside = await evidence(parts, file)
     tone, _ = tone_of(file.incident.cls, parts.policies().get(file.incident.policy or ""))
     return page(
         request,
@@ -85,6 +89,8 @@ async def incident_page(
         chain=partner_chain(inventory, system.partner) if system else (),
         served_by=inventory.partners.get(file.incident.partner or ""),
         components=inventory.components,
+        beside=beside,
+        bands=BANDS,
         error=error,
         typed=typed,
     )

@@ -12,29 +12,16 @@ from aiohttp import web
 
 from monitor.domain.incidents import Incident
 from monitor.errors import ConflictError, NotFoundError
-from monitor.reaching import Reaching
 from monitor.storage import console, lists
 from monitor.web import api_inputs as i
 from monitor.web import auth
 from monitor.web.actions import checked, our_form
-from monitor.web.parts import PARTS, Parts
+from monitor.web.parts import PARTS
+from monitor.web.reach import reaching
 from monitor.web.render import go, page
 from monitor.web.tones import tone_of
 
 Handler = Callable[[web.Request], Awaitable[web.Response]]
-
-
-def reaching(parts: Parts) -> Reaching:
-    """Return who takes such words to the record."""
-    return Reaching(
-        store=parts.store,
-        inventory=parts.inventory(),
-        policies=parts.policies(),
-        rules=parts.contact(),
-        clock=parts.clock,
-        new_id=parts.new_id,
-        bell=parts.bell,
-    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
