@@ -34,6 +34,11 @@ def checks_now(parts: Parts, seen: Mapping[str, CheckLine]) -> list[CheckNow]:
     return [_now(check, seen.get(check.name), now) for check in configured]
 
 
+def check_now(check: ConfiguredCheck, seen: CheckLine | None, now: datetime) -> CheckNow:
+    """Return one configured check as it stands."""
+    return _now(check, seen, now)
+
+
 def _now(check: ConfiguredCheck, seen: CheckLine | None, now: datetime) -> CheckNow:
     last = seen.looked_at if seen else None
     every = timedelta(seconds=check.every)

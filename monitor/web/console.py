@@ -26,12 +26,10 @@ from monitor.storage import (
 )
 from monitor.storage.people import list_audit
 from monitor.web import api_inputs as i
-from monitor.web import delivery_pages
+from monitor.web import csv_files, delivery_pages
 from monitor.web.auth import may_see_requests
 from monitor.web.board import BANDS
-from monitor.web.checks_now import CheckNow, checks_now
 from monitor.web.clock_states import clock_state
-from monitor.web.contracts import contracts_of
 from monitor.web.evidence import evidence
 from monitor.web.parts import PARTS, Parts
 from monitor.web.problems import ProblemError
@@ -50,7 +48,6 @@ STATIC = {
     "bell.svg": "image/svg+xml",
     "bell-new.svg": "image/svg+xml",
 }
-OTHER_INCIDENTS = 20
 TRENDS = 10
 
 
@@ -122,68 +119,25 @@ async def incidents(request: web.Request) -> web.Response:
     tones = {each.id: tone_of(each.cls, policies.get(each.policy or ""))[0] for each in found.items}
     classes = sorted({name for policy in policies.values() for name in policy.classes})
     return page(
-        request, "incidents.html", found=found, query=query, tones=tones, classes=classes, more=_more(request)
-    )
-
-
-async def systems(request: web.Request) -> web.Response:
-    """List the systems, searched by any of their words."""
-    inventory = request.app[PARTS].inventory()
-    wanted = request.query.get("q", "").strip().lower()
-    found = [
-        system
-        for system in sorted(inventory.systems.values(), key=lambda system: system.serial)
-        if wanted in " ".join(filter(None, (system.serial, system.name, system.host, system.partner))).lower()
-    ]
-    return page(
         request,
-        "systems.html",
-        systems=found[: i.LIMIT],
-        count=len(found),
-        partners=inventory.partners,
-        q=wanted,
+        "incidents.html",
+        found=found,
+        query=query,
+        query_string=request.rel_url.update_query({"after": ""}).query_string,
+        tones=tones,
+        classes=classes,
+        more=_more(request),
     )
 
 
-async def system(request: web.Request) -> web.Response:
-    """Show one system: what we know, its checks, its incidents and crashes."""
-    parts = request.app[PARTS]
-    inventory = parts.inventory()
-    found = inventory.systems.get(request.match_info["serial"])
-    if found is None:
-        raise NotFoundError("There is no such system.")
-    of_system = lists.Wanted(equal={"system": found.serial}, limit=OTHER_INCIDENTS)
-    read = parts.store.read
-    return page(
-        request,
-        "system.html",
-        system=found,
-        chain=partner_chain(inventory, found.partner),
-        contracts=contracts_of(parts, found),
-        checks=[each for each in await _checks(parts) if each.system == found.serial],
-        incidents=(await read(console.list_incidents, of_system)).items,
-        crashes=(await read(lists.list_crash_reports, of_system)).items,
-    )
-
-
-async def checks(request: web.Request) -> web.Response:
-    """List the checks and what they say."""
-    everything = await _checks(request.app[PARTS])
-    state = request.query.get("state", "")
-    only_overdue = request.query.get("overdue") == "true"
-    shown = [each for each in everything if state in ("", each.state) and (each.overdue or not only_overdue)]
-    counts = {name: sum(each.state == name for each in everything) for name in _STATES}
-    return page(
-        request, "checks.html", checks=shown, counts=counts, state=state, overdue=only_overdue, all=everything
-    )
-
-
-_STATES = ("down", "degraded", "unknown", "up")
-
-
-async def _checks(parts: Parts) -> list[CheckNow]:
-    found = checks_now(parts, await parts.store.read(lists.check_lines))
-    return sorted(found, key=lambda each: (_STATES.index(each.state), each.name))
+async def incidents_csv(request: web.Request) -> web.Response:
+    """Give the incidents that fit as a file, newest first."""
+    query = _query(request, i.IncidentQuery)
+    wanted = replace(query.wanted(), limit=csv_files.MOST)
+    found = await request.app[PARTS].store.read(console.list_incidents, wanted)
+    columns = ("id", "class", "status", "title", "system", "partner", "symptom", "opened_at", "since", "acknowledged_by", "resolved_at", "owner")  # fmt: skip
+    rows = ([getattr(each, "cls" if name == "class" else name) for name in columns] for each in found.items)
+    return csv_files.response("incidents", columns, rows)
 
 
 async def crashes(request: web.Request) -> web.Response:
@@ -301,10 +255,8 @@ def _more(request: web.Request) -> Callable[[int], str]:
 Page = Callable[[web.Request], Awaitable[web.StreamResponse]]
 PAGES: dict[tuple[str, str], Page] = {
     ("GET", "/noc/incidents"): incidents,
+    ("GET", "/noc/incidents.csv"): incidents_csv,
     ("GET", "/noc/incidents/{id}"): incident,
-    ("GET", "/noc/systems"): systems,
-    ("GET", "/noc/systems/{serial}"): system,
-    ("GET", "/noc/checks"): checks,
     ("GET", "/noc/crashes"): crashes,
     ("GET", "/noc/alerts"): alerts,
     ("GET", "/noc/outbox"): outbox,

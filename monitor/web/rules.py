@@ -217,6 +217,8 @@ RULES: Mapping[tuple[str, str], Need] = {
     ("GET", "/noc/announcements/{id}"): Role.VIEWER,
     ("POST", "/noc/announcements/{id}/channels/{channel}/posted"): Role.NOC,
     ("GET", "/noc/systems"): Role.VIEWER,
+    ("GET", "/noc/systems.csv"): Role.VIEWER,
+    ("GET", "/noc/incidents.csv"): Role.VIEWER,
     ("GET", "/noc/systems/{serial}"): Role.VIEWER,
     ("GET", "/noc/checks"): Role.VIEWER,
     ("GET", "/noc/crashes"): Role.VIEWER,

@@ -40,6 +40,7 @@ from monitor.web import (
     console,
     crash_pages,
     delivery_pages,
+    fleet_pages,
     oncall_forms,
     oncall_pages,
     overruling,
@@ -138,6 +139,7 @@ def setup(
         recurring=recurring,
     )
     app[ENVIRONMENT] = environment()
+    app[fleet_pages.INDEX] = {}
     app[SHARED] = Shared(bell)
     app[LIVE] = Live(live_pace or LivePace())
     app[actions.PASSWORDS] = passwords or Passwords()
@@ -216,6 +218,7 @@ def handlers(app: web.Application) -> Mapping[tuple[str, str], Handler]:
         **overruling.FORMS,
         **board_pages.PAGES,
         **console.PAGES,
+        **fleet_pages.PAGES,
         **crash_pages.PAGES,
         **delivery_pages.PAGES,
         **reach_forms.FORMS,

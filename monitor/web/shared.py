@@ -30,7 +30,7 @@ class _View:
 class Shared:
     """Renderings by key."""
 
-    def __init__(self, bell: Bell, apart: float = 0.4) -> None:
+    def __init__(self, bell: Bell, apart: float = 0.15) -> None:
         self._bell = bell
         self._apart = apart
         self._views: dict[Hashable, _View] = {}

@@ -21,7 +21,7 @@ from monitor.domain.triage import Band, Owed, Ranked, in_order, owed
 from monitor.storage.triage import Open, Standing
 from monitor.web.tones import tone_of
 
-PAGE = 100
+PAGE = 50  # what somebody can look through; more is a page further
 URGENT = 200
 Text = Annotated[str, Field(max_length=200)]
 

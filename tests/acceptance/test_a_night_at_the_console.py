@@ -52,7 +52,7 @@ async def test_a_problem_is_seen_acknowledged_called_published_and_resolved_by_k
         assert await page.get_attribute("#sound", "aria-pressed") == "true"
         rang = "Number(document.documentElement.dataset.rang || 0)"
         before = await page.evaluate(rang)
-        await page.wait_for_function("document.getElementById('live-state').textContent === 'Live'")
+        await page.wait_for_selector("#live-state:text-is('Live')")
         await world.fails("pbx-1-sip")
         incident = (await world.incident())["id"]
         await page.wait_for_selector(f"tr[data-id={incident}].is-new")
@@ -76,11 +76,12 @@ async def test_a_problem_is_seen_acknowledged_called_published_and_resolved_by_k
         await page.fill("#body", "We are looking into it.")
         await page.check(f"input[name=attach][value={incident}]")
         await page.check("input[name=components][value=cloud-eu]")
-        await page.click("main button.button--primary")
+        await page.click("text=Declare and publish")
         await page.wait_for_url("**/noc/incidents/inc_*")
         problem = page.url.rpartition("/")[2]
         await world.deliver()
-        await page.wait_for_function("document.getElementById('live-state').textContent.startsWith('Live')")
+        await page.wait_for_selector("#live-state:has-text('Live')")
+        await world.service.publisher._refresh()
         public = await page.request.get(page.at("/api/v2/incidents/unresolved.json"))
         assert [each["name"] for each in (await public.json())["incidents"]] == ["Calls in Europe"]
         await page.keyboard.press("r")
@@ -96,20 +97,20 @@ async def test_a_problem_is_seen_acknowledged_called_published_and_resolved_by_k
 
 async def test_no_key_acts_on_another_line_than_the_chosen_one_when_the_list_moves(world):
     async with a_browser(world) as page:
-        await page.wait_for_function("document.getElementById('live-state').textContent === 'Live'")
+        await page.wait_for_selector("#live-state:text-is('Live')")
         await world.fails("pbx-3-few")  # Standard: it stands below what comes
         first = (await world.incident())["id"]
         await page.wait_for_selector(f"tr[data-id={first}]")
         await page.keyboard.press("j")
         await world.fails("pbx-1-sip")  # a Critical takes its place
-        await page.wait_for_function("document.querySelectorAll('table.queue tbody tr').length === 2")
+        await page.wait_for_selector("table.queue tbody tr:nth-child(2)")
         assert await page.locator("table.queue tbody tr").nth(1).get_attribute("data-id") == first
         assert await page.get_attribute("tr.is-chosen", "data-id") == first
         await page.keyboard.press("a")
         await page.wait_for_selector(".notice.is-ok")
         assert [row["id"] for row in await world.rows("incidents", status="acknowledged")] == [first]
         await world.passes("pbx-3-few")
-        await page.wait_for_function("document.querySelectorAll('table.queue tbody tr').length === 1")
+        await page.wait_for_selector("table.queue tbody tr:nth-child(2)", state="detached")
         await page.keyboard.press("a")
         assert "nothing was done" in await page.inner_text("#live-state")
         assert len(await world.rows("incidents", status="acknowledged")) == 0
@@ -118,7 +119,7 @@ async def test_no_key_acts_on_another_line_than_the_chosen_one_when_the_list_mov
 
 async def test_a_service_that_is_gone_is_said_large_and_the_board_comes_back_by_itself(world):
     async with a_browser(world) as page:
-        await page.wait_for_function("document.getElementById('live-state').textContent === 'Live'")
+        await page.wait_for_selector("#live-state:text-is('Live')")
         await page.context.set_offline(True)
         await page.evaluate("window.noc.refresh()")
         await page.wait_for_selector("#stale:not([hidden])", timeout=10_000)
@@ -157,7 +158,7 @@ async def test_axe_finds_nothing_wrong_in_both_schemes_and_on_a_phone(world):
     await world.deliver()
     incident = (await world.incident(system="PBX-1"))["id"]
     source = (axe / "axe.min.js").read_text()
-    async with a_browser(world, bypass_csp=True) as page:
+    async with a_browser(world, bypass_csp=True, reduced_motion="reduce") as page:
         for path in LOOKED_AT:
             await page.goto(page.at(path.format(id=incident)))
             await page.add_script_tag(content=source)

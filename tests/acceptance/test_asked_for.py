@@ -63,7 +63,8 @@ async def test_escalating_pages_who_was_chosen_and_resolving_calls_it_off(tmp_pa
         incident = (await world.incident())["id"]
         page = f"/noc/incidents/{incident}"
         await nora.get(f"{page}/escalate")
-        assert "Nadia Brandt" in nora.text and "on call now" in nora.text
+        assert "Nadia Brandt" in nora.text
+        assert "on call now" in nora.text
         await nora.post(f"{page}/acknowledge")
         await nora.post(f"{page}/escalate", engineer="tomas")
         await world.deliver()

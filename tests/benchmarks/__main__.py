@@ -23,6 +23,7 @@ NAMES = (
     "rates",
     "fleet",
     "page",
+    "console",
     "store_writes",
     "history",
     "deadlines",

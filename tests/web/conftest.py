@@ -1,5 +1,6 @@
 """A console and API over a real SQLite record, reached by a real client."""
 
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
@@ -103,6 +104,13 @@ class World:
 
 @pytest.fixture
 async def world(tmp_path):
+    async with a_world(tmp_path) as made:
+        yield made
+
+
+@asynccontextmanager
+async def a_world(tmp_path):
+    """Put a console over a record of its own; benchmarks fill it with more than a test would."""
     async with open_store(f"sqlite:///{tmp_path}/tocsin.db") as store:
         app = web.Application()
         pipeline = APipeline(store)

@@ -38,7 +38,7 @@ async def browser_page(world):
 async def test_the_board_swaps_itself_and_is_worked_by_keys(world, browser_page):
     page = browser_page
     await page.goto(str(world.client.make_url("/noc/")))
-    await page.wait_for_function("document.getElementById('live-state').textContent === 'Live'")
+    await page.wait_for_selector("#live-state:text-is('Live')")
     assert await page.locator("h1").inner_text() == "Nothing is open"
     await world.seed(an_incident)
     await world.seed(an_incident, "inc-2", title="A second one")

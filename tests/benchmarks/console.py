@@ -1,0 +1,188 @@
+"""The NOC console's pages with 100,000 systems and 1,000 open incidents: how long each takes to answer, beside 200 ms.
+
+    python -m tests.benchmarks.console [--quick]
+
+One process, real SQLite, one request after the other by a real client; the first of each page (templates are compiled) is
+not counted. Each incident has a clock, a ticket, contacts owed and an attempt; a tenth stands under ten global problems.
+"""
+
+import asyncio
+import json
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+from statistics import median, quantiles
+from typing import Any
+
+import sqlalchemy as sa
+
+from monitor.domain.inventory import System
+from monitor.storage import schema as t
+from monitor.storage.people import Role
+from tests.benchmarks.report import Goal, Report, by_itself
+from tests.web.conftest import World, a_world
+from tests.web.seeds import DECISION, NOW, ACheck
+
+SYSTEMS, OPEN, OVER = 100_000, 1_000, 20_000
+LIMIT = 200.0
+CLASSES = ("critical", "standard", "standard", "standard")
+PAGES = (
+    "/noc/",
+    "/noc/board",
+    "/noc/?q=site%2004242",
+    "/noc/?page=5",
+    "/noc/wall",
+    "/noc/queue.csv",
+    "/noc/incidents",
+    "/noc/incidents?status=resolved",
+    "/noc/incidents/inc-500",
+    "/noc/incidents/glo-1",
+    "/noc/incidents/inc-500/call",
+    "/noc/systems",
+    "/noc/systems?q=site%2004242",
+    "/noc/systems/PBX-0004242",
+    "/noc/checks",
+    "/noc/checks?state=down",
+    "/noc/tickets",
+    "/noc/deliveries",
+    "/noc/outbox",
+    "/noc/maintenance",
+    "/noc/global/new",
+    "/noc/oncall",
+    "/noc/audit",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Took:
+    """How long one page took, in milliseconds, and how much it is."""
+
+    path: str
+    times: tuple[float, ...]
+    size: int
+
+    @property
+    def p95(self) -> float:
+        return quantiles(self.times, n=20)[-1]
+
+
+def fill(c: sa.Connection, *, systems: int, over: int) -> None:
+    """Put a night on record."""
+    c.execute(t.incidents.insert(), [_global(n) for n in range(10)])
+    c.execute(t.incidents.insert(), [_incident(n, systems) for n in range(OPEN)])
+    c.execute(t.incidents.insert(), [_over(n, systems) for n in range(over)])
+    for first in range(0, systems, 10_000):
+        c.execute(t.check_states.insert(), [_state(n) for n in range(first, min(first + 10_000, systems))])
+    c.execute(t.clocks.insert(), [_clock(n) for n in range(OPEN)])
+    c.execute(t.tickets.insert(), [_ticket(n) for n in range(OPEN)])
+    c.execute(t.outbox.insert(), [_owed(n) for n in range(OPEN)])
+    c.execute(t.attempts.insert(), [_attempt(n) for n in range(OPEN)])
+    c.execute(t.events.insert(), list(_events()))
+
+
+def serial(n: int) -> str:
+    return f"PBX-{n:07d}"
+
+
+def _incident(n: int, systems: int) -> dict[str, Any]:
+    cls = CLASSES[n % len(CLASSES)]
+    under = f"glo-{n % 10}" if n % 10 == 0 else None
+    return {
+        "id": f"inc-{n}", "dedup_key": f"key-{n}", "status": "acknowledged" if n % 3 == 0 else "open", "class": cls, "system": serial(n * 97 % systems), "partner": ("aurora", "birch")[n % 2],
+        "title": f"Calls drop on {serial(n)}", "summary": "14 of 20 calls were cut within ten seconds", "symptom": "call_drops", "source": "check", "policy": "wildix",
+        "decision": _DECISION, "dossier": "{}", "facts": "{}", "opened_at": NOW - timedelta(minutes=n % 90), "since": NOW - timedelta(minutes=n % 90 + 2),
+        "respond_by": NOW + timedelta(minutes=n % 240 - 60), "parent": under, "held_by": under, "owner": "nora" if n % 3 == 0 else None, "owner_party": "us" if n % 3 == 0 else None,
+    }  # fmt: skip
+
+
+def _global(n: int) -> dict[str, Any]:
+    return _incident(n * 7 + 1, 1000) | {"id": f"glo-{n}", "dedup_key": f"glo-{n}", "is_global": True, "parent": None, "held_by": None, "public_state": "identified", "system": None, "partner": None}  # fmt: skip
+
+
+def _over(n: int, systems: int) -> dict[str, Any]:
+    return _incident(n, systems) | {"id": f"old-{n}", "dedup_key": f"old-{n}", "status": "resolved", "resolved_at": NOW, "parent": None, "held_by": None}  # fmt: skip
+
+
+def _state(n: int) -> dict[str, Any]:
+    return {"check": f"{serial(n)}-sip", "verdict": "down" if n % 100 == 0 else "up", "detail": "408 Request Timeout" if n % 100 == 0 else "", "since": NOW - timedelta(hours=1), "looked_at": NOW}  # fmt: skip
+
+
+def _clock(n: int) -> dict[str, Any]:
+    return {"incident": f"inc-{n}", "name": "response", "class": CLASSES[n % 4], "started_at": NOW, "due": NOW + timedelta(minutes=n % 240 - 60)}  # fmt: skip
+
+
+def _ticket(n: int) -> dict[str, Any]:
+    return {"id": f"tic-{n}", "incident": f"inc-{n}", "partner": "aurora", "driver": "builtin", "mark": f"inc-{n}", "reference": f"T-{n:05d}", "status": "open", "subject": "Calls drop", "body": "Hello", "language": "en", "created_at": NOW}  # fmt: skip
+
+
+def _owed(n: int) -> dict[str, Any]:
+    return {"id": f"out-{n}", "incident": f"inc-{n}", "kind": "call", "channel": "phone", "dedup": f"out-{n}", "partner": "aurora", "contact": "aurora-1", "recipient": "+390612345678", "language": "it", "state": "waiting", "reason": "the ticket goes first", "created_at": NOW, "not_before": NOW + timedelta(minutes=5)}  # fmt: skip
+
+
+def _attempt(n: int) -> dict[str, Any]:
+    return {"id": f"att-{n}", "outbox": f"out-{n}", "incident": f"inc-{n}", "channel": "phone", "driver": "sandbox", "contact": "aurora-1", "recipient": "+390612345678", "started_at": NOW - timedelta(hours=1), "status": "ended", "result": "no_answer", "history": "[]"}  # fmt: skip
+
+
+def _events() -> Iterator[dict[str, Any]]:
+    for n in range(OPEN):
+        for kind in ("incident.opened", "contact.owed", "call.not_acknowledged"):
+            yield {"incident": f"inc-{n}", "at": NOW, "kind": kind, "text": "", "data": "{}"}
+
+
+_DECISION = json.dumps(DECISION)
+
+
+async def ask(world: World, path: str, times: int) -> Took:
+    """Ask for a page so often."""
+    took = []
+    for n in range(times + 1):
+        world.bell.ring("incident", f"{n}")  # what was rendered before is not served again
+        began = time.perf_counter()
+        answer = await world.client.get(path)
+        body = await answer.read()
+        took.append(1000 * (time.perf_counter() - began))
+        assert answer.status == 200, (path, answer.status)
+    return Took(path, tuple(took[1:]), len(body))
+
+
+async def measured(folder: Path, *, systems: int, times: int) -> list[Took]:
+    async with a_world(folder) as world:
+        partners = ("aurora", "birch", "dune")
+        known = {
+            serial(n): System(serial=serial(n), partner=partners[n % 3], name=f"Site {n:05d}", host=f"pbx{n}.example", country="IT", carrier=f"carrier-{n % 20}", cloud=f"eu-{n % 8}", version=f"5.0{n % 5}")
+            for n in range(systems)
+        }  # fmt: skip
+        world.inventory = replace(world.inventory, systems=known)
+        world.checks = tuple(
+            ACheck(name=f"{one}-sip", system=one, target=f"sip:{one}.example") for one in known
+        )
+        await world.seed(lambda c: fill(c, systems=systems, over=OVER))
+        await world.log_in(role=Role.ADMIN)
+        return [await ask(world, path, times) for path in PAGES]
+
+
+def measure(*, systems: int, times: int) -> Report:
+    with tempfile.TemporaryDirectory(prefix="tocsin-console-", dir="/var/tmp") as name:
+        found = asyncio.run(measured(Path(name), systems=systems, times=times))
+    worst = max(found, key=lambda each: each.p95)
+    return Report(
+        name="console",
+        title=f"the console's pages, {systems:,} systems, {OPEN:,} open incidents, {OVER:,} that are over",
+        columns=("page", "p50 ms", "p95 ms", "KB"),
+        rows=[(each.path, median(each.times), each.p95, each.size / 1024) for each in found],
+        goals=[
+            Goal(text=f"p95 of the slowest page ({worst.path})", figure=worst.p95, limit=LIMIT, unit="ms")
+        ],
+    )
+
+
+def run(*, quick: bool = False) -> Report:
+    """Measure as ``make bench`` does."""
+    return measure(systems=SYSTEMS, times=10 if quick else 40)
+
+
+if __name__ == "__main__":
+    by_itself(run, __doc__)
