@@ -1,9 +1,11 @@
 """The public routes: look the path up, answer bytes or 304. No template, no database, no work per request."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from types import MappingProxyType
 
 from aiohttp import web
+from multidict import CIMultiDict
 
 from statuspage.links import in_language
 from statuspage.pages import Page, PublicPages
@@ -23,9 +25,12 @@ SECURITY: Mapping[str, str] = MappingProxyType(
         "Referrer-Policy": "no-referrer",
         "Cross-Origin-Opener-Policy": "same-origin",
         "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+        "X-Frame-Options": "DENY",
     }
 )
+OK = web.HTTPOk.status_code
 EMBEDDED = ("/badge.svg", "/api/v2/", "/feed.", "/maintenance.ics")  # what other sites may use
+KINDS = (*EMBEDDED, "/static/", "/api/")
 PEOPLE = (
     "/",
     "/uptime",
@@ -68,10 +73,7 @@ def routes(pages: PublicPages) -> list[web.AbstractRouteDef]:
         page = (pages.get(in_language(code, path)) if code else None) or pages.get(path)
         if page is None:
             return not_found(request, pages)
-        response = respond(request, page)
-        if pages.site.languages:
-            response.headers["Vary"] = "Accept-Encoding, Accept-Language"
-        return response
+        return respond(request, page, spoken=bool(pages.site.languages))
 
     spoken = [web.get(f"/{code}{path}", answer) for code in LANGUAGES for path in PEOPLE]
     return [
@@ -81,23 +83,38 @@ def routes(pages: PublicPages) -> list[web.AbstractRouteDef]:
     ]
 
 
-def respond(request: web.Request, page: Page, *, status: int = 200) -> web.Response:
-    """Answer with a page, or with 304 when the asker has it."""
-    small = (
-        page.packed
-        if page.packed is not None and "gzip" in request.headers.get("Accept-Encoding", "")
-        else None
-    )
-    etag = page.packed_etag if small is not None else page.etag
-    headers = headers_of(request.path) | {"ETag": etag}
-    if page.packed is not None:
-        headers["Vary"] = "Accept-Encoding"
-    if status == web.HTTPOk.status_code and _has(request, page):
-        return web.Response(status=304, headers=headers)
-    headers["Content-Type"] = page.type
-    if small is not None:
-        headers["Content-Encoding"] = "gzip"
-    return web.Response(status=status, body=small if small is not None else page.body, headers=headers)
+def respond(request: web.Request, page: Page, *, status: int = 200, spoken: bool = False) -> web.Response:
+    """Answer with a page, or with 304 when the asker has it; ``spoken``: it was chosen by the visitor's language."""
+    asked = request.headers
+    small = page.packed is not None and "gzip" in asked.get("Accept-Encoding", "")
+    known = status == OK and "If-None-Match" in asked and _has(asked["If-None-Match"], page)
+    head = _head(_kind(request.path), page, small=small, spoken=spoken, known=known).copy()
+    if known:
+        return web.Response(status=304, headers=head)
+    return web.Response(status=status, body=page.packed if small else page.body, headers=head)
+
+
+@lru_cache(maxsize=4096)
+def _head(kind: str, page: Page, *, small: bool, spoken: bool, known: bool) -> CIMultiDict[str]:
+    """Make the headers of an answer once; a request copies them."""
+    head = CIMultiDict(headers_of(kind) | {"ETag": page.packed_etag if small else page.etag})
+    vary = [
+        *(["Accept-Encoding"] if page.packed is not None else []),
+        *(["Accept-Language"] if spoken else []),
+    ]
+    if vary:
+        head["Vary"] = ", ".join(vary)
+    if not known:
+        head["Content-Type"] = page.type
+        if small:
+            head["Content-Encoding"] = "gzip"
+    return head
+
+
+@lru_cache(maxsize=4096)
+def _kind(path: str) -> str:
+    """Return the part of a path that decides its headers."""
+    return next((kind for kind in KINDS if path.startswith(kind)), "/")
 
 
 def headers_of(path: str) -> dict[str, str]:
@@ -122,9 +139,8 @@ def not_found(request: web.Request, pages: PublicPages) -> web.StreamResponse:
     return respond(request, page, status=404)
 
 
-def _has(request: web.Request, page: Page) -> bool:
+def _has(asked: str, page: Page) -> bool:
     """Whether If-None-Match names either form of the page (weak comparison, RFC 9110)."""
-    asked = request.headers.get("If-None-Match", "")
     if asked.strip() == "*":
         return True
     tags = {tag.strip().removeprefix("W/") for tag in asked.split(",")}

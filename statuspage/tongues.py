@@ -8,7 +8,7 @@ on pages (:meth:`Tongue.html`) and left as it is elsewhere (:meth:`Tongue.say`).
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 
 from babel.dates import format_date, format_interval, format_skeleton
@@ -109,6 +109,7 @@ def tongue(code: str) -> Tongue:
     return ENGLISH if code == "en" else _read(code)
 
 
+@lru_cache(maxsize=1024)  # browsers send the same few headers, thousands of times a second
 def preferred(accepted: str, offered: tuple[str, ...]) -> str | None:
     """Return which of the offered languages an ``Accept-Language`` header wants most (RFC 9110), if any."""
     wanted: list[tuple[float, int, str]] = []

@@ -1,7 +1,13 @@
-"""The page in a real browser: what axe-core and Atlassian's own widget say of it, with scripts and without."""
+"""The page in a real browser: what axe-core and Atlassian's own widget say of it, with scripts and without.
 
+And the API as a client of the npm registry reads it, which nobody here wrote.
+"""
+
+import asyncio
+import json
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -171,3 +177,24 @@ async def test_atlassian_s_own_widget_shows_what_is_wrong(chromium):
             await page.wait_for_selector(".status-indicator.major")
             assert await page.locator(".status-text").inner_text() == "Partial System Outage"
         await runner.cleanup()
+
+
+async def test_a_client_of_the_npm_registry_reads_all_that_it_knows_to_ask():
+    package = node_package("statuspage.io", "it reads our API")
+    node = require("node", "it runs the client")
+    script = Path(__file__).parents[1] / "node" / "statuspage_client.cjs"
+    async with served("trouble", replace(seeds.SITE, languages=())) as url:
+        asked = await asyncio.create_subprocess_exec(
+            node, str(script), str(package), url, stdout=asyncio.subprocess.PIPE
+        )
+        said, _ = await asked.communicate()
+    told = json.loads(said)
+    assert told["status"]["status"] == {"indicator": "major", "description": "Partial System Outage"}
+    assert [one["name"] for one in told["unresolved"]["incidents"]] == [
+        "Calls through the European cloud fail"
+    ]
+    assert [one["name"] for one in told["upcoming"]["scheduled_maintenances"]] == [
+        "Core switch replacement in Milan"
+    ]
+    assert len(told["summary"]["components"]) == len(told["components"]["components"]) == 16
+    assert len(told["incidents"]["incidents"]) == 5
