@@ -1,5 +1,9 @@
-"""Take the documentation's screenshots from the running demo: ``make docs`` (needs Debian's Chromium)."""
+"""Take the documentation's screenshots: ``make docs`` (needs Debian's Chromium).
 
+The console's and the portal's are of the running demo, the status page's of the tests' seeded record. ``--status`` takes the latter alone.
+"""
+
+import asyncio
 import json
 import subprocess
 import sys
@@ -8,6 +12,8 @@ import time
 from pathlib import Path
 
 from playwright.sync_api import Browser, sync_playwright
+
+from tools.status_preview import photograph
 
 FOLDER = Path(__file__).parents[1] / "docs" / "screenshots"
 SEEN_AFTER = 20.0  # seconds: by then the demo's system has broken and its partner has pressed 1
@@ -23,6 +29,9 @@ CHROMIUM = (
 
 
 def main() -> None:
+    print(*asyncio.run(photograph(FOLDER)))
+    if "--status" in sys.argv[1:]:
+        return
     with tempfile.TemporaryDirectory() as data:
         command = [sys.executable, "-m", "monitor", "demo", "--port", "0", "--data-dir", data, "--json"]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as demo:
@@ -39,8 +48,6 @@ def shoot(said: dict[str, str]) -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=list(CHROMIUM))
         page = browser.new_page(viewport={"width": 1440, "height": 900})
-        page.goto(said["status_page"])
-        page.screenshot(path=FOLDER / "status.png", full_page=True)
         page.goto(said["noc"])
         page.fill("#user", said["noc_user"])
         page.fill("#password", said["noc_password"])
@@ -53,7 +60,7 @@ def shoot(said: dict[str, str]) -> None:
         page.wait_for_selector("#said")
         page.screenshot(path=FOLDER / "noc-request.png", full_page=True)
         browser.close()
-    print(f"{FOLDER}: status.png, noc.png, portal.png, noc-request.png")
+    print(f"{FOLDER}: noc.png, portal.png, noc-request.png")
 
 
 def portal(browser: Browser, said: dict[str, str]) -> None:

@@ -18,6 +18,15 @@ from tests.statuspage import seeds
 
 FIRST = 8099
 PHONE, WALL = 360, 3840
+CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+            "--disable-component-update", "--disable-sync"]  # fmt: skip
+SHOTS = (  # the documentation's: name, state, path, width, height, scheme
+    ("status", "trouble", "/", 1440, 1500, "light"),
+    ("status-well", "well", "/", 1440, 1060, "dark"),
+    ("status-day", "trouble", "/history/2026-11#d22", 1440, 900, "light"),
+    ("status-phone", "trouble", "/it/", 360, 1150, "light"),
+    ("status-wall", "trouble", "/de/", 3840, 2160, "dark"),
+)
 LOOKS = [
     (state, width, scheme)
     for state in seeds.STATES
@@ -45,17 +54,14 @@ async def serve(state: str, port: int) -> web.AppRunner:
 
 async def shoot(folder: Path, extra: list[str]) -> None:
     async with async_playwright() as play:
-        browser = await play.chromium.launch(
-            executable_path="/usr/bin/chromium",
-            args=["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-                  "--disable-component-update", "--disable-sync"],
-        )  # fmt: skip
+        browser = await play.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM)
         ports = {state: FIRST + n for n, state in enumerate(seeds.STATES)}
         for state, width, scheme in LOOKS:
             page = await browser.new_page(
                 viewport={"width": width, "height": width * 9 // 16 if width > PHONE else 740},
                 color_scheme=scheme,
             )
+            await page.clock.set_fixed_time(seeds.NOW)
             heard: list[str] = []
             page.on("console", lambda message, heard=heard: heard.append(message.text))
             for path in ["/", *(extra if state == "trouble" else [])]:
@@ -66,6 +72,24 @@ async def shoot(folder: Path, extra: list[str]) -> None:
                 print(name, "scrolls sideways!" if wide > width else "", *heard)
             await page.close()
         await browser.close()
+
+
+async def photograph(folder: Path) -> list[str]:
+    """Take the documentation's screenshots of the status page over the seeded record."""
+    ports = {state: FIRST + n for n, state in enumerate(seeds.STATES)}
+    runners = [await serve(state, port) for state, port in ports.items()]
+    async with async_playwright() as play:
+        browser = await play.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM)
+        for name, state, path, width, height, scheme in SHOTS:
+            page = await browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
+            await page.clock.set_fixed_time(seeds.NOW)
+            await page.goto(f"http://127.0.0.1:{ports[state]}{path}")
+            await page.screenshot(path=folder / f"{name}.png")
+            await page.close()
+        await browser.close()
+    for runner in runners:
+        await runner.cleanup()
+    return [f"{name}.png" for name, *_ in SHOTS]
 
 
 async def main() -> None:
