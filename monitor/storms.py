@@ -5,55 +5,38 @@
 
 Whether there is a storm is decided by :mod:`monitor.domain.correlation`; here is what is done about it. What is kept
 in memory is made of the record again after a restart. ``once`` is gone through every second: everything that a lost
-moment, a kill or another process could have left undone is done there.
+moment, a kill or another process could have left undone is done there. What is said and owed: :mod:`monitor.naming` (the
+problem), :mod:`monitor.bundling` (partners' contacts), :mod:`monitor.subsiding` (its end).
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
 
 import structlog
 
 from monitor.announcing import Announcer
 from monitor.bell import Bell
-from monitor.domain.announcements import GlobalProblem, Impact
-from monitor.domain.contacts import (
-    KINDS,
-    PRIORITY_NORMAL,
-    PRIORITY_URGENT,
-    PROBLEM,
-    Obligation,
-    page,
-)
+from monitor.bundling import Bundling
 from monitor.domain.correlation import EXPLAINED, Ledger, Limits
-from monitor.domain.decisions import NOC, first_contact, page_entry
-from monitor.domain.evidence import EVERYBODY, OWNER, Evidence, Group, dimension
+from monitor.domain.evidence import Evidence, Group, dimension
 from monitor.domain.findings import Finding, Streak
-from monitor.domain.incidents import PublicState
 from monitor.domain.settling import Settled
 from monitor.domain.waiting import Waits
 from monitor.metrics import Metrics
+from monitor.naming import Naming
 from monitor.settling import Settling
-from monitor.storage import announced, moves, storms, told
-from monitor.storage.announced import Composed
+from monitor.storage import storms
 from monitor.storage.engine import Store
-from monitor.storage.storms import Found, Storm
-from monitor.storage.told import Untold
+from monitor.storage.storms import Storm
+from monitor.subsiding import Subsiding
 from monitor.telling import Telling
 from monitor.world import InForce, Watched, World
 
 log = structlog.stdlib.get_logger()
 
-MAJORITY = 0.5  # of a group's members failing: more is critical, less is major
-SHOWN_WITH = 0.1  # of the failing systems belong to a component: the problem is shown with it
 STILL_NEWS = timedelta(minutes=5)  # what began longer ago was told singly, and stays so
 OWED_EVERY = 5  # rounds: who was being contacted when it was named may be owed it after all
-
-BODY = "Many systems of {what} cannot be used as they should since {since:%H:%M} UTC. We are working on it."
-WELL = "The systems concerned answer again. We keep watching them."
-AGAIN = "Systems fail again. We are working on it."
-OVER = "The systems concerned have been well for a while: the problem is over."
 
 
 @dataclass(slots=True, kw_only=True)
@@ -80,6 +63,28 @@ class Storms:
     dirty: bool = True
     rounds: int = 0
     failpoint: Callable[[str], None] = lambda _name: None
+    proposing: Naming = field(init=False)
+    bundling: Bundling = field(init=False)
+    subsiding: Subsiding = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Put together what is done about a storm that is found: its problem, its contacts, its end."""
+        self.proposing = Naming(world=self.world, new_id=self.new_id, announcer=self.announcer)
+        self.bundling = Bundling(
+            world=self.world,
+            store=self.store,
+            new_id=self.new_id,
+            bell=self.bell,
+            telling=self.telling,
+            failpoint=self.failpoint,
+        )
+        self.subsiding = Subsiding(
+            world=self.world,
+            store=self.store,
+            new_id=self.new_id,
+            bell=self.bell,
+            announcer=self.announcer,
+        )
 
     # what is seen -----------------------------------------------------------------------------------------
 
@@ -214,7 +219,9 @@ class Storms:
         self.ledger.set_aside(group)
         try:
             members = self._incidents_of(group)
-            found = self._found(evidence, now, members, await self.store.read(storms.classes, members))
+            classes = await self.store.read(storms.classes, members)
+            failing = [serial for serial in self.ledger.members(group) if serial in self.failing]
+            found = self.proposing.found(evidence, members, classes, failing, now=now)
             self.failpoint("storm.before_record")
             id_, attached = await self.store.write(storms.found, found, now=now)
         except BaseException:
@@ -237,84 +244,10 @@ class Storms:
         self.bell.ring("component")
         self.bell.ring("outbox")
 
-    def _found(
-        self, evidence: Evidence, now: datetime, members: Sequence[str], classes: Collection[tuple[str, str]]
-    ) -> Found:
-        in_force, id_ = self.world.in_force, f"inc_{self.new_id()}"
-        problem = self._problem(evidence, public=self._publishes(evidence.group, classes))
-        rules = in_force.correlation
-        draft = not problem.public
-        one_partners = any(
-            part.dimension == OWNER for part in evidence.group.parts
-        )  # nobody else would be told
-        return Found(
-            id=id_,
-            update=f"upd_{self.new_id()}",
-            problem=problem,
-            evidence=evidence,
-            members=members,
-            tells_from=now + timedelta(seconds=rules.confirm_within if draft and not one_partners else 0),
-            owed=(self._page(id_, problem, now),),
-            announce=None
-            if draft
-            else self.announcer.compose(self.announcer.of_problem(id_, problem), now=now),
-        )
-
-    def _publishes(self, group: Group, classes: Collection[tuple[str, str]]) -> bool:
-        """Whether the public hears of it at once: it is of our own making, and its most urgent class says so."""
-        in_force, rules = self.world.in_force, self.world.in_force.correlation
-        if group == EVERYBODY or any(part.dimension in rules.propose for part in group.parts):
-            return False
-        known = [one for one in classes if one[0] in in_force.policies]
-        worst = min(known, key=lambda of: _urgency(in_force, *of), default=None)
-        cls = in_force.policies[worst[0]].classes.get(worst[1]) if worst else None
-        return ((cls and cls.publish) or rules.publish) == "at_once"
-
-    def _problem(self, evidence: Evidence, *, public: bool) -> GlobalProblem:
-        group = evidence.group
-        what = self._called(group)
-        share = evidence.failing / evidence.members
-        return GlobalProblem(
-            title=f"{what[:1].upper()}{what[1:]}: many systems fail",
-            body=BODY.format(what=what, since=evidence.first),
-            impact=Impact.CRITICAL if share >= MAJORITY else Impact.MAJOR,
-            components=self._components(group),
-            public=public,
-        )
-
-    def _called(self, group: Group) -> str:
-        """Call a group as the public knows it."""
-        component = self.world.in_force.inventory.components.get(group.value)
-        return component.name if component and group.dimension == "component" else str(group)
-
-    def _components(self, group: Group) -> tuple[str, ...]:
-        """Return the lines of the status page that the failing systems of a group belong to."""
-        inventory = self.world.in_force.inventory
-        failing = [one for one in self.ledger.members(group) if one in self.failing]
-        counts: dict[str, int] = {}
-        for serial in failing:
-            component = inventory.systems[serial].component
-            if component:
-                counts[component] = counts.get(component, 0) + 1
-        return tuple(sorted(name for name, count in counts.items() if count >= SHOWN_WITH * len(failing)))
-
     def _incidents_of(self, group: Group) -> Sequence[str]:
         members = self.ledger.members(group)
         found = (self.believed[serial].values() for serial in members if serial in self.believed)
         return tuple(dict.fromkeys(incident for incidents in found for incident in incidents))
-
-    def _page(self, id_: str, problem: GlobalProblem, now: datetime) -> Obligation:
-        """Let whoever is on call know, once: what was published, or what waits for their word."""
-        reason = "a global problem was found" if problem.public else "a global problem is proposed"
-        entry = page_entry(self.world.in_force.inventory, now, reason)
-        return page(entry, id_=f"out_{self.new_id()}", dedup=f"{id_}|page|{NOC}", now=now, incident=id_)
-
-    async def _word(self, storm: Storm, state: PublicState, body: str, now: datetime) -> Composed | None:
-        """Return how a problem goes on, as it is announced; one that is only proposed is told to nobody."""
-        known = await self.store.read(announced.problem, storm.incident) if storm.public else None
-        if known is None:
-            return None
-        return self.announcer.compose(self.announcer.of_update(storm.incident, known, state, body), now=now)
 
     # every second -------------------------------------------------------------------------------------------------
 
@@ -342,9 +275,10 @@ class Storms:
     async def _step(self, storm: Storm, now: datetime, *, owing: bool) -> None:
         if owing:
             await self._join(storm, now)
-            await self._tell_partners(storm, now)
-        await self._page_gate(storm, now)
-        await self._end(storm, now)
+            if not await self.bundling.tell(storm, now):
+                self.dirty = True
+        await self.bundling.page_gate(storm, now)
+        await self.subsiding.step(storm, now)
 
     async def _name_what_was_not(self, now: datetime) -> None:
         """Name a storm that a kill, or a record that was away, has kept from being named."""
@@ -374,114 +308,10 @@ class Storms:
             self.bell.ring("incident", storm.incident)
         self.loose.difference_update(members)
 
-    async def _tell_partners(self, storm: Storm, now: datetime) -> None:
-        """Owe every partner who has a system under it their one contact."""
-        await self.store.write(told.late_members, storm.incident, now)
-        if not storm.public and (storm.tells_from is None or now < storm.tells_from):
-            self.dirty = True
-            return
-        waiting = await self.store.read(told.untold, storm.incident)
-        owed = [row for one in waiting if (row := await self._owed(storm, one, now)) is not None]
-        if owed:
-            self.failpoint("storm.before_tell")
-            await self.store.write(told.tell, storm.incident, owed, now=now)
-            self.failpoint("storm.after_tell")
-            log.info("storm.partners_owed", incident=storm.incident, partners=len(owed))
-            self.bell.ring("outbox")
-
-    async def _owed(self, storm: Storm, one: Untold, now: datetime) -> Obligation | None:
-        in_force = self.world.in_force
-        partner = in_force.inventory.partners.get(one.partner)
-        if partner is None:
-            return None
-        policy_name, cls = min(one.counts, key=lambda of: _urgency(in_force, *of))
-        policy = in_force.policies.get(policy_name) or in_force.policies[partner.policy]
-        entry = first_contact(policy, cls, partner, now, in_force.inventory)
-        if entry is None:
-            return None
-        kind, channel, language, about = KINDS[entry.channel], entry.channel, entry.language, storm.incident
-        payload: dict[str, Any] = {**entry.payload, PROBLEM: storm.incident}
-        if one.ticket is not None:  # they are in contact about one of their systems already: a note, no more
-            kind, channel = "ticket.comment", "ticket"
-            ticket, about, language = one.ticket
-            payload |= {
-                "ticket": ticket,
-                "text": await self.telling.note(storm.incident, one.partner, language),
-            }
-        gate = self._gate(storm, now)
-        urgent = cls in policy.classes and policy.classes[cls].analyse_now
-        return Obligation(
-            id=f"out_{self.new_id()}",
-            incident=about,
-            kind=kind,
-            channel=channel,
-            dedup=told.key(storm.incident, one.partner),
-            partner=one.partner,
-            contact=entry.contact,
-            recipient=entry.to,
-            language=language,
-            priority=PRIORITY_URGENT if urgent else PRIORITY_NORMAL,
-            not_before=gate or now,
-            reason=storms.WAITS_FOR_PAGE if gate else "",
-            waits=Waits.STATUS_PAGE if gate else None,
-            payload=payload,
-        )
-
-    def _gate(self, storm: Storm, now: datetime) -> datetime | None:
-        """Return until when partners wait for the status page at most; None: they do not."""
-        if not storm.public or storm.shown_at or storm.unshown_at:
-            return None
-        until = storm.found_at + timedelta(seconds=self.world.in_force.correlation.page_within)
-        return until if until > now else None
-
-    async def _page_gate(self, storm: Storm, now: datetime) -> None:
-        if storm.public and not storm.shown_at and not storm.unshown_at and self._gate(storm, now) is None:
-            waited = self.world.in_force.correlation.page_within
-            log.warning("storm.page_not_shown", incident=storm.incident)
-            await self.store.write(storms.page_not_shown, storm.incident, now=now, waited=waited)
-            self.bell.ring("outbox")
-
     async def shown(self, problems: Sequence[str]) -> None:
         """Take it that the public page shows these problems now."""
         if await self.store.write(storms.page_shown, problems, now=self.clock()):
             self.bell.ring("outbox")
-
-    # its end ----------------------------------------------------------------------------------------------------
-
-    async def _end(self, storm: Storm, now: datetime) -> None:
-        """Watch it when its systems are well again, then resolve it; a person who took it over does both."""
-        if storm.taken_over or not storm.members:
-            return
-        rules = self.world.in_force.correlation
-        well = storm.members - storm.open_ >= rules.over_at * storm.members
-        update = f"upd_{self.new_id()}"
-        if well and storm.well_at is None:
-            word = await self._word(storm, PublicState.MONITORING, WELL, now)
-            await self.store.write(storms.well, storm.incident, update, now=now, body=WELL, announce=word)
-        elif not well and storm.well_at is not None:
-            word = await self._word(storm, PublicState.INVESTIGATING, AGAIN, now)
-            await self.store.write(
-                storms.failing_again, storm.incident, update, now=now, body=AGAIN, announce=word
-            )
-        elif well and storm.well_at is not None and now >= storm.well_at + timedelta(seconds=rules.watch_for):
-            await self.store.write(
-                moves.update_global,
-                storm.incident,
-                update,
-                state=PublicState.RESOLVED,
-                body=OVER,
-                actor="tocsin",
-                now=now,
-                next_update_at=None,
-                new_id=self.new_id,
-                announce=await self._word(storm, PublicState.RESOLVED, OVER, now),
-            )
-            log.info("storm.over", incident=storm.incident)
-            self.bell.ring("outbox")
-        else:
-            return
-        self.bell.ring("incident", storm.incident)
-        self.bell.ring("component")
 
     # after a restart ----------------------------------------------------------------------------------------------
 
@@ -503,8 +333,3 @@ class Storms:
                 self.ledger.spend(one.system)
         await self.settling.resume()
         self.dirty = True
-
-
-def _urgency(in_force: InForce, policy: str, cls: str) -> int:
-    classes = in_force.policies[policy].classes if policy in in_force.policies else {}
-    return classes[cls].urgency if cls in classes else len(classes)

@@ -23,7 +23,9 @@ A storm is *forming* when that holds of failing looks, before there are findings
 
 Of several stormy groups that one explains best of which it is least likely chance: small, and covering most. If within
 it those with a second attribute fail and the others are well (the same test), it is *both* that explain: this version in
-that cloud. Members of a group that is named are set aside: neither failing nor healthy for any other.
+that cloud. Where too few fail for any single one, all the pairs are looked at that those who fail have; the test is corrected
+for how many pairs there are, and looks that are not believed yet are waited for. Members of a group that is named are set
+aside: neither failing nor healthy for any other.
 
 A system counts from its first failure since it was last well.
 """
@@ -44,7 +46,7 @@ __all__ = ["EXPLAINED", "Ledger", "Limits"]
 
 EXPLAINED = frozenset({Symptom.UNREACHABLE, Symptom.PORTAL_UNREACHABLE, Symptom.DEGRADED, Symptom.CALL_DROPS})
 """What a common cause explains: what cannot be reached or used, not what crashes or expires there."""
-_COVERS = 0.9  # of a group's failures have a second attribute, too: the two together may explain
+_COVERS = 0.9  # of a group's failures (or all but one, which may fail by itself) have a second attribute: both may explain
 _NOISE = 0.01  # of everybody else failing in a window: more is no noise, but another fault
 _WITHIN = 0.01  # so likely it may be that the second does not matter: that there is a problem is sure by then
 _TRIED = 12  # groups that may be the other of two
@@ -79,9 +81,8 @@ class Ledger(Book):
         found = self._within(window)
         if found is not None and found.group != EVERYBODY:
             return found
-        return (
-            self._beside(window) or found
-        )  # two of three clouds are more than half of everything, but not all
+        beside = self._beside(window)  # two of three clouds are more than half of everything, but not all
+        return beside or found or self._pair(window)
 
     def _within(self, window: timedelta) -> Evidence | None:
         best = self._clear(window)
@@ -93,7 +94,7 @@ class Ledger(Book):
 
     def _unsettled(self, best: Evidence) -> bool:
         """Whether a second attribute is suspected, and looks that are not believed yet may tell."""
-        coming = any(serial not in self._believed for _, serial in self._entries(best))
+        coming = self._awaited(self._began(best.group, best.window))
         return coming and bool(self._seconds(best, _SUSPECT))
 
     def _clear(self, window: timedelta) -> Evidence | None:
@@ -253,7 +254,13 @@ class Ledger(Book):
         return exp(log_p) * self._looked_at <= self.limits.chance
 
     def years(
-        self, one: Counted, fresh: int, window: timedelta, at: datetime, beside: Counted | None = None
+        self,
+        one: Counted,
+        fresh: int,
+        window: timedelta,
+        at: datetime,
+        beside: Counted | None = None,
+        looked_at: int | None = None,
     ) -> float:
         """Return once in how many years so many of any group begin at once, each by itself.
 
@@ -268,7 +275,7 @@ class Ledger(Book):
                 outside.failing_outside - self.limits.systems
             )  # so few say nothing about how often that is
             often = max(often, min(_NOISE, beyond / outside.members_outside))
-        return years_between(fresh, often * one.members, seconds) / self._looked_at
+        return years_between(fresh, often * one.members, seconds) / (looked_at or self._looked_at)
 
     def _together(self, best: Evidence) -> Evidence | None:
         """Return who has a second attribute beside a group's, if within the group only they fail."""
@@ -276,32 +283,70 @@ class Ledger(Book):
         if not found:
             return None
         _, group, members = min(found)
-        fresh = [one for one in self._entries(best) if group in self._groups[one[1]]]
+        fresh = [one for one in self._began(best.group, best.window) if group in self._groups[one[1]]]
         return self._of_both(best, group, members, fresh)
 
-    def _entries(self, best: Evidence) -> Sequence[tuple[datetime, str]]:
-        entries = self._streaks[best.group]
-        return entries[bisect_left(entries, (best.last - best.window, "")) :]
+    def _pair(self, window: timedelta) -> Evidence | None:
+        """Return two attributes of which neither alone has enough that fail, if hardly anybody who has both is well.
+
+        Among all the pairs there are some fit by chance, which is corrected for. And what is so few is waited for: while
+        there are looks that are not believed yet, it may as well be the beginning of something larger.
+        """
+        tested = [
+            self._tested(group, entries[-1][0] - window)
+            for group, entries in self._streaks.items()
+            if group != EVERYBODY and self._enough(self._streaks, group, window, share=0)
+        ]
+        tested.sort(key=lambda one: (one.log_p, -one.explains, one.group))
+        found = [pair for one in tested[:_TRIED] for pair in self._pairs_of(one.group, window)]
+        best = min(found, key=lambda one: (one.log_p, -one.explains, one.group), default=None)
+        if best is None or best.log_p + log(self._pairs) >= tested[0].log_p + log(self._looked_at):
+            return None
+        return None if self._awaited(self._began(tested[0].group, window)) else best
+
+    def _pairs_of(self, group: Group, window: timedelta) -> Iterable[Evidence]:
+        """Yield the pairs with a second attribute that many of those who fail in a group have."""
+        fresh, last = self._began(group, window), self._streaks[group][-1][0]
+        shared = Counter(other for _, serial in fresh for other in self._groups[serial])
+        everywhere = self._since(self._streaks, EVERYBODY, last - window)
+        for other, failing in shared.items():
+            name = both(group, other) if other not in (group, EVERYBODY) else None
+            if name is None or name in self._aside or failing < self.limits.systems:
+                continue
+            theirs = [one for one in fresh if other in self._groups[one[1]]]
+            believed = sum(serial in self._believed for _, serial in theirs)
+            members = self._sharing(group, other)
+            nested = members in (self._count[group], self._count[other])  # one of them says it all
+            if nested or believed < max(self.limits.systems, self.limits.share * members):
+                continue
+            counted = self._against(name, failing, members, everywhere)
+            years = self.years(counted, believed, window, last, looked_at=self._pairs)
+            likely = exp(counted.log_p) * self._pairs
+            if likely <= _WITHIN and self._often(counted) and years >= self.limits.years:
+                yield replace(self._evident(counted, theirs, years, window), looked_at=self._pairs)
+
+    def _began(self, group: Group, window: timedelta) -> Sequence[tuple[datetime, str]]:
+        """Return who of a group fails and began within a window, which ends with the latest."""
+        entries = self._streaks[group]
+        return entries[bisect_left(entries, (entries[-1][0] - window, "")) :]
+
+    def _awaited(self, entries: Iterable[tuple[datetime, str]]) -> bool:
+        """Whether some of these looks are not believed yet."""
+        return any(serial not in self._believed for _, serial in entries)
 
     def _seconds(self, best: Evidence, chance: float) -> list[tuple[float, Group, int]]:
-        """Return the second attributes that nearly all failures of a group have, not by chance, and how many it has with them."""
-        fresh = self._entries(best)
+        """Return the second attributes that nearly all failures of a group have, not by chance, and how many have both."""
+        fresh = self._began(best.group, best.window)
         shared = Counter(group for _, serial in fresh for group in self._groups[serial])
         return [
             (log_p, group, members)
             for group, failing in shared.items()
-            if failing >= max(self.limits.systems, _COVERS * len(fresh))
+            if failing >= max(self.limits.systems, min(_COVERS * len(fresh), len(fresh) - 1))
             and both(best.group, group) is not None
             and group not in (best.group, EVERYBODY)
             and (members := self._sharing(best.group, group)) < best.members
             and (log_p := log_tail(failing, members, len(fresh), best.members)) <= log(chance)
         ]
-
-    def _sharing(self, one: Group, other: Group) -> int:
-        """Count who counts in both groups."""
-        few, many = sorted((one, other), key=lambda group: len(self._members[group]))
-        ours = (serial for serial in self._members[few] if serial not in self._explained)
-        return sum(many in self._groups[serial] for serial in ours)
 
     def _of_both(
         self, best: Evidence, group: Group, members: int, fresh: Sequence[tuple[datetime, str]]

@@ -5,9 +5,11 @@ who began to fail when. What the counts mean is :mod:`monitor.domain.correlation
 """
 
 from bisect import bisect_left, insort
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import combinations
 
 from monitor.domain.evidence import DIMENSIONS, EVERYBODY, Dimension, Group
 from monitor.domain.inventory import System
@@ -54,6 +56,8 @@ class Book:
         self._several: dict[Group, frozenset[Group]] = {}
         self._groups: dict[str, tuple[Group, ...]] = {}
         self._looked_at = 1
+        self._pairs = 1
+        self._shared: dict[tuple[Group, Group], int] = {}
         self._members: dict[Group, list[str]] = {}
         self._count: dict[Group, int] = {}
         self._failing: dict[str, datetime] = {}
@@ -83,6 +87,8 @@ class Book:
                 self._members.setdefault(group, []).append(serial)
         self._count = {group: len(members) for group, members in self._members.items()}
         self._looked_at = max(1, sum(count >= self.limits.systems for count in self._count.values()))
+        self._pairs = self._so_many_pairs()
+        self._shared.clear()
         self._spent &= self._groups.keys()
         for group in aside:
             self.set_aside(group)
@@ -90,6 +96,13 @@ class Book:
             self.fails(serial, since)
         for serial, since in believed.items():
             self.believe(serial, since)
+
+    def _so_many_pairs(self) -> int:
+        """Return among how many pairs of attributes one is found, at most: they are never all made."""
+        enough = (one for one, count in self._count.items() if count >= self.limits.systems)
+        values = Counter(one.dimension for one in enough if one != EVERYBODY and len(one.parts) == 1)
+        most = len(self._groups) // self.limits.systems
+        return max(1, sum(min(one * other, most) for one, other in combinations(values.values(), 2)))
 
     def _groups_of(self, system: System) -> tuple[Group, ...]:
         """Return a system's groups, each one object for all; combinations only of those that are named."""
@@ -167,6 +180,7 @@ class Book:
         if group in self._aside:
             return
         self._learn(group)
+        self._shared.clear()
         self._aside.add(group)
         for serial in self._members.get(group, ()):
             if self._counts(serial):
@@ -195,6 +209,7 @@ class Book:
         """Count the members of a group again; those that still fail not before they were well in between."""
         if group not in self._aside:
             return
+        self._shared.clear()
         self._aside.discard(group)
         for serial in self._members.get(group, ()):
             self._explained[serial] -= 1
@@ -205,6 +220,16 @@ class Book:
                 self._count[each] += 1
             if serial in self._failing:
                 self._spent.add(serial)
+        self._unlearn(group)
+
+    def _unlearn(self, group: Group) -> None:
+        """Forget a group of those who share several attributes: beside the single ones it would explain what others do better."""
+        if self._several.pop(group, None) is None:
+            return
+        for serial in self._members.pop(group, ()):
+            self._groups[serial] = tuple(one for one in self._groups[serial] if one != group)
+        for known in (self._count, self._streaks, self._findings):
+            known.pop(group, None)
 
     def _take_out_everywhere(self, serial: str) -> None:
         for known, lists in ((self._failing, self._streaks), (self._believed, self._findings)):
@@ -227,6 +252,14 @@ class Book:
     def failing_since(self, serial: str) -> datetime | None:
         """Return since when a system fails; None: it does not."""
         return self._failing.get(serial)
+
+    def _sharing(self, one: Group, other: Group) -> int:
+        """Count who counts in both groups."""
+        few, many = sorted((one, other), key=lambda group: (len(self._members[group]), group))
+        if (few, many) not in self._shared:
+            ours = (serial for serial in self._members[few] if serial not in self._explained)
+            self._shared[few, many] = sum(many in self._groups[serial] for serial in ours)
+        return self._shared[few, many]
 
     def groups_of(self, serial: str) -> tuple[Group, ...]:
         """Return the groups of a system: those of several attributes first, the fleet last."""

@@ -3,6 +3,7 @@
 from collections import Counter
 from datetime import timedelta
 from fractions import Fraction
+from itertools import combinations
 from math import comb, exp, factorial, log
 
 import pytest
@@ -345,12 +346,13 @@ FLEET = [
     for n in range(12)
 ]  # fmt: skip
 STRICT = Limits(systems=3, many=20, share=0.25, chance=0.3, everything=0.5, longer=())
+BETA_IN_A = both(CLOUD_A, Group("carrier", "beta"))
 SERIALS = [one.serial for one in FLEET] + ["stranger"]
 STEP = st.one_of(
     st.tuples(st.just("fails"), st.sampled_from(SERIALS), st.integers(0, 150)),
     st.tuples(st.just("believe"), st.sampled_from(SERIALS), st.integers(0, 150)),
     st.tuples(st.sampled_from(["well", "doubted_no_more"]), st.sampled_from(SERIALS), st.just(0)),
-    st.tuples(st.sampled_from(["set_aside", "take_back"]), st.sampled_from([CLOUD_A, Group("version", "5.1"), EVERYBODY]), st.just(0)),
+    st.tuples(st.sampled_from(["set_aside", "take_back"]), st.sampled_from([CLOUD_A, Group("version", "5.1"), BETA_IN_A, EVERYBODY]), st.just(0)),
     st.tuples(st.just("watch"), st.just(""), st.just(0)),
 )  # fmt: skip
 
@@ -380,16 +382,17 @@ class Oracle:
         elif what == "set_aside":
             self.aside.add(whom)
         elif what == "take_back" and whom in self.aside:
-            freed = [one for one in FLEET if whom in self.groups(one)]
+            freed = [one for one in FLEET if {*whom.parts} <= {*self.groups(one)}]
             self.aside.discard(whom)
             self.spent |= {
-                one.serial
-                for one in freed
-                if one.serial in self.failing and not self.aside & set(self.groups(one))
+                one.serial for one in freed if one.serial in self.failing and not self.is_aside(one)
             }
 
+    def is_aside(self, system):
+        return any({*group.parts} <= {*self.groups(system)} for group in self.aside)
+
     def counted(self):
-        return [one for one in FLEET if not self.aside & set(self.groups(one))]
+        return [one for one in FLEET if not self.is_aside(one)]
 
     def explanation(self):
         best, coming = self.best(self.believed), self.best(self.failing, share=0)
@@ -494,7 +497,8 @@ class Oracle:
         ):
             both_fail = [one for one in failing if other in self.groups(one)]
             both_are = [one for one in members if other in self.groups(one)]
-            if len(both_fail) < max(self.limits.systems, 0.9 * len(failing)) or len(both_are) == len(members):
+            nearly = min(0.9 * len(failing), len(failing) - 1)
+            if len(both_fail) < max(self.limits.systems, nearly) or len(both_are) == len(members):
                 continue
             log_p = log_by_hand(len(both_fail), len(both_are), len(failing), len(members))
             if exp(log_p) <= chance * (1 + 1e-9):
@@ -573,3 +577,96 @@ def test_the_ledger_says_what_counting_everything_says(limits, steps):
         oracle.step(what, whom, seconds)
     found = ledger.explanation()
     assert (found and (found.group, found.failing, found.failing_outside)) == oracle.explanation()
+
+
+# two attributes where neither alone has enough ---------------------------------------------------------------
+
+SIXTY = [
+    System(serial=f"s{n}", partner=f"p{n % 7}", cloud=f"c{n % 4}", version=f"5.{n // 4 % 5}", carrier="rs"[n % 9 > 5])
+    for n in range(120)
+]  # fmt: skip
+IN_C1 = [one.serial for one in SIXTY if (one.cloud, one.version) == ("c1", "5.2")]  # six
+ELSEWHERE = ["s0", "s7", "s30", "s52"]
+TINY = {
+    "all six": ((IN_C1, ()), "cloud c1 and version 5.2"),
+    "three of the six": ((IN_C1[:3], ()), "cloud c1 and version 5.2"),
+    "two are too few": ((IN_C1[:2], ()), None),
+    "one of three is not believed yet": ((IN_C1[:2], IN_C1[2:3]), None),
+    "one more of the six is not believed yet": ((IN_C1[:3], IN_C1[3:4]), None),
+    "one more elsewhere is not believed yet": ((IN_C1[:4], ELSEWHERE[:1]), "cloud c1 and version 5.2"),
+    "three of them, and as many elsewhere": ((IN_C1[:3] + ELSEWHERE[:3], ()), None),
+    "six of them, and four elsewhere, one of that version": (
+        (IN_C1 + ELSEWHERE, ()),
+        "cloud c1 and version 5.2",
+    ),
+    "four who have nothing much in common": ((ELSEWHERE, ()), None),
+}
+
+
+@pytest.mark.parametrize(("failing", "group"), TINY.values(), ids=TINY)
+def test_a_tiny_release_in_one_cloud_is_named_where_neither_alone_has_enough(failing, group):
+    seen, coming = failing
+    ledger = a_ledger(SIXTY, Limits())
+    believed(ledger, *seen)
+    for serial in coming:
+        ledger.fails(serial, at(10))
+    evidence = ledger.explanation()
+    assert (str(evidence.group) if evidence else None) == group
+
+
+def test_a_pair_that_is_over_is_no_group_of_its_own_any_more():
+    ledger = a_ledger(SIXTY, Limits())
+    believed(ledger, *IN_C1)
+    pair = named(ledger)
+    ledger.set_aside(pair)
+    assert pair in ledger.groups
+    ledger.take_back(pair)
+    assert pair not in ledger.groups
+    assert not any(pair in ledger.groups_of(serial) for serial in IN_C1)
+    assert sorted(ledger.members(pair)) == sorted(IN_C1)
+    for serial in IN_C1:
+        ledger.well(serial)
+    believed(ledger, *IN_C1, seconds=600)
+    assert named(ledger) == pair
+
+
+def pairs_by_hand(failing):
+    """Return every pair that explains so many who fail at once, by counting all pairs out; and the best single group's chance."""
+    groups = {one.serial: {Group(d.name, d.of(one)) for d in DIMENSIONS if d.of(one)} for one in SIXTY}
+    sizes = Counter(group for theirs in groups.values() for group in theirs)
+    values = Counter(group.dimension for group, size in sizes.items() if size >= 3)
+    most = sum(min(values[a] * values[b], len(SIXTY) // 3) for a, b in combinations(values, 2))
+    looked_at = 1 + sum(size >= 3 for size in sizes.values())
+
+    def log_p(these):
+        return log_by_hand(len(failing & these), len(these), len(failing), len(SIXTY))
+
+    members = {group: {s for s in groups if group in groups[s]} for group in sizes}
+    single = min(log_p(members[g]) for g in sizes if len(members[g] & failing) >= 3) + log(looked_at)
+    found = {}
+    for one, other in combinations(sizes, 2):
+        these = members[one] & members[other]
+        inside, outside = len(failing & these), len(failing - these)
+        if inside < max(3, 0.1 * len(these)) or these in (members[one], members[other]):
+            continue
+        contrast = inside * (len(SIXTY) - len(these)) >= 3 * outside * len(these)
+        likely = log_p(these) + log(most)
+        if contrast and likely <= log(0.01) and likely < single:
+            found[both(one, other)] = likely
+    return found, most
+
+
+@settings(deadline=None)
+@given(st.integers(0, 4), st.integers(0, 3), st.data())
+def test_the_pair_that_is_named_is_the_best_of_all_counted_out(version, cloud, data):
+    ours = [one.serial for one in SIXTY if (one.cloud, one.version) == (f"c{cloud}", f"5.{version}")]
+    failing = data.draw(st.sets(st.sampled_from(ours), min_size=3))
+    failing |= data.draw(st.sets(st.sampled_from([one.serial for one in SIXTY]), max_size=2))
+    ledger = a_ledger(SIXTY, Limits(years=0))
+    believed(ledger, *sorted(failing))
+    evidence = ledger.explanation()
+    found, most = pairs_by_hand(failing)
+    if evidence is None:
+        assert found == {}
+    elif evidence.looked_at == most:
+        assert found[evidence.group] <= min(found.values()) + 1e-6
