@@ -81,8 +81,20 @@ class Ledger(Book):
         found = self._within(window)
         if found is not None and found.group != EVERYBODY:
             return found
-        beside = self._beside(window)  # two of three clouds are more than half of everything, but not all
-        return beside or found or self._pair(window)
+        tested = self._every_single(window)
+        beside = self._beside(
+            window, tested
+        )  # two of three clouds are more than half of everything, but not all
+        return beside or found or self._pair(window, tested)
+
+    def _every_single(self, window: timedelta) -> list[Counted]:
+        """Return every group in which enough looks fail, tested, what is least likely chance first."""
+        tested = [
+            self._tested(group, entries[-1][0] - window)
+            for group, entries in self._streaks.items()
+            if entries and group != EVERYBODY and self._enough(self._streaks, group, window, share=0)
+        ]
+        return sorted(tested, key=lambda one: (one.log_p, -one.explains, one.group))
 
     def _within(self, window: timedelta) -> Evidence | None:
         best = self._clear(window)
@@ -106,14 +118,9 @@ class Ledger(Book):
         coming = best and self._best(self._streaks, self._streaks, window, share=0)
         return best if best and coming and coming.group == best.group else None
 
-    def _beside(self, window: timedelta) -> Evidence | None:
+    def _beside(self, window: timedelta, tested: Sequence[Counted]) -> Evidence | None:
         """Return the better one of two groups that fail at once, each of which seems healthy by the other."""
-        tested = (
-            self._tested(group, entries[-1][0] - window)
-            for group, entries in self._streaks.items()
-            if entries and group != EVERYBODY and self._enough(self._streaks, group, window, share=0)
-        )
-        best = min(tested, key=lambda one: (one.log_p, -one.explains, one.group), default=None)
+        best = tested[0] if tested else None
         if best is None or not self._unlikely(best.log_p) or self._often(best):
             return None
         fresh = self._enough(self._findings, best.group, window, share=self.limits.share)
@@ -286,44 +293,47 @@ class Ledger(Book):
         fresh = [one for one in self._began(best.group, best.window) if group in self._groups[one[1]]]
         return self._of_both(best, group, members, fresh)
 
-    def _pair(self, window: timedelta) -> Evidence | None:
+    def _pair(self, window: timedelta, tested: Sequence[Counted]) -> Evidence | None:
         """Return two attributes of which neither alone has enough that fail, if hardly anybody who has both is well.
 
         Among all the pairs there are some fit by chance, which is corrected for. And what is so few is waited for: while
         there are looks that are not believed yet, it may as well be the beginning of something larger.
         """
-        tested = [
-            self._tested(group, entries[-1][0] - window)
-            for group, entries in self._streaks.items()
-            if group != EVERYBODY and self._enough(self._streaks, group, window, share=0)
-        ]
-        tested.sort(key=lambda one: (one.log_p, -one.explains, one.group))
+        if not tested or self._awaited(self._began(tested[0].group, window)):
+            return None
         found = [pair for one in tested[:_TRIED] for pair in self._pairs_of(one.group, window)]
         best = min(found, key=lambda one: (one.log_p, -one.explains, one.group), default=None)
-        if best is None or best.log_p + log(self._pairs) >= tested[0].log_p + log(self._looked_at):
-            return None
-        return None if self._awaited(self._began(tested[0].group, window)) else best
+        single = tested[0].log_p + log(self._looked_at)
+        return best if best is not None and best.log_p + log(self._pairs) < single else None
 
     def _pairs_of(self, group: Group, window: timedelta) -> Iterable[Evidence]:
         """Yield the pairs with a second attribute that many of those who fail in a group have."""
         fresh, last = self._began(group, window), self._streaks[group][-1][0]
-        shared = Counter(other for _, serial in fresh for other in self._groups[serial])
         everywhere = self._since(self._streaks, EVERYBODY, last - window)
+        shared = Counter(other for _, serial in fresh for other in self._groups[serial])
         for other, failing in shared.items():
             name = both(group, other) if other not in (group, EVERYBODY) else None
             if name is None or name in self._aside or failing < self.limits.systems:
                 continue
-            theirs = [one for one in fresh if other in self._groups[one[1]]]
-            believed = sum(serial in self._believed for _, serial in theirs)
             members = self._sharing(group, other)
-            nested = members in (self._count[group], self._count[other])  # one of them says it all
-            if nested or believed < max(self.limits.systems, self.limits.share * members):
+            if members in (self._count[group], self._count[other]):  # one of them says it all
                 continue
             counted = self._against(name, failing, members, everywhere)
-            years = self.years(counted, believed, window, last, looked_at=self._pairs)
-            likely = exp(counted.log_p) * self._pairs
-            if likely <= _WITHIN and self._often(counted) and years >= self.limits.years:
-                yield replace(self._evident(counted, theirs, years, window), looked_at=self._pairs)
+            if exp(counted.log_p) * self._pairs <= _WITHIN and self._often(counted):
+                yield from self._rare(
+                    counted, [one for one in fresh if other in self._groups[one[1]]], window
+                )
+
+    def _rare(
+        self, pair: Counted, fresh: Sequence[tuple[datetime, str]], window: timedelta
+    ) -> Iterable[Evidence]:
+        """Yield the evidence for a pair, if enough of it is believed and coincidence is rare among so many."""
+        believed = sum(serial in self._believed for _, serial in fresh)
+        if believed < max(self.limits.systems, self.limits.share * pair.members):
+            return
+        years = self.years(pair, believed, window, fresh[-1][0], looked_at=self._pairs)
+        if years >= self.limits.years:
+            yield replace(self._evident(pair, fresh, years, window), looked_at=self._pairs)
 
     def _began(self, group: Group, window: timedelta) -> Sequence[tuple[datetime, str]]:
         """Return who of a group fails and began within a window, which ends with the latest."""
