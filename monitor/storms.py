@@ -224,8 +224,8 @@ class Storms:
             found = self.proposing.found(evidence, members, classes, failing, now=now)
             self.failpoint("storm.before_record")
             id_, attached = await self.store.write(storms.found, found, now=now)
-        except BaseException:
-            self.ledger.take_back(group)
+        except BaseException:  # it is not on record: the next round tries again
+            self.ledger.take_back(group, told=False)
             raise
         finally:
             self.naming.discard(group)

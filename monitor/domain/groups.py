@@ -205,8 +205,8 @@ class Book:
                 if serial in known:
                     insort(lists.setdefault(group, []), (known[serial], serial))
 
-    def take_back(self, group: Group) -> None:
-        """Count the members of a group again; those that still fail not before they were well in between."""
+    def take_back(self, group: Group, *, told: bool = True) -> None:
+        """Count the members of a group again; those that still fail and were ``told`` of not before they were well in between."""
         if group not in self._aside:
             return
         self._shared.clear()
@@ -218,8 +218,10 @@ class Book:
             del self._explained[serial]
             for each in self._groups[serial]:
                 self._count[each] += 1
-            if serial in self._failing:
+            if told and serial in self._failing:
                 self._spent.add(serial)
+            elif self._counts(serial):
+                self._put_in_everywhere(serial)
         self._unlearn(group)
 
     def _unlearn(self, group: Group) -> None:
@@ -230,6 +232,11 @@ class Book:
             self._groups[serial] = tuple(one for one in self._groups[serial] if one != group)
         for known in (self._count, self._streaks, self._findings):
             known.pop(group, None)
+
+    def _put_in_everywhere(self, serial: str) -> None:
+        for known, lists in ((self._failing, self._streaks), (self._believed, self._findings)):
+            if serial in known:
+                self._put_in(lists, serial, known[serial])
 
     def _take_out_everywhere(self, serial: str) -> None:
         for known, lists in ((self._failing, self._streaks), (self._believed, self._findings)):

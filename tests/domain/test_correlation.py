@@ -141,6 +141,15 @@ def test_who_still_fails_when_a_problem_is_over_makes_no_new_one_until_well_in_b
     assert named(ledger) == CLOUD_A
 
 
+def test_a_storm_that_could_not_be_put_on_record_is_named_again_at_once():
+    ledger = a_ledger(a_fleet())
+    believed(ledger, "a0", "a1", "a2", "a3")
+    assert named(ledger) == CLOUD_A
+    ledger.set_aside(CLOUD_A)
+    ledger.take_back(CLOUD_A, told=False)
+    assert named(ledger) == CLOUD_A
+
+
 def test_the_evidence_reads_as_a_sentence():
     ledger = a_ledger(a_fleet())
     believed(ledger, "a0", "a1", seconds=0)
@@ -352,7 +361,7 @@ STEP = st.one_of(
     st.tuples(st.just("fails"), st.sampled_from(SERIALS), st.integers(0, 150)),
     st.tuples(st.just("believe"), st.sampled_from(SERIALS), st.integers(0, 150)),
     st.tuples(st.sampled_from(["well", "doubted_no_more"]), st.sampled_from(SERIALS), st.just(0)),
-    st.tuples(st.sampled_from(["set_aside", "take_back"]), st.sampled_from([CLOUD_A, Group("version", "5.1"), BETA_IN_A, EVERYBODY]), st.just(0)),
+    st.tuples(st.sampled_from(["set_aside", "take_back", "not_told"]), st.sampled_from([CLOUD_A, Group("version", "5.1"), BETA_IN_A, EVERYBODY]), st.just(0)),
     st.tuples(st.just("watch"), st.just(""), st.just(0)),
 )  # fmt: skip
 
@@ -381,6 +390,8 @@ class Oracle:
                 self.spent.discard(whom)
         elif what == "set_aside":
             self.aside.add(whom)
+        elif what == "not_told":
+            self.aside.discard(whom)
         elif what == "take_back" and whom in self.aside:
             freed = [one for one in FLEET if {*whom.parts} <= {*self.groups(one)}]
             self.aside.discard(whom)
@@ -572,6 +583,8 @@ def test_the_ledger_says_what_counting_everything_says(limits, steps):
             ledger.watch(FLEET)
         elif what in ("fails", "believe"):
             getattr(ledger, what)(whom, at(seconds))
+        elif what == "not_told":
+            ledger.take_back(whom, told=False)
         else:
             getattr(ledger, what)(whom)
         oracle.step(what, whom, seconds)
