@@ -54,13 +54,19 @@ def shoot(said: dict[str, str]) -> None:
         page.click("button.button--primary")
         page.wait_for_selector("table")
         page.screenshot(path=FOLDER / "noc.png", full_page=True)
+        page.click("table.queue a.open")
+        page.wait_for_selector("#evidence svg")
+        page.screenshot(path=FOLDER / "noc-incident.png", full_page=True)
+        page.goto(f"{said['noc']}wall")
+        page.wait_for_selector(".wall-rows")
+        page.screenshot(path=FOLDER / "noc-wall.png")
         portal(browser, said)
         page.goto(f"{said['noc']}requests")
         page.click("a.open")
         page.wait_for_selector("#said")
         page.screenshot(path=FOLDER / "noc-request.png", full_page=True)
         browser.close()
-    print(f"{FOLDER}: noc.png, portal.png, noc-request.png")
+    print(f"{FOLDER}: noc.png, noc-incident.png, noc-wall.png, portal.png, noc-request.png")
 
 
 def portal(browser: Browser, said: dict[str, str]) -> None:

@@ -96,7 +96,7 @@ def queue(
     shown = top
     if query.under:
         shown = [each for each in places if _over(each.incident, ids) == query.under]
-    elif query.q or query.owed or query.who:
+    elif query.q or query.who in ("mine", "taken"):
         shown = list(places)  # who looks for something finds it, folded or not
     fitting = [each for each in shown if _fits(each, inventory, query, me)]
     pages = max(1, -(-len(fitting) // PAGE))
@@ -108,7 +108,7 @@ def queue(
         folded=len(places) - len(top),
         pages=pages,
         more=found.more,
-        tallies=_tallies(places),
+        tallies=_tallies(top),
         classes=tuple(sorted({place.incident.cls for place in places if place.incident.cls})),
         newest_urgent=tuple(each.incident.id for each in top if each.urgent and _is_new(each))[:URGENT],
     )
@@ -208,7 +208,8 @@ def _text(incident: Incident, inventory: Inventory) -> str:
     return " ".join(filter(None, said)).casefold()
 
 
-def _tallies(places: tuple[Place, ...]) -> Mapping[str, int]:
+def _tallies(places: Iterable[Place]) -> Mapping[str, int]:
+    places = tuple(places)
     return {
         "worst": sum(each.urgent for each in places),
         "nobody": sum(each.incident.status is Status.OPEN for each in places),
