@@ -55,6 +55,7 @@ class PublicPages:
     _record: PublicRecord
     _built_at: datetime | None
     _shown: frozenset[str]
+    _spoken: tuple[str, ...]
     _turn: asyncio.Lock
 
     def __init__(
@@ -69,6 +70,7 @@ class PublicPages:
         self._record = PublicRecord()
         self._built_at = None
         self._shown = frozenset()
+        self._spoken = ()
         self._turn = asyncio.Lock()
 
     async def refresh(self) -> None:
@@ -81,6 +83,15 @@ class PublicPages:
             try:
                 self._record = await self._load()
             finally:
+                await self._render()
+
+    async def speak(self, code: str) -> None:
+        """Have the pages in one of the site's languages from now on; rendered when somebody first wants it."""
+        if code in self._spoken or code not in self.site.languages:
+            return
+        async with self._turn:
+            if code not in self._spoken:
+                self._spoken = (*self._spoken, code)
                 await self._render()
 
     async def _render(self) -> None:
@@ -118,7 +129,9 @@ class PublicPages:
 
     def _packed(self, board: Board) -> dict[str, Page]:
         """Render and compress; a document that is the same object as before keeps its page."""
-        return {path: self._page(path, document) for path, document in self._renderer.site(board).items()}
+        spoken = [code for code in self._spoken if code in board.site.languages]
+        documents = self._renderer.site(board, spoken)
+        return {path: self._page(path, document) for path, document in documents.items()}
 
     def _page(self, path: str, document: Document) -> Page:
         before = self._pages.get(path)

@@ -81,16 +81,16 @@ class Renderer:
     link_from: Callable[[str], links.Link] = lambda _: links.served
     _remembered: dict[str, tuple[Hashable, Document]] = field(default_factory=dict)
 
-    def site(self, board: Board) -> dict[str, Document]:
-        """Render every document of the site by its path."""
-        documents = dict(self._all(board))
+    def site(self, board: Board, spoken: Iterable[str] | None = None) -> dict[str, Document]:
+        """Render every document of the site by its path; of the languages those ``spoken``, by default all."""
+        documents = dict(self._all(board, board.site.languages if spoken is None else spoken))
         self._remembered = {path: kept for path, kept in self._remembered.items() if path in documents}
         return documents
 
-    def _all(self, board: Board) -> Iterable[tuple[str, Document]]:
+    def _all(self, board: Board, spoken: Iterable[str]) -> Iterable[tuple[str, Document]]:
         """Render the pages as they are where a visitor asks for no language, and in each under its own address."""
         months, site = months_of(board), board.site
-        for code in ("", *site.languages):
+        for code in ("", *spoken):
             yield from _Face(self, board, months, tongue(code or site.language), code).pages()
         for work in board.works:
             yield f"{links.work_path(work.maintenance.id)}.ics", Document(ICS, feeds.ics(board, [work]))

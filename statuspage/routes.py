@@ -63,13 +63,18 @@ def routes(pages: PublicPages) -> list[web.AbstractRouteDef]:
     async def answer(request: web.Request) -> web.StreamResponse:
         """Answer a path that says all by itself; what is not there in a language is looked for without."""
         path = request.rel_url.raw_path
-        page = pages.get(path) or (pages.get(path[3:]) if path[1:3] in pages.site.languages else None)
+        page = pages.get(path)
+        if page is None and path[1:3] in pages.site.languages:
+            await pages.speak(path[1:3])
+            page = pages.get(path) or pages.get(path[3:])
         return respond(request, page) if page else not_found(request, pages)
 
     async def negotiate(request: web.Request) -> web.StreamResponse:
         """Answer a path without a language in the one the visitor reads, where it is ours."""
         path = request.rel_url.raw_path
         code = preferred(request.headers.get("Accept-Language", ""), pages.site.languages)
+        if code:
+            await pages.speak(code)
         page = (pages.get(in_language(code, path)) if code else None) or pages.get(path)
         if page is None:
             return not_found(request, pages)

@@ -52,8 +52,9 @@ class _Face:
             return asked
         return preferred(request.headers.get("Accept-Language", ""), site.languages) or site.language
 
-    def page(self, request: web.Request, path: str) -> web.StreamResponse:
+    async def page(self, request: web.Request, path: str) -> web.StreamResponse:
         """Answer with a page about subscriptions; it is for nobody else's cache."""
+        await self.pages.speak(self.language(request))
         found = self.pages.get(in_language(self.language(request), path)) or self.pages.get(path)
         response = respond(request, found) if found else not_found(request, self.pages)
         response.headers["Cache-Control"] = "no-store"
@@ -83,7 +84,7 @@ class _Face:
 
     async def asked_to_confirm(self, request: web.Request) -> web.StreamResponse:
         """Show the button behind a mail's link."""
-        return self.page(request, "/subscribe/confirm")
+        return await self.page(request, "/subscribe/confirm")
 
     async def confirm(self, request: web.Request) -> web.StreamResponse:
         """Put what was asked for in force."""
@@ -94,7 +95,7 @@ class _Face:
 
     async def asked_to_end(self, request: web.Request) -> web.StreamResponse:
         """Show the button behind a mail's way out."""
-        return self.page(request, "/unsubscribe")
+        return await self.page(request, "/unsubscribe")
 
     async def end(self, request: web.Request) -> web.StreamResponse:
         """Forget an address; a mail program's one click is answered in a word."""

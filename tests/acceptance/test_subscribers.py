@@ -88,8 +88,8 @@ async def test_each_word_is_told_once_to_who_wants_it_until_they_end_it(tmp_path
         assert len(written_to(sink, ADA)) == 2
 
 
-async def test_planned_work_is_told_and_what_is_not_public_is_not(tmp_path, database_url):
-    async with a_read_world(tmp_path, database_url) as (world, sink, client):
+async def test_planned_work_is_told_and_what_is_not_public_is_not(tmp_path):
+    async with a_read_world(tmp_path, f"sqlite:///{tmp_path}/tocsin.db") as (world, sink, client):
         await subscribed(world, sink, client, ADA)
         world.clock.forward(60)
         soon = world.clock() + timedelta(hours=3)
@@ -107,10 +107,8 @@ async def test_planned_work_is_told_and_what_is_not_public_is_not(tmp_path, data
         assert [mail["Subject"] for mail in written_to(sink, ADA)] == ["Tocsin: Geplante Wartung: New disks"]
 
 
-async def test_nobody_is_told_what_was_said_before_they_asked_nor_written_to_twice_in_a_row(
-    tmp_path, database_url
-):
-    async with a_read_world(tmp_path, database_url) as (world, sink, client):
+async def test_nobody_is_told_what_was_said_before_they_asked_nor_written_to_twice_in_a_row(tmp_path):
+    async with a_read_world(tmp_path, f"sqlite:///{tmp_path}/tocsin.db") as (world, sink, client):
         await world.service.pipeline.declare_global(a_global_problem(title="Old news"), actor="nadia")
         world.clock.forward(60)
         await subscribed(world, sink, client, ADA)
@@ -120,8 +118,8 @@ async def test_nobody_is_told_what_was_said_before_they_asked_nor_written_to_twi
         assert sink.mails == []
 
 
-async def test_a_forged_link_does_nothing_and_is_told_nothing(tmp_path, database_url):
-    async with a_read_world(tmp_path, database_url) as (world, sink, client):
+async def test_a_forged_link_does_nothing_and_is_told_nothing(tmp_path):
+    async with a_read_world(tmp_path, f"sqlite:///{tmp_path}/tocsin.db") as (world, sink, client):
         await subscribed(world, sink, client, ADA)
         (row,) = await world.rows("subscriptions")
         for token in (f"{row['id']}.{'A' * 32}", "nonsense", f"{'x' * 40}.{'A' * 32}"):

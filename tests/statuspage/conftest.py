@@ -27,6 +27,8 @@ def see():
     async def build(engine, site=seeds.SITE, **kw):
         sight = Sight(engine, site, **kw)
         await sight.pages.refresh()
+        for code in site.languages:
+            await sight.pages.speak(code)
         return sight
 
     return build

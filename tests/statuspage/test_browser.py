@@ -6,7 +6,6 @@ And the API as a client of the npm registry reads it, which nobody here wrote.
 import asyncio
 import json
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -76,42 +75,42 @@ async def looking(browser, **kw):
     await context.close()
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def trouble():
+    async with served("trouble") as url:
+        yield url
+
+
 PATHS = ("/", "/uptime", "/history", "/history/2026-11", "/incidents/inc-2026-4711", "/maintenance/mnt-1", "/subscribe", "/subscribe/sent", "/de/", "/incidents/none")  # fmt: skip
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_axe_finds_nothing_wrong_on_any_page(chromium, scheme):
+async def test_axe_finds_nothing_wrong_on_any_page(chromium, trouble, scheme):
     axe = (node_package("axe-core", "it looks for barriers") / "axe.min.js").read_text()
-    async with served("trouble") as url, looking(chromium, color_scheme=scheme) as page:
+    async with looking(chromium, color_scheme=scheme) as page:
         for path in PATHS:
-            await page.goto(url + path)
+            await page.goto(trouble + path)
             await page.evaluate(axe)
             assert await page.evaluate(FAULTS) == [], path
-    async with served("stale") as url, looking(chromium, color_scheme=scheme) as page:
+    async with served("stale", seeds.SITE) as url, looking(chromium, color_scheme=scheme) as page:
         await page.goto(url)
         await page.evaluate(axe)
         assert await page.evaluate(FAULTS) == []
 
 
 @pytest.mark.parametrize("width", [360, 1280])
-async def test_nothing_moves_nothing_overflows_and_nothing_is_complained_of(chromium, width):
-    async with (
-        served("trouble") as url,
-        looking(chromium, viewport={"width": width, "height": 800}) as page,
-    ):
+async def test_nothing_moves_nothing_overflows_and_nothing_is_complained_of(chromium, trouble, width):
+    async with looking(chromium, viewport={"width": width, "height": 800}) as page:
         for path in ("/", "/history/2026-11"):
-            await page.goto(url + path)
+            await page.goto(trouble + path)
             assert await page.evaluate(SHIFTS) == 0, path
             assert await page.evaluate("document.documentElement.scrollWidth") <= width
         assert page.trouble == []
 
 
-async def test_without_scripts_a_stranger_finds_what_is_broken_and_opens_the_day(chromium):
-    async with (
-        served("trouble") as url,
-        looking(chromium, java_script_enabled=False, viewport={"width": 1280, "height": 800}) as page,
-    ):
-        await page.goto(url)
+async def test_without_scripts_a_stranger_finds_what_is_broken_and_opens_the_day(chromium, trouble):
+    async with looking(chromium, java_script_enabled=False, viewport={"width": 1280, "height": 800}) as page:
+        await page.goto(trouble)
         banner = page.locator(".banner")
         for said in ("Calls through the European cloud fail", "13:18 CET", "by 14:23 CET", "Cause found, fix under way"):  # fmt: skip
             seen = await banner.get_by_text(said, exact=False).first.bounding_box()
@@ -122,19 +121,16 @@ async def test_without_scripts_a_stranger_finds_what_is_broken_and_opens_the_day
         await chart.click(position={"x": box["width"] - 2, "y": 5})  # today: what was not well
         await page.wait_for_url("**/history/2026-11#d22")
         assert "13:18 – 14:05 CET" in await page.locator("#d22").inner_text()  # noqa: RUF001
-        await page.goto(url)
+        await page.goto(trouble)
         await chart.click(
             position={"x": box["width"] * 0.9, "y": 5}
         )  # a quiet day, from the one that all share
         await page.wait_for_url("**/history/2026-11#d1*")
 
 
-async def test_a_visitor_s_language_and_zone_are_theirs(chromium):
-    async with (
-        served("trouble") as url,
-        looking(chromium, locale="de-AT", timezone_id="America/New_York") as page,
-    ):
-        await page.goto(url)
+async def test_a_visitor_s_language_and_zone_are_theirs(chromium, trouble):
+    async with looking(chromium, locale="de-AT", timezone_id="America/New_York") as page:
+        await page.goto(trouble)
         assert await page.locator("html").get_attribute("lang") == "de"
         assert "bis 14:23 CET" in await page.locator(".banner").inner_text()
         await page.click("button.zone")
@@ -145,7 +141,7 @@ async def test_a_visitor_s_language_and_zone_are_theirs(chromium):
 
 
 async def test_a_copy_that_nobody_renews_does_not_go_on_saying_that_all_is_well(chromium):
-    async with served("well") as url, looking(chromium) as page:
+    async with served("well", seeds.SITE) as url, looking(chromium) as page:
         await page.goto(url)
         assert not await page.locator("#old").is_visible()
         await page.clock.set_fixed_time(seeds.NOW + seeds.SITE.stale_after * 2)
@@ -153,7 +149,7 @@ async def test_a_copy_that_nobody_renews_does_not_go_on_saying_that_all_is_well(
         assert "is not known here" in await page.locator("#old").inner_text()
 
 
-async def test_atlassian_s_own_widget_shows_what_is_wrong(chromium):
+async def test_atlassian_s_own_widget_shows_what_is_wrong(chromium, trouble):
     source = (
         node_package("@statuspage/status-widget", "Atlassian's widget reads our API") / "dist" / "index.js"
     )
@@ -162,32 +158,29 @@ async def test_atlassian_s_own_widget_shows_what_is_wrong(chromium):
     async def script(_):
         return web.Response(text=source.read_text(), content_type="text/javascript")
 
-    async with served("trouble", replace(seeds.SITE, languages=())) as url:
+    async def page_(_):
+        return web.Response(text=host.format(trouble), content_type="text/html")
 
-        async def page_(_):
-            return web.Response(text=host.format(url), content_type="text/html")
-
-        app = web.Application()  # another origin: the widget needs CORS
-        app.add_routes([web.get("/", page_), web.get("/widget.js", script)])
-        runner = web.AppRunner(app, access_log=None)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        async with looking(chromium) as page:
-            await page.goto(f"http://127.0.0.1:{runner.addresses[0][1]}/")
-            await page.wait_for_selector(".status-indicator.major")
-            assert await page.locator(".status-text").inner_text() == "Partial System Outage"
-        await runner.cleanup()
+    app = web.Application()  # another origin: the widget needs CORS
+    app.add_routes([web.get("/", page_), web.get("/widget.js", script)])
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    async with looking(chromium) as page:
+        await page.goto(f"http://127.0.0.1:{runner.addresses[0][1]}/")
+        await page.wait_for_selector(".status-indicator.major")
+        assert await page.locator(".status-text").inner_text() == "Partial System Outage"
+    await runner.cleanup()
 
 
-async def test_a_client_of_the_npm_registry_reads_all_that_it_knows_to_ask():
+async def test_a_client_of_the_npm_registry_reads_all_that_it_knows_to_ask(trouble):
     package = node_package("statuspage.io", "it reads our API")
     node = require("node", "it runs the client")
     script = Path(__file__).parents[1] / "node" / "statuspage_client.cjs"
-    async with served("trouble", replace(seeds.SITE, languages=())) as url:
-        asked = await asyncio.create_subprocess_exec(
-            node, str(script), str(package), url, stdout=asyncio.subprocess.PIPE
-        )
-        said, _ = await asked.communicate()
+    asked = await asyncio.create_subprocess_exec(
+        node, str(script), str(package), trouble, stdout=asyncio.subprocess.PIPE
+    )
+    said, _ = await asked.communicate()
     told = json.loads(said)
     assert told["status"]["status"] == {"indicator": "major", "description": "Partial System Outage"}
     assert [one["name"] for one in told["unresolved"]["incidents"]] == [
