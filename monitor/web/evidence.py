@@ -5,9 +5,10 @@ Reads only, and none of them without a bound.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from monitor.domain.crashes import CrashReport
-from monitor.domain.incidents import Incident
+from monitor.domain.incidents import Incident, Status
 from monitor.domain.inventory import Inventory, System
 from monitor.domain.reaching import Reachable
 from monitor.domain.triage import Owed, owed
@@ -17,6 +18,8 @@ from monitor.storage.triage import Standing
 from monitor.web.graphs import LOOKS, Graph, graph
 from monitor.web.parts import Parts
 from monitor.web.reach import reaching
+from monitor.web.tones import tone_of
+from monitor.web.triage_queue import URGENT
 
 CHECKS = 3
 SHOWN = 5
@@ -37,6 +40,7 @@ class Evidence:
     """All of it, for one page."""
 
     owed: Owed
+    urgent: tuple[str, ...] = ()
     graphs: tuple[Graph, ...] = ()
     group: str = ""
     crash: CrashReport | None = None
@@ -60,6 +64,7 @@ async def evidence(parts: Parts, file: IncidentFile) -> Evidence:
     near = related(incident, found, parts.inventory())
     return Evidence(
         owed=owed(incident, mine, parts.clock()),
+        urgent=_urgent(found, parts),
         graphs=await _graphs(parts, file),
         group=group,
         crash=crash,
@@ -88,6 +93,16 @@ async def _crash(parts: Parts, incident: Incident) -> tuple[str, CrashReport | N
     if not found or not found[0].group:
         return "", None
     return found[0].group, await parts.store.read(crash_groups.last_report, found[0].group)
+
+
+def _urgent(found: Sequence[Standing], parts: Parts) -> tuple[str, ...]:
+    """Return what is urgent and nobody has: whoever reads this page hears of a new one all the same."""
+    policies = parts.policies()
+    seen = (
+        each.incident for each in found if each.incident.status is Status.OPEN and not each.incident.held_by
+    )
+    urgent = (one.id for one in seen if tone_of(one.cls, policies.get(one.policy or ""))[0] == "critical")
+    return tuple(islice(urgent, URGENT))
 
 
 def related(incident: Incident, found: Sequence[Standing], inventory: Inventory) -> tuple[Related, ...]:

@@ -33,8 +33,9 @@
         if (now.length === open.length) now.forEach((one, n) => { one.open = open[n]; });
       }
       const told = fresh.getElementById("live-state");
-      if (told) state.dataset.now = told.dataset.now;
+      if (told) Object.assign(state.dataset, { now: told.dataset.now, urgent: told.dataset.urgent });
       noc.settle();
+      document.dispatchEvent(new CustomEvent("noc:swapped"));
       asked = Date.now();
       failing = false;
       say(kept ? "Live; something changed where you write: it shows when you are done" : "Live", kept ? "warn" : "ok");

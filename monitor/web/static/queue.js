@@ -1,9 +1,10 @@
-// A new Critical is heard and seen: a sound (if you asked for it, remembered), the title, the tab's bell, and a word for readers.
+// A new Critical is heard and seen, on the queue and on an incident's page: a sound (if you asked for it, remembered), the title,
+// the tab's bell, and a word for readers.
 (() => {
   "use strict";
   const noc = window.noc;
-  const board = document.getElementById("board");
-  if (!noc || !board) return;
+  const board = document.getElementById("board") || document.body;
+  if (!noc || !document.querySelector("[data-urgent]")) return;
   const button = document.getElementById("sound");
   const news = document.getElementById("news");
   const icon = document.querySelector("link[rel=icon]");
@@ -11,7 +12,7 @@
   const bare = document.title.replace(/^\(\d+\) /, "");
   const store = (name, value) => { try { localStorage.setItem(name, value); } catch { /* private */ } };
   const stored = (name) => { try { return localStorage.getItem(name); } catch { return null; } };
-  const head = () => board.querySelector("[data-count]");
+  const head = () => board.querySelector("[data-urgent]");
   const urgent = () => (head() ? head().dataset.urgent.split(" ").filter(Boolean) : []);
 
   // Sound: three rising tones, made here; browsers let a page sound only after somebody pressed something on it.
@@ -66,7 +67,7 @@
   let seen = new Set(recall() || urgent());
   let unseen = 0;
   const title = () => {
-    const count = head() ? head().dataset.count : "0";
+    const count = (head() && head().dataset.count) || "0";
     const words = unseen ? `❗ ${unseen} new Critical · ` : "";
     document.title = `${words}${count === "0" ? "" : `(${count}) `}${bare}`;
     if (icon && icon.dataset.new) icon.href = unseen ? icon.dataset.new : calm;
@@ -81,6 +82,13 @@
       rows.forEach((row) => row.classList.add("is-new"));
       const first = rows[0] && rows[0].querySelector("a.open");
       if (news) news.textContent = `${fresh.length} new Critical${first ? `: ${first.textContent}` : ""}`;
+      if (news && news.dataset.link) { // somewhere else than the queue: it is shown, and leads there
+        const link = document.createElement("a");
+        link.href = news.dataset.link;
+        link.textContent = "to the queue";
+        news.append(". ", link);
+        news.hidden = false;
+      }
       unseen += fresh.length;
       ring();
     }
