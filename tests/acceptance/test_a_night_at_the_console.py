@@ -105,6 +105,8 @@ async def test_no_key_acts_on_another_line_than_the_chosen_one_when_the_list_mov
         await world.fails("pbx-3-few")  # Standard: it stands below what comes
         first = (await world.incident())["id"]
         await page.wait_for_selector(f"tr[data-id={first}]")
+        await page.keyboard.press("?")
+        await page.click("#keys button")
         await page.keyboard.press("j")
         await world.fails("pbx-1-sip")  # a Critical takes its place
         await page.wait_for_selector("table.queue tbody tr:nth-child(2)")

@@ -43,7 +43,7 @@
   // Keys -----------------------------------------------------------------------------------------------------
   let leaving = false;
   window.addEventListener("pageshow", () => { leaving = false; });
-  document.addEventListener("submit", () => { leaving = true; });
+  document.addEventListener("submit", (event) => { if (event.target.method !== "dialog") leaving = true; });
   const act = (key) => {
     const list = rows().length > 0;
     const row = rowOf(noc.chosen);
