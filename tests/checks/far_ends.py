@@ -127,7 +127,7 @@ def reset(writer: asyncio.StreamWriter) -> None:
 
 
 def gzip_bomb() -> bytes:
-    return page(gzip.compress(b"\0" * 50_000_000), headers="Content-Encoding: gzip\r\n")
+    return page(gzip.compress(b"\0" * 50_000_000, 1), headers="Content-Encoding: gzip\r\n")
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ from psycopg.rows import dict_row
 
 from monitor.storage import migrate, people
 from monitor.storage.people import Role, Scope
+from tests import memory
 from tests.crash import judging
 from tests.crash.far_ends import DEVICES, Callbacks, FarEnds, Lookups, Mode, far_ends
 from tests.crash.points import COMMITS, OFTEN, OUTAGE, POINTS, ROOT, STORY_OF
@@ -98,7 +99,6 @@ CROWD_CHECKS = "\n".join(
     f'  - {{name: {one.lower()}-sip, type: tcp, system: {one}, target: "127.0.0.1:9", symptom: unreachable}}'
     for one in CROWD
 )
-FAST = Path("/dev/shm")
 LONGEST_LIFE = 300
 
 
@@ -212,7 +212,7 @@ async def lives(
         async with _forking(tree, beside.ends, beside.template, server, warm) as second:
             yield second
         return
-    with tempfile.TemporaryDirectory(prefix="tocsin-crash-", dir=memory()) as folder:
+    with tempfile.TemporaryDirectory(prefix="tocsin-crash-", dir=memory.folder()) as folder:
         template = Path(folder) / "template.db"
         make_record(f"sqlite:///{template}")
         if server is not None:
@@ -235,7 +235,7 @@ async def _forking(
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
     )
-    with tempfile.TemporaryDirectory(prefix="tocsin-lives-", dir=memory()) as place:
+    with tempfile.TemporaryDirectory(prefix="tocsin-lives-", dir=memory.folder()) as place:
         made = Lives(
             process=process,
             ends=ends,
@@ -277,11 +277,6 @@ async def _ready(made: Lives, warm: bool) -> None:
             seen = {"watch": True, "provider": provider.url}  # so that its pages are compiled as well
             job = {"folder": str(folder), "port": made.port, "database": url, **seen}
             await made.say({"warm": [{**job, "story": story}]})
-
-
-def memory() -> str | None:
-    """Return a folder that is kept in memory, if there is one: a disk's syncs are nothing a kill could undo."""
-    return str(FAST) if os.access(FAST, os.W_OK) else None
 
 
 def make_record(url: str) -> None:

@@ -194,7 +194,7 @@ def kept(content: bytes, coding: str = "zlib") -> KeptDump:
     [
         pytest.param(kept(b""), Reading(), "empty", id="nothing"),
         pytest.param(kept(b"words"), Reading(), "neither", id="words"),
-        pytest.param(kept(zlib.compress(bytes(60 << 20)), "as_sent"), Reading(), "more than 41943040", id="a bomb in the dump"),
+        pytest.param(kept(zlib.compress(bytes(60 << 20), 1), "as_sent"), Reading(), "more than 41943040", id="a bomb in the dump"),
         pytest.param(kept(b"\x1f\x8bdamaged", "as_sent"), Reading(), "damaged", id="damaged gzip"),
         pytest.param(kept(b"MDMP" + bytes(100)), Reading(seconds=0.01), "more than 0.01 s", id="too slow"),
         pytest.param(kept(bytes(1000)), Reading(largest=10), "more than 10", id="too large"),
