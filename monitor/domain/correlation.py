@@ -23,9 +23,9 @@ A storm is *forming* when that holds of failing looks, before there are findings
 
 Of several stormy groups that one explains best of which it is least likely chance: small, and covering most. If within
 it those with a second attribute fail and the others are well (the same test), it is *both* that explain: this version in
-that cloud. Where too few fail for any single one, all the pairs are looked at that those who fail have; the test is corrected
-for how many pairs there are, and looks that are not believed yet are waited for. Members of a group that is named are set
-aside: neither failing nor healthy for any other.
+that cloud. Where too few fail for any single one, or most of it are well, all the pairs are looked at that those who fail
+have; the test is corrected for how many pairs there are, and looks that are not believed yet are waited for. Members of a
+group that is named are set aside: neither failing nor healthy for any other.
 
 A system counts from its first failure since it was last well.
 """
@@ -47,6 +47,7 @@ __all__ = ["EXPLAINED", "Ledger", "Limits"]
 EXPLAINED = frozenset({Symptom.UNREACHABLE, Symptom.PORTAL_UNREACHABLE, Symptom.DEGRADED, Symptom.CALL_DROPS})
 """What a common cause explains: what cannot be reached or used, not what crashes or expires there."""
 _COVERS = 0.9  # of a group's failures (or all but one, which may fail by itself) have a second attribute: both may explain
+_MOST = 0.5  # of a group fail: who of it is well does not speak against it
 _NOISE = 0.01  # of everybody else failing in a window: more is no noise, but another fault
 _WITHIN = 0.01  # so likely it may be that the second does not matter: that there is a problem is sure by then
 _TRIED = 12  # groups that may be the other of two
@@ -80,12 +81,20 @@ class Ledger(Book):
     def _begun_within(self, window: timedelta) -> Evidence | None:
         found = self._within(window)
         if found is not None and found.group != EVERYBODY:
-            return found
+            return self._narrower(found, window) or found
         tested = self._every_single(window)
         beside = self._beside(
             window, tested
         )  # two of three clouds are more than half of everything, but not all
         return beside or found or self._pair(window, tested)
+
+    def _narrower(self, found: Evidence, window: timedelta) -> Evidence | None:
+        """Return a pair of which most fail, where most of a single group are well and the pair is less likely chance."""
+        if len(found.group.parts) > 1 or found.failing >= _MOST * found.members:
+            return None
+        pair = self._pair(window, self._every_single(window))
+        fits = pair is not None and pair.failing >= max(_MOST * pair.members, found.failing - 1)
+        return pair if fits else None
 
     def _every_single(self, window: timedelta) -> list[Counted]:
         """Return every group in which enough looks fail, tested, what is least likely chance first."""

@@ -627,6 +627,33 @@ def test_a_tiny_release_in_one_cloud_is_named_where_neither_alone_has_enough(fai
     assert (str(evidence.group) if evidence else None) == group
 
 
+def a_new_version(*, in_c1, elsewhere):
+    """Three hundred in six clouds, of which so many in c1, and elsewhere, have version 6.00."""
+    new = {f"s{1 + 6 * n}" for n in range(in_c1)} | {f"s{2 + 6 * n}" for n in range(elsewhere)}
+    return [
+        System(serial=f"s{n}", partner=f"p{n % 7}", cloud=f"c{n % 6}", version="6.00" if f"s{n}" in new else f"5.{n % 3}")
+        for n in range(300)
+    ]  # fmt: skip
+
+
+FEW_OF_A_VERSION = {
+    "four of six in one cloud, eight elsewhere are well": (6, 8, 4, "cloud c1 and version 6.00"),
+    "four of twelve in one cloud, two elsewhere are well": (12, 2, 4, "version 6.00"),
+    "all in that cloud": (6, 0, 6, "version 6.00"),
+}
+
+
+@pytest.mark.parametrize(
+    ("in_c1", "elsewhere", "fail", "group"), FEW_OF_A_VERSION.values(), ids=FEW_OF_A_VERSION
+)
+def test_a_version_that_is_mostly_well_is_not_named_for_those_of_it_in_one_cloud(
+    in_c1, elsewhere, fail, group
+):
+    ledger = a_ledger(a_new_version(in_c1=in_c1, elsewhere=elsewhere), Limits())
+    believed(ledger, *(f"s{1 + 6 * n}" for n in range(fail)))
+    assert str(named(ledger)) == group
+
+
 def test_a_pair_that_is_over_is_no_group_of_its_own_any_more():
     ledger = a_ledger(SIXTY, Limits())
     believed(ledger, *IN_C1)
