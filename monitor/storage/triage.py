@@ -70,7 +70,7 @@ def _timed(c: sa.Connection) -> dict[str, list[_Clock]]:
     k, i = t.clocks.c, t.incidents.c
     still = sa.and_(k.met_at.is_(None), k.cancelled_at.is_(None), sa.not_(kept.paused()))
     query = (
-        sa.select(k.incident, k.name, kept.last(), k.warn_at, still)
+        sa.select(k.incident, k.name, kept.last(), sa.func.coalesce(k.warned_at, k.warn_at), still)
         .join(t.incidents, i.id == k.incident)
         .where(i.status.in_(NOT_OVER), k.superseded_at.is_(None), k.party == Party.US)
     )

@@ -167,4 +167,6 @@ async def test_the_pages_say_what_it_waits_for(tmp_path, sqlite_url):
         await engineer.get(f"/noc/incidents/{parent['id']}")
         assert child["id"] in engineer.source
         await engineer.get("/noc/")
+        assert "1 incident under it" in engineer.text
+        await engineer.get(f"/noc/?under={parent['id']}")
         assert "depends on line" in engineer.text
