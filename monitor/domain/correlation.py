@@ -51,7 +51,7 @@ _MOST = 0.5  # of a group fail: who of it is well does not speak against it
 _NOISE = 0.01  # of everybody else failing in a window: more is no noise, but another fault
 _WITHIN = 0.01  # so likely it may be that the second does not matter: that there is a problem is sure by then
 _TRIED = 12  # groups that may be the other of two
-_SUSPECT = 0.05  # less likely to be chance within a group than this: the looks under way are waited for
+_SUSPECT = 0.1  # less likely to be chance within a group than this: the looks under way are waited for
 
 
 class Ledger(Book):

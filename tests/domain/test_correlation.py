@@ -527,7 +527,7 @@ class Oracle:
         return name, len(fail), best[2] + best[3] - len(fail)
 
     def suspected(self, best):
-        pairs, failing = self.seconds(best, 0.05)
+        pairs, failing = self.seconds(best, 0.1)
         return bool(pairs) and any(one.serial not in self.believed for one in failing)
 
     def row(self, group, everybody, live, looked_at, book, share):
