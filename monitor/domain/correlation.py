@@ -316,30 +316,35 @@ class Ledger(Book):
         return best if best is not None and best.log_p + log(self._pairs) < single else None
 
     def _pairs_of(self, group: Group, window: timedelta) -> Iterable[Evidence]:
-        """Yield the pairs with a second attribute that many of those who fail in a group have."""
+        """Yield the pairs with a second attribute that at least half of those who fail in a group have."""
         fresh, last = self._began(group, window), self._streaks[group][-1][0]
         everywhere = self._since(self._streaks, EVERYBODY, last - window)
         shared = Counter(other for _, serial in fresh for other in self._groups[serial])
+        held = Counter(
+            other for _, serial in fresh if serial in self._believed for other in self._groups[serial]
+        )
         for other, failing in shared.items():
-            name = both(group, other) if other not in (group, EVERYBODY) else None
-            if name is None or name in self._aside or failing < self.limits.systems:
+            believed = held[other]
+            if believed < self.limits.systems or failing < _MOST * len(fresh) or other in (group, EVERYBODY):
+                continue
+            name = both(group, other)
+            if name is None or name in self._aside:
                 continue
             members = self._sharing(group, other)
             if members in (self._count[group], self._count[other]):  # one of them says it all
                 continue
+            if believed < self.limits.share * members:
+                continue
             counted = self._against(name, failing, members, everywhere)
             if exp(counted.log_p) * self._pairs <= _WITHIN and self._often(counted):
                 yield from self._rare(
-                    counted, [one for one in fresh if other in self._groups[one[1]]], window
+                    counted, believed, [one for one in fresh if other in self._groups[one[1]]], window
                 )
 
     def _rare(
-        self, pair: Counted, fresh: Sequence[tuple[datetime, str]], window: timedelta
+        self, pair: Counted, believed: int, fresh: Sequence[tuple[datetime, str]], window: timedelta
     ) -> Iterable[Evidence]:
-        """Yield the evidence for a pair, if enough of it is believed and coincidence is rare among so many."""
-        believed = sum(serial in self._believed for _, serial in fresh)
-        if believed < max(self.limits.systems, self.limits.share * pair.members):
-            return
+        """Yield the evidence for a pair, if coincidence is rare among so many."""
         years = self.years(pair, believed, window, fresh[-1][0], looked_at=self._pairs)
         if years >= self.limits.years:
             yield replace(self._evident(pair, fresh, years, window), looked_at=self._pairs)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import exp
+from typing import NamedTuple
 
 from monitor.domain.chance import NEVER
 from monitor.domain.inventory import System
@@ -38,9 +39,11 @@ DIMENSIONS: tuple[Dimension, ...] = tuple(dimension(name) for name in ATTRIBUTES
 """In the order in which one is preferred where two explain equally well."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Group:
-    """Everybody with this value, or these; the whole fleet is ``Group("fleet", "")``."""
+class Group(NamedTuple):
+    """Everybody with this value, or these; the whole fleet is ``Group("fleet", "")``.
+
+    A tuple, since thousands are compared and looked up at each finding of a storm.
+    """
 
     dimension: str
     value: str
