@@ -24,6 +24,7 @@ from monitor.chatting import Chatting
 from monitor.domain.incidents import Incident
 from monitor.errors import DeliveryError, LeaseLostError
 from monitor.gate import BATCH, LEASE, Gate
+from monitor.hooking import Hooks
 from monitor.mailing import Letters
 from monitor.metrics import Metrics
 from monitor.storage import bundles, contacts, incidents, mail_threads, outbox, owing, request_contacts
@@ -59,6 +60,7 @@ class Delivery:
     bell: Bell
     metrics: Metrics
     gate: Gate
+    hooks: Hooks | None = None
     failpoint: Callable[[str], None] = lambda _name: None
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     telling: Telling = field(init=False)
@@ -179,6 +181,8 @@ class Delivery:
                 await self._mail(due)
             case _ if due.channel == "chat":
                 await self._finish(due, "delivered", await self.chatting.post(due))
+            case _ if due.channel == "webhook":
+                await self._hook(due)
             case kind if kind in mailing.WRITTEN:
                 await self._post(due, self.letters.as_written(due))
             case _:
@@ -251,6 +255,15 @@ class Delivery:
             await self._gave_up(due, "the mail it follows never went out", "cancelled")
             return
         await self._post(due, mail)
+
+    async def _hook(self, due: Due) -> None:
+        """Post to a subscriber's webhook; one that wants nothing more is no failure of ours."""
+        posted = await self.hooks.post(due) if self.hooks else None
+        if posted and not posted.over:
+            await self._finish(due, "delivered", posted.said)
+            return
+        self.metrics.attempts.labels(due.channel, "failed").inc()
+        await self._gave_up(due, posted.said if posted else "webhooks are off (page.webhooks)", "cancelled")
 
     async def _asked(self, request: str) -> pages.Asked:
         return matters.asked(await self.store.read(request_contacts.paged, request), self.world)

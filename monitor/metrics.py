@@ -142,6 +142,9 @@ class Metrics:
         self.outbox_set_aside = Gauge(
             "tocsin_outbox_set_aside", "Outbox rows set aside for a person.", registry=r
         )
+        self.subscribers = Gauge(
+            "tocsin_subscribers", "Confirmed subscribers of the status page.", ["channel"], registry=r
+        )
         self.provider_up = Gauge(
             "tocsin_provider_up", "1 if a provider answers, 0 while it is away.", ["provider"], registry=r
         )

@@ -35,7 +35,7 @@ PACE = 1.0
 REST = 0.25  # between two batches of crash reports: what comes meanwhile is one judgement for each system and group
 LONG_REST, MANY = 2.0, 20  # while many crash: who reports them comes first
 GAUGES_EVERY = 5
-CHANNELS = ("ticket", "phone", "page", "mail", "chat")
+CHANNELS = ("ticket", "phone", "page", "mail", "chat", "webhook")
 """What has a series before anything happens."""
 
 

@@ -1,15 +1,19 @@
-"""Who asks for the status page's news by mail, and how they get it: asked back first, ended by one click.
+"""Who asks for the status page's news by mail or webhook, and how they get it: asked back first, ended by one click.
 
     ask -> a mail with a link -> confirmed -> each public word, once, by an outbox row -> List-Unsubscribe -> forgotten
+    ask -> a message with a link -> confirmed, its secret shown once -> signed messages -> the link in each, or 410
 
 The row is written by one transaction with the mark that the word was told (``monitor/storage/subscriptions.py``), so that
 a kill at any moment leaves a word told once or not yet. Subscribers come after partners: their rows go out last.
 """
 
 import asyncio
+import base64
+import secrets
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Protocol
 
 import structlog
 
@@ -18,10 +22,23 @@ from alerts.announcements import announcement_text
 from monitor.bell import Bell
 from monitor.domain.announcing import Channel, Form, Kind, News, Phase
 from monitor.domain.contacts import PRIORITY_NORMAL, Obligation
-from monitor.domain.subscriptions import ALL, Purpose, address_of, concerns, selectors_of, token
-from monitor.storage import subscriptions
+from monitor.domain.subscriptions import (
+    ALL,
+    Purpose,
+    address_of,
+    concerns,
+    host_of,
+    is_webhook,
+    selectors_of,
+    token,
+    webhook_of,
+)
+from monitor.hooking import SEALED_AS
+from monitor.metrics import Metrics
+from monitor.storage import subscriptions, webhooks
 from monitor.storage.engine import Store
 from monitor.storage.subscriptions import Subscriber, Word
+from monitor.storage.webhooks import Change, Confirmed
 from monitor.world import World
 
 log = structlog.stdlib.get_logger()
@@ -37,9 +54,43 @@ _WORK: dict[str, Phase] = {
 }
 
 
+CONFIRM = "subscribe/confirm"
+CONFIRM_WEBHOOK = "subscribe/webhook/confirm"
+WEBHOOK = "webhook"
+"""The channel of rows that are posted to subscribers' webhooks."""
+
+
+class Documents(Protocol):
+    """Writes what webhooks are sent."""
+
+    def asking(self, *, id_: str, at: datetime, confirm: str, selectors: Iterable[str]) -> str:
+        """Return the first message, which asks back."""
+        ...
+
+    def told(self, word: Word, *, id_: str, at: datetime, unsubscribe: str) -> str:
+        """Return the message that tells a word."""
+        ...
+
+    def changed(self, change: Change, name: str, *, id_: str, at: datetime, unsubscribe: str) -> str:
+        """Return the message that tells a component's change; empty where nothing of it is seen in public."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Webhooks:
+    """What subscribing by webhook takes. ``plain``: http is taken, too; ``seal`` keeps a secret for a subscription."""
+
+    documents: Documents
+    seal: Callable[[str, str, str], bytes]
+    plain: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subscribing:
-    """Takes subscriptions, and tells subscribers; ``public_url`` is what their links begin with."""
+    """Takes subscriptions, and tells subscribers; ``public_url`` is what their links begin with.
+
+    ``by_mail``: there is a mail server; without ``webhooks`` none are taken.
+    """
 
     world: World
     store: Store
@@ -47,12 +98,22 @@ class Subscribing:
     new_id: Callable[[], str]
     bell: Bell
     public_url: str
+    metrics: Metrics
+    by_mail: bool = True
+    webhooks: Webhooks | None = None
 
     async def ask(self, address: str, wanted: Iterable[str], language: str) -> bool:
         """Write to an address what it would hear of, for it to confirm; False for what is no address."""
-        checked = address_of(address)
-        if checked is None:
-            return False
+        checked = address_of(address) if self.by_mail else None
+        return checked is not None and await self._ask(checked, wanted, language)
+
+    async def ask_webhook(self, url: str, wanted: Iterable[str]) -> bool:
+        """Post to a webhook what it would hear of, for whoever reads it to confirm; False for what is no such address."""
+        hooks = self.webhooks
+        checked = webhook_of(url, plain=hooks.plain) if hooks else None
+        return checked is not None and await self._ask(checked, wanted, "en")
+
+    async def _ask(self, checked: str, wanted: Iterable[str], language: str) -> bool:
         known = self.world.in_force.inventory.components
         chosen = selectors_of(wanted, known.values())
         now = self.clock()
@@ -65,6 +126,7 @@ class Subscribing:
             language,
             now=now,
             owe=lambda asked, keys: self._asked_back(asked, keys, now),
+            allowed=lambda c: not is_webhook(checked) or webhooks.may_ask(c, checked),
         )
         self.bell.ring("outbox")
         return True
@@ -72,6 +134,20 @@ class Subscribing:
     async def confirm(self, offered: str) -> bool:
         """Put a subscription in force by the token of its link."""
         return await self.store.write(subscriptions.confirm, offered, now=self.clock())
+
+    async def confirm_webhook(self, offered: str) -> str | None:
+        """Put a webhook in force by the token of its link; returns its secret the first time, later nothing. None: no."""
+        hooks = self.webhooks
+        if hooks is None:
+            return None
+        fresh = f"whsec_{base64.b64encode(secrets.token_bytes(32)).decode('ascii')}"
+        seal = hooks.seal
+        came = await self.store.write(
+            webhooks.confirm, offered, lambda id_: seal(id_, SEALED_AS, fresh), now=self.clock()
+        )
+        if came is Confirmed.NO:
+            return None
+        return fresh if came is Confirmed.FRESH else ""
 
     async def end(self, offered: str) -> bool:
         """Forget a subscription by the token of its link."""
@@ -95,20 +171,52 @@ class Subscribing:
         told = await self.store.write(
             subscriptions.tell, lambda word, one, keys: self._told(word, one, keys, now), now=now
         )
+        if self.webhooks is not None and await self.store.read(webhooks.untold, now=now):
+            told += await self.store.write(webhooks.tell, self._changed, now=now)
         if told:
             log.info("subscribers.told", words=told)
             self.bell.ring("outbox")
+        for form, count in (await self.store.read(webhooks.counts)).items():
+            self.metrics.subscribers.labels(form).set(count)
 
     # what is written --------------------------------------------------------------------------------------
 
     def _asked_back(self, asked: Subscriber, keys: Sequence[bytes], now: datetime) -> Obligation:
+        if is_webhook(asked.address):
+            return self._webhook_asked_back(asked, keys, now)
         words = notice_texts.pick(asked.language)
         service = self.world.in_force.service_name
-        link = self._link("subscribe/confirm", Purpose.CONFIRM, asked, keys)
+        link = self._link(CONFIRM, Purpose.CONFIRM, asked, keys)
         subject = words.say("subscribe_subject", service=service)
         about = service if ALL in asked.selectors else ", ".join(self._named(asked.selectors))
         body = words.say("subscribe_body", service=service, link=link, title=about)
         return self._row(asked, f"ask {now.isoformat()}", {"subject": subject, "body": body}, now)
+
+    def _webhook_asked_back(self, asked: Subscriber, keys: Sequence[bytes], now: datetime) -> Obligation:
+        assert self.webhooks is not None, "without them none is taken"
+        id_, link = f"out_{self.new_id()}", self._link(CONFIRM_WEBHOOK, Purpose.CONFIRM, asked, keys)
+        body = self.webhooks.documents.asking(id_=id_, at=now, confirm=link, selectors=asked.selectors)
+        return self._post(asked, f"ask {now.isoformat()}", body, now, id_=id_, asking=True)
+
+    def _webhook_told(
+        self, word: Word, one: Subscriber, keys: Sequence[bytes], now: datetime
+    ) -> Obligation | None:
+        if self.webhooks is None:  # they were taken once; while the operator has them off nobody is told
+            return None
+        id_, leave = f"out_{self.new_id()}", self._link("unsubscribe", Purpose.END, one, keys)
+        body = self.webhooks.documents.told(word, id_=id_, at=now, unsubscribe=leave)
+        return self._post(one, word.id, body, now, id_=id_)
+
+    def _changed(self, change: Change, one: Subscriber, keys: Sequence[bytes]) -> Obligation | None:
+        known, hooks, now = self.world.in_force.inventory.components, self.webhooks, self.clock()
+        if hooks is None or change.component not in known:
+            return None
+        if not concerns(one.selectors, (change.component,), known):
+            return None
+        id_, leave = f"out_{self.new_id()}", self._link("unsubscribe", Purpose.END, one, keys)
+        name = known[change.component].name
+        body = hooks.documents.changed(change, name, id_=id_, at=now, unsubscribe=leave)
+        return self._post(one, change.id, body, now, id_=id_) if body else None
 
     def _named(self, selectors: Iterable[str]) -> Iterable[str]:
         known = self.world.in_force.inventory.components
@@ -119,6 +227,10 @@ class Subscribing:
     def _told(self, word: Word, one: Subscriber, keys: Sequence[bytes], now: datetime) -> Obligation | None:
         in_force = self.world.in_force
         if not concerns(one.selectors, word.components, in_force.inventory.components):
+            return None
+        if is_webhook(one.address):
+            return self._webhook_told(word, one, keys, now)
+        if not self.by_mail:  # whoever subscribed while there was a mail server
             return None
         news = self._news(word)
         channel = Channel(id=one.id, name=one.id, form=Form.MAIL, language=one.language)
@@ -165,6 +277,19 @@ class Subscribing:
 
     def _link(self, path: str, purpose: Purpose, one: Subscriber, keys: Sequence[bytes]) -> str:
         return f"{self.public_url.rstrip('/')}/{path}/{token(purpose, one.id, one.address, keys[0])}"
+
+    def _post(
+        self, one: Subscriber, about: str, body: str, now: datetime, *, id_: str, asking: bool = False
+    ) -> Obligation:
+        """Return the row of a message; of the webhook's address it has only the host, for the rest may be a secret."""
+        payload = {"subscription": one.id, "body": body} | ({"asking": True} if asking else {})
+        return replace(
+            self._row(one, about, {}, now),
+            id=id_,
+            channel=WEBHOOK,
+            recipient=host_of(one.address),
+            payload=payload,
+        )
 
     def _row(self, one: Subscriber, about: str, payload: dict[str, str], now: datetime) -> Obligation:
         return Obligation(

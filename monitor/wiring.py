@@ -31,7 +31,7 @@ from alerts.twilio import TwilioPhone
 from checks.base import LastPing, Tools
 from checks.curl import CurlEngine
 from checks.registry import load_check_types
-from monitor import alert_parts, configured, desks, drivers, garbage, mail_parts
+from monitor import alert_parts, configured, desks, drivers, garbage, hook_parts, mail_parts
 from monitor.alert_inbox import ORIGIN as OF_AN_ALERT
 from monitor.alert_inbox import AlertInbox
 from monitor.announcing import Announcer
@@ -78,7 +78,6 @@ from monitor.storage import caps, editions, incidents, looks, people, public
 from monitor.storage.engine import Store, open_store
 from monitor.storage.reminders import reminding
 from monitor.storms import Storms
-from monitor.subscribing import Subscribing
 from monitor.telling import Telling
 from monitor.ticket_sync import TicketSync
 from monitor.trends import Trends
@@ -417,10 +416,20 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
         )
         copy = StaticCopy(pages, Path(settings.page.export_to)).renew if settings.page.export_to else None
         publisher = Publisher(pages=pages, bell=bell, on_shown=storms.shown, copy=copy)
-        subscribing = (
-            Subscribing(world=world, store=store, clock=clock, new_id=ids, bell=bell, public_url=public_url)
-            if public_url and mail
-            else None
+        subscribing = hook_parts.subscribing(
+            lambda: late.settings,
+            hook_parts.Parts(
+                world=world,
+                store=store,
+                clock=clock,
+                new_id=ids,
+                bell=bell,
+                metrics=metrics,
+                pages=pages,
+                sealer=sealing,
+                by_mail=mail is not None,
+            ),
+            delivery,
         )
         await rounds.refresh_components(clock())
         await pages.refresh()
@@ -697,6 +706,7 @@ def site(settings: Settings) -> Site:
         description=page.description,
         contact=page.contact,
         writes=bool(service.public_url and settings.mail.host),
+        hooks=bool(page.webhooks and service.public_url),
         language=service.language if service.language in page.languages else (*page.languages, "en")[0],
         languages=page.languages,
         components=tuple(settings.inventory.components.values()),

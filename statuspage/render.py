@@ -40,6 +40,15 @@ NOTES = (  # what is said about a subscription, one page each
     "/subscribe/ended",
     "/subscribe/gone",
 )
+SHOWN_HERE = "whsec_THE-SECRET-OF-THIS-WEBHOOK"
+"""Where the page of a confirmed webhook has its secret: put in as it is sent, for pages are kept."""
+HOOK_NOTES = (
+    "/subscribe/webhook/sent",
+    "/subscribe/webhook/wrong",
+    "/subscribe/webhook/confirm",
+    "/subscribe/webhook/confirmed",
+    "/subscribe/webhook/known",
+)
 MONTHS_TOGETHER = 3  # so many months are on /history; older ones have a page each
 
 STATES: Mapping[str, tuple[str, str]] = {  # what a problem's state means to somebody who waits
@@ -148,7 +157,8 @@ class _Face:
         yield "/uptime", self._page("/uptime", "uptime.html", now=now)
         for path in ("/404", "/subscribe"):
             yield path, self._once(path, board.site, partial(self._page, path, f"{path[1:]}.html"))
-        for path in NOTES if board.site.writes and self.renderer.live else ():
+        notes = NOTES if board.site.writes or board.site.hooks else ()
+        for path in (*notes, *(HOOK_NOTES if board.site.hooks else ())) if self.renderer.live else ():
             yield path, self._once(path, board.site, partial(self._page, path, "note.html"))
         yield from self._histories()
         for told in self.problems:
@@ -318,7 +328,7 @@ def _environment() -> jinja2.Environment:
     )
     made.filters["utc"] = when.utc_text
     made.globals.update(
-        WORDS=WORDS, IMPLIED=IMPLIED, STATES=STATES, IMPACTS=IMPACTS, PITCH=PITCH, BAR=BAR, TALL=TALL, UTC=UTC, NAMES=NAMES,
+        WORDS=WORDS, IMPLIED=IMPLIED, STATES=STATES, IMPACTS=IMPACTS, SHOWN_HERE=SHOWN_HERE, PITCH=PITCH, BAR=BAR, TALL=TALL, UTC=UTC, NAMES=NAMES,
         problem_path=links.problem_path, work_path=links.work_path, month_path=links.month_path,
         day_path=links.day_path, day_text=when.day_text,
     )  # fmt: skip

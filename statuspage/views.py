@@ -24,6 +24,7 @@ class Site:
     language: str = "en"  # of the page where the visitor asks for none of ours
     languages: tuple[str, ...] = ()  # each has addresses of its own, and is chosen for who reads it
     writes: bool = False  # whether people can subscribe by mail
+    hooks: bool = False  # whether they can subscribe a webhook
     stale_after: timedelta = timedelta(minutes=5)
     accounting: Accounting = CURRENT
     since: datetime = datetime(2026, 1, 1, tzinfo=UTC)  # told as birth of what has no record yet

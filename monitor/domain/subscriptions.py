@@ -1,9 +1,10 @@
 """Subscriptions to the status page: what one is about, and the token in its links. Pure.
 
     selector: ``all``, ``component:ID``, ``group:NAME``, ``region:NAME``
+    address:  of a mailbox, or the address of a webhook
     token:    id . HMAC over what it is for, the id and the address
 
-A token works as long as the subscription it is of; it proves that whoever has it reads that address' mail.
+A token works as long as the subscription it is of; it proves that whoever has it reads what that address gets.
 """
 
 import base64
@@ -11,13 +12,18 @@ import hmac
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
+from urllib.parse import urlsplit
 
 from monitor.domain.inventory import Component
 
 ALL = "all"
 MOST_SELECTORS = 50
 LONGEST_ADDRESS = 254
+LONGEST_WEBHOOK = 500
 _ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z0-9-]{2,63}", re.ASCII)  # fmt: skip
+_HOST = re.compile(r"(?=[a-z0-9._-]{1,253}$)[a-z0-9_-]+(?:\.[a-z0-9_-]+)*|\[[0-9a-f:.]{2,45}\]", re.ASCII)
+_PLAIN = re.compile(r"[!-~]+", re.ASCII)
+_PORTS = {"https": 443, "http": 80}
 _TOKEN = re.compile(r"(?P<id>[A-Za-z0-9_-]{1,40})\.(?P<mac>[A-Za-z0-9_-]{32})", re.ASCII)
 _MAC = 24  # bytes; 32 letters
 
@@ -36,6 +42,37 @@ def address_of(text: str) -> str | None:
         return None
     local, _, host = given.rpartition("@")
     return f"{local}@{host.lower()}"
+
+
+def webhook_of(text: str, *, plain: bool = False) -> str | None:
+    """Return a webhook's address as we keep it; None for what is none. ``plain``: http is taken as well."""
+    given = text.strip()
+    if len(given) > LONGEST_WEBHOOK or not _PLAIN.fullmatch(given) or set(given) & set("\\\"<>^`{|}#@"):
+        return None
+    try:
+        parts = urlsplit(given)
+        port = parts.port
+    except ValueError:
+        return None
+    host = parts.netloc.lower() if port is None else parts.netloc.lower().rpartition(":")[0]
+    if parts.scheme not in (("https", "http") if plain else ("https",)) or not _HOST.fullmatch(host):
+        return None
+    where = host if port in (None, _PORTS[parts.scheme]) else f"{host}:{port}"
+    query = f"?{parts.query}" if parts.query else ""
+    return f"{parts.scheme}://{where}{parts.path or '/'}{query}"
+
+
+def is_webhook(address: str) -> bool:
+    """Whether a subscription's address is a webhook's: no mailbox has these signs."""
+    return "://" in address
+
+
+def host_of(webhook: str) -> str:
+    """Return a webhook's scheme and host without its port: what may be shown of it, for its path may be a secret."""
+    scheme, _, rest = webhook.partition("://")
+    place = rest.partition("/")[0]
+    host = place if place.endswith("]") or ":" not in place else place.rpartition(":")[0]
+    return f"{scheme}://{host}"
 
 
 def selectors_of(wanted: Iterable[str], components: Iterable[Component]) -> tuple[str, ...]:

@@ -35,6 +35,7 @@ from monitor.settings import (
     nodes,
     rota,
     sip_sections,
+    page_misfits,
     ticket_misfits,
 )
 from monitor.settings.facts import FactsIn
@@ -284,6 +285,7 @@ def sense(root: models.Root, document: Document) -> Iterator[Problem]:
         _regions,
         _trackers,
         ticket_misfits.misfits,
+        page_misfits.misfits,
         escalating.problems,
     ):
         yield from rule(root, document)

@@ -22,7 +22,7 @@ from monitor.settings.contact_sections import ContactSettings
 from monitor.settings.facts import Impact
 from monitor.settings.flapping_section import Flapping
 from monitor.settings.history_section import HistorySettings
-from monitor.settings.intake_sections import MailIn, Secrets
+from monitor.settings.intake_sections import MailIn, Network, Secrets
 from monitor.settings.secret import Secret
 from monitor.settings.sip_sections import Sip
 from monitor.settings.storm_sections import Correlation
@@ -341,6 +341,16 @@ class Page:
     announce_to: Annotated[
         tuple[Email, ...],
         Field(description="Mail addresses of community channels that hear of every announcement."),
+    ] = ()
+    webhooks: Annotated[
+        bool,
+        Field(
+            description="Whether visitors may subscribe a webhook of theirs; needs `service.public_url` and `secrets.key`."
+        ),
+    ] = False
+    webhooks_inside: Annotated[
+        tuple[Network, ...],
+        Field(description="Networks of our own that such webhooks may be in, there by http as well."),
     ] = ()
 
 

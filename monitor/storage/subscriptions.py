@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 
 from monitor.domain.contacts import Obligation
-from monitor.domain.subscriptions import Purpose, holds, id_in
+from monitor.domain.subscriptions import Purpose, holds, id_in, is_webhook
 from monitor.storage import links, owing
 from monitor.storage.schema import Instant, incidents, maintenances, outbox, updates
 from monitor.storage.schema_subscribers import subscriber_news as news
@@ -24,6 +24,8 @@ RECENT = timedelta(days=2)
 """How long after it was said a word is still told (a draft that becomes public, a service that was down)."""
 KEPT_UNCONFIRMED = timedelta(days=7)
 AGAIN_AFTER = timedelta(minutes=10)
+MOST_SAID = 100
+"""So many updates, the newest, are told with a word."""
 MOST_UNCONFIRMED = 500
 """So many addresses may wait for their word in :data:`KEPT_UNCONFIRMED`: a flood writes to nobody after that."""
 
@@ -39,8 +41,21 @@ class Subscriber:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """One update of a problem or work, as it was posted."""
+
+    id: str
+    state: str
+    body: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Word:
-    """Something that was said in public. ``state`` is a problem's or a work's; ``first``: it begins its problem."""
+    """Something that was said in public. ``state`` is a problem's or a work's; ``first``: it begins its problem.
+
+    ``begun``: when its problem began, or its work was planned; ``said``: all updates up to this one, the newest first.
+    """
 
     id: str
     incident: str | None
@@ -55,6 +70,9 @@ class Word:
     ends_at: datetime | None = None
     zone: str = "UTC"
     first: bool = False
+    impact: str = "none"
+    begun: datetime | None = None
+    said: tuple[Said, ...] = ()
 
 
 Compose = Callable[[Word, Subscriber, Sequence[bytes]], Obligation | None]
@@ -69,16 +87,22 @@ def ask(
     *,
     now: datetime,
     owe: Callable[[Subscriber, Sequence[bytes]], Obligation],
+    allowed: Callable[[sa.Connection], bool] = lambda _c: True,
 ) -> bool:
-    """Keep what an address asks for, and owe the mail that asks it back; False where it was asked a moment ago."""
+    """Keep what an address asks for, and owe what asks it back; False where it was asked a moment ago, or is not ``allowed``."""
     c.execute(
         sa.delete(subscriptions).where(
             subscriptions.c.confirmed_at.is_(None), subscriptions.c.asked_at < now - KEPT_UNCONFIRMED
         )
     )
-    waiting = sa.select(sa.func.count()).where(subscriptions.c.confirmed_at.is_(None))
+    of_its_kind = subscriptions.c.address.like("%://%")
+    waiting = sa.select(sa.func.count()).where(
+        subscriptions.c.confirmed_at.is_(None), of_its_kind if is_webhook(address) else sa.not_(of_its_kind)
+    )
     known = c.execute(sa.select(subscriptions).where(subscriptions.c.address == address)).mappings().first()
     if known is None and (c.scalar(waiting) or 0) >= MOST_UNCONFIRMED:
+        return False
+    if known is None and not allowed(c):
         return False
     if known is not None and known["asked_at"] > now - AGAIN_AFTER:
         return False
@@ -94,36 +118,47 @@ def ask(
 
 
 def confirm(c: sa.Connection, token: str, *, now: datetime) -> bool:
-    """Put what was asked for in force, if the token is right; a second time changes nothing."""
-    row = _row(c, token, Purpose.CONFIRM)
-    if row is None:
+    """Put what a mailbox asked for in force, if the token is right; a second time changes nothing."""
+    row = of_token(c, token, Purpose.CONFIRM)
+    if row is None or is_webhook(row["address"]):
         return False
+    in_force(c, row["id"], now)
+    return True
+
+
+def in_force(c: sa.Connection, id_: str, now: datetime) -> None:
+    """Put in force what was asked for last."""
     c.execute(
         sa.update(subscriptions)
-        .where(subscriptions.c.id == row["id"])
+        .where(subscriptions.c.id == id_)
         .values(
             selectors=subscriptions.c.wanted,
             confirmed_at=sa.func.coalesce(subscriptions.c.confirmed_at, sa.literal(now, Instant)),
         )
     )
-    return True
 
 
 def end(c: sa.Connection, token: str, *, now: datetime) -> bool:
     """Forget an address, if the token is right; what it is still owed is called off."""
-    row = _row(c, token, Purpose.END)
+    row = of_token(c, token, Purpose.END)
     if row is None:
         return False
-    c.execute(
-        sa.update(outbox)
-        .where(outbox.c.dedup.startswith(f"sub|{row['id']}|", autoescape=True), outbox.c.state == "waiting")
-        .values(state="cancelled", reason="whoever it was for has unsubscribed", done_at=now)
-    )
-    c.execute(sa.delete(subscriptions).where(subscriptions.c.id == row["id"]))
+    forget(c, row["id"], "whoever it was for has unsubscribed", now)
     return True
 
 
-def _row(c: sa.Connection, token: str, purpose: Purpose) -> sa.RowMapping | None:
+def forget(c: sa.Connection, id_: str, why: str, now: datetime) -> None:
+    """Forget a subscription, and call off what it is still owed."""
+    c.execute(
+        sa.update(outbox)
+        .where(outbox.c.dedup.startswith(f"sub|{id_}|", autoescape=True), outbox.c.state == "waiting")
+        .values(state="cancelled", reason=why, done_at=now)
+    )
+    c.execute(sa.delete(subscriptions).where(subscriptions.c.id == id_))
+
+
+def of_token(c: sa.Connection, token: str, purpose: Purpose) -> sa.RowMapping | None:
+    """Return the subscription that a token is of, if it is right and for this."""
     id_ = id_in(token)
     row = c.execute(sa.select(subscriptions).where(subscriptions.c.id == id_)).mappings().first()
     address = row["address"] if row else ""
@@ -138,12 +173,13 @@ def tell(c: sa.Connection, compose: Compose, *, now: datetime) -> int:
         if not insert_ignoring(c, news, {"news": word.id, "told_at": now}):
             continue
         told += 1
-        rows = (compose(word, one, keys) for one in _subscribers(c, word.at))
+        rows = (compose(word, one, keys) for one in confirmed_before(c, word.at))
         owing.owe(c, (row for row in rows if row is not None), now)
     return told
 
 
-def _subscribers(c: sa.Connection, before: datetime) -> list[Subscriber]:
+def confirmed_before(c: sa.Connection, before: datetime) -> list[Subscriber]:
+    """Return who had confirmed by then, in that order."""
     rows = c.execute(
         sa.select(subscriptions)
         .where(subscriptions.c.confirmed_at <= before)
@@ -171,6 +207,8 @@ def _untold(c: sa.Connection, now: datetime) -> list[Word]:
             maintenances.c.ends_at,
             maintenances.c.zone,
             incidents.c.opened_at,
+            incidents.c.impact,
+            maintenances.c.created_at.label("planned_at"),
         )
         .select_from(
             updates.outerjoin(incidents, incidents.c.id == updates.c.incident)
@@ -205,6 +243,25 @@ def _untold(c: sa.Connection, now: datetime) -> list[Word]:
             ends_at=row["ends_at"],
             zone=row["zone"] or "UTC",
             first=row["opened_at"] == row["at"],
+            impact="maintenance" if row["maintenance"] else row["impact"] or "none",
+            begun=row["opened_at"] or row["planned_at"],
+            said=_said_until(c, row),
         )
-        for row in rows
+        for row in rows.all()
     ]
+
+
+def _said_until(c: sa.Connection, word: sa.RowMapping) -> tuple[Said, ...]:
+    """Return what was said of a word's problem or work up to it, the newest first."""
+    about = (
+        updates.c.incident == word["incident"]
+        if word["incident"]
+        else updates.c.maintenance == word["maintenance"]
+    )
+    rows = c.execute(
+        sa.select(updates)
+        .where(about, updates.c.seq <= word["seq"])
+        .order_by(updates.c.seq.desc())
+        .limit(MOST_SAID)
+    ).mappings()
+    return tuple(Said(id=row["id"], state=row["status"], body=row["body"], at=row["at"]) for row in rows)

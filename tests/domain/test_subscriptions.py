@@ -10,10 +10,13 @@ from monitor.domain.subscriptions import (
     address_of,
     concerns,
     holds,
+    host_of,
     id_in,
+    is_webhook,
     offered,
     selectors_of,
     token,
+    webhook_of,
 )
 
 KNOWN = {
@@ -79,6 +82,43 @@ def test_everything_on_the_page_is_offered_once():
 )
 def test_an_address_is_one_plain_address_or_none(text, kept):
     assert address_of(text) == kept
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        (" https://Hooks.Example.org ", "https://hooks.example.org/"),
+        ("https://a.example:443/In/Put?k=V%20w", "https://a.example/In/Put?k=V%20w"),
+        ("https://a.example:8443/x", "https://a.example:8443/x"),
+        ("https://[2001:DB8::1]:8443/x", "https://[2001:db8::1]:8443/x"),
+        ("http://a.example/", None),
+        ("ftp://a.example/", None),
+        ("https:///x", None),
+        ("https://user:pass@a.example/", None),
+        ("https://a.example\\@b.example/", None),
+        ("https://a.example/#part", None),
+        ("https://a.example:99999/", None),
+        ("https://a.example:x/", None),
+        ("https://a example/", None),
+        ("https://a.example/\r\nHost: b", None),
+        ("https://%31.example/", None),
+        ("https://[::1/", None),
+        ("https://b\u00fccher.example/", None),
+        ("https://a.example/" + "x" * 500, None),
+        ("ada@example.org", None),
+        ("", None),
+    ],
+)
+def test_a_webhook_is_one_plain_https_address_or_none(text, kept):
+    assert webhook_of(text) == kept
+    assert kept is None or (webhook_of(kept) == kept and is_webhook(kept) and address_of(kept) is None)
+
+
+def test_http_is_taken_where_it_is_said_and_of_an_address_only_the_host_is_shown():
+    assert webhook_of("http://a.example:80/x", plain=True) == "http://a.example/x"
+    assert host_of("https://a.example:8443/secret") == "https://a.example"
+    assert host_of("https://[2001:db8::1]/secret") == "https://[2001:db8::1]"
+    assert host_of("https://[2001:db8::1]:8443/secret") == "https://[2001:db8::1]"
 
 
 def test_a_token_is_of_one_purpose_one_subscription_and_one_address():

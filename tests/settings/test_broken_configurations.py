@@ -53,6 +53,18 @@ BROKEN = [
             "(cloud, component, region, carrier, version, hardware, network, partner); did you mean 'carrier'?"
         ),
     ),
+    (
+        "page: {webhooks: true}\nservice: {public_url: https://a.example}",
+        "1:18: page.webhooks: visitors' webhooks need secrets.key",
+    ),
+    (
+        f"page: {{webhooks: true}}\nsecrets: {{key: {'A' * 43}=}}",
+        "1:18: page.webhooks: visitors' webhooks need service.public_url",
+    ),
+    (
+        "page: {webhooks_inside: [10.0.0.300]}",
+        "1:26: page.webhooks_inside[0]: must be an address or a network such as 192.0.2.1 or 10.0.0.0/8",
+    ),
     ("service: Tocsin", "1:10: service: must be a mapping (key: value)"),
     ("service: {nam: x}", "1:11: service.nam: there is no such key; did you mean 'name'?"),
     ("service: {name: ''}", "1:17: service.name: must not be empty"),

@@ -44,7 +44,7 @@ SITE = Site(
     components=COMPONENTS,
     languages=(),
 )
-SPOKEN = replace(SITE, languages=("en", "it", "de", "fr", "es"), writes=True)
+SPOKEN = replace(SITE, languages=("en", "it", "de", "fr", "es"), writes=True, hooks=True)
 
 
 def database() -> sa.Engine:

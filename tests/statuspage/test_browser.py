@@ -81,7 +81,7 @@ async def trouble():
         yield url
 
 
-PATHS = ("/", "/uptime", "/history", "/history/2026-11", "/incidents/inc-2026-4711", "/maintenance/mnt-1", "/subscribe", "/subscribe/sent", "/de/", "/incidents/none")  # fmt: skip
+PATHS = ("/", "/uptime", "/history", "/history/2026-11", "/incidents/inc-2026-4711", "/maintenance/mnt-1", "/subscribe", "/subscribe/sent", "/subscribe/webhook/sent", "/de/", "/incidents/none")  # fmt: skip
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

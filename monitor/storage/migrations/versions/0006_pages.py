@@ -23,6 +23,8 @@ def _subscribers() -> None:
         sa.Column("language", sa.Text, nullable=False),
         sa.Column("asked_at", sa.BigInteger, nullable=False),
         sa.Column("confirmed_at", sa.BigInteger),
+        sa.Column("secret", sa.LargeBinary),
+        sa.Column("failing_since", sa.BigInteger),
     )
     op.create_index(op.f("ix_subscriptions_confirmed_at"), "subscriptions", ["confirmed_at"])
     op.create_table(
