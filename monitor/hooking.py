@@ -46,7 +46,7 @@ class Reach:
 
     inside: tuple[Network, ...] = ()
 
-    def refusal(self, address: str, plain: bool) -> str | None:  # noqa: FBT001 - the driver's seam
+    def refusal(self, address: str, plain: bool) -> str | None:
         """Return why an address may not be connected to, or None."""
         if why := Vetting().refusal(address):
             return why
@@ -113,7 +113,9 @@ class Hooks:
             await self.store.write(webhooks.failing, id_, self.clock())
         elif self.clock() - since > LONGEST_FAILING and due.attempts >= MOST_FAILING:
             days = LONGEST_FAILING.days
-            return await self._ended(id_, f"it took nothing for {days} days, so its subscription is ended: {error}")
+            return await self._ended(
+                id_, f"it took nothing for {days} days, so its subscription is ended: {error}"
+            )
         return None
 
     async def _ended(self, id_: str, why: str) -> Posted:

@@ -171,7 +171,8 @@ class Subscribing:
         told = await self.store.write(
             subscriptions.tell, lambda word, one, keys: self._told(word, one, keys, now), now=now
         )
-        if self.webhooks is not None and await self.store.read(webhooks.untold, now=now):
+        changes = await self.store.read(webhooks.untold, now=now) if self.webhooks else []
+        if changes:
             told += await self.store.write(webhooks.tell, self._changed, now=now)
         if told:
             log.info("subscribers.told", words=told)

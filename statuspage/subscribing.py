@@ -135,9 +135,7 @@ class _Face:
         if found is None:  # it is on record and cannot be shown again, so it is shown without our clothes
             return web.Response(text=secret, headers=_FRESH)
         body = found.body.replace(SHOWN_HERE.encode(), secret.encode())
-        return web.Response(
-            body=body, headers=headers_of(path) | _FRESH | {"Content-Type": found.type}
-        )
+        return web.Response(body=body, headers=headers_of(path) | _FRESH | {"Content-Type": found.type})
 
     async def asked_to_end(self, request: web.Request) -> web.StreamResponse:
         """Show the button behind a mail's way out."""

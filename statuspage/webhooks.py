@@ -85,9 +85,7 @@ class Documents:
             "created_at": _moment(change.at),
         }
         meta = self._meta(id_, "component.updated", at) | {"unsubscribe": unsubscribe}
-        return _text(
-            {"meta": meta, "page": self._page(), "component_update": update, "component": component}
-        )
+        return _text({"meta": meta, "page": self._page(), "component_update": update, "component": component})
 
     def _meta(self, id_: str, kind: str, at: datetime) -> dict[str, Any]:
         about = f"{self.url.rstrip('/')}/subscribe"

@@ -20,7 +20,9 @@ def test_nobody_is_led_inside(address):
     assert INTERNET.refusal(address, True)
 
 
-@pytest.mark.parametrize("address", ["93.184.215.14", "1.1.1.1", "2606:4700::1111", "172.32.0.1", "100.128.0.1"])
+@pytest.mark.parametrize(
+    "address", ["93.184.215.14", "1.1.1.1", "2606:4700::1111", "172.32.0.1", "100.128.0.1"]
+)
 def test_the_internet_is_there_by_https_only(address):
     assert INTERNET.refusal(address, False) is None
     assert INTERNET.refusal(address, True) == "is outside the networks that http is for"

@@ -13,7 +13,13 @@ OPEN_ENDED = (Waits.GLOBAL_PROBLEM, Waits.BUNDLE, Waits.DEPENDENCY, Waits.FLAPPI
 """What ends when something else does: the row's moment is only when it is looked at again."""
 NEXT = "it is next in line"
 BEING_SENT, AWAITED = "it is being sent", "the answer is awaited"
-NAMES = {"phone": "telephone", "ticket": "ticket system", "mail": "mail server", "chat": "chat", "webhook": "webhooks"}
+NAMES = {
+    "phone": "telephone",
+    "ticket": "ticket system",
+    "mail": "mail server",
+    "chat": "chat",
+    "webhook": "webhooks",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -47,7 +47,7 @@ def address_of(text: str) -> str | None:
 def webhook_of(text: str, *, plain: bool = False) -> str | None:
     """Return a webhook's address as we keep it; None for what is none. ``plain``: http is taken as well."""
     given = text.strip()
-    if len(given) > LONGEST_WEBHOOK or not _PLAIN.fullmatch(given) or set(given) & set("\\\"<>^`{|}#@"):
+    if len(given) > LONGEST_WEBHOOK or not _PLAIN.fullmatch(given) or set(given) & set('\\"<>^`{|}#@'):
         return None
     try:
         parts = urlsplit(given)

@@ -33,9 +33,9 @@ from monitor.settings import (
     maintenance_section,
     models,
     nodes,
+    page_misfits,
     rota,
     sip_sections,
-    page_misfits,
     ticket_misfits,
 )
 from monitor.settings.facts import FactsIn

@@ -14,7 +14,9 @@ subscriptions = sa.Table(  # one for each address; ended is gone: an address is 
     text("language", nullable=False),
     at("asked_at", nullable=False),
     at("confirmed_at", index=True),
-    sa.Column("secret", sa.LargeBinary),  # of a webhook: what signs its messages, sealed; None: never confirmed
+    sa.Column(
+        "secret", sa.LargeBinary
+    ),  # of a webhook: what signs its messages, sealed; None: never confirmed
     at("failing_since"),  # of a webhook: it has taken nothing since then
 )
 

@@ -63,9 +63,7 @@ def failing(c: sa.Connection, id_: str, since: datetime | None) -> None:
 def may_ask(c: sa.Connection, url: str) -> bool:
     """Whether a host that we never asked may be asked back once more."""
     host = host_of(url)
-    of_host = sa.or_(
-        *(subscriptions.c.address.startswith(f"{host}{sign}", autoescape=True) for sign in ":/")
-    )
+    of_host = sa.or_(*(subscriptions.c.address.startswith(f"{host}{sign}", autoescape=True) for sign in ":/"))
     waiting = (
         sa.select(sa.func.count())
         .select_from(subscriptions)
@@ -82,9 +80,7 @@ def confirm(c: sa.Connection, token: str, seal: Callable[[str], bytes], *, now: 
     book.in_force(c, row["id"], now)
     if row["secret"] is not None:
         return Confirmed.KNOWN
-    c.execute(
-        sa.update(subscriptions).where(subscriptions.c.id == row["id"]).values(secret=seal(row["id"]))
-    )
+    c.execute(sa.update(subscriptions).where(subscriptions.c.id == row["id"]).values(secret=seal(row["id"])))
     return Confirmed.FRESH
 
 
@@ -120,7 +116,9 @@ def untold(c: sa.Connection, *, now: datetime) -> list[Change]:
     t = component_states.c
     before = sa.func.lag(t.status).over(partition_by=t.component, order_by=t.seq).label("before")
     recent = sa.select(t.component).where(t.from_at > now - RECENT)
-    every = sa.select(t.seq, t.component, t.status, t.from_at, before).where(t.component.in_(recent)).subquery()
+    every = (
+        sa.select(t.seq, t.component, t.status, t.from_at, before).where(t.component.in_(recent)).subquery()
+    )
     rows = c.execute(
         sa.select(every)
         .where(every.c.from_at > now - RECENT, every.c.before.is_not(None))
@@ -128,7 +126,9 @@ def untold(c: sa.Connection, *, now: datetime) -> list[Change]:
     ).all()
     known = set(c.scalars(sa.select(news.c.news).where(news.c.news.startswith(_CHANGE))))
     found = (
-        Change(id=f"{_CHANGE}{row.seq}", component=row.component, old=row.before, new=row.status, at=row.from_at)
+        Change(
+            id=f"{_CHANGE}{row.seq}", component=row.component, old=row.before, new=row.status, at=row.from_at
+        )
         for row in rows
     )
     return [change for change in found if change.id not in known]
