@@ -175,8 +175,9 @@ async def test_the_secret_is_on_record_only_sealed_and_the_address_in_no_row(tmp
         assert "s3cret" not in str([await world.rows("outbox"), await world.rows("attempts")])
 
 
-async def test_what_was_not_taken_is_sent_again_as_the_same_message_newly_signed(tmp_path, database_url):
-    async with a_receiver() as receiver, a_read_world(tmp_path, database_url) as (world, client):
+async def test_what_was_not_taken_is_sent_again_as_the_same_message_newly_signed(tmp_path):
+    database = f"sqlite:///{tmp_path}/tocsin.db"
+    async with a_receiver() as receiver, a_read_world(tmp_path, database) as (world, client):
         secret = await subscribed(world, client, receiver)
         await world.service.pipeline.declare_global(a_global_problem(), actor="nadia")
         receiver.answers = [500, 302]  # a redirect is not followed
@@ -215,8 +216,9 @@ async def test_killed_while_it_posts_it_is_sent_again_under_its_id_and_then_no_m
         assert (first[0]["webhook-id"], first[1]) == (second[0]["webhook-id"], second[1])
 
 
-async def test_an_endpoint_that_is_gone_is_forgotten(tmp_path, database_url):
-    async with a_receiver() as receiver, a_read_world(tmp_path, database_url) as (world, client):
+async def test_an_endpoint_that_is_gone_is_forgotten(tmp_path):
+    database = f"sqlite:///{tmp_path}/tocsin.db"
+    async with a_receiver() as receiver, a_read_world(tmp_path, database) as (world, client):
         await subscribed(world, client, receiver)
         receiver.answers = [410]
         await world.service.pipeline.declare_global(a_global_problem(), actor="nadia")
