@@ -9,6 +9,7 @@ from checks.base import Check, CheckType, LastPing, Target, Tools
 from checks.dialling import host_of
 from checks.egress import Egress, Stays
 from checks.families import built
+from checks.registry import TypesOptions
 from monitor.domain import people
 from monitor.domain.announcing import Channel, Form, Kind
 from monitor.domain.findings import Symptom
@@ -50,12 +51,11 @@ def read(
     environ: Mapping[str, str] | None = None,
 ) -> Configured:
     """Read a configuration and its policies; ConfigError names every mistake in all of them."""
-    options = {name: kind.options for name, kind in types.items()}
     problems: list[str] = []
     settings: Settings | None = None
     policies: Mapping[str, Policy] = {}
     try:
-        settings = load(path, now=now, check_options=options, environ=environ)
+        settings = load(path, now=now, check_options=TypesOptions(types), environ=environ)
     except ConfigError as error:
         problems.extend(error.problems)
     try:
