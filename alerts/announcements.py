@@ -26,7 +26,7 @@ TITLES = {
 
 def announcement_text(news: News, channel: Channel, *, service: str, link: str = "") -> Written:
     """Write an announcement for a channel."""
-    words = notice_texts.pick(channel.language)
+    words, news = notice_texts.pick(channel.language), news.read_in(channel.language)
     title = title_line(news, words)
     facts = _facts(news, words)
     more = words.say("more_at", link=link) if link else ""

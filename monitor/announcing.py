@@ -20,6 +20,7 @@ from monitor.domain.decisions import choose_contact
 from monitor.domain.eligibility import BrokenChainError, served_through
 from monitor.domain.incidents import PublicState
 from monitor.domain.inventory import Contact, Partner
+from monitor.domain.wording import Wording
 from monitor.storage.announced import Composed, PlannedWork, Problem, Text
 from monitor.work_calendar import entry
 from monitor.world import World
@@ -53,6 +54,8 @@ class Announcer:
             state=str(problem.state),
             next_update_at=problem.next_update_at,
             zone=self.world.in_force.zone,
+            titles=problem.titled.said if problem.titled else {},
+            bodies=problem.worded.said if problem.worded else {},
         )
 
     def of_update(
@@ -62,6 +65,7 @@ class Announcer:
         state: PublicState,
         body: str,
         next_update_at: datetime | None = None,
+        worded: Wording | None = None,
     ) -> News:
         """Return a further word on a global problem; ``resolved`` is its end."""
         return News(
@@ -74,6 +78,8 @@ class Announcer:
             state=str(state),
             next_update_at=next_update_at,
             zone=self.world.in_force.zone,
+            titles=known.titled.said if known.titled else {},
+            bodies=worded.said if worded else {},
         )
 
     def of_work(self, work: Maintenance, phase: Phase = Phase.PLANNED) -> News:

@@ -176,6 +176,8 @@ def in_force(settings: Settings, policies: Mapping[str, Policy]) -> InForce:
         channels=channels(settings),
         forward_to=settings.forward_to,
         correlation=settings.correlation,
+        overrun=settings.overrun,
+        public_texts=settings.public_texts,
         alert_rules=settings.alerts.meanings,
         flapping=settings.flapping.rules,
         second_look=settings.second_look,

@@ -12,6 +12,7 @@ from monitor.bell import Bell
 from monitor.domain.announcements import GlobalProblem, Maintenance, MaintenanceStatus
 from monitor.domain.announcing import Phase
 from monitor.domain.incidents import PublicState
+from monitor.domain.wording import Wording
 from monitor.storage import announced, clocks, incidents, looks, moves, recounting
 from monitor.storage.announced import Composed
 from monitor.storage.clocks import Subject
@@ -121,8 +122,12 @@ class Handling:
         body: str,
         actor: str,
         next_update_at: datetime | None = None,
+        worded: Wording | None = None,
     ) -> None:
-        """Tell the public the next word; ``resolved`` ends the problem and releases what it held."""
+        """Tell the public the next word; ``resolved`` ends the problem and releases what it held.
+
+        ``worded``: the body is a pre-approved text.
+        """
         now, update = self.clock(), f"upd_{self.new_id()}"
         self.failpoint("update.before_record")
         await self.store.write(
@@ -135,7 +140,8 @@ class Handling:
             now=now,
             next_update_at=next_update_at,
             new_id=self.new_id,
-            announce=await self._next_word(incident, state, body, now, next_update_at),
+            announce=await self._next_word(incident, state, body, now, next_update_at, worded=worded),
+            worded=worded,
         )
         self.failpoint("update.after_record")
         self._rung("incident", incident)
@@ -209,13 +215,14 @@ class Handling:
         next_update_at: datetime | None = None,
         *,
         publishes: bool = True,
+        worded: Wording | None = None,
     ) -> Composed | None:
         """Return how a global problem goes on, as it is announced; None for another incident, or one that stays a draft."""
         known = await self.store.read(announced.problem, incident)
         if known is None or not (known.public or publishes):
             return None
         return self.announcer.compose(
-            self.announcer.of_update(incident, known, state, body, next_update_at), now=now
+            self.announcer.of_update(incident, known, state, body, next_update_at, worded), now=now
         )
 
     def _rung(self, topic: str, id_: str) -> None:

@@ -12,13 +12,13 @@ from monitor.domain.announcements import GlobalProblem, Impact
 from monitor.domain.contacts import Obligation, page
 from monitor.domain.decisions import NOC, page_entry
 from monitor.domain.evidence import EVERYBODY, OWNER, Evidence, Group
+from monitor.domain.wording import Kind
 from monitor.storage.storms import Found
+from monitor.wordings import Wordings
 from monitor.world import InForce, World
 
 MAJORITY = 0.5  # of a group's members failing: more is critical, less is major
 SHOWN_WITH = 0.1  # of the failing systems belong to a component: the problem is shown with it
-
-BODY = "Many systems of {what} cannot be used as they should since {since:%H:%M} UTC. We are working on it."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +28,7 @@ class Naming:
     world: World
     new_id: Callable[[], str]
     announcer: Announcer
+    wordings: Wordings
 
     def found(
         self,
@@ -35,12 +36,18 @@ class Naming:
         members: Sequence[str],
         classes: Collection[tuple[str, str]],
         failing: Sequence[str],
+        symptom: str,
         *,
         now: datetime,
     ) -> Found:
-        """Return what is recorded of a storm: ``members`` are incidents of these ``classes``, ``failing`` are systems."""
+        """Return what is recorded of a storm: ``members`` are incidents of these ``classes``, ``failing`` are systems.
+
+        ``symptom`` is what most of them are about.
+        """
         in_force, id_ = self.world.in_force, f"inc_{self.new_id()}"
-        problem = self._problem(evidence, failing, public=self._publishes(evidence.group, classes))
+        problem = self._problem(
+            evidence, failing, symptom, public=self._publishes(evidence.group, classes)
+        )
         rules = in_force.correlation
         draft = not problem.public
         one_partners = any(
@@ -69,22 +76,22 @@ class Naming:
         cls = in_force.policies[worst[0]].classes.get(worst[1]) if worst else None
         return ((cls and cls.publish) or rules.publish) == "at_once"
 
-    def _problem(self, evidence: Evidence, failing: Sequence[str], *, public: bool) -> GlobalProblem:
-        group = evidence.group
-        what = self._called(group)
+    def _problem(
+        self, evidence: Evidence, failing: Sequence[str], symptom: str, *, public: bool
+    ) -> GlobalProblem:
         share = evidence.failing / evidence.members
+        about = self.wordings.of_group(evidence.group, evidence.failing, evidence.first)
+        titled = self.wordings.say(symptom, Kind.TITLE, about)
+        worded = self.wordings.say(symptom, Kind.INVESTIGATING, about)
         return GlobalProblem(
-            title=f"{what[:1].upper()}{what[1:]}: many systems fail",
-            body=BODY.format(what=what, since=evidence.first),
+            title=titled.english,
+            body=worded.english,
+            titled=titled,
+            worded=worded,
             impact=Impact.CRITICAL if share >= MAJORITY else Impact.MAJOR,
             components=self._components(failing),
             public=public,
         )
-
-    def _called(self, group: Group) -> str:
-        """Call a group as the public knows it."""
-        component = self.world.in_force.inventory.components.get(group.value)
-        return component.name if component and group.dimension == "component" else str(group)
 
     def _components(self, failing: Sequence[str]) -> tuple[str, ...]:
         """Return the lines of the status page that most of these systems belong to."""

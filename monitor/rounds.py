@@ -20,6 +20,7 @@ from monitor.domain.timed import Party
 from monitor.domain.waiting import Waits
 from monitor.history import History
 from monitor.metrics import Metrics
+from monitor.overrunning import Overrunning
 from monitor.pipeline import Pipeline
 from monitor.recurring import Recurring
 from monitor.registering import Registering
@@ -69,6 +70,11 @@ class Rounds:
     conditions: dict[str, Condition] = field(default_factory=dict[str, Condition])
     standing: announcements.Standing | None = None
     seen: InForce | None = None
+    overrunning: Overrunning = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Take planned work past its end along."""
+        self.overrunning = Overrunning(handling=self.pipeline)
 
     async def run(self) -> None:
         """Go round every second until cancelled; a round that fails is logged and the next one goes on."""
@@ -127,6 +133,7 @@ class Rounds:
             self.pipeline.storms.once,
             self.history.once,
             self.recurring.once,
+            self.overrunning.once,
             self.year_ends.once,
             self.also,
             self.trends,

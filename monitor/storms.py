@@ -31,6 +31,7 @@ from monitor.storage.engine import Store
 from monitor.storage.storms import Storm
 from monitor.subsiding import Subsiding
 from monitor.telling import Telling
+from monitor.wordings import Wordings
 from monitor.world import InForce, Watched, World
 
 log = structlog.stdlib.get_logger()
@@ -69,7 +70,10 @@ class Storms:
 
     def __post_init__(self) -> None:
         """Put together what is done about a storm that is found: its problem, its contacts, its end."""
-        self.proposing = Naming(world=self.world, new_id=self.new_id, announcer=self.announcer)
+        wordings = Wordings(world=self.world)
+        self.proposing = Naming(
+            world=self.world, new_id=self.new_id, announcer=self.announcer, wordings=wordings
+        )
         self.bundling = Bundling(
             world=self.world,
             store=self.store,
@@ -84,6 +88,7 @@ class Storms:
             new_id=self.new_id,
             bell=self.bell,
             announcer=self.announcer,
+            wordings=wordings,
         )
 
     # what is seen -----------------------------------------------------------------------------------------
@@ -220,8 +225,9 @@ class Storms:
         try:
             members = self._incidents_of(group)
             classes = await self.store.read(storms.classes, members)
+            symptom = await self.store.read(storms.symptom, members)
             failing = [serial for serial in self.ledger.members(group) if serial in self.failing]
-            found = self.proposing.found(evidence, members, classes, failing, now=now)
+            found = self.proposing.found(evidence, members, classes, failing, symptom, now=now)
             self.failpoint("storm.before_record")
             id_, attached = await self.store.write(storms.found, found, now=now)
         except BaseException:  # it is not on record: the next round tries again

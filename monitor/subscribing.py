@@ -262,6 +262,8 @@ class Subscribing:
                 state=word.state,
                 next_update_at=word.next_update_at,
                 zone=self.world.in_force.zone,
+                titles=word.titles,
+                bodies=word.bodies,
             )
         return News(
             kind=Kind.MAINTENANCE,
@@ -274,6 +276,7 @@ class Subscribing:
             ends_at=word.ends_at,
             zone=word.zone,
             state=word.state,
+            bodies=word.bodies,
         )
 
     def _link(self, path: str, purpose: Purpose, one: Subscriber, keys: Sequence[bytes]) -> str:

@@ -11,19 +11,18 @@ import structlog
 
 from monitor.announcing import Announcer
 from monitor.bell import Bell
+from monitor.domain.findings import Symptom
 from monitor.domain.incidents import PublicState
+from monitor.domain.wording import Kind, Wording
 from monitor.storage import announced, moves, storms
 from monitor.storage.announced import Composed
 from monitor.storage.engine import Store
 from monitor.storage.storms import Storm
+from monitor.wordings import Wordings
 from monitor.world import World
 
 log = structlog.stdlib.get_logger()
-
-WELL = "The systems concerned answer again. We keep watching them."
-AGAIN = "Systems fail again. We are working on it."
-OVER = "The systems concerned have been well for a while: the problem is over."
-
+OTHER = str(Symptom.OTHER)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subsiding:
@@ -34,6 +33,7 @@ class Subsiding:
     new_id: Callable[[], str]
     bell: Bell
     announcer: Announcer
+    wordings: Wordings
 
     async def step(self, storm: Storm, now: datetime) -> None:
         """Watch it when its systems are well again, then resolve it; a person who took it over does both."""
@@ -43,25 +43,27 @@ class Subsiding:
         well = storm.members - storm.open_ >= rules.over_at * storm.members
         update = f"upd_{self.new_id()}"
         if well and storm.well_at is None:
-            word = await self._word(storm, PublicState.MONITORING, WELL, now)
-            await self.store.write(storms.well, storm.incident, update, now=now, body=WELL, announce=word)
+            worded, word = await self._word(storm, PublicState.MONITORING, Kind.MONITORING, now)
+            await self.store.write(storms.well, storm.incident, update, now=now, worded=worded, announce=word)
         elif not well and storm.well_at is not None:
-            word = await self._word(storm, PublicState.INVESTIGATING, AGAIN, now)
+            worded, word = await self._word(storm, PublicState.INVESTIGATING, Kind.AGAIN, now)
             await self.store.write(
-                storms.failing_again, storm.incident, update, now=now, body=AGAIN, announce=word
+                storms.failing_again, storm.incident, update, now=now, worded=worded, announce=word
             )
         elif well and storm.well_at is not None and now >= storm.well_at + timedelta(seconds=rules.watch_for):
+            worded, word = await self._word(storm, PublicState.RESOLVED, Kind.RESOLVED, now)
             await self.store.write(
                 moves.update_global,
                 storm.incident,
                 update,
                 state=PublicState.RESOLVED,
-                body=OVER,
+                body=worded.english,
                 actor="tocsin",
                 now=now,
                 next_update_at=None,
                 new_id=self.new_id,
-                announce=await self._word(storm, PublicState.RESOLVED, OVER, now),
+                announce=word,
+                worded=worded,
             )
             log.info("storm.over", incident=storm.incident)
             self.bell.ring("outbox")
@@ -70,9 +72,15 @@ class Subsiding:
         self.bell.ring("incident", storm.incident)
         self.bell.ring("component")
 
-    async def _word(self, storm: Storm, state: PublicState, body: str, now: datetime) -> Composed | None:
-        """Return how a problem goes on, as it is announced; one that is only proposed is told to nobody."""
-        known = await self.store.read(announced.problem, storm.incident) if storm.public else None
-        if known is None:
-            return None
-        return self.announcer.compose(self.announcer.of_update(storm.incident, known, state, body), now=now)
+    async def _word(
+        self, storm: Storm, state: PublicState, kind: Kind, now: datetime
+    ) -> tuple[Wording, Composed | None]:
+        """Return the text for how a problem goes on, and how it is announced; one only proposed is told to nobody."""
+        known = await self.store.read(announced.problem, storm.incident)
+        titled = known.titled if known else None
+        about = titled.about if titled else self.wordings.of_group(storm.group, storm.members, storm.found_at)
+        worded = self.wordings.say(titled.cls if titled else OTHER, kind, about)
+        if known is None or not storm.public:
+            return worded, None
+        news = self.announcer.of_update(storm.incident, known, state, worded.english, worded=worded)
+        return worded, self.announcer.compose(news, now=now)

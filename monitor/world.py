@@ -15,9 +15,11 @@ from monitor.domain.flapping import Rules
 from monitor.domain.inventory import Inventory
 from monitor.domain.policy import Policy
 from monitor.domain.registered import Registered, overlaid
+from monitor.domain.wording import Kind, Texts
 from monitor.settings.sections import CheckSettings
 from monitor.settings.storm_sections import Correlation
 from monitor.settings.vantage_sections import SecondLook
+from monitor.settings.wording_section import Overrun
 
 Watched = CheckSettings
 """What a finding of a check needs to know of it: its entry, and not another one of as many fields for each of 100,000."""
@@ -38,6 +40,8 @@ class InForce:
     channels: tuple[Channel, ...] = ()
     forward_to: Mapping[str, str] = field(default_factory=dict[str, str])
     correlation: Correlation = field(default_factory=Correlation)
+    overrun: Overrun = field(default_factory=Overrun)
+    public_texts: Texts = field(default_factory=dict[tuple[str, Kind, str], str])
     alert_rules: tuple[AlertRule, ...] = ()
     flapping: Rules = Rules()  # noqa: RUF009 - frozen
     second_look: SecondLook = field(default_factory=SecondLook)

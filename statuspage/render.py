@@ -20,6 +20,7 @@ from statuspage.bars import BAR, PITCH, TALL, Piece, happened, lowered
 from statuspage.months import Month, months_of
 from statuspage.repeating import repeats
 from statuspage.rollup import IMPLIED, WORDS
+from statuspage.saying import in_language
 from statuspage.tongues import NAMES, Tongue, tongue
 from statuspage.uptime import percent
 from statuspage.views import Board, Told, Work
@@ -100,10 +101,11 @@ class Renderer:
         """Render the pages as they are where a visitor asks for no language, and in each under its own address."""
         months, site = months_of(board), board.site
         for code in ("", *spoken):
-            yield from _Face(self, board, months, tongue(code or site.language), code).pages()
+            speaks = tongue(code or site.language)
+            yield from _Face(self, *in_language(board, months, speaks), speaks, code).pages()
         for work in board.works:
             yield f"{links.work_path(work.maintenance.id)}.ics", Document(ICS, feeds.ics(board, [work]))
-        yield from _machine_readable(board)
+        yield from _machine_readable(in_language(board, (), tongue(site.language))[0])
         yield from _static()
 
     def once(self, path: str, key: Hashable, render: Callable[[], Document]) -> Document:

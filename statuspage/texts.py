@@ -54,7 +54,8 @@ def fit(record: PublicRecord) -> PublicRecord:
 
 
 def _problem(problem: PublicProblem) -> PublicProblem:
-    return replace(problem, title=one_line(problem.title), updates=_updates(problem.updates))
+    said = {language: one_line(title) for language, title in problem.said.items()}
+    return replace(problem, title=one_line(problem.title), updates=_updates(problem.updates), said=said)
 
 
 def _work(work: PublicMaintenance) -> PublicMaintenance:
@@ -62,4 +63,9 @@ def _work(work: PublicMaintenance) -> PublicMaintenance:
 
 
 def _updates(updates: tuple[PublicUpdate, ...]) -> tuple[PublicUpdate, ...]:
-    return tuple(replace(update, body=plain(update.body)) for update in updates)
+    return tuple(_update(update) for update in updates)
+
+
+def _update(update: PublicUpdate) -> PublicUpdate:
+    said = {language: plain(text) for language, text in update.said.items()}
+    return replace(update, body=plain(update.body), said=said)

@@ -6,7 +6,7 @@ letters and digits made from ours. Times carry milliseconds; lists are newest fi
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,6 +14,7 @@ import orjson
 
 from monitor.storage.public import PublicUpdate
 from statuspage import links
+from statuspage.affected import Affected, affected
 from statuspage.rollup import DEGRADED, UNKNOWN, worst
 from statuspage.views import Board, Group, Line, Told, Work
 
@@ -168,7 +169,8 @@ def _said(status: str) -> str:
 def _incident(board: Board, told: Told, parts: Mapping[str, Any]) -> dict[str, Any]:
     problem = told.problem
     id_ = short_id("incident", problem.id)
-    updates = [_update(update, id_) for update in problem.updates]
+    bore_on = _bore_on(board, problem.components, problem.updates)
+    updates = [_update(update, id_, bore_on.get(update.id, ())) for update in problem.updates]
     watched = [update.at for update in problem.updates if update.status == "monitoring"]
     newest = max([problem.opened_at, *(update.at for update in problem.updates)])
     return _happening(board, id_, problem.title, updates, _named(problem.components, parts)) | {
@@ -186,7 +188,12 @@ def _incident(board: Board, told: Told, parts: Mapping[str, Any]) -> dict[str, A
 def _maintenance(board: Board, work: Work, parts: Mapping[str, Any]) -> dict[str, Any]:
     plan = work.maintenance
     id_ = short_id("maintenance", plan.id)
-    updates = [_update(update, id_) for update in plan.updates if update.status != "cancelled"]
+    bore_on = _bore_on(board, plan.components, plan.updates)
+    updates = [
+        _update(update, id_, bore_on.get(update.id, ()))
+        for update in plan.updates
+        if update.status != "cancelled"
+    ]
     if not updates:
         first = PublicUpdate(
             id=f"{plan.id}:announced", status="scheduled", body=plan.body, at=plan.created_at
@@ -230,7 +237,25 @@ def _named(ids: Iterable[str], parts: Mapping[str, Any]) -> list[Any]:
     return [parts[each] for each in ids if each in parts]
 
 
-def _update(update: PublicUpdate, of: str) -> dict[str, Any]:
+def _bore_on(
+    board: Board, ids: Iterable[str], updates: Sequence[PublicUpdate]
+) -> Mapping[str, Sequence[Affected]]:
+    named = set(ids)
+    return affected([line for line in board.lines if line.id in named], updates, board.now)
+
+
+def _affected(one: Affected) -> dict[str, str]:
+    """Name a component as Statuspage does, its group before it."""
+    line = one.line
+    return {
+        "code": short_id("component", line.id),
+        "name": f"{line.group} - {line.name}" if line.group else line.name,
+        "old_status": _said(one.before),
+        "new_status": _said(one.after),
+    }
+
+
+def _update(update: PublicUpdate, of: str, bore_on: Sequence[Affected] = ()) -> dict[str, Any]:
     at = _at(update.at)
     return {
         "id": short_id("update", update.id),
@@ -240,7 +265,7 @@ def _update(update: PublicUpdate, of: str) -> dict[str, Any]:
         "created_at": at,
         "updated_at": at,
         "display_at": at,
-        "affected_components": None,
+        "affected_components": [_affected(one) for one in bore_on] or None,
         "deliver_notifications": True,
         "custom_tweet": None,
         "tweet_id": None,

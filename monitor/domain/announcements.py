@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from monitor.domain.incidents import PublicState
+from monitor.domain.wording import Wording
 
 
 class Impact(StrEnum):
@@ -27,7 +28,10 @@ class MaintenanceStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GlobalProblem:
-    """A problem to be declared. ``attach`` are incidents that will stand under it; not ``public``: a draft."""
+    """A problem to be declared. ``attach`` are incidents that will stand under it; not ``public``: a draft.
+
+    ``titled`` and ``worded``: its title and its body are pre-approved texts.
+    """
 
     title: str
     body: str
@@ -37,6 +41,8 @@ class GlobalProblem:
     state: PublicState = PublicState.INVESTIGATING
     next_update_at: datetime | None = None
     public: bool = True
+    titled: Wording | None = None
+    worded: Wording | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

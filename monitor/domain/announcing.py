@@ -6,7 +6,8 @@ A channel has an address that mails go to, an account in a chat or community ser
 because the channel has no way in for programs.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -52,7 +53,10 @@ class Channel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class News:
-    """What is to be told. ``subject`` is the incident's or the maintenance's id, ``zone`` that of its times."""
+    """What is to be told. ``subject`` is the incident's or the maintenance's id, ``zone`` that of its times.
+
+    ``titles`` and ``bodies`` are by language: how pre-approved texts read.
+    """
 
     kind: Kind
     phase: Phase
@@ -65,6 +69,14 @@ class News:
     starts_at: datetime | None = None
     ends_at: datetime | None = None
     zone: str = "UTC"
+    titles: Mapping[str, str] = field(default_factory=dict[str, str])
+    bodies: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    def read_in(self, language: str) -> "News":
+        """Return it as it reads in a language, where its words are pre-approved ones; else as they were written."""
+        short = language.replace("_", "-").split("-")[0].lower()
+        title, body = self.titles.get(short, self.title), self.bodies.get(short, self.body)
+        return replace(self, title=title, body=body)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

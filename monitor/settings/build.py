@@ -37,6 +37,7 @@ from monitor.settings import (
     rota,
     sip_sections,
     ticket_misfits,
+    wording_section,
 )
 from monitor.settings.facts import FactsIn
 from monitor.settings.nodes import Document, Problem
@@ -282,6 +283,7 @@ def sense(root: models.Root, document: Document) -> Iterator[Problem]:
         _anchors,
         _flapping,
         _maintenance,
+        _texts,
         _regions,
         _trackers,
         ticket_misfits.misfits,
@@ -347,6 +349,11 @@ def _flapping(root: models.Root, document: Document) -> Iterator[Problem]:
 def _maintenance(root: models.Root, document: Document) -> Iterator[Problem]:
     systems, components = {one.serial for one in root.systems}, {one.id for one in root.components}
     for path, told in maintenance_section.misfits(root.maintenance, root.service.zone, systems, components):
+        yield document.problem(path, told)
+
+
+def _texts(root: models.Root, document: Document) -> Iterator[Problem]:
+    for path, told in wording_section.misfits(root.public_texts):
         yield document.problem(path, told)
 
 

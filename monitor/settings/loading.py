@@ -13,7 +13,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from monitor.errors import ConfigError
-from monitor.settings import build, folder, references, tables, validation, yaml12
+from monitor.settings import build, folder, references, tables, validation, wording_section, yaml12
 from monitor.settings.models import CheckIn, Root
 from monitor.settings.nodes import Document, ListNode, MapNode, Node, Problem, Scalar, child, plain
 from monitor.settings.sections import Settings
@@ -101,6 +101,8 @@ def _settings(
         forward_to=dict(root.forward_to),
         secrets=root.secrets,
         correlation=root.correlation,
+        overrun=root.overrun,
+        public_texts=wording_section.approved(root.public_texts),
         anchors=root.anchors,
         alerts=root.alerts,
         flapping=root.flapping,

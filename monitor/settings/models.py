@@ -36,6 +36,7 @@ from monitor.settings.values import (
     nothing_is_empty,
 )
 from monitor.settings.vantage_sections import SecondLook, Vantage
+from monitor.settings.wording_section import ApprovedTexts, Overrun
 
 _HOUR, _DAY = 3_600, 86_400
 
@@ -457,6 +458,11 @@ class Root(Strict):
     ] = {}
     secrets: Annotated[Secrets, Field(description="Credentials that come with requests.")] = Secrets()
     correlation: Annotated[Correlation, Field(description="Many systems failing at once.")] = Correlation()
+    overrun: Annotated[Overrun, Field(description="Planned work that takes longer.")] = Overrun()
+    public_texts: Annotated[
+        ApprovedTexts,
+        Field(description="Pre-approved texts, by failure class, kind and language; what none says, ours say."),
+    ] = {}
     flapping: Annotated[Flapping, Field(description="Checks that come and go.")] = Flapping()
     vantages: Annotated[
         tuple[Vantage, ...],

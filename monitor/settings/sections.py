@@ -14,6 +14,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, with_config
 from monitor.domain.findings import FactValue, Symptom, Thresholds
 from monitor.domain.inventory import Inventory
 from monitor.domain.recurrence import Series
+from monitor.domain.wording import Kind, Texts
 from monitor.settings import ticket_sections
 from monitor.settings.alert_sections import Alerts
 from monitor.settings.anchor_sections import Anchors
@@ -42,6 +43,7 @@ from monitor.settings.values import (
     nothing_is_empty,
 )
 from monitor.settings.vantage_sections import SecondLook, Vantage
+from monitor.settings.wording_section import Overrun
 
 _strict = with_config(ConfigDict(extra="forbid", allow_inf_nan=False))
 _HOUR, _DAY = 3_600, 86_400
@@ -417,6 +419,8 @@ class Settings:
     forward_to: Mapping[str, str] = field(default_factory=dict[str, str])
     secrets: Secrets = field(default_factory=Secrets)
     correlation: Correlation = field(default_factory=Correlation)
+    overrun: Overrun = field(default_factory=Overrun)
+    public_texts: Texts = field(default_factory=dict[tuple[str, Kind, str], str])
     anchors: Anchors = field(default_factory=Anchors)
     alerts: Alerts = field(default_factory=Alerts)
     flapping: Flapping = field(default_factory=Flapping)

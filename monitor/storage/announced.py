@@ -12,10 +12,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from monitor.domain import wording
 from monitor.domain.announcements import Maintenance, MaintenanceStatus
 from monitor.domain.announcing import Form, Kind, Phase
 from monitor.domain.contacts import Obligation
 from monitor.domain.incidents import Status
+from monitor.domain.wording import Wording
 from monitor.errors import ConflictError, NotFoundError
 from monitor.storage import lists, owing, schema
 from monitor.storage.announcements import maintenance_of
@@ -159,12 +161,15 @@ def _threaded(c: sa.Connection, made: Composed, text: Text, about: str) -> Oblig
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """A global problem, as far as announcements tell it; ``over``: it is resolved."""
+    """A global problem, as far as announcements tell it; ``over``: it is resolved, ``titled``: by a pre-approved text."""
 
     title: str
     components: tuple[str, ...]
     over: bool
     public: bool
+    since: datetime
+    members: int
+    titled: Wording | None = None
 
 
 def problem(c: sa.Connection, incident: str) -> Problem | None:
@@ -173,8 +178,15 @@ def problem(c: sa.Connection, incident: str) -> Problem | None:
     if row is None or not row["is_global"]:
         return None
     listed = tuple(json.loads(row["components"]))
+    under = sa.select(sa.func.count()).where(incidents.c.parent == incident)
     return Problem(
-        title=row["title"], components=listed, over=row["status"] == Status.RESOLVED, public=row["public"]
+        title=row["title"],
+        components=listed,
+        over=row["status"] == Status.RESOLVED,
+        public=row["public"],
+        since=row["since"],
+        members=c.scalar(under) or 0,
+        titled=wording.read(row["wording"]),
     )
 
 

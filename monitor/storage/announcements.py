@@ -12,6 +12,7 @@ from monitor.domain.announcements import GlobalProblem, Maintenance, Maintenance
 from monitor.domain.contacts import TRIAGE, WAITS_FOR_TRIAGE
 from monitor.domain.incidents import PublicState, Status
 from monitor.domain.waiting import Waits
+from monitor.domain.wording import Wording
 from monitor.errors import ConflictError, NotFoundError
 from monitor.storage import schema
 from monitor.storage.schema_base import Instant
@@ -57,7 +58,12 @@ _STANDING_PROBLEMS = (
         storms.c.incident.is_not(None).label("found"),
     )
     .outerjoin(storms, storms.c.incident == incidents.c.id)
-    .where(incidents.c.is_global.is_(True), incidents.c.status != Status.RESOLVED)
+    .where(
+        incidents.c.is_global.is_(True),
+        incidents.c.status != Status.RESOLVED,
+        # a draft of another kind explains nothing yet: nobody has said that it is so
+        sa.or_(incidents.c.public.is_(True), storms.c.incident.is_not(None)),
+    )
 )
 
 
@@ -176,6 +182,7 @@ def declare(
                 "components": json.dumps(list(problem.components)),
                 "opened_at": now,
                 "since": now,
+                "wording": problem.titled.as_text() if problem.titled else None,
             }
         )
     )
@@ -188,6 +195,7 @@ def declare(
         actor=actor,
         now=now,
         next_update_at=problem.next_update_at,
+        worded=problem.worded,
     )
     return attach(c, id_, problem.attach, now=now)
 
@@ -240,6 +248,7 @@ def update_global(
     actor: str,
     now: datetime,
     next_update_at: datetime | None,
+    worded: Wording | None = None,
 ) -> None:
     """Tell the public the next word on a global problem."""
     row = c.execute(
@@ -259,7 +268,17 @@ def update_global(
             if over
             else "a postmortem comes after the resolution"
         )
-    say(c, update_id, id_, state, body=body, actor=actor, now=now, next_update_at=next_update_at)
+    say(
+        c,
+        update_id,
+        id_,
+        state,
+        body=body,
+        actor=actor,
+        now=now,
+        next_update_at=next_update_at,
+        worded=worded,
+    )
 
 
 def release_held(c: sa.Connection, by: str, now: datetime) -> list[str]:
@@ -314,6 +333,7 @@ def say(
     actor: str,
     now: datetime,
     next_update_at: datetime | None = None,
+    worded: Wording | None = None,
 ) -> None:
     """Put a public word on a global problem on record, and move its public state with it."""
     c.execute(sa.update(incidents).where(incidents.c.id == incident).values(public_state=state))
@@ -326,6 +346,7 @@ def say(
             actor=actor,
             at=now,
             next_update_at=next_update_at,
+            wording=worded.as_text() if worded else None,
         )
     )
 
@@ -402,22 +423,6 @@ def _said(status: MaintenanceStatus) -> str:
         MaintenanceStatus.CANCELLED: "The work is cancelled.",
         MaintenanceStatus.SCHEDULED: "The work is planned.",
     }[status]
-
-
-def due_maintenances(c: sa.Connection, now: datetime) -> list[tuple[str, MaintenanceStatus]]:
-    """Return which maintenances the clock moves: begun but still scheduled, or at their end."""
-    rows = c.execute(
-        sa.select(maintenances.c.id, maintenances.c.status, maintenances.c.ends_at).where(
-            maintenances.c.status.in_(CURRENT), maintenances.c.starts_at <= now
-        )
-    )
-    moves: list[tuple[str, MaintenanceStatus]] = []
-    for id_, status, ends_at in rows:
-        if ends_at <= now:
-            moves.append((id_, MaintenanceStatus.COMPLETED))
-        elif status == MaintenanceStatus.SCHEDULED:
-            moves.append((id_, MaintenanceStatus.IN_PROGRESS))
-    return moves
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

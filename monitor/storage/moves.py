@@ -11,6 +11,7 @@ from monitor.domain.contacts import PRIORITY_NORMAL, Obligation
 from monitor.domain.crashes import CrashGroup
 from monitor.domain.incidents import PublicState
 from monitor.domain.recurrence import Series
+from monitor.domain.wording import Wording
 from monitor.storage import (
     announced,
     announcements,
@@ -103,15 +104,25 @@ def update_global(
     next_update_at: datetime | None,
     new_id: NewId,
     announce: Composed | None = None,
+    worded: Wording | None = None,
 ) -> None:
     """Tell the next word on a global problem; ``resolved`` ends it."""
     announced.put(c, announce, now=now, actor=actor)
     announcements.update_global(
-        c, id_, update_id, state=state, body=body, actor=actor, now=now, next_update_at=next_update_at
+        c,
+        id_,
+        update_id,
+        state=state,
+        body=body,
+        actor=actor,
+        now=now,
+        next_update_at=next_update_at,
+        worded=worded,
     )
     events.record(c, id_, now, f"global.{state}", actor=actor, text=body)
     if state is not PublicState.RESOLVED:
-        tickets.tell_open(c, id_, text=body, actor=actor, now=now, new_id=new_id)
+        said = worded.said if worded else {}
+        tickets.tell_open(c, id_, text=body, actor=actor, now=now, new_id=new_id, said=said)
     if state is PublicState.RESOLVED:
         done = incidents.resolve(c, id_, now=now, actor=actor)
         _owe_closings(c, [done] if done else [], now, new_id)

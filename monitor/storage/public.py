@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 import sqlalchemy as sa
 
+from monitor.domain import wording
 from monitor.storage.history import absences_in
 from monitor.storage.schema import check_states, component_states, incidents, maintenances, updates
 from monitor.storage.schema_history import maintenance_series
@@ -33,18 +34,19 @@ class StateChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublicUpdate:
-    """One thing the public was told, and when the next word was promised."""
+    """One thing the public was told, and when the next word was promised; ``said``: how a pre-approved text reads."""
 
     id: str
     status: str
     body: str
     at: datetime
     next_update_at: datetime | None = None
+    said: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublicProblem:
-    """A global problem as the public knows it; ``updates`` are newest first."""
+    """A global problem as the public knows it; ``updates`` are newest first, ``said`` is its title by language."""
 
     id: str
     title: str
@@ -54,6 +56,7 @@ class PublicProblem:
     components: tuple[str, ...] = ()
     resolved_at: datetime | None = None
     updates: tuple[PublicUpdate, ...] = ()
+    said: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +154,9 @@ def public_problems(c: sa.Connection, *, limit: int = KEPT) -> list[PublicProble
     """Return the newest global problems that were made public, newest first."""
     t = incidents.c
     shown = (
-        sa.select(t.id, t.title, t.public_state, t.status, t.impact, t.components, t.opened_at, t.resolved_at)
+        sa.select(
+            t.id, t.title, t.public_state, t.status, t.impact, t.components, t.opened_at, t.resolved_at, t.wording
+        )
         .where(t.is_global.is_(True), t.public.is_(True))
         .order_by(t.opened_at.desc(), t.seq.desc())
         .limit(limit)
@@ -174,6 +179,7 @@ def _problem(row: Any, told: tuple[PublicUpdate, ...]) -> PublicProblem:
         components=tuple(orjson.loads(row.components)),
         resolved_at=row.resolved_at,
         updates=told,
+        said=wording.said(row.wording),
     )
 
 
@@ -235,13 +241,18 @@ def _updates(c: sa.Connection, of: sa.Column[Any], ids: list[str]) -> dict[str, 
     t = updates.c
     found: dict[str, list[PublicUpdate]] = {}
     for start in range(0, len(ids), CHUNK):
-        columns = (of.label("of"), t.id, t.status, t.body, t.at, t.next_update_at)
+        columns = (of.label("of"), t.id, t.status, t.body, t.at, t.next_update_at, t.wording)
         wanted = (
             sa.select(*columns).where(of.in_(ids[start : start + CHUNK])).order_by(t.at.desc(), t.seq.desc())
         )
         for row in c.execute(wanted):
             update = PublicUpdate(
-                id=row.id, status=row.status, body=row.body, at=row.at, next_update_at=row.next_update_at
+                id=row.id,
+                status=row.status,
+                body=row.body,
+                at=row.at,
+                next_update_at=row.next_update_at,
+                said=wording.said(row.wording),
             )
             found.setdefault(row.of, []).append(update)
     return {key: tuple(value) for key, value in found.items()}

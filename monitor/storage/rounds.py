@@ -7,7 +7,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from monitor.domain.announcements import MaintenanceStatus
-from monitor.storage import announcements, overdue, registry
+from monitor.storage import announcements, overdue, overruns, registry
 from monitor.storage.announcements import Standing
 
 
@@ -25,7 +25,7 @@ def due_now(c: sa.Connection, now: datetime) -> DueNow:
     """Ask everything that the rounds go by."""
     return DueNow(
         clocks=overdue.something_is_due(c, now),
-        moves=announcements.due_maintenances(c, now),
+        moves=overruns.due_maintenances(c, now),
         standing=announcements.standing(c, now),
         registry=registry.revision(c),
     )

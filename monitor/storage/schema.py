@@ -103,6 +103,7 @@ incidents = sa.Table(
     sa.Index("ix_incidents_holds_until", "holds_until"),
     sa.Index("ix_incidents_owner", "owner"),
     _at("page_shown_at"),  # of a global problem: when the public page first showed it
+    _text("wording"),  # of a global problem: its title as a pre-approved text, see updates.wording
     sa.Index(
         "uq_incidents_open_dedup_key",
         "dedup_key",
@@ -410,6 +411,8 @@ maintenances = sa.Table(
         "series", sa.String(40)
     ),  # the series it is one of, and which: the wall time it has by the rule
     _text("nth"),
+    _at("overrun_at"),  # when it was found that it does not end when it was to: what it covers still fails
+    sa.Column("problem", sa.String(40)),  # the global problem that was opened for it then
     sa.Index("ix_maintenances_status_starts_at", "status", "starts_at"),
     sa.Index("uq_maintenances_series_nth", "series", "nth", unique=True),
 )
@@ -426,6 +429,7 @@ updates = sa.Table(
     _text("actor", nullable=False, default="tocsin"),
     _at("at", nullable=False),
     _at("next_update_at"),
+    _text("wording"),  # of a pre-approved text: which one, what was put in, and how it reads in each language
 )
 
 users = sa.Table(

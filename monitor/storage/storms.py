@@ -19,6 +19,7 @@ from monitor.domain.correlation import EXPLAINED
 from monitor.domain.evidence import Evidence, Group, as_rows
 from monitor.domain.incidents import PublicState, Status
 from monitor.domain.waiting import Waits
+from monitor.domain.wording import Wording
 from monitor.storage import announced, announcements, events, moves, owing, schema
 from monitor.storage.announced import Composed
 from monitor.storage.schema_storms import storms
@@ -137,6 +138,17 @@ def classes(c: sa.Connection, members: Sequence[str]) -> set[tuple[str, str]]:
     return found
 
 
+def symptom(c: sa.Connection, members: Sequence[str]) -> str:
+    """Return what most of these incidents are about; of two that are as many the first by name."""
+    i = incidents.c
+    counts: dict[str, int] = {}
+    for ids in chunks(members):
+        rows = c.execute(sa.select(i.symptom, sa.func.count()).where(i.id.in_(ids)).group_by(i.symptom))
+        for name, count in rows:
+            counts[name] = counts.get(name, 0) + count
+    return min(counts, key=lambda name: (-counts[name], name), default="other")
+
+
 def standing(c: sa.Connection) -> list[Storm]:
     """Return the problems found that are not over."""
     taken = sa.exists().where(updates.c.incident == storms.c.incident, updates.c.actor != "tocsin")
@@ -233,12 +245,12 @@ def well(
     update: str,
     *,
     now: datetime,
-    body: str,
+    worded: Wording,
     announce: Composed | None = None,
 ) -> None:
     """Note that its systems are well again: it is watched from now on."""
     c.execute(sa.update(storms).where(storms.c.incident == problem).values(well_at=now))
-    _say(c, problem, update, PublicState.MONITORING, body, now)
+    _say(c, problem, update, PublicState.MONITORING, worded, now)
     announced.put(c, announce, now=now, actor="tocsin")
 
 
@@ -248,17 +260,20 @@ def failing_again(
     update: str,
     *,
     now: datetime,
-    body: str,
+    worded: Wording,
     announce: Composed | None = None,
 ) -> None:
     """Note that systems of it fail again while it was watched."""
     c.execute(sa.update(storms).where(storms.c.incident == problem).values(well_at=None))
-    _say(c, problem, update, PublicState.INVESTIGATING, body, now)
+    _say(c, problem, update, PublicState.INVESTIGATING, worded, now)
     announced.put(c, announce, now=now, actor="tocsin")
 
 
-def _say(c: sa.Connection, problem: str, update: str, state: PublicState, body: str, now: datetime) -> None:
-    announcements.say(c, update, problem, state, body=body, actor="tocsin", now=now)
+def _say(
+    c: sa.Connection, problem: str, update: str, state: PublicState, worded: Wording, now: datetime
+) -> None:
+    body = worded.english
+    announcements.say(c, update, problem, state, body=body, actor="tocsin", now=now, worded=worded)
     events.record(c, problem, now, f"global.{state}", text=body)
 
 

@@ -6,12 +6,13 @@ A word is an update of a public problem or work (its plan is the first). It is t
 """
 
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
+from monitor.domain import wording
 from monitor.domain.contacts import Obligation
 from monitor.domain.subscriptions import Purpose, holds, id_in, is_webhook
 from monitor.storage import links, owing
@@ -55,6 +56,7 @@ class Word:
     """Something that was said in public. ``state`` is a problem's or a work's; ``first``: it begins its problem.
 
     ``begun``: when its problem began, or its work was planned; ``said``: all updates up to this one, the newest first.
+    ``titles`` and ``bodies`` are by language: how pre-approved texts read.
     """
 
     id: str
@@ -73,6 +75,8 @@ class Word:
     impact: str = "none"
     begun: datetime | None = None
     said: tuple[Said, ...] = ()
+    titles: Mapping[str, str] = field(default_factory=dict[str, str])
+    bodies: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 Compose = Callable[[Word, Subscriber, Sequence[bytes]], Obligation | None]
@@ -209,6 +213,7 @@ def _untold(c: sa.Connection, now: datetime) -> list[Word]:
             incidents.c.opened_at,
             incidents.c.impact,
             maintenances.c.created_at.label("planned_at"),
+            incidents.c.wording.label("titled"),
         )
         .select_from(
             updates.outerjoin(incidents, incidents.c.id == updates.c.incident)
@@ -246,6 +251,8 @@ def _untold(c: sa.Connection, now: datetime) -> list[Word]:
             impact="maintenance" if row["maintenance"] else row["impact"] or "none",
             begun=row["opened_at"] or row["planned_at"],
             said=_said_until(c, row),
+            titles=wording.said(row["titled"]),
+            bodies=wording.said(row["wording"]),
         )
         for row in rows.all()
     ]

@@ -10,6 +10,7 @@ A mark is our own id for a ticket, which the remote one carries:
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 import sqlalchemy as sa
@@ -275,12 +276,24 @@ def close_request(c: sa.Connection, request: str, *, now: datetime) -> None:
 
 
 def tell_open(
-    c: sa.Connection, incident: str, *, text: str, actor: str, now: datetime, new_id: Callable[[], str]
+    c: sa.Connection,
+    incident: str,
+    *,
+    text: str,
+    actor: str,
+    now: datetime,
+    new_id: Callable[[], str],
+    said: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
-    """Owe the same note to every ticket of an incident that is open."""
+    """Owe the same note to every ticket of an incident that is open, in its language where it is ``said`` in it."""
     query = sa.select(tickets).where(tickets.c.incident == incident, tickets.c.status == OPEN)
     known = [ticket_of(row) for row in c.execute(query).mappings()]
-    owed = [owed_comment(each, f"out_{new_id()}", text=text, actor=actor, now=now) for each in known]
+    owed = [
+        owed_comment(
+            each, f"out_{new_id()}", text=said.get(each.language[:2], text), actor=actor, now=now
+        )
+        for each in known
+    ]
     owing.owe(c, owed, now)
 
 

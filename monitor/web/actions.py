@@ -19,7 +19,7 @@ from monitor.errors import ConflictError, RefusedError
 from monitor.settings.values import zones
 from monitor.storage import series, triage
 from monitor.storage.people import User
-from monitor.web import announced_work, auth, commands, previews, recurring_work
+from monitor.web import announced_work, approved, auth, commands, previews, recurring_work
 from monitor.web import api_inputs as i
 from monitor.web.accounts import Pace, Passwords
 from monitor.web.console import incident_page
@@ -156,12 +156,25 @@ async def update(request: web.Request) -> web.Response:
     """Tell the public how a global problem goes."""
     form = await _form(request)
     fields = {"state": form.get("state", ""), "body": form.get("body", "")}
+    fields |= {"approved": form.get("approved") or None}
     if "change" in form:  # back from the preview, with everything still in the form
         return await incident_page(request, request.match_info["id"], typed=form)
+    if "fill" in form:
+        return await _fill(request, form)
     given = _checked(i.NewUpdate, fields | _moment("next_update_at", form, "UTC"))
     if "preview" in form:
         return await previews.of_update(request, request.match_info["id"], given, form)
     return await _on_incident(request, "updated", commands.update_global, given)
+
+
+async def _fill(request: web.Request, form: Mapping[str, Any]) -> web.Response:
+    """Put a pre-approved text into the form; nothing is told yet."""
+    incident, (cls, state) = request.match_info["id"], (str(form.get(key, "")) for key in ("approved", "state"))
+    try:
+        body = await approved.for_update(request.app[PARTS], incident, cls, state)
+    except ConflictError as error:
+        return await incident_page(request, incident, status=409, error=str(error), typed=form)
+    return await incident_page(request, incident, typed={**form, "body": body})
 
 
 async def _on_incident(
@@ -194,9 +207,12 @@ async def declare(request: web.Request) -> web.Response:
         **{name: form.get(name, "") for name in ("title", "body", "impact", "state")},
         "components": form.getall("components", []),
         "attach": form.getall("attach", []),
+        **{name: form.get(name) or None for name in ("approved", "since")},
     }
     if "change" in form:
         return await _global(request, {**form, **fields}, {})
+    if "fill" in form:
+        return await _fill_problem(request, {**form, **fields})
     try:
         given = i.NewGlobalProblem.model_validate(fields | _moment("next_update_at", form, "UTC"))
         if "preview" in form:
@@ -205,6 +221,18 @@ async def declare(request: web.Request) -> web.Response:
     except (pydantic.ValidationError, ProblemError, ConflictError, IllegalMoveError) as error:
         return await _global(request, {**form, **fields}, _faults(error))
     return go(f"/noc/incidents/{incident}", "declared")
+
+
+async def _fill_problem(request: web.Request, values: Mapping[str, Any]) -> web.Response:
+    """Put the pre-approved title and text of a failure class into the form; nothing is declared yet."""
+    cls, state = str(values["approved"] or ""), str(values["state"])
+    made = approved.for_problem(
+        request.app[PARTS], cls, state, values["components"], len(values["attach"])
+    )
+    if made is None:
+        return await _global(request, values, {"approved": "choose one of them"})
+    filled = {"title": made.title, "body": made.body, "since": made.since.isoformat()}
+    return await _global(request, {**values, **filled}, {})
 
 
 async def _global(request: web.Request, values: Mapping[str, Any], faults: Mapping[str, str]) -> web.Response:
@@ -219,6 +247,7 @@ async def _global(request: web.Request, values: Mapping[str, Any], faults: Mappi
         impacts=tuple(Impact),
         states=(PublicState.INVESTIGATING, PublicState.IDENTIFIED, PublicState.MONITORING),
         components=_component_choices(parts),
+        classes=approved.choices(parts),
         open=[
             (each.incident.id, f"{each.incident.system or ''} {each.incident.title}")
             for each in sorted(found, key=lambda each: each.incident.id not in values["attach"])

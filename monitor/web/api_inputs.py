@@ -397,6 +397,13 @@ class NewGlobalProblem(In):
     attach: list[Id] = Field(default=[], max_length=500)
     state: PublicState = PublicState.INVESTIGATING
     next_update_at: Moment | None = None
+    approved: Word | None = Field(
+        default=None,
+        description="A failure class: where title or body are its pre-approved text as it is, they are told in each reader's language.",
+    )
+    since: Moment | None = Field(
+        default=None, description="Since when, as the pre-approved text says it; by default now."
+    )
 
 
 class NewUpdate(In):
@@ -405,6 +412,10 @@ class NewUpdate(In):
     state: PublicState
     body: Body
     next_update_at: Moment | None = None
+    approved: Word | None = Field(
+        default=None,
+        description="A failure class: where the body is its pre-approved text as it is, it is told in each reader's language.",
+    )
 
 
 class Repeat(In):

@@ -9,9 +9,9 @@ from collections.abc import Iterable
 
 from monitor.domain.announcements import GlobalProblem, Maintenance
 from monitor.domain.policy import WAITS
-from monitor.storage import console
+from monitor.storage import announced, console
 from monitor.storage.clocks import Subject
-from monitor.web import recurring_work
+from monitor.web import approved, recurring_work
 from monitor.web.api_inputs import NewGlobalProblem, NewMaintenance, NewUpdate, Wait
 from monitor.web.auth import audit
 from monitor.web.parts import Parts
@@ -80,7 +80,11 @@ async def checked_problem(parts: Parts, wanted: NewGlobalProblem) -> GlobalProbl
     """Return a global problem as it may be declared."""
     _known("components", wanted.components, parts.inventory().components)
     _known("attach", wanted.attach, [each for each in wanted.attach if await _is_incident(parts, each)])
+    approved.check(wanted.approved)
+    titled, worded = approved.of_problem(parts, wanted)
     return GlobalProblem(
+        titled=titled,
+        worded=worded,
         title=wanted.title,
         body=wanted.body,
         impact=wanted.impact,
@@ -98,12 +102,15 @@ async def _is_incident(parts: Parts, id_: str) -> bool:
 
 async def update_global(parts: Parts, actor: str, incident: str, wanted: NewUpdate) -> None:
     """Tell the public how a global problem goes."""
+    approved.check(wanted.approved)
+    known = await parts.store.read(announced.problem, incident)
     await parts.pipeline.update_global(
         incident,
         state=wanted.state,
         body=wanted.body,
         actor=actor,
         next_update_at=wanted.next_update_at,
+        worded=approved.of_update(parts, known, wanted) if known else None,
     )
     await audit(parts, actor, "global.update", incident, state=str(wanted.state))
 

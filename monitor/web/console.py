@@ -26,7 +26,7 @@ from monitor.storage import (
 )
 from monitor.storage.people import list_audit
 from monitor.web import api_inputs as i
-from monitor.web import csv_files, delivery_pages
+from monitor.web import approved, csv_files, delivery_pages
 from monitor.web.auth import may_see_requests
 from monitor.web.board import BANDS
 from monitor.web.clock_states import clock_state
@@ -90,6 +90,7 @@ async def incident_page(
         bands=BANDS,
         error=error,
         typed=typed,
+        classes=approved.choices(parts) if file.incident.is_global else (),
     )
 
 

@@ -15,7 +15,7 @@ from monitor.domain.announcing import Phase, Prepared
 from monitor.errors import ConflictError
 from monitor.storage import announced
 from monitor.storage.announced import PlannedWork
-from monitor.web import commands
+from monitor.web import approved, commands
 from monitor.web.api_inputs import NewGlobalProblem, NewMaintenance, NewUpdate
 from monitor.web.parts import PARTS
 from monitor.web.render import page
@@ -44,8 +44,8 @@ async def of_update(
     known = await parts.store.read(announced.problem, incident)
     if known is None:
         raise ConflictError("Only global problems have public updates")
-    announcer = parts.pipeline.announcer
-    news = announcer.of_update(incident, known, wanted.state, wanted.body, wanted.next_update_at)
+    announcer, worded = parts.pipeline.announcer, approved.of_update(parts, known, wanted)
+    news = announcer.of_update(incident, known, wanted.state, wanted.body, wanted.next_update_at, worded)
     action = f"/noc/incidents/{incident}/updates"
     return _preview(request, announcer.prepare(news), form, action=action, what=known.title, label="Publish")
 

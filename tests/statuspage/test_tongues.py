@@ -6,10 +6,14 @@ from importlib.resources import files
 
 import pytest
 
+from monitor import handling
+from monitor.domain.announcements import MaintenanceStatus
+from monitor.storage import announcements
 from statuspage.bars import happened
 from statuspage.render import IMPACTS, STATES
 from statuspage.repeating import EACH, repeats
 from statuspage.rollup import WORDS
+from statuspage.saying import OURS
 from statuspage.tongues import LANGUAGES, preferred, tongue
 from statuspage.uptime import percent
 from statuspage.when import lasting, long_day
@@ -34,7 +38,7 @@ def sentences():
             found |= set(re.findall(r'\.say\(\s*"([^"]+)"', text))
             found |= set(re.findall(r'\.many\(\s*"([^"]+)"', text))
             found |= set(re.findall(r'Rollup\(\s*"[a-z]+", "([^"]+)"', text))
-    return found | {one for one, _ in EACH.values()}
+    return found | {one for one, _ in EACH.values()} | set(OURS)
 
 
 def test_the_search_finds_what_is_said():
@@ -155,3 +159,8 @@ async def test_the_first_language_is_for_who_reads_none(see, aiohttp_client):
     again = await client.get("/", headers={"Accept-Language": "fr", "If-None-Match": got.headers["ETag"]})
     assert again.status == 304
     assert (await client.get("/pt/")).status == 404
+
+
+def test_what_is_on_record_where_nobody_said_a_word_is_the_pages_own():
+    moved = {announcements._said(status) for status in MaintenanceStatus} - {"The work is planned."}
+    assert {*moved, handling.OVER} == set(OURS)

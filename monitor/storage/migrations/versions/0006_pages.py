@@ -10,6 +10,8 @@ down_revision = "0005"
 def upgrade() -> None:
     """Add what the pages keep; each part below is one subject's."""
     _subscribers()
+    _wordings()
+    _overruns()
 
 
 def _subscribers() -> None:
@@ -33,3 +35,15 @@ def _subscribers() -> None:
         sa.Column("told_at", sa.BigInteger, nullable=False),
     )
     op.create_index(op.f("ix_subscriber_news_told_at"), "subscriber_news", ["told_at"])
+
+
+def _wordings() -> None:
+    """Which pre-approved text a word to the public is, with how it reads in each language."""
+    op.add_column("updates", sa.Column("wording", sa.Text))
+    op.add_column("incidents", sa.Column("wording", sa.Text))
+
+
+def _overruns() -> None:
+    """Planned work that does not end when it was to, and the problem that was opened for it."""
+    op.add_column("maintenances", sa.Column("overrun_at", sa.BigInteger))
+    op.add_column("maintenances", sa.Column("problem", sa.String(40)))
