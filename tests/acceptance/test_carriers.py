@@ -82,7 +82,7 @@ async def all_is_standard(world):
         assert decision["settled"]["table"][0]["failing_outside"] == 0
         assert "operator_caused is true by evidence" in decision["reasons"][0]
     (problem,) = await world.rows("incidents", is_global=True)
-    assert (problem["title"], problem["public"]) == ("Carrier rara: many systems fail", False)
+    assert (problem["title"], problem["public"]) == ("Carrier rara: calls drop", False)
 
 
 async def test_w4_the_whole_cloud_is_not_the_carrier(tmp_path, sqlite_url):
@@ -91,7 +91,7 @@ async def test_w4_the_whole_cloud_is_not_the_carrier(tmp_path, sqlite_url):
         await seconds(world, 15)
         assert {row["class"] for row in await of_systems(world)} == {"critical"}
         (problem,) = await world.rows("incidents", is_global=True)
-        assert problem["title"] == "Cloud eu-1: many systems fail"
+        assert problem["title"] == "Cloud eu-1: calls drop"
 
 
 async def test_w4_a_fact_that_somebody_states_outranks_the_evidence(tmp_path, sqlite_url):
