@@ -45,9 +45,7 @@ class Naming:
         ``symptom`` is what most of them are about.
         """
         in_force, id_ = self.world.in_force, f"inc_{self.new_id()}"
-        problem = self._problem(
-            evidence, failing, symptom, public=self._publishes(evidence.group, classes)
-        )
+        problem = self._problem(evidence, failing, symptom, public=self._publishes(evidence.group, classes))
         rules = in_force.correlation
         draft = not problem.public
         one_partners = any(

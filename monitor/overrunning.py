@@ -67,7 +67,9 @@ class Overrunning:
         """Open the problem of covered components, unless others speak for all that fails already."""
         handling = self.handling
         spoken_for = await handling.store.read(overruns.standing_over)
-        if not self._components(one) or all(each.explained or each.component in spoken_for for each in one.failing):
+        if not self._components(one) or all(
+            each.explained or each.component in spoken_for for each in one.failing
+        ):
             return
         in_force, id_ = handling.world.in_force, f"inc_{handling.new_id()}"
         public = one.work.public and in_force.overrun.publish == "at_once"

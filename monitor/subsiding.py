@@ -24,6 +24,7 @@ from monitor.world import World
 log = structlog.stdlib.get_logger()
 OTHER = str(Symptom.OTHER)
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subsiding:
     """Brings problems to their end, and says so."""

@@ -1,6 +1,6 @@
 """Pre-approved texts as they are said: the operator's where the configuration has one, else ours, in every language.
 
-    class, stage, what it is about -> Wording (a text for each language of the page)
+class, stage, what it is about -> Wording (a text for each language of the page)
 """
 
 from collections.abc import Iterable, Mapping

@@ -461,7 +461,9 @@ class Root(Strict):
     overrun: Annotated[Overrun, Field(description="Planned work that takes longer.")] = Overrun()
     public_texts: Annotated[
         ApprovedTexts,
-        Field(description="Pre-approved texts, by failure class, kind and language; what none says, ours say."),
+        Field(
+            description="Pre-approved texts, by failure class, kind and language; what none says, ours say."
+        ),
     ] = {}
     flapping: Annotated[Flapping, Field(description="Checks that come and go.")] = Flapping()
     vantages: Annotated[

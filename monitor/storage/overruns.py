@@ -1,6 +1,6 @@
 """Planned work that does not end when it was to: what it covers still fails, on record.
 
-    its end, something fails -> marked -> (grace) -> a global problem -> nothing fails -> completed, the problem resolved
+its end, something fails -> marked -> (grace) -> a global problem -> nothing fails -> completed, the problem resolved
 """
 
 import json
@@ -76,7 +76,9 @@ def due_maintenances(c: sa.Connection, now: datetime) -> list[tuple[str, Mainten
         sa.select(maintenances).where(
             m.status.in_(announcements.CURRENT),
             m.starts_at <= now,
-            sa.or_(m.status == MaintenanceStatus.SCHEDULED, sa.and_(m.ends_at <= now, m.overrun_at.is_(None))),
+            sa.or_(
+                m.status == MaintenanceStatus.SCHEDULED, sa.and_(m.ends_at <= now, m.overrun_at.is_(None))
+            ),
         )
     ).mappings()
     due: list[tuple[str, MaintenanceStatus]] = []
@@ -176,7 +178,9 @@ def standing_over(c: sa.Connection) -> frozenset[str]:
     """Return the components that a public problem speaks for already."""
     rows = c.scalars(
         sa.select(incidents.c.components).where(
-            incidents.c.is_global.is_(True), incidents.c.public.is_(True), incidents.c.status != Status.RESOLVED
+            incidents.c.is_global.is_(True),
+            incidents.c.public.is_(True),
+            incidents.c.status != Status.RESOLVED,
         )
     )
     return frozenset(component for listed in rows for component in json.loads(listed))

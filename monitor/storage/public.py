@@ -155,7 +155,15 @@ def public_problems(c: sa.Connection, *, limit: int = KEPT) -> list[PublicProble
     t = incidents.c
     shown = (
         sa.select(
-            t.id, t.title, t.public_state, t.status, t.impact, t.components, t.opened_at, t.resolved_at, t.wording
+            t.id,
+            t.title,
+            t.public_state,
+            t.status,
+            t.impact,
+            t.components,
+            t.opened_at,
+            t.resolved_at,
+            t.wording,
         )
         .where(t.is_global.is_(True), t.public.is_(True))
         .order_by(t.opened_at.desc(), t.seq.desc())

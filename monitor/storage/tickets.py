@@ -289,9 +289,7 @@ def tell_open(
     query = sa.select(tickets).where(tickets.c.incident == incident, tickets.c.status == OPEN)
     known = [ticket_of(row) for row in c.execute(query).mappings()]
     owed = [
-        owed_comment(
-            each, f"out_{new_id()}", text=said.get(each.language[:2], text), actor=actor, now=now
-        )
+        owed_comment(each, f"out_{new_id()}", text=said.get(each.language[:2], text), actor=actor, now=now)
         for each in known
     ]
     owing.owe(c, owed, now)

@@ -169,7 +169,10 @@ async def update(request: web.Request) -> web.Response:
 
 async def _fill(request: web.Request, form: Mapping[str, Any]) -> web.Response:
     """Put a pre-approved text into the form; nothing is told yet."""
-    incident, (cls, state) = request.match_info["id"], (str(form.get(key, "")) for key in ("approved", "state"))
+    incident, (cls, state) = (
+        request.match_info["id"],
+        (str(form.get(key, "")) for key in ("approved", "state")),
+    )
     try:
         body = await approved.for_update(request.app[PARTS], incident, cls, state)
     except ConflictError as error:
@@ -226,9 +229,7 @@ async def declare(request: web.Request) -> web.Response:
 async def _fill_problem(request: web.Request, values: Mapping[str, Any]) -> web.Response:
     """Put the pre-approved title and text of a failure class into the form; nothing is declared yet."""
     cls, state = str(values["approved"] or ""), str(values["state"])
-    made = approved.for_problem(
-        request.app[PARTS], cls, state, values["components"], len(values["attach"])
-    )
+    made = approved.for_problem(request.app[PARTS], cls, state, values["components"], len(values["attach"]))
     if made is None:
         return await _global(request, values, {"approved": "choose one of them"})
     filled = {"title": made.title, "body": made.body, "since": made.since.isoformat()}

@@ -1,6 +1,6 @@
 """Pre-approved texts for a person who publishes: offered in the form, and known again where they were left as they are.
 
-    class chosen + state -> Fill in -> the text stands in the form -> as it is: published in every language | changed: as written
+class chosen + state -> Fill in -> the text stands in the form -> as it is: published in every language | changed: as written
 """
 
 from collections.abc import Iterable

@@ -146,9 +146,7 @@ async def test_a_problem_that_a_person_speaks_on_is_theirs_to_end_and_work_compl
 async def test_customers_own_work_and_work_on_systems_alone_become_no_public_problem(tmp_path, sqlite_url):
     theirs = {"components": (), "systems": ("PBX-1",), "partner": "aurora", "public": False}
     async with a_work(tmp_path, sqlite_url, **theirs) as (world, _, made):
-        ours = a_maintenance(
-            systems=("PBX-4",), starts_at=world.clock(), ends_at=world.clock() + 15 * MINUTE
-        )
+        ours = a_maintenance(systems=("PBX-4",), starts_at=world.clock(), ends_at=world.clock() + 15 * MINUTE)
         await world.service.pipeline.plan_maintenance(ours, actor="nadia")
         await world.fails("pbx-1-sip")
         await world.fails("pbx-4-sip")

@@ -131,11 +131,18 @@ async def test_whoever_publishes_fills_a_text_in_and_what_they_change_is_their_o
     async with a_console(tmp_path, sqlite_url, configuration=CONFIGURATION + CHECKS) as world:
         nadia = await world.at_the_console("nadia")
         await nadia.get("/noc/global/new")
-        chosen = {"approved": "call_drops", "state": "investigating", "impact": "major", "components": "cloud-eu"}
+        chosen = {
+            "approved": "call_drops",
+            "state": "investigating",
+            "impact": "major",
+            "components": "cloud-eu",
+        }
         await nadia.post("/noc/global", fill="yes", title="", body="", since="", **chosen)
         filled = standing_in(nadia)
         assert filled["title"] == "Cloud platform Europe: calls drop"
-        assert filled["body"].startswith("Since 09:00 UTC calls drop on many systems (Cloud platform Europe).")
+        assert filled["body"].startswith(
+            "Since 09:00 UTC calls drop on many systems (Cloud platform Europe)."
+        )
         assert await world.rows("incidents") == []
         world.clock.forward(300)  # whoever reads it over does so in their own time
         await nadia.post("/noc/global", **chosen, **filled)

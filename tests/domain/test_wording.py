@@ -5,7 +5,18 @@ from datetime import UTC, datetime
 import pytest
 
 from alerts import public_texts
-from monitor.domain.wording import CLASSES, LANGUAGES, PLACEHOLDERS, About, Kind, Wording, faults, filled, read, said
+from monitor.domain.wording import (
+    CLASSES,
+    LANGUAGES,
+    PLACEHOLDERS,
+    About,
+    Kind,
+    Wording,
+    faults,
+    filled,
+    read,
+    said,
+)
 
 ABOUT = About(what={"en": "cloud eu-1", "de": "Cloud eu-1"}, name="eu-1", count=24, since=datetime(2026, 11, 22, 10, 42, tzinfo=UTC))  # fmt: skip
 
