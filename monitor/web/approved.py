@@ -39,7 +39,7 @@ def check(cls: str | None) -> None:
 
 def choices(parts: Parts) -> tuple[str, ...]:
     """Return the failure classes that have a text of their own, ours or the operator's."""
-    own = {cls for cls, _, _ in parts.pipeline.world.in_force.public_texts}
+    own = {cls for cls, _, _ in parts.pipeline.announcer.world.in_force.public_texts}
     return tuple(cls for cls in CLASSES if cls in own or cls in public_texts.OF)
 
 
@@ -88,7 +88,7 @@ def _same(worded: Wording, written: str) -> Wording | None:
 
 
 def _wordings(parts: Parts) -> Wordings:
-    return Wordings(world=parts.pipeline.world)
+    return Wordings(world=parts.pipeline.announcer.world)
 
 
 def _about(parts: Parts, known: Problem) -> About:
@@ -96,5 +96,5 @@ def _about(parts: Parts, known: Problem) -> About:
 
 
 def _of(parts: Parts, components: Iterable[str], count: int, since: datetime) -> About:
-    service = parts.pipeline.world.in_force.service_name
+    service = parts.pipeline.announcer.world.in_force.service_name
     return _wordings(parts).of_components(components, service, count, since)

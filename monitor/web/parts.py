@@ -20,6 +20,7 @@ from monitor.domain.incidents import PublicState
 from monitor.domain.inventory import Inventory
 from monitor.domain.pacing import ContactRules
 from monitor.domain.policy import Policy
+from monitor.domain.wording import Wording
 from monitor.history import History
 from monitor.metrics import Metrics
 from monitor.overruling import Overruling
@@ -87,8 +88,9 @@ class Pipeline(Protocol):
         body: str,
         actor: str,
         next_update_at: datetime | None = None,
+        worded: Wording | None = None,
     ) -> object:
-        """Tell the public how it goes."""
+        """Tell the public how it goes; ``worded``: the body is a pre-approved text."""
         ...
 
     @property

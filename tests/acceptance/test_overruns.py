@@ -140,7 +140,8 @@ async def test_a_problem_that_a_person_speaks_on_is_theirs_to_end_and_work_compl
         await minutes(world, 10)
         await world.passes("portal-web")
         await minutes(world, 1)
-        assert (await world.incident(is_global=True))["status"] == "open"
+        problem = await world.incident(is_global=True)
+        assert (problem["resolved_at"], problem["public_state"]) == (None, "identified")
 
 
 async def test_customers_own_work_and_work_on_systems_alone_become_no_public_problem(tmp_path, sqlite_url):

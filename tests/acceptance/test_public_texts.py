@@ -20,7 +20,7 @@ from tests.acceptance.test_subscribers import ADA, a_read_world, subscribed, tel
 from tests.acceptance.world import CHECKS, CONFIGURATION, a_world
 from tests.factories import MONDAY_AT_TEN, a_global_problem
 
-FLEET = Fleet(systems=12, others=12)
+FLEET = Fleet(systems=6, others=6)
 APPROVED = """
 public_texts:
   unreachable:

@@ -130,6 +130,8 @@ async def a_world(tmp_path):
 
         in_force = InForceWorld(in_force=InForce(inventory=made.inventory, policies={"wildix": a_policy()}))
 
+        pipeline.announcer = Announcer(world=in_force, new_id=new_id)
+
         def put(registered):
             in_force.configure(replace(in_force.configured, inventory=made.configured))
             made.inventory = in_force.register(registered)

@@ -225,6 +225,7 @@ class APipeline:
 
     store: object = None
     told: list = field(default_factory=list)
+    announcer: object = None
 
     async def acknowledge(self, incident, *, actor, note=""):
         self.told.append(("acknowledge", incident, actor, note))
@@ -262,7 +263,9 @@ class APipeline:
         await self.store.write(an_incident, "glo-1", title=problem.title, system=None, partner=None, is_global=True, public_state=str(problem.state), decision="{}", impact=str(problem.impact), components=json.dumps(list(problem.components)), respond_by=None)  # fmt: skip
         return "glo-1"
 
-    async def update_global(self, incident, *, state: PublicState, body, actor, next_update_at=None):
+    async def update_global(
+        self, incident, *, state: PublicState, body, actor, next_update_at=None, worded=None
+    ):
         self.told.append(("update", incident, state, body, actor, next_update_at))
 
     async def plan_maintenance(self, maintenance: Maintenance, *, actor, tell_partners=False):
