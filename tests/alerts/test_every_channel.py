@@ -56,6 +56,7 @@ SUPPORT = {
     "outcomes",
     "pages",
     "problems",
+    "public_texts",
     "registry",
     "request_tracker_notes",
     "script",
@@ -71,6 +72,7 @@ SUPPORT = {
     "sip_voice",
     "sip_wire",
     "speech",
+    "status_webhook",  # to who subscribed to the status page: no channel of contacts, and no choice of drivers
     "texts",
     "ticketing_http",
     "twiml",
