@@ -5,15 +5,16 @@ add theirs without touching this file: an entry point of the group ``tocsin.chec
 object is a ``CheckType``.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
-from typing import Final
+from typing import Final, TypeVar
 
 from checks.base import CheckType, Options
 from monitor.errors import ConfigError
 
 ENTRY_POINTS: Final = "tocsin.checks"
+V = TypeVar("V")
 
 _OURS: Final = {
     "http": "http",
@@ -38,61 +39,46 @@ _OURS: Final = {
 """In which file of this package each is, as ``TYPE``."""
 
 
-class CheckTypes(Mapping[str, CheckType]):
-    """Check types by name, ours and others' (which are loaded already)."""
+class ByName(Mapping[str, V]):
+    """What there is by its name; each is loaded when it is first asked for."""
 
-    def __init__(self, others: Mapping[str, CheckType] | None = None) -> None:
-        """Know the names of ours, and all of the others."""
-        self._loaded: dict[str, CheckType] = {}
-        self._others = dict(others or {})
+    def __init__(self, names: Iterable[str], load: Callable[[str], V]) -> None:
+        """Know the names, and how to load what one stands for."""
+        self._names, self._load = dict.fromkeys(names), load
+        self._loaded: dict[str, V] = {}
 
-    def __getitem__(self, name: str) -> CheckType:
-        """Return a type, loading it if it is the first time; KeyError for one there is not."""
-        if name in self._others:
-            return self._others[name]
+    def __getitem__(self, name: str) -> V:
+        """Return it; KeyError for a name there is not."""
         if name not in self._loaded:
-            found: CheckType = import_module(f"checks.{_OURS[name]}").TYPE
-            self._loaded[name] = found
+            if name not in self._names:
+                raise KeyError(name)
+            self._loaded[name] = self._load(name)
         return self._loaded[name]
 
     def __contains__(self, name: object) -> bool:
-        """Say whether there is a type of this name, without loading it."""
-        return name in _OURS or name in self._others
-
-    def __iter__(self) -> Iterator[str]:
-        """Give the names, ours first."""
-        return iter((*_OURS, *self._others))
-
-    def __len__(self) -> int:
-        """Return how many there are."""
-        return len(_OURS) + len(self._others)
-
-
-class TypesOptions(Mapping[str, type[Options]]):
-    """The keys of each type, by its name; loaded with it."""
-
-    def __init__(self, types: Mapping[str, CheckType]) -> None:
-        """Take the types."""
-        self._types = types
-
-    def __getitem__(self, name: str) -> type[Options]:
-        """Return the model of a type's own keys."""
-        return self._types[name].options
-
-    def __contains__(self, name: object) -> bool:
-        """Say whether there is a type of this name, without loading it."""
-        return name in self._types
+        """Say whether there is one, without loading it."""
+        return name in self._names
 
     def __iter__(self) -> Iterator[str]:
         """Give the names."""
-        return iter(self._types)
+        return iter(self._names)
 
     def __len__(self) -> int:
         """Return how many there are."""
-        return len(self._types)
+        return len(self._names)
 
 
-CHECK_TYPES: Final = CheckTypes()
+def _ours(name: str) -> CheckType:
+    found: CheckType = import_module(f"checks.{_OURS[name]}").TYPE
+    return found
+
+
+CHECK_TYPES: Final[Mapping[str, CheckType]] = ByName(_OURS, _ours)
+
+
+def options_of(types: Mapping[str, CheckType]) -> Mapping[str, type[Options]]:
+    """Return the keys of each type, by its name."""
+    return ByName(types, lambda name: types[name].options)
 
 
 def load_check_types(found: Iterable[EntryPoint] | None = None) -> Mapping[str, CheckType]:
@@ -108,7 +94,7 @@ def load_check_types(found: Iterable[EntryPoint] | None = None) -> Mapping[str, 
             problems.append(f"{entry.value}: the check type {entry.name!r} cannot be used: {error}")
     if problems:
         raise ConfigError(problems)
-    return CheckTypes(types)
+    return ByName((*CHECK_TYPES, *types), lambda name: types[name] if name in types else CHECK_TYPES[name])
 
 
 def _usable(thing: object) -> CheckType:

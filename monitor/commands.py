@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from checks.registry import load_check_types
+from checks.registry import load_check_types, options_of
 from monitor import asked, asked_policies, asked_requests, configured
 from monitor.asked import told, told_due
 from monitor.asked_policies import told as told_coverage
@@ -111,4 +111,4 @@ def policy_schema() -> dict[str, Any]:
 
 def config_schema() -> dict[str, Any]:
     """Return the JSON Schema of the configuration."""
-    return json_schema({name: kind.options for name, kind in load_check_types().items()})
+    return json_schema(options_of(load_check_types()))

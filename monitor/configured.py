@@ -9,7 +9,7 @@ from checks.base import Check, CheckType, LastPing, Target, Tools
 from checks.dialling import host_of
 from checks.egress import Egress, Stays
 from checks.families import built
-from checks.registry import TypesOptions
+from checks.registry import options_of
 from monitor.domain import people
 from monitor.domain.announcing import Channel, Form, Kind
 from monitor.domain.findings import Symptom
@@ -55,7 +55,7 @@ def read(
     settings: Settings | None = None
     policies: Mapping[str, Policy] = {}
     try:
-        settings = load(path, now=now, check_options=TypesOptions(types), environ=environ)
+        settings = load(path, now=now, check_options=options_of(types), environ=environ)
     except ConfigError as error:
         problems.extend(error.problems)
     try:

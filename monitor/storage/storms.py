@@ -5,11 +5,9 @@
 Everything that concerns thousands of incidents is a statement over all of them, never a loop over each.
 """
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -275,22 +273,6 @@ def _say(
     body = worded.english
     announcements.say(c, update, problem, state, body=body, actor="tocsin", now=now, worded=worded)
     events.record(c, problem, now, f"global.{state}", text=body)
-
-
-def evidence_of(c: sa.Connection, problem: str) -> Mapping[str, Any] | None:
-    """Return the evidence of a problem that was found; None for one that was declared."""
-    text = c.scalar(sa.select(storms.c.evidence).where(storms.c.incident == problem))
-    return None if text is None else dict(json.loads(text))
-
-
-def open_members(c: sa.Connection, problem: str) -> list[tuple[str, str]]:
-    """Return the incidents that stand under a problem and are not over, with their systems."""
-    rows = c.execute(
-        sa.select(incidents.c.id, incidents.c.system).where(
-            incidents.c.parent == problem, incidents.c.status != Status.RESOLVED
-        )
-    )
-    return [(row.id, row.system) for row in rows if row.system]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
