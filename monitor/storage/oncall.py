@@ -8,7 +8,7 @@ from monitor.domain.contacts import Obligation
 from monitor.domain.rota import HandOver, Shift
 from monitor.errors import ConflictError, NotFoundError
 from monitor.storage import owing, ownership, schema
-from monitor.storage.people import AuditRow, record_audit
+from monitor.storage.audit import AuditRow, record_audit
 from monitor.storage.schema_oncall import hand_overs, overrides
 from monitor.storage.upsert import insert_ignoring, upsert
 

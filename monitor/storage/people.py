@@ -1,14 +1,13 @@
-"""Who may: users, their sessions, API tokens, and the audit of what they did.
+"""Who may: users, their sessions, API tokens.
 
 Secrets never reach a row: a password arrives as its argon2id hash, a session id or token is looked up by
-its SHA-256 (they are 256 random bits, so a plain hash is enough). The audit is only ever added to.
+its SHA-256 (they are 256 random bits, so a plain hash is enough).
 """
 
 import hashlib
-import json
 import secrets
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -73,17 +72,6 @@ class Token:
     contact: str | None = None
     created_at: datetime
     revoked_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuditRow:
-    """That somebody did, or tried, something."""
-
-    at: datetime
-    actor: str
-    action: str
-    about: str = ""
-    data: Mapping[str, object] = field(default_factory=dict[str, object])
 
 
 def digest_of(secret: str) -> str:
@@ -291,18 +279,3 @@ def end_access(connection: sa.Connection, contact: str, now: datetime) -> None:
     )
     ids = sa.select(t.users.c.id).where(t.users.c.contact == contact)
     connection.execute(t.sessions.delete().where(t.sessions.c.user.in_(ids)))
-
-
-def record_audit(connection: sa.Connection, row: AuditRow) -> None:
-    """Add a line to the audit."""
-    values = {"at": row.at, "actor": row.actor, "action": row.action, "object": row.about}
-    connection.execute(t.audit.insert().values(**values, data=json.dumps(dict(row.data))))
-
-
-def list_audit(connection: sa.Connection, *, limit: int = 200) -> tuple[AuditRow, ...]:
-    """Return the newest lines of the audit, newest first."""
-    query = sa.select(t.audit).order_by(t.audit.c.seq.desc()).limit(limit)
-    return tuple(
-        AuditRow(at=r.at, actor=r.actor, action=r.action, about=r.object, data=json.loads(r.data))
-        for r in connection.execute(query)
-    )

@@ -26,7 +26,8 @@ from monitor.domain.registered import Registered, RegisteredSystem, changed, ove
 from monitor.errors import ConflictError, NotFoundError
 from monitor.storage import registry_rows as rows
 from monitor.storage import schema as t
-from monitor.storage.people import AuditRow, end_access, record_audit
+from monitor.storage.audit import AuditRow, record_audit
+from monitor.storage.people import end_access
 from monitor.storage.upsert import upsert
 
 REVISION = "registry_revision"

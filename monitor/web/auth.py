@@ -19,8 +19,8 @@ import structlog
 from aiohttp import web
 
 from monitor.domain.access import Viewer
+from monitor.storage.audit import AuditRow, record_audit
 from monitor.storage.people import (
-    AuditRow,
     Session,
     Token,
     close_session,
@@ -29,7 +29,6 @@ from monitor.storage.people import (
     find_token,
     new_secret,
     open_session,
-    record_audit,
     touch_session,
 )
 from monitor.web.parts import PARTS, Parts

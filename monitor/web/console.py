@@ -24,7 +24,7 @@ from monitor.storage import (
     crash_trends,
     lists,
 )
-from monitor.storage.people import list_audit
+from monitor.storage.audit import list_audit
 from monitor.web import api_inputs as i
 from monitor.web import approved, csv_files, delivery_pages
 from monitor.web.auth import may_see_requests

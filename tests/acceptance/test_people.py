@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
-from monitor.storage import people, registry
+from monitor.storage import audit, people, registry
 from monitor.storage.engine import open_store
 from monitor.web.accounts import hash_password
 from tests.acceptance.world import MovableClock, a_world
@@ -138,12 +138,12 @@ async def test_e1_who_changes_whom(town):
         assert (await town.eve(method, "contacts/nobody", body))[0] == 404
     _, bob = await town.us("GET", "contacts/bob")
     assert (bob["phone"], bob["email"], bob["role"]) == (NEW, "bob@new.example", "regular")
-    audit = await town.service.store.read(people.list_audit)
-    assert [(row.actor, row.action, row.about) for row in audit] == [
+    rows = await town.service.store.read(audit.list_audit)
+    assert [(row.actor, row.action, row.about) for row in rows] == [
         ("token:bob", "contact.update", "bob"),
         ("token:ann", "contact.update", "bob"),
     ]
-    assert audit[1].data["changed"]["phone"] == [BOB, NEW]
+    assert rows[1].data["changed"]["phone"] == [BOB, NEW]
 
 
 async def test_e1_seats_are_the_limit(town):

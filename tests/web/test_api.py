@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import pytest
 
-from monitor.storage import people
+from monitor.storage import audit
 from monitor.storage import schema as t
 from tests.web.seeds import (
     NOW,
@@ -318,7 +318,7 @@ async def test_acknowledge_and_resolve_give_the_incident_as_it_stands_and_are_au
         ("acknowledge", "inc-1", "token:t1", ""),
         ("resolve", "inc-1", "token:t1", "a cable"),
     ]
-    rows = await world.store.read(people.list_audit)
+    rows = await world.store.read(audit.list_audit)
     assert [(row.actor, row.action, row.about) for row in rows] == [
         ("token:t1", "incident.resolve", "inc-1"),
         ("token:t1", "incident.acknowledge", "inc-1"),

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from monitor.domain.inventory import Inventory, OnCall
-from monitor.storage import people
+from monitor.storage import audit
 from monitor.storage.console import BoardLine
 from monitor.storage.lists import OutboxLine
 from monitor.storage.people import Role
@@ -122,7 +122,7 @@ async def test_acknowledging_from_the_board_leads_back_to_it_with_a_word(world):
     assert world.pipeline.told == [("acknowledge", "inc-1", "nora", "")]
     assert "Acknowledged: it is yours." in await page(world, "/noc/")
     assert "Acknowledged: it is yours." not in await page(world, "/noc/")
-    assert (await world.store.read(people.list_audit))[0].action == "incident.acknowledge"
+    assert (await world.store.read(audit.list_audit))[0].action == "incident.acknowledge"
 
 
 async def test_acknowledging_what_is_over_shows_the_incident_and_why_not(world):

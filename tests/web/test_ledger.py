@@ -3,7 +3,7 @@
 import pytest
 
 from monitor.domain.ledger import Stamp
-from monitor.storage import ledger, people
+from monitor.storage import audit, ledger, people
 from tests.web.seeds import NOW
 
 IRIS = "/api/v1/ledger/aurora"
@@ -55,7 +55,7 @@ async def test_h5_a_purchase_sent_again_is_the_same_purchase(world, api):
     assert await buys(api, incidents=20, reference="INV-7") == first
     assert (await api("GET", IRIS))[1]["balance"] == 20
     audited = [
-        row for row in await world.store.read(people.list_audit, limit=50) if row.action == "ledger.purchase"
+        row for row in await world.store.read(audit.list_audit, limit=50) if row.action == "ledger.purchase"
     ]
     assert len(audited) == 1
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from monitor.errors import ConflictError
-from monitor.storage import people
+from monitor.storage import audit, people
 from monitor.storage.people import Role
 from monitor.web.accounts import Pace, hash_password
 from monitor.web.auth import local_path
@@ -25,7 +25,7 @@ async def test_the_right_password_opens_the_board_and_leaves_an_audit_row(world)
     board = await world.client.get("/noc/")
     assert board.status == 200
     assert "Nothing is open" in await board.text()
-    rows = await world.store.read(people.list_audit)
+    rows = await world.store.read(audit.list_audit)
     assert [(row.actor, row.action) for row in rows] == [("nora", "login")]
 
 
@@ -53,7 +53,7 @@ async def test_a_wrong_password_is_refused_alike_for_somebody_and_nobody_and_aud
     answer = await post_login(world, name, "wrong")
     assert answer.status == 401
     assert "name or the password is wrong" in await answer.text()
-    rows = await world.store.read(people.list_audit)
+    rows = await world.store.read(audit.list_audit)
     assert rows[0].action == "login.failed"
 
 

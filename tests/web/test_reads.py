@@ -5,9 +5,10 @@ from datetime import timedelta
 import pytest
 
 from monitor.errors import NotFoundError
-from monitor.storage import console, lists, people, triage
+from monitor.storage import audit, console, lists, people, triage
+from monitor.storage.audit import AuditRow
 from monitor.storage.lists import Wanted
-from monitor.storage.people import AuditRow, Role
+from monitor.storage.people import Role
 from tests.web.seeds import (
     NOW,
     a_check_state,
@@ -104,8 +105,8 @@ async def test_people_tokens_and_the_audit_are_kept(store):
     with pytest.raises(NotFoundError):
         await store.write(people.disable_user, "nobody", NOW)
     for number in range(3):
-        await store.write(people.record_audit, AuditRow(at=NOW, actor="nora", action=f"a{number}", data={"n": number}))  # fmt: skip
-    rows = await store.read(people.list_audit, limit=2)
+        await store.write(audit.record_audit, AuditRow(at=NOW, actor="nora", action=f"a{number}", data={"n": number}))  # fmt: skip
+    rows = await store.read(audit.list_audit, limit=2)
     assert [(row.action, row.data) for row in rows] == [("a2", {"n": 2}), ("a1", {"n": 1})]
     assert [user.name for user in await store.read(people.list_users)] == ["nora"]
 
