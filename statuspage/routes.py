@@ -29,7 +29,15 @@ SECURITY: Mapping[str, str] = MappingProxyType(
     }
 )
 OK = web.HTTPOk.status_code
-EMBEDDED = ("/badge.svg", "/api/v2/", "/feed.", "/maintenance.ics")  # what other sites may use
+V2 = "/api/v2/"
+PREFLIGHT: Mapping[str, str] = MappingProxyType(
+    {
+        "Access-Control-Allow-Methods": "GET, HEAD, OPTIONS",
+        "Access-Control-Allow-Headers": "*",
+        "Access-Control-Max-Age": "86400",
+    }
+)
+EMBEDDED = ("/badge.svg", V2, "/feed.", "/maintenance.ics")  # what other sites may use
 KINDS = (*EMBEDDED, "/static/", "/api/")
 PEOPLE = (
     "/",
@@ -70,6 +78,8 @@ def routes(pages: PublicPages) -> list[web.AbstractRouteDef]:
         if page is None and path[1:3] in pages.site.languages:
             await pages.speak(path[1:3])
             page = pages.get(path) or pages.get(path[3:])
+        if page is None and path.startswith(V2):
+            page = pages.get(f"{path.rstrip('/').removesuffix('.json')}.json")  # as careless readers spell it
         return respond(request, page) if page else not_found(request, pages)
 
     async def negotiate(request: web.Request) -> web.StreamResponse:
@@ -83,11 +93,17 @@ def routes(pages: PublicPages) -> list[web.AbstractRouteDef]:
             return not_found(request, pages)
         return respond(request, page, spoken=bool(pages.site.languages))
 
+    async def preflight(request: web.Request) -> web.StreamResponse:
+        """Let a browser's program read the API from another site, whatever headers it sends along."""
+        found = headers_of(request.path) | dict(PREFLIGHT)
+        return web.Response(status=204, headers=found)
+
     spoken = [web.get(f"/{code}{path}", answer) for code in LANGUAGES for path in PEOPLE]
     return [
         *(web.get(path, negotiate) for path in PEOPLE),
         *(web.get(path, answer) for path in READ),
         *spoken,
+        web.options("/api/v2/{name:.+}", preflight),
     ]
 
 
@@ -130,6 +146,7 @@ def headers_of(path: str) -> dict[str, str]:
     headers = dict(SECURITY) | {"Cache-Control": CACHE_STATIC if path.startswith("/static/") else CACHE}
     if path.startswith(EMBEDDED):
         headers["Access-Control-Allow-Origin"] = "*"
+        headers["Access-Control-Expose-Headers"] = "ETag"
         headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     else:
         headers["Cross-Origin-Resource-Policy"] = "same-origin"

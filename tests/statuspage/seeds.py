@@ -241,3 +241,29 @@ def stale() -> sa.Engine:
 
 
 STATES = {"well": well, "trouble": trouble, "stale": stale, "empty": database}
+
+
+ODD = (
+    "<script>alert(1)</script>", "quote \" and ' and \\ and \n two lines", "emoji 🔔 and 漢字 and עברית", '=HYPERLINK("https://evil.example")',
+    'label{x="y"} 1\n# HELP forged', "x" * 300,
+)  # fmt: skip
+
+
+def full() -> sa.Engine:
+    """Trouble, and with it every state that a problem or a work can be in, and texts that a program may stumble over."""
+    engine = trouble()
+    with engine.begin() as c:
+        for n, state_ in enumerate(("investigating", "identified", "monitoring", "resolved", "postmortem")):
+            over = ago(minutes=5) if state_ in ("resolved", "postmortem") else None
+            words = [("investigating", ODD[n], ago(minutes=30), None), (state_, ODD[n], ago(minutes=5), None)]
+            problem(
+                c, f"inc-{state_}", f"{state_}: {ODD[n]}", words, impact=("minor", "major", "critical")[n % 3],
+                components=("video", "no-such", "hooks"), opened=ago(minutes=30), resolved=over,
+            )  # fmt: skip
+        problem(c, "inc-silent", "Nothing was said", [], impact="minor", opened=ago(minutes=3))
+        for n, status in enumerate(("scheduled", "in_progress", "verifying", "completed", "cancelled")):
+            maintenance(
+                c, f"mnt-{status}", f"{status}: {ODD[n]}", ODD[n], status=status, components=("api", "no-such"),
+                starts=ago(hours=-1 if status == "scheduled" else 2), ends=NOW + timedelta(hours=2),
+            )  # fmt: skip
+    return engine

@@ -59,6 +59,25 @@ async def test_other_sites_may_read_the_feeds_and_the_api(client, path):
     assert (await client.get(path)).headers["Access-Control-Allow-Origin"] == "*"
 
 
+async def test_a_program_of_another_site_may_send_headers_of_its_own_to_the_api(client):
+    asking = {"Origin": "https://a.example", "Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": "user-agent"}  # fmt: skip
+    got = await client.options("/api/v2/summary.json", headers=asking)
+    assert (got.status, await got.read()) == (204, b"")
+    assert got.headers["Access-Control-Allow-Origin"] == "*"
+    assert "GET" in got.headers["Access-Control-Allow-Methods"]
+    assert got.headers["Access-Control-Allow-Headers"] == "*"
+    assert (await client.options("/")).status == 405
+
+
+@pytest.mark.parametrize("path", ["/api/v2/summary", "/api/v2/summary.json/", "/api/v2/summary.json?page=2&per_page=100", "/api/v2/incidents/unresolved"])  # fmt: skip
+async def test_the_api_is_found_as_careless_readers_spell_it(client, path):
+    got = await client.get(path)
+    assert (got.status, got.content_type) == (200, "application/json")
+    assert (await got.json())["page"]["name"] == seeds.SITE.title
+    assert (await client.get("/api/v2/nothing")).status == 404
+    assert (await client.get("/api/v2/")).status == 404
+
+
 async def test_a_page_is_not_for_other_sites(client):
     assert "Access-Control-Allow-Origin" not in (await client.get("/")).headers
 
