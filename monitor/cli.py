@@ -277,7 +277,10 @@ def db_check(config: ConfigPath = None, data_dir: DataDir = DATA) -> int:
 def user_add(
     name: Annotated[str, typer.Argument(help="Login name.")],
     role: Annotated[
-        Literal["viewer", "noc", "lead", "admin"], typer.Option(help="What the user may do.")
+        Literal["viewer", "noc", "lead", "admin", "partner-contact", "partner-admin"],
+        typer.Option(
+            help="What the user may do; with --contact partner-contact or partner-admin (the default there)."
+        ),
     ] = "noc",
     password: Annotated[
         str | None,

@@ -104,7 +104,7 @@ async def admit(service: Service, keys: Keys) -> None:
     now = system_clock()
     for name, password, role, contact in (
         (keys.noc_user, keys.noc_password, Role.ADMIN, None),
-        (keys.portal_user, keys.portal_password, Role.CUSTOMER, PARTNERS_PERSON),
+        (keys.portal_user, keys.portal_password, Role.PARTNER_ADMIN, PARTNERS_PERSON),
     ):
         if await service.store.read(people.find_user, name) is None:
             await service.store.write(

@@ -155,7 +155,9 @@ def user_add(
     """Add a user of the console, or of the portal (``contact``); a password that is made is shown once."""
     if contact is not None:
         _known_contact(contact, path, data_dir)
-        role = Role.CUSTOMER
+        role = role if role in people.PARTNERS else Role.PARTNER_ADMIN
+    elif role in people.PARTNERS:
+        raise TocsinError(f"--role {role} is for a partner's person: name the contact with --contact")
     made = password or people.new_secret()
     try:
         hashed = hash_password(made)

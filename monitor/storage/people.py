@@ -18,13 +18,18 @@ from monitor.storage import schema as t
 
 
 class Role(StrEnum):
-    """What a person is here; each may do what the one before may. A customer's person is none of ours."""
+    """What a person is here; each of ours may do what the one before may. A partner's people are none of ours."""
 
-    CUSTOMER = "customer"
+    PARTNER_CONTACT = "partner-contact"
+    PARTNER_ADMIN = "partner-admin"
     VIEWER = "viewer"
     NOC = "noc"
     LEAD = "lead"
     ADMIN = "admin"
+
+
+PARTNERS = frozenset({Role.PARTNER_CONTACT, Role.PARTNER_ADMIN})
+"""The roles of a partner's (or customer's) people: bound to a contact, and to what is theirs."""
 
 
 class Scope(StrEnum):
@@ -97,7 +102,7 @@ def create_user(
     """Add an account; raise ConflictError when the name is taken."""
     if connection.scalar(sa.select(t.users.c.id).where(t.users.c.name == name)):
         raise ConflictError(f"there is already a user named {name}")
-    assert (contact is None) == (role is not Role.CUSTOMER), "a customer's person is a contact, ours are none"
+    assert (contact is None) == (role not in PARTNERS), "a partner's person is a contact, ours are none"
     row = {"id": id, "name": name, "password": password_hash, "role": str(role), "created_at": now}
     connection.execute(t.users.insert().values(row | {"contact": contact}))
     return User(id=id, name=name, role=role, created_at=now, contact=contact)

@@ -11,12 +11,13 @@ Deduplication is the database's work: partial unique indexes, never a read befor
     updates, maintenances      what the public is told (schema_announced: where else; schema_subscribers: to whom)
     check_states, component_states            looking: streaks, changes over time
     check_changes, check_results, rollups     what was, over a year (schema_history)
-    users, sessions, tokens, audit            who may
+    users, sessions, tokens, audit            who may (schema_accounts: second steps, links)
 """
 
 import sqlalchemy as sa
 
 from monitor.storage import (
+    schema_accounts,
     schema_alerts,
     schema_announced,
     schema_crashes,
@@ -41,6 +42,7 @@ from monitor.storage.schema_tickets import ticket_notes, ticket_systems, tickets
 __all__ = [
     "Instant",
     "metadata",
+    "schema_accounts",
     "schema_alerts",
     "schema_announced",
     "schema_crashes",
@@ -442,6 +444,10 @@ users = sa.Table(
     _text("contact", index=True),  # a customer's person: the contact they are
     _at("created_at", nullable=False),
     _at("disabled_at"),
+    sa.Column("totp", sa.LargeBinary),  # the secret of its codes, sealed
+    _at("totp_since"),  # None: the secret is not confirmed by a code yet
+    sa.Column("totp_step", sa.BigInteger),  # of the newest code that was taken: no code is good twice
+    _text("external", index=True, unique=True),  # who it is at the identity provider: "issuer subject"
 )
 
 sessions = sa.Table(
@@ -453,6 +459,9 @@ sessions = sa.Table(
     _at("created_at", nullable=False),
     _at("seen_at", nullable=False),
     _at("expires_at", nullable=False),
+    _text("address"),
+    _text("agent"),  # what the browser says of itself, shortened
+    _text("way"),  # how its owner was known: password, code, provider
 )
 
 tokens = sa.Table(

@@ -21,6 +21,7 @@ from aiohttp import web
 from monitor.domain.access import Viewer
 from monitor.storage.audit import AuditRow, record_audit
 from monitor.storage.people import (
+    Role,
     Session,
     Token,
     close_session,
@@ -33,7 +34,15 @@ from monitor.storage.people import (
 )
 from monitor.web.parts import PARTS, Parts
 from monitor.web.problems import Handler, ProblemError
-from monitor.web.rules import FOR_CUSTOMERS, RULES, Own, is_hidden, role_suffices, scopes_suffice
+from monitor.web.rules import (
+    FOR_THEIR_PROGRAMS,
+    RULES,
+    THEMSELVES,
+    Own,
+    is_hidden,
+    role_suffices,
+    scopes_suffice,
+)
 
 IDLE = timedelta(minutes=30)
 LASTS = timedelta(hours=12)
@@ -196,13 +205,19 @@ def guard(method: str, path: str, handler: Handler) -> Handler:
 def _may(principal: Principal, request: web.Request, path: str, method: str) -> bool:
     need = RULES[method, path]
     if principal.token is not None and principal.token.contact is not None:
-        return need in FOR_CUSTOMERS - {Own.PORTAL} and viewer_of(request, principal) is not None
+        return need in FOR_THEIR_PROGRAMS and viewer_of(request, principal) is not None
     if principal.token is not None:
         return scopes_suffice(principal.token.scopes, need)
     assert principal.session is not None, "a principal is a person or a program"
     role = principal.session.user.role
     known = isinstance(need, Own) is False or viewer_of(request, principal) is not None
-    return not _forged(principal, request, path) and known and role_suffices(role, need)
+    theirs = need not in THEMSELVES or role is not Role.PARTNER_CONTACT or _is_about(request, principal)
+    return not _forged(principal, request, path) and known and theirs and role_suffices(role, need)
+
+
+def _is_about(request: web.Request, principal: Principal) -> bool:
+    """Whether what is asked for is the contact who asks."""
+    return request.match_info["id"] == principal.contact
 
 
 def _forged(principal: Principal, request: web.Request, path: str) -> bool:

@@ -17,12 +17,14 @@ from alerts.answers import field_label
 from monitor.domain.access import Viewer
 from monitor.domain.filing import language_of
 from monitor.domain.inventory import Contact, Partner, System
+from monitor.domain.people import Permission
 from monitor.domain.policy import Policy
 from monitor.domain.request_matter import Request, calendar_of, served_by
 from monitor.domain.request_rules import FIELDS, RequestRules
 from monitor.web.auth import PRINCIPAL, nothing_there, viewer
 from monitor.web.parts import PARTS, Parts
 from monitor.web.render import page
+from monitor.web.rules import Own, role_suffices
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +37,7 @@ class Self:
     policy: Policy
     language: str
     zone: ZoneInfo
+    manages: bool
 
     def label(self, name: str) -> str:
         """Return how a field is called in this person's language."""
@@ -78,6 +81,22 @@ def who_looks(request: web.Request) -> Self:
         policy=policy,
         language=language_of(policy, contact, partner, None),
         zone=zone_of(parts, policy, partner),
+        manages=manages(request),
+    )
+
+
+def manages(request: web.Request) -> bool:
+    """Whether whoever looks keeps up what is their partner's, or only what is their own."""
+    session = request[PRINCIPAL].session
+    return session is not None and role_suffices(session.user.role, Own.PORTAL_ADMIN)
+
+
+def by_log_in(me: Self, permission: Permission) -> Permission:
+    """Return what somebody may: as the policy says of the contact, if their log-in is one that manages."""
+    if me.manages or not permission.allowed:
+        return permission
+    return Permission(
+        allowed=False, clause="", reason="your log-in is a partner-contact's: ask a partner-admin of yours"
     )
 
 

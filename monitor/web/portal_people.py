@@ -20,7 +20,7 @@ from monitor.web.auth import nothing_there
 from monitor.web.contracts import local_day
 from monitor.web.parts import PARTS
 from monitor.web.portal_fields import BY
-from monitor.web.portal_frame import Self, portal_page, who_looks
+from monitor.web.portal_frame import Self, by_log_in, portal_page, who_looks
 from monitor.web.portal_input import Form, read_form
 from monitor.web.problems import ProblemError
 from monitor.web.refusals import refusals
@@ -61,7 +61,7 @@ def rosters(request: web.Request, me: Self) -> list[Roster]:
 def _roster(request: web.Request, me: Self, licence: Licence) -> Roster:
     parts = request.app[PARTS]
     contacts = parts.inventory().registered_on(licence.id)
-    may = people.may_enrol(me.contact, licence, me.policy)
+    may = by_log_in(me, people.may_enrol(me.contact, licence, me.policy))
     return Roster(
         licence=licence,
         told=told(licence, local_day(parts, me.partner)),
@@ -76,7 +76,8 @@ def _roster(request: web.Request, me: Self, licence: Licence) -> Roster:
 def _person(me: Self, contact: Contact, *, may_hand_over: bool = False) -> Person:
     head = me.policy.registration.contacts.in_charge
     in_charge = bool(head and contact.role == head.name and contact.licence)
-    may = people.may_change(me.contact, contact, me.policy).allowed
+    itself = me.manages or contact.id == me.contact.id
+    may = itself and people.may_change(me.contact, contact, me.policy).allowed
     return Person(
         contact=contact,
         in_charge=in_charge,
@@ -221,7 +222,7 @@ def _form(
     may = people.may_change(me.contact, contact, me.policy) if contact else None
     if contact is None:
         licence = _licence(request, me, values.get("licence", ""))
-        may = people.may_enrol(me.contact, licence, me.policy)
+        may = by_log_in(me, people.may_enrol(me.contact, licence, me.policy))
     return portal_page(
         request,
         "contact.html",

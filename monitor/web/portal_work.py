@@ -16,7 +16,7 @@ from monitor.web import announced_work, commands, recurring_work
 from monitor.web.api_inputs import NewMaintenance, local_moment
 from monitor.web.auth import nothing_there
 from monitor.web.parts import PARTS
-from monitor.web.portal_frame import Self, own_systems, portal_page, who_looks
+from monitor.web.portal_frame import Self, by_log_in, own_systems, portal_page, who_looks
 from monitor.web.portal_input import Form, read_form
 from monitor.web.problems import ProblemError
 from monitor.web.render import go
@@ -51,7 +51,7 @@ async def _maintenance(
         chosen=chosen,
         values=values,
         faults=faults,
-        permission=may_announce(me.contact, me.policy),
+        permission=by_log_in(me, may_announce(me.contact, me.policy)),
         notices=[
             (rule, span_of(rule.notice)) for rule in me.policy.requests.duties if rule.notice is not None
         ],

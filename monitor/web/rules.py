@@ -23,14 +23,29 @@ class Own(StrEnum):
     WRITE = "own:write"
     STAFF = "own:staff"  # what our own people do with it, and no customer
     LEAD = "own:lead"
+    SELF = "own:self"  # of a partner-contact, what they are themselves; of a partner-admin, also their colleagues
+    MANAGE = "own:manage"  # what a partner-admin keeps up for their partner
     PORTAL = "portal"  # pages for customers' people alone
+    PORTAL_SELF = "portal:self"
+    PORTAL_ADMIN = "portal:admin"
 
 
-FOR_CUSTOMERS = frozenset({Own.KNOWN, Own.READ, Own.WRITE, Own.PORTAL})
+PORTAL_PAGES = frozenset({Own.PORTAL, Own.PORTAL_SELF, Own.PORTAL_ADMIN})
+THEMSELVES = frozenset({Own.SELF, Own.PORTAL_SELF})
+_CONTACT = frozenset({Own.KNOWN, Own.READ, Own.WRITE, Own.PORTAL}) | THEMSELVES
+FOR_PARTNERS: Mapping[Role, frozenset[Own]] = {
+    Role.PARTNER_CONTACT: _CONTACT,
+    Role.PARTNER_ADMIN: _CONTACT | {Own.MANAGE, Own.PORTAL_ADMIN},
+}
+"""What a partner's people may, by their role; within it the policy's own rules hold (``monitor.domain.people``)."""
+FOR_THEIR_PROGRAMS = FOR_PARTNERS[Role.PARTNER_ADMIN] - PORTAL_PAGES
+"""What a token that speaks for a contact may: it is made by us, by hand, and never opens a page."""
 OURS: Mapping[Own, tuple[Role, Scope]] = {
     Own.KNOWN: (Role.VIEWER, Scope.READ),
     Own.READ: (Role.NOC, Scope.OPERATE),
     Own.WRITE: (Role.NOC, Scope.OPERATE),
+    Own.SELF: (Role.NOC, Scope.OPERATE),
+    Own.MANAGE: (Role.NOC, Scope.OPERATE),
     Own.STAFF: (Role.NOC, Scope.OPERATE),
     Own.LEAD: (Role.LEAD, Scope.ADMIN),
 }
@@ -38,7 +53,8 @@ OURS: Mapping[Own, tuple[Role, Scope]] = {
 Need = Role | Scope | Own | None
 RANK: Mapping[Role, int] = {role: rank for rank, role in enumerate(Role)}
 SCOPES_OF_ROLE: Mapping[Role, frozenset[Scope]] = {
-    Role.CUSTOMER: frozenset(),
+    Role.PARTNER_CONTACT: frozenset(),
+    Role.PARTNER_ADMIN: frozenset(),
     Role.VIEWER: frozenset({Scope.READ}),
     Role.NOC: frozenset({Scope.READ, Scope.OPERATE}),
     Role.LEAD: frozenset({Scope.READ, Scope.OPERATE}),
@@ -104,20 +120,20 @@ RULES: Mapping[tuple[str, str], Need] = {
     ("GET", "/api/v1/systems"): Own.KNOWN,
     ("GET", "/api/v1/systems/{serial}"): Own.KNOWN,
     ("GET", "/api/v1/systems/{serial}/uptime"): Own.KNOWN,
-    ("POST", "/api/v1/systems"): Own.WRITE,
-    ("PATCH", "/api/v1/systems/{serial}"): Own.WRITE,
+    ("POST", "/api/v1/systems"): Own.MANAGE,
+    ("PATCH", "/api/v1/systems/{serial}"): Own.MANAGE,
     ("GET", "/api/v1/partners"): Scope.READ,
     ("GET", "/api/v1/partners/{id}"): Scope.READ,
     ("GET", "/api/v1/contacts"): Own.KNOWN,
-    ("POST", "/api/v1/contacts"): Own.WRITE,
+    ("POST", "/api/v1/contacts"): Own.MANAGE,
     ("GET", "/api/v1/contacts/{id}"): Own.KNOWN,
-    ("PATCH", "/api/v1/contacts/{id}"): Own.WRITE,
-    ("DELETE", "/api/v1/contacts/{id}"): Own.WRITE,
+    ("PATCH", "/api/v1/contacts/{id}"): Own.SELF,
+    ("DELETE", "/api/v1/contacts/{id}"): Own.SELF,
     ("GET", "/api/v1/licences"): Own.KNOWN,
     ("POST", "/api/v1/licences"): Scope.OPERATE,
     ("GET", "/api/v1/licences/{id}"): Own.KNOWN,
     ("PATCH", "/api/v1/licences/{id}"): Scope.OPERATE,
-    ("POST", "/api/v1/licences/{id}/hand-over"): Own.WRITE,
+    ("POST", "/api/v1/licences/{id}/hand-over"): Own.MANAGE,
     ("GET", "/api/v1/checks"): Scope.READ,
     ("GET", "/api/v1/checks/{name}/results"): Scope.READ,
     ("GET", "/api/v1/checks/{name}/uptime"): Scope.READ,
@@ -127,13 +143,13 @@ RULES: Mapping[tuple[str, str], Need] = {
     ("GET", "/api/v1/policies/{name}"): Scope.READ,
     ("GET", "/api/v1/maintenance"): Own.KNOWN,
     ("GET", "/api/v1/maintenance/{id}"): Own.KNOWN,
-    ("POST", "/api/v1/maintenance"): Own.WRITE,
-    ("POST", "/api/v1/maintenance/{id}/cancel"): Own.WRITE,
-    ("POST", "/api/v1/maintenance/{id}/complete"): Own.WRITE,
-    ("POST", "/api/v1/maintenance/{id}/move"): Own.WRITE,
+    ("POST", "/api/v1/maintenance"): Own.MANAGE,
+    ("POST", "/api/v1/maintenance/{id}/cancel"): Own.MANAGE,
+    ("POST", "/api/v1/maintenance/{id}/complete"): Own.MANAGE,
+    ("POST", "/api/v1/maintenance/{id}/move"): Own.MANAGE,
     ("GET", "/api/v1/maintenance-series"): Own.KNOWN,
     ("GET", "/api/v1/maintenance-series/{id}"): Own.KNOWN,
-    ("POST", "/api/v1/maintenance-series/{id}/cancel"): Own.WRITE,
+    ("POST", "/api/v1/maintenance-series/{id}/cancel"): Own.MANAGE,
     ("GET", "/api/v1/reports/sla"): Scope.READ,  # counts only
     # names requests, also those that only their requester may see
     ("GET", "/api/v1/reports/sla/clocks"): Scope.OPERATE,
@@ -280,17 +296,17 @@ RULES: Mapping[tuple[str, str], Need] = {
     ("GET", "/portal/requests/{id}/attachments/{attachment}"): Own.PORTAL,
     ("GET", "/portal/requests/{id}/appointments/{appointment}.ics"): Own.PORTAL,
     ("GET", "/portal/contacts"): Own.PORTAL,
-    ("POST", "/portal/contacts"): Own.PORTAL,
-    ("GET", "/portal/contacts/new"): Own.PORTAL,
-    ("GET", "/portal/contacts/{id}"): Own.PORTAL,
-    ("POST", "/portal/contacts/{id}"): Own.PORTAL,
-    ("POST", "/portal/contacts/{id}/remove"): Own.PORTAL,
-    ("POST", "/portal/contacts/{id}/in-charge"): Own.PORTAL,
+    ("POST", "/portal/contacts"): Own.PORTAL_ADMIN,
+    ("GET", "/portal/contacts/new"): Own.PORTAL_ADMIN,
+    ("GET", "/portal/contacts/{id}"): Own.PORTAL_SELF,
+    ("POST", "/portal/contacts/{id}"): Own.PORTAL_SELF,
+    ("POST", "/portal/contacts/{id}/remove"): Own.PORTAL_SELF,
+    ("POST", "/portal/contacts/{id}/in-charge"): Own.PORTAL_ADMIN,
     ("GET", "/portal/licences"): Own.PORTAL,
     ("GET", "/portal/maintenance"): Own.PORTAL,
-    ("POST", "/portal/maintenance"): Own.PORTAL,
-    ("POST", "/portal/maintenance/{id}/cancel"): Own.PORTAL,
-    ("POST", "/portal/maintenance-series/{id}/cancel"): Own.PORTAL,
+    ("POST", "/portal/maintenance"): Own.PORTAL_ADMIN,
+    ("POST", "/portal/maintenance/{id}/cancel"): Own.PORTAL_ADMIN,
+    ("POST", "/portal/maintenance-series/{id}/cancel"): Own.PORTAL_ADMIN,
     ("GET", "/portal/ledger"): Own.PORTAL,
 }
 
@@ -311,8 +327,8 @@ def is_hidden(method: str, path: str) -> bool:
 def role_suffices(role: Role, need: Need) -> bool:
     """Whether a person with this role may."""
     if isinstance(need, Own):
-        if role is Role.CUSTOMER:
-            return need in FOR_CUSTOMERS
+        if role in FOR_PARTNERS:
+            return need in FOR_PARTNERS[role]
         return need in OURS and RANK[role] >= RANK[OURS[need][0]]
     if isinstance(need, Role):
         return RANK[role] >= RANK[need]

@@ -83,7 +83,7 @@ async def a_console(folder, database, *, at=TUESDAY_AT_TEN, configuration=DESK):
                     password_hash=QUICK,
                     role=role,
                     now=world.clock(),
-                    contact=name if role is Role.CUSTOMER else None,
+                    contact=name if role in people.PARTNERS else None,
                 )
                 form = {"user": name, "password": PASSWORD}
                 await made._took(await client.post("/noc/login", data=form, headers=OURS))

@@ -75,7 +75,7 @@ async def a_case(tmp_path, database_url):
             yield world, client, filed
 
 
-async def by_session(world, name, *, role=Role.CUSTOMER, contact=None):
+async def by_session(world, name, *, role=Role.PARTNER_ADMIN, contact=None):
     user = await world.service.store.write(
         people.create_user,
         id=f"usr_{name}",

@@ -85,7 +85,7 @@ async def a_portal(folder, database, *, at=TUESDAY_AT_TEN, configuration=DESK):
         await server.start_server()
         stack.push_async_callback(server.close)
 
-        async def visitor(name=None, *, role=Role.CUSTOMER, face="portal"):
+        async def visitor(name=None, *, role=Role.PARTNER_ADMIN, face="portal"):
             client = await stack.enter_async_context(TestClient(server, cookie_jar=CookieJar(unsafe=True)))
             made = Visitor(client)
             if name:
@@ -96,7 +96,7 @@ async def a_portal(folder, database, *, at=TUESDAY_AT_TEN, configuration=DESK):
                     password_hash=QUICK,
                     role=role,
                     now=world.clock(),
-                    contact=name if role is Role.CUSTOMER else None,
+                    contact=name if role in people.PARTNERS else None,
                 )
                 form = {"user": name, "password": PASSWORD}
                 await made._took(await client.post(f"/{face}/login", data=form, headers=OURS))

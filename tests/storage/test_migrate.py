@@ -19,7 +19,16 @@ from monitor.storage.schema import metadata
 from tests.databases import engine_of
 
 ROOT = Path(__file__).parents[2]
-TABLES = {None: 0, "0001": 22, "0002": 35, "0003": 45, "0004": 50, "0005": 60, "0006": 62, "0007": len(metadata.tables)}
+TABLES = {
+    None: 0,
+    "0001": 22,
+    "0002": 35,
+    "0003": 45,
+    "0004": 50,
+    "0005": 60,
+    "0006": 62,
+    "0007": len(metadata.tables),
+}
 """How many tables a record has that stands at a migration: there is nothing between."""
 
 
@@ -229,6 +238,26 @@ _AN_INCIDENT = """INSERT INTO incidents (seq, id, dedup_key, status, title, summ
     VALUES (1, 'inc_1', 'k', 'open', 't', '', 'other', 'check', false, false, false, '[]', '{}', '{}', '{}', 1, 1, 1)"""
 _ITS_CLOCK = """INSERT INTO clocks (seq, incident, name, class, started_at, due, "limit")
     VALUES (3, 'inc_1', 'response', 'critical', 1, 7, 9)"""
+
+
+def test_a_customers_log_in_becomes_one_that_may_no_less_and_ours_stay_as_they_are(
+    blank_database_url: str,
+) -> None:
+    engine = engine_of(blank_database_url)
+    with engine.connect() as connection:
+        migrate.upgrade(connection, "0006")
+        for name, role in (("giulia", "customer"), ("nora", "noc")):
+            connection.execute(
+                sa.text(
+                    "INSERT INTO users (id, name, password, role, created_at) VALUES (:i, :n, 'x', :r, 1)"
+                ),
+                {"i": f"u-{name}", "n": name, "r": role},
+            )
+        connection.commit()
+        migrate.upgrade(connection)
+        found = connection.execute(sa.text("SELECT name, role FROM users ORDER BY name"))
+        assert found.all() == [("giulia", "partner-admin"), ("nora", "noc")]
+    engine.dispose()
 
 
 def test_the_names_of_the_files_say_what_the_migrations_say() -> None:

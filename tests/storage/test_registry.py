@@ -125,7 +125,7 @@ async def test_with_a_contact_go_its_data_its_tokens_and_its_log_in(store):
     await store.write(
         people.create_token, id="t", name="bob", secret="s" * 40, scopes=(), now=NOW, contact="bob"
     )
-    await store.write(people.create_user, id="u", name="bob", password_hash="x", role=people.Role.CUSTOMER, now=NOW, contact="bob")  # fmt: skip
+    await store.write(people.create_user, id="u", name="bob", password_hash="x", role=people.Role.PARTNER_ADMIN, now=NOW, contact="bob")  # fmt: skip
     await store.write(
         people.open_session, user="u", secret="cookie", csrf="c", now=NOW, lasts=timedelta(hours=1)
     )

@@ -64,7 +64,7 @@ class World:
             password_hash=QUICK.hash(PASSWORD),
             role=role,
             now=self.now,
-            contact="aurora-1" if role is Role.CUSTOMER else None,
+            contact="aurora-1" if role in people.PARTNERS else None,
         )
 
     async def token(self, *scopes, secret=None):

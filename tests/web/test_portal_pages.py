@@ -50,7 +50,7 @@ def poisoned(connection, bad):
 @pytest.mark.parametrize("bad", ["".join(CORPUS[n::5]) for n in range(5)], ids=range(5))
 async def test_hostile_text_makes_no_element_attribute_or_link_on_any_page_of_the_portal(world, bad):
     await world.seed(poisoned, bad)
-    csrf = await world.log_in("anna", Role.CUSTOMER)
+    csrf = await world.log_in("anna", Role.PARTNER_ADMIN)
     pages = []
     for path in PAGES:
         answer = await world.client.get(path)
@@ -83,7 +83,7 @@ async def test_hostile_text_makes_no_element_attribute_or_link_on_any_page_of_th
 
 async def test_a_file_is_only_ever_saved(world):
     await world.seed(poisoned, "<script>alert(1)</script>")
-    await world.log_in("anna", Role.CUSTOMER)
+    await world.log_in("anna", Role.PARTNER_ADMIN)
     answer = await world.client.get("/portal/requests/R-00001/attachments/a-1")
     assert (answer.status, answer.content_type) == (200, "application/octet-stream")
     assert answer.headers["Content-Disposition"].startswith("attachment; ")
@@ -97,7 +97,7 @@ async def browser_page(world):
     require("python:playwright", "it drives the browser")
     from playwright.async_api import async_playwright
 
-    await world.user("anna", Role.CUSTOMER)
+    await world.user("anna", Role.PARTNER_ADMIN)
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=chromium, args=ARGS)
         page = await browser.new_page()
