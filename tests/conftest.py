@@ -24,6 +24,7 @@ from tests.databases import (
     compose_once,
     database_url,
     dialect,
+    migrate_once,
     postgres,
     postgres_template,
     postgresql_url,
@@ -50,11 +51,12 @@ __all__ = [
 def done_once() -> None:
     """Do once in a process what every assembled service would do again.
 
-    That is reading what pip installed, and composing statements. An error that is
+    That is reading what pip installed, composing statements, and migrating. An error that is
     logged is written as Python writes it: structlog's own way, with every variable in colour, takes seconds.
     """
     structlog.get_config()["processors"][-1].exception_formatter = structlog.dev.plain_traceback
     compose_once()
+    migrate_once()
     for registry in (checks_registry, channels_registry):
         registry.entry_points = cache(registry.entry_points)  # type: ignore[attr-defined]
 

@@ -7,6 +7,7 @@
 
 import itertools
 import shutil
+import sqlite3
 import tempfile
 import warnings
 from collections.abc import AsyncGenerator, Callable, Generator
@@ -18,6 +19,7 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
+from monitor.storage import engine as engines
 from monitor.storage import migrate, postgresql, sqlite
 from monitor.storage.engine import Store, open_store
 from tests import memory
@@ -45,6 +47,38 @@ def _sharing(make: Callable[..., sa.Engine]) -> Callable[..., sa.Engine]:
         return engine
 
     return made
+
+
+def migrate_once() -> None:
+    """Migrate one new SQLite file per process; a store that is opened over another new one gets its pages.
+
+    ``tests/storage`` opens what is blank as the program does (its ``conftest``).
+    """
+    engines._bring_up_to_date = _copied
+
+
+bring_up_to_date = engines._bring_up_to_date
+_kept = sqlite3.connect(":memory:", check_same_thread=False)
+
+
+def _copied(engine: sa.Engine, up: bool) -> None:
+    new = up and engine.dialect.name == "sqlite" and not Path(str(engine.url.database)).stat().st_size
+    if new and not _is_blank(_kept):
+        _pages(engine, _kept.backup)
+        return
+    bring_up_to_date(engine, up)
+    if new:
+        _pages(engine, lambda driver: driver.backup(_kept))
+
+
+def _is_blank(driver: sqlite3.Connection) -> bool:
+    return driver.execute("PRAGMA page_count").fetchone() == (0,)
+
+
+def _pages(engine: sa.Engine, copy: Callable[[sqlite3.Connection], None]) -> None:
+    connection = engine.raw_connection()
+    copy(connection.driver_connection)
+    connection.close()
 
 
 BOTH = ("sqlite", "postgresql")
