@@ -49,6 +49,7 @@ soak: $(VENV)/tools
 
 docs: $(VENV)/tools
 	$(BIN)/python -m tools.screenshots
+	$(BIN)/python -m tools.gallery
 
 # Only for people who change the dependencies; commit the result.
 lock: $(VENV)/tools

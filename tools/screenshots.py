@@ -11,7 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from tools.status_preview import photograph
 
@@ -70,6 +70,13 @@ def shoot(said: dict[str, str]) -> None:
 
 
 def portal(browser: Browser, said: dict[str, str]) -> None:
+    page = a_request(browser, said)
+    page.goto(said["portal"])
+    page.screenshot(path=FOLDER / "portal.png", full_page=True)
+
+
+def a_request(browser: Browser, said: dict[str, str]) -> Page:
+    """Log in as the demo's customer and ask something."""
     page = browser.new_page(viewport={"width": 1440, "height": 900})
     page.goto(f"{said['portal']}requests/new")
     page.fill("#user", said["portal_user"])
@@ -81,8 +88,7 @@ def portal(browser: Browser, said: dict[str, str]) -> None:
     page.select_option("#symptom", "call_drops")
     page.click("form.portal-form button")
     page.wait_for_selector("h1")
-    page.goto(said["portal"])
-    page.screenshot(path=FOLDER / "portal.png", full_page=True)
+    return page
 
 
 if __name__ == "__main__":
