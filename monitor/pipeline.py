@@ -10,32 +10,29 @@ the seams (``checks.base``, ``alerts.base``), never a plugin, and reads no clock
 """
 
 import asyncio
-from collections import ChainMap
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import structlog
 
-from monitor.domain import dependencies, dossier
+from monitor.depending import Depending, waits_for_parent
+from monitor.domain import dossier
 from monitor.domain.announcements import PLANNED, Maintenance, planned_by
 from monitor.domain.believing import Belief, believe, doubted
 from monitor.domain.components import Health
 from monitor.domain.contacts import Obligation, obligations, page
 from monitor.domain.decisions import NOC, Decision, decide, decide_for_component, page_entry
-from monitor.domain.dependencies import Explained, explained
 from monitor.domain.findings import Finding, Observation, Source, Streak, Symptom, Turn, Verdict
-from monitor.domain.flapping import sentence, steady_at
 from monitor.domain.policy import Policy
 from monitor.domain.settling import Settled
 from monitor.domain.vantages import Seconded, one_place
 from monitor.domain.waiting import Waits
 from monitor.handling import Handling
 from monitor.metrics import Metrics
-from monitor.pace import retry_after
 from monitor.sight import Sight
-from monitor.storage import announcements, incidents, moves, unsteady
-from monitor.storage import dependencies as kept_dependencies
+from monitor.steadying import Steadying
+from monitor.storage import announcements, incidents, moves
 from monitor.storage.incidents import Opening, Recorded
 from monitor.storage.looks import LookRow
 from monitor.storage.unsteady import Unsteady
@@ -58,11 +55,23 @@ class Pipeline(Handling):
     unsaid: set[str] = field(default_factory=set[str])  # whose last look said nothing, or that had none yet
     touched: set[str] = field(default_factory=set[str])
     unsaved: list[LookRow] = field(default_factory=list[LookRow])
-    flapping: set[str] = field(default_factory=set[str])
-    turning: dict[str, Streak] = field(default_factory=dict[str, Streak])  # that flap, and are being recorded
-    held_at: datetime | None = None
     turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
-    look_now: Callable[[str], None] = lambda _check: None
+    steadying: Steadying = field(init=False)
+    depending: Depending = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Take along who looks after what flaps, and after what depends on what: they share the streaks."""
+        self.steadying = Steadying(
+            world=self.world,
+            store=self.store,
+            clock=self.clock,
+            bell=self.bell,
+            metrics=self.metrics,
+            streaks=self.streaks,
+        )
+        self.depending = Depending(
+            world=self.world, store=self.store, clock=self.clock, bell=self.bell, streaks=self.streaks
+        )
 
     # observe and detect ---------------------------------------------------------------------------
 
@@ -86,11 +95,11 @@ class Pipeline(Handling):
         streak, turn = belief.streak, belief.turn
         self.storms.looked(watched, streak)
         if watched.parents and streak.failing == 1 and not before.failing:
-            self._ask_parents(watched)
+            self.depending.ask_parents(watched)
         if turn is not None or belief.settle:
             try:
                 if streak.flaps.flapping:  # so that nobody takes it for steady meanwhile
-                    self.turning[seen.check] = streak
+                    self.steadying.turning[seen.check] = streak
                 async with self.turns:
                     await self._turned(watched, belief, before, seconded)
             except BaseException:
@@ -98,7 +107,7 @@ class Pipeline(Handling):
                 self._seen(watched, seen, before, turned=False)
                 raise
             finally:
-                self.turning.pop(seen.check, None)
+                self.steadying.turning.pop(seen.check, None)
         self._seen(watched, seen, streak, turned=turn is not None)
         return seen.verdict
 
@@ -136,102 +145,21 @@ class Pipeline(Handling):
         turn, streak, name = belief.turn, belief.streak, watched.name
         if turn is not None and turn.down:
             flaps = streak.flaps.flapping
-            held = self.unsteady(name, streak) if flaps else None
+            held = self.steadying.unsteady(name, streak) if flaps else None
             await self.judge(_finding(watched, turn, seconded), held=held, seconded=seconded)
             self.streaks[name] = streak  # on record, and so believed by what depends on it
-            await self._behind(watched)
+            await self.depending.behind(watched)
         elif turn is not None:
             await self.recovered(name, since=turn.since, detail=turn.detail)
-        if turn is not None and (children := self.world.in_force.dependents.get(name)):
-            await self._dependents(name, streak, children)
-        if belief.settle or self.flapping:
-            await self._settle(name, streak, before)
-
-    # what depends on it ---------------------------------------------------------------------------------------
-
-    def _explained(self, finding: Finding) -> Explained:
-        """Return what explains a finding of a check: a parent that is down, or may be."""
-        known = self.world.in_force.checks
-        watched = known.get(finding.origin)
-        if watched is None or not watched.parents:
-            return NOTHING
-        paces = {
-            name: (known[name].thresholds, retry_after(known[name].every))
-            for name in watched.parents
-            if name in known
-        }
-        return explained(tuple(paces), self.streaks, paces)
-
-    async def _behind(self, watched: Watched) -> None:
-        """Put what was recorded while a parent of it was being believed down behind that."""
-        down = [name for name in watched.parents if dependencies.is_down(self.streaks.get(name))]
-        if down:
-            await self.store.write(kept_dependencies.attach, down, (watched.name,), self.clock())
-
-    async def _dependents(self, parent: str, streak: Streak, children: Sequence[str]) -> None:
-        """Hold what depends on a check that is down, and let go what depends on it no more."""
-        now, checks = self.clock(), self.world.in_force.checks
-        if dependencies.is_down(streak):
-            held = await self.store.write(kept_dependencies.attach, (parent,), children, now)
-            log.info("dependents.held", parent=parent, incidents=len(held))
-        else:
-            parents_of = {name: checks[name].parents for name in children if name in checks}
-            let_go = dependencies.free(children, parents_of, ChainMap({parent: streak}, self.streaks))
-            await self.store.write(kept_dependencies.release, let_go, now)
-        self.bell.ring("outbox")
-
-    def _ask_parents(self, watched: Watched) -> None:
-        """Have the parents of what begins to fail looked at now: which of them fails is known sooner so."""
-        for name in watched.parents:
-            if name in self.world.in_force.checks and not self.streaks.get(name, _FRESH).failing:
-                self.look_now(name)
-
-    # what comes and goes --------------------------------------------------------------------------------------
-
-    def unsteady(self, check: str, streak: Streak) -> Unsteady:
-        """Say until when contacts about a check that flaps wait at least, and why."""
-        in_force, now = self.world.in_force, self.clock()
-        steady = steady_at(streak.flaps, now, in_force.checks[check].every, in_force.flapping)
-        # twice as long: that it is steady lets it go, and looks that change meanwhile need not put it off one by one
-        return Unsteady(
-            until=steady + (steady - now), reason=sentence(streak.flaps, steady, in_force.flapping)
-        )
-
-    async def _settle(self, check: str, streak: Streak, before: Streak) -> None:
-        """Hold or let go the contacts that a check's flapping bears on, after a look."""
-        flaps, standing = streak.flaps.flapping, self._standing()
-        standing.pop(check, None)
-        if flaps:
-            standing[check] = self.unsteady(check, streak)
-        word = ""
-        if flaps is not before.flaps.flapping:
-            word = "began" if flaps else "ended"
-            log.info("flapping.began" if flaps else "flapping.ended", check=check)
-        await self.store.write(unsteady.settle, standing, self.clock(), origin=check, word=word)
-        (self.flapping.add if flaps else self.flapping.discard)(check)
-        self.metrics.checks_flapping.set(len(self.flapping))
-        self.bell.ring("outbox")
-
-    def _standing(self) -> dict[str, Unsteady]:
-        known = self.world.in_force.checks
-        streaks = {name: self.streaks[name] for name in self.flapping} | self.turning
-        return {name: self.unsteady(name, streak) for name, streak in streaks.items() if name in known}
+        if turn is not None:
+            await self.depending.turned(name, streak)
+        if belief.settle or self.steadying.flapping:
+            await self.steadying.settle(name, streak, before)
 
     async def steady(self, now: datetime) -> None:
-        """Keep held what still flaps, also where nothing was seen of it for a while."""
-        if self.held_at is not None and now - self.held_at < HOLD_EVERY:
-            return
-        self.held_at = now
+        """Keep held what flaps; once a second."""
         self.unsaid = set(self.unsaid)  # a set keeps the room it once had: of 100,000 at the start
-        if self.flapping:
-            await self.store.write(unsteady.renew, self._standing(), now)
-
-    async def resume(self) -> None:
-        """Take up what flaps, after the streaks were taken up."""
-        known = self.world.in_force.checks
-        self.flapping = {name for name, one in self.streaks.items() if one.flaps.flapping and name in known}
-        self.metrics.checks_flapping.set(len(self.flapping))
-        await self.store.write(unsteady.settle_all, self._standing(), self.clock())
+        await self.steadying.once(now)
 
     # correlate, classify, identify, decide, record ------------------------------------------------------
 
@@ -248,12 +176,12 @@ class Pipeline(Handling):
         settled = self.storms.known(finding)
 
         # classify, identify, decide: pure; a storm bears on where it stands and on when contacts go out
-        now, explained_by = self.clock(), self._explained(finding)
+        now, explained_by = self.clock(), self.depending.explained(finding)
         opening = replace(
             self._opening(finding, now, work, settled, seconded, paged=held is not None),
             problem=self.storms.stands_under(finding),
             depends_on=explained_by.down,
-            wait=_wait(held) or self.storms.waits(finding, now) or _for_parent(explained_by, now),
+            wait=_wait(held) or self.storms.waits(finding, now) or waits_for_parent(explained_by, now),
         )
 
         # record: ONE transaction - finding, incident, clock, outbox rows, events
@@ -396,20 +324,9 @@ class Pipeline(Handling):
 _FRESH = Streak()
 AT_ONCE = 32
 """Turns that are recorded at a time: when half of a fleet fails at once, the loop is not theirs alone."""
-HOLD_EVERY = timedelta(seconds=15)  # how often what is held for flapping is looked at again
 COMES_AND_GOES = "it comes and goes; its partner is contacted when it is steady"
 
-
-NOTHING = Explained()
 NOBODY = Seconded()
-
-
-def _for_parent(explained_by: Explained, now: datetime) -> tuple[str, datetime, Waits] | None:
-    if explained_by.wait is None:
-        return None
-    until = now + explained_by.wait
-    reason = f"held: depends on {explained_by.by}, which fails, too, and is being looked at; until {until:%H:%M:%S} UTC"
-    return reason, until, Waits.DEPENDENCY
 
 
 def _wait(held: Unsteady | None) -> tuple[str, datetime, Waits] | None:

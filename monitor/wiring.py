@@ -397,7 +397,7 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
         )
         scheduler.replace(configured.jobs(settings, types, tools))
         late.scheduler = scheduler
-        pipeline.look_now = late.look_now
+        pipeline.depending.look_now = late.look_now
         sight.configure(settings.anchors, configured.anchors(settings, types, tools))
         await sight.resume()
         vantages.find = scheduler.job
@@ -639,7 +639,7 @@ async def _resume(store: Store, pipeline: Pipeline, settings: Settings, clock: C
     for origin in standing:
         if origin not in configured_checks and not origin.startswith(("crash:", OF_AN_ALERT)):
             await pipeline.recovered(origin, since=clock(), detail="the check is not configured any more")
-    await pipeline.resume()
+    await pipeline.steadying.resume()
     await pipeline.storms.resume(pipeline.streaks)
 
 

@@ -21,7 +21,7 @@ SYSTEMS = CONFIGURATION.replace(
 async def a_line(folder, database, configuration=CONFIGURATION + CHECKS + LINE):
     async with a_world(folder, database, configuration=configuration) as world:
         world.asked = []
-        world.service.pipeline.look_now = world.asked.append
+        world.service.pipeline.depending.look_now = world.asked.append
         yield world
 
 

@@ -138,12 +138,12 @@ async def lost_answer(world: Any) -> None:
 
 
 async def flaps(world: Any) -> None:
-    world.service.pipeline.look_now = lambda _check: None
+    world.service.pipeline.depending.look_now = lambda _check: None
     await comes_and_goes(world)
 
 
 async def depends(world: Any) -> None:
-    world.service.pipeline.look_now = lambda _check: None
+    world.service.pipeline.depending.look_now = lambda _check: None
     await world.fails("line")
     await world.fails("behind")
     await world.deliver()
