@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from monitor.asked import meant
+from monitor.auditing import sealing_key
 from monitor.clock import new_id, system_clock
 from monitor.commands import configuration, configuration_here
 from monitor.domain import ledger as book
@@ -31,6 +32,7 @@ class Books:
     partner: Partner
     policy: Policy
     url: str
+    seal: bytes | None
 
 
 def statement(partner: str, path: Path | None, data_dir: Path) -> dict[str, Any]:
@@ -120,12 +122,17 @@ def _books(partner: str, path: Path | None, data_dir: Path) -> Books:
     if partner not in known:
         raise NotFoundError(f"unknown partner {partner!r}{meant(partner, list(known))}")
     policy = given.in_force.policies[known[partner].policy]
-    return Books(partner=known[partner], policy=policy, url=database_url(given.settings, data_dir))
+    return Books(
+        partner=known[partner],
+        policy=policy,
+        url=database_url(given.settings, data_dir),
+        seal=sealing_key(given.settings.secrets),
+    )
 
 
 def _beside(books: Books, work: Callable[[Store], Any]) -> Any:
     async def run() -> Any:
-        async with open_store(books.url, beside=True) as store:
+        async with open_store(books.url, beside=True, seal=books.seal) as store:
             return await work(store)
 
     return asyncio.run(run())

@@ -12,7 +12,17 @@ from typing import Annotated, Literal
 
 import typer
 
-from monitor import cli_call, cli_lead, cli_ledger, cli_licence, cli_oncall, cli_tickets, garbage, logs
+from monitor import (
+    cli_audit,
+    cli_call,
+    cli_lead,
+    cli_ledger,
+    cli_licence,
+    cli_oncall,
+    cli_tickets,
+    garbage,
+    logs,
+)
 from monitor.cli_options import DATA, AsJson, At, ConfigPath, DataDir, say
 from monitor.errors import TocsinError
 
@@ -48,6 +58,7 @@ for name, sub in (
     ("ledger", cli_ledger.app),
     ("call", cli_call.app),
     ("tickets", cli_tickets.app),
+    ("audit", cli_audit.app),
 ):
     app.add_typer(sub, name=name)
 cli_lead.add_to(app, policy_app)

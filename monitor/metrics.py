@@ -201,14 +201,12 @@ class Metrics:
             ["component"],
             registry=r,
         )
-        self.maintenance_active = Gauge(
-            "tocsin_maintenance_active", "Planned maintenances in progress.", registry=r
-        )
         self.engine_last_cycle = Gauge(
             "tocsin_engine_last_cycle_timestamp_seconds",
             "When the engine last finished its rounds.",
             registry=r,
         )
+        self._of_the_faces()
         self.config_reload_successful = Gauge(
             "tocsin_config_last_reload_successful",
             "1 if the newest configuration file is in force.",
@@ -217,6 +215,19 @@ class Metrics:
         self.config_reload_successful.set(1)
         Gauge("tocsin_build_info", "What is running; always 1.", ["version"], registry=r).labels(version).set(
             1
+        )
+
+    def _of_the_faces(self) -> None:
+        self.maintenance_active = Gauge(
+            "tocsin_maintenance_active", "Planned maintenances in progress.", registry=self.registry
+        )
+        self.audit_rows = Gauge(
+            "tocsin_audit_rows", "Rows of the audit log, when last read.", registry=self.registry
+        )
+        self.audit_whole = Gauge(
+            "tocsin_audit_whole",
+            "1 if the audit log's chain held when last read, else 0.",
+            registry=self.registry,
         )
 
     def phone_lines_up(self, up: int, of: int) -> None:

@@ -12,6 +12,7 @@ from checks.curl import CurlEngine
 from checks.registry import load_check_types
 from monitor import configured, wiring
 from monitor.asked import meant
+from monitor.auditing import sealing_key
 from monitor.clock import new_id, system_clock
 from monitor.commands import configuration, configuration_here
 from monitor.configured import Configured
@@ -281,11 +282,16 @@ def _host(path: Path | None) -> tuple[str, str]:
     return "http", f"{settings.listen.host}:{settings.listen.port}"
 
 
+def _seal(path: Path | None) -> bytes | None:
+    """Return the key of the audit's seals; a command without the configuration has none."""
+    return None if path is None else sealing_key(configuration(path).settings.secrets)
+
+
 def _beside(path: Path | None, data_dir: Path, work: Any) -> None:
     data_dir.mkdir(parents=True, exist_ok=True)
 
     async def run() -> None:
-        async with open_store(database(path, data_dir), beside=True) as store:
+        async with open_store(database(path, data_dir), beside=True, seal=_seal(path)) as store:
             await work(store)
 
     try:

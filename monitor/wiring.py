@@ -31,7 +31,7 @@ from alerts.twilio import TwilioPhone
 from checks.base import LastPing, Tools
 from checks.curl import CurlEngine
 from checks.registry import load_check_types
-from monitor import alert_parts, configured, desks, drivers, garbage, hook_parts, mail_parts
+from monitor import alert_parts, auditing, configured, desks, drivers, garbage, hook_parts, mail_parts
 from monitor.alert_inbox import ORIGIN as OF_AN_ALERT
 from monitor.alert_inbox import AlertInbox
 from monitor.announcing import Announcer
@@ -150,7 +150,9 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
     """Build the whole service; leaving the context takes it apart again."""
     settings = given.settings
     async with AsyncExitStack() as stack:
-        store = await stack.enter_async_context(open_store(database, failpoint=failpoint))
+        store = await stack.enter_async_context(
+            open_store(database, failpoint=failpoint, seal=auditing.sealing_key(settings.secrets))
+        )
         world = World(in_force=given.in_force)
         await store.write(editions.keep, given.in_force.policies.values(), clock())
         bell, metrics = Bell(), Metrics(version=version("tocsin"))
@@ -245,6 +247,9 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
             room=settings.history.room,
         )
         stack.push_async_callback(history.stop)
+        audited = auditing.Auditing(
+            store=store, clock=clock, metrics=metrics, keys=auditing.audit_keys(settings.secrets)
+        )
         recurring = Recurring(
             world=world, store=store, clock=clock, new_id=ids, bell=bell, announcer=announcer
         )
@@ -492,6 +497,7 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
             contact=lambda: delivery.gate.rules,
             history=history,
             recurring=recurring,
+            auditing=audited,
         )
         app.add_routes(
             intake_routes.routes(
@@ -571,6 +577,7 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
                 "dumps": dumps.run,
                 "alerts": alert_inbox.run,
                 "publisher": publisher.run,
+                "audit": audited.run,
                 **({"subscribers": subscribing.run} if subscribing else {}),
             },
         )

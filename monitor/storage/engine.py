@@ -27,6 +27,8 @@ from monitor.storage.writer import GroupWriter, Work
 
 __all__ = ["StorageUnavailableError", "Store", "open_store", "parse"]
 
+SEAL = "audit_seal"
+"""The execution option of writing connections that holds the key of the audit's seals."""
 READERS = 4
 WRITERS = 4  # on PostgreSQL
 
@@ -79,18 +81,19 @@ async def open_store(
     beside: bool = False,
     patience: float = 5.0,
     failpoint: Callable[[str], None] = _nothing,
+    seal: bytes | None = None,
 ) -> AsyncGenerator[Store]:
     """Open the record, bring it up to date, and close it in order: what was asked for is finished first.
 
     ``migrate=False`` refuses a record that is not up to date. ``beside`` is for commands run next to the service
     (``user add``): they share its SQLite file instead of being refused. ``patience`` is how long, in seconds, a
     locked SQLite file is waited for. ``failpoint`` is called with ``store.before_commit`` and
-    ``store.after_commit`` in the writing thread.
+    ``store.after_commit`` in the writing thread. ``seal`` is the key under which rows of the audit are sealed.
     """
     parsed = parse(url)
     opened = _open_sqlite if parsed.get_backend_name() == "sqlite" else _open_postgresql
     async with AsyncExitStack() as stack:
-        yield await opened(stack, parsed, migrate, beside, patience, failpoint)
+        yield await opened(stack, parsed, migrate, beside, patience, failpoint, seal)
 
 
 def parse(url: str) -> sa.URL:
@@ -115,6 +118,7 @@ async def _open_sqlite(
     beside: bool,
     patience: float,
     failpoint: Callable[[str], None],
+    seal: bytes | None,
 ) -> Store:
     path = sqlite.path_of(url)
     sqlite.make_file(path)
@@ -126,7 +130,7 @@ async def _open_sqlite(
     stack.callback(reading.dispose)
     reader = TransactionPool(reading, name="tocsin-read", threads=READERS, failpoint=_nothing)
     stack.push_async_callback(reader.close)
-    writer = GroupWriter(writing, failpoint)
+    writer = GroupWriter(writing.execution_options(**{SEAL: seal}), failpoint)
     stack.push_async_callback(writer.close)
     return Store("sqlite", writer, reader)
 
@@ -149,6 +153,7 @@ async def _open_postgresql(
     beside: bool,  # noqa: ARG001 - PostgreSQL always takes more than one
     patience: float,  # noqa: ARG001 - the server's own timeouts rule
     failpoint: Callable[[str], None],
+    seal: bytes | None,
 ) -> Store:
     writing = postgresql.writer_engine(url, size=WRITERS)
     stack.callback(writing.dispose)
@@ -157,7 +162,8 @@ async def _open_postgresql(
     stack.callback(reading.dispose)
     reader = TransactionPool(reading, name="tocsin-read", threads=READERS, failpoint=_nothing)
     stack.push_async_callback(reader.close)
-    writer = TransactionPool(writing, name="tocsin-write", threads=WRITERS, failpoint=failpoint)
+    keyed = writing.execution_options(**{SEAL: seal})
+    writer = TransactionPool(keyed, name="tocsin-write", threads=WRITERS, failpoint=failpoint)
     stack.push_async_callback(writer.close)
     return Store("postgresql", writer, reader)
 

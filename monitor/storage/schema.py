@@ -487,6 +487,8 @@ audit = sa.Table(
     _text("action", nullable=False),
     _text("object", nullable=False, default=""),
     _text("data", nullable=False, default="{}"),
+    _text("hash"),  # of this row and of the one before it (domain.audit_chain); none: an older Tocsin's
+    _text("seal"),  # of the hash, under the installation's key; none: written without it
 )
 
 facts_of_this_installation = sa.Table(

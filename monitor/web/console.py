@@ -9,7 +9,6 @@ from importlib.resources import files
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-import pydantic
 from aiohttp import web
 
 from monitor.domain.crash_trends import RELEASE_WINDOW
@@ -24,15 +23,14 @@ from monitor.storage import (
     crash_trends,
     lists,
 )
-from monitor.storage.audit import list_audit
 from monitor.web import api_inputs as i
-from monitor.web import approved, csv_files, delivery_pages
+from monitor.web import approved, delivery_pages
 from monitor.web.auth import may_see_requests
 from monitor.web.board import BANDS
 from monitor.web.clock_states import clock_state
 from monitor.web.evidence import evidence
+from monitor.web.list_pages import Listing, csv, fields, more, query_of
 from monitor.web.parts import PARTS, Parts
-from monitor.web.problems import ProblemError
 from monitor.web.render import page
 from monitor.web.tones import tone_of
 
@@ -113,7 +111,7 @@ def partner_chain(inventory: Inventory, partner: str) -> tuple[Partner, ...]:
 
 async def incidents(request: web.Request) -> web.Response:
     """List incidents with their filters."""
-    query = _query(request, i.IncidentQuery)
+    query = query_of(request, i.IncidentQuery)
     parts = request.app[PARTS]
     found = await parts.store.read(console.list_incidents, query.wanted())
     policies = parts.policies()
@@ -124,21 +122,31 @@ async def incidents(request: web.Request) -> web.Response:
         "incidents.html",
         found=found,
         query=query,
-        query_string=request.rel_url.update_query({"after": ""}).query_string,
         tones=tones,
         classes=classes,
-        more=_more(request),
+        more=more(request),
     )
 
 
-async def incidents_csv(request: web.Request) -> web.Response:
-    """Give the incidents that fit as a file, newest first."""
-    query = _query(request, i.IncidentQuery)
-    wanted = replace(query.wanted(), limit=csv_files.MOST)
-    found = await request.app[PARTS].store.read(console.list_incidents, wanted)
-    columns = ("id", "class", "status", "title", "system", "partner", "symptom", "opened_at", "since", "acknowledged_by", "resolved_at", "owner")  # fmt: skip
-    rows = ([getattr(each, "cls" if name == "class" else name) for name in columns] for each in found.items)
-    return csv_files.response("incidents", columns, rows)
+INCIDENTS = Listing(
+    name="incidents",
+    model=i.IncidentQuery,
+    read=lambda _query: console.list_incidents,
+    columns=fields(
+        "id",
+        "cls",
+        "status",
+        "title",
+        "system",
+        "partner",
+        "symptom",
+        "opened_at",
+        "since",
+        "acknowledged_by",
+        "resolved_at",
+        "owner",
+    ),
+)
 
 
 async def crashes(request: web.Request) -> web.Response:
@@ -153,7 +161,7 @@ async def crashes(request: web.Request) -> web.Response:
         "crashes.html",
         found=found,
         query=query,
-        more=_more(request),
+        more=more(request),
         trends=trends.items,
         lost=lost.items,
     )
@@ -162,14 +170,14 @@ async def crashes(request: web.Request) -> web.Response:
 async def alerts(request: web.Request) -> web.Response:
     """List alerts that other programs sent, those that nobody could map among them."""
     query, found = await _found(request, i.AlertQuery, alerts_in.list_alerts)
-    return page(request, "alerts.html", found=found, query=query, more=_more(request), symptoms=list(Symptom))
+    return page(request, "alerts.html", found=found, query=query, more=more(request), symptoms=list(Symptom))
 
 
 async def outbox(request: web.Request) -> web.Response:
     """List what is owed to the outside, and why it waits."""
     query, found = await _found(request, i.OutboxQuery, lists.list_outbox)
     whys = await delivery_pages.sentences(request, (each.id for each in found.items if not each.done_at))
-    return page(request, "outbox.html", found=found, query=query, more=_more(request), whys=whys)
+    return page(request, "outbox.html", found=found, query=query, more=more(request), whys=whys)
 
 
 async def tickets(request: web.Request) -> web.Response:
@@ -204,12 +212,6 @@ async def maintenance(request: web.Request) -> web.Response:
     return await _list(request, "maintenance.html", i.MaintenanceQuery, lists.list_maintenance)
 
 
-async def audit(request: web.Request) -> web.Response:
-    """Show who did what."""
-    rows = await request.app[PARTS].store.read(list_audit, limit=i.LIMIT)
-    return page(request, "audit.html", rows=rows)
-
-
 async def static(request: web.Request) -> web.Response:
     """Serve the console's own style and script; their address changes with their content."""
     name = request.match_info["name"]
@@ -227,36 +229,21 @@ async def _list(
     read: Callable[[Any, lists.Wanted], lists.Page[Any]],
 ) -> web.Response:
     query, found = await _found(request, model, read)
-    return page(request, template, found=found, query=query, more=_more(request))
+    return page(request, template, found=found, query=query, more=more(request))
 
 
 async def _found(
     request: web.Request, model: type[Q], read: Callable[[Any, lists.Wanted], lists.Page[T]]
 ) -> tuple[Q, lists.Page[T]]:
-    query = _query(request, model)
+    query = query_of(request, model)
     wanted = replace(query.wanted(), requests=may_see_requests(request))
     return query, await request.app[PARTS].store.read(read, wanted)
-
-
-def _query(request: web.Request, model: type[Q]) -> Q:
-    """Read a list's filters; an empty field of the filter form is no filter."""
-    try:
-        return model.model_validate({name: value for name, value in request.query.items() if value})
-    except pydantic.ValidationError:
-        raise ProblemError(422, "This list has no such filter.") from None
-
-
-def _more(request: web.Request) -> Callable[[int], str]:
-    def path(after: int) -> str:
-        return str(request.rel_url.update_query(after=str(after)))
-
-    return path
 
 
 Page = Callable[[web.Request], Awaitable[web.StreamResponse]]
 PAGES: dict[tuple[str, str], Page] = {
     ("GET", "/noc/incidents"): incidents,
-    ("GET", "/noc/incidents.csv"): incidents_csv,
+    ("GET", "/noc/incidents.csv"): csv(INCIDENTS),
     ("GET", "/noc/incidents/{id}"): incident,
     ("GET", "/noc/crashes"): crashes,
     ("GET", "/noc/alerts"): alerts,
@@ -264,6 +251,5 @@ PAGES: dict[tuple[str, str], Page] = {
     ("GET", "/noc/tickets"): tickets,
     ("GET", "/noc/tickets/{id}"): ticket,
     ("GET", "/noc/maintenance"): maintenance,
-    ("GET", "/noc/audit"): audit,
     ("GET", "/noc/static/{name}"): static,
 }

@@ -108,13 +108,13 @@ async def systems(request: web.Request) -> web.Response:
     )
 
 
-async def systems_csv(request: web.Request) -> web.Response:
+async def systems_csv(request: web.Request) -> web.StreamResponse:
     """Give the systems that fit as a file."""
     inventory, query = request.app[PARTS].inventory(), _asked(request)
-    found = index_of(request.app, inventory).search(query.q.strip().casefold())[: csv_files.MOST]
+    found = index_of(request.app, inventory).search(query.q.strip().casefold())
     columns = ("serial", "name", "partner", "country", "version", "cloud", "carrier", "region", "host")
-    rows = ([getattr(system, name) for name in columns] for system in found)
-    return csv_files.response("systems", columns, rows)
+    part = csv_files.slices(found, lambda system: [getattr(system, name) for name in columns])
+    return await csv_files.stream(request, "systems", columns, part)
 
 
 async def system(request: web.Request) -> web.Response:

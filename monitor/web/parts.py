@@ -12,6 +12,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 from aiohttp import web
 
 from monitor.announcing import Announcer
+from monitor.auditing import Auditing
 from monitor.bell import Bell
 from monitor.casework import Casework
 from monitor.desk import Desk
@@ -171,6 +172,7 @@ class Parts:
     contact: Callable[[], ContactRules] = ContactRules
     history: History | None = None
     recurring: Recurring | None = None
+    auditing: Auditing | None = None
 
 
 PARTS = web.AppKey("console_parts", Parts)

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from aiohttp import web
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from yarl import URL
 
 from monitor.web.auth import PRINCIPAL, is_https, is_loopback
 from monitor.web.parts import PARTS
@@ -125,6 +126,11 @@ def in_zone(at: datetime, zone: str) -> str:
     return f"{at.astimezone(ZoneInfo(zone)):%a %d %b %Y, %H:%M}"
 
 
+def for_input(at: datetime | None) -> str:
+    """Say an instant as a form's field for a date and time takes it, in UTC."""
+    return "" if at is None else f"{at.astimezone(UTC):%Y-%m-%dT%H:%M}"
+
+
 def iso(at: datetime) -> str:
     """Say an instant for machines."""
     return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
@@ -174,6 +180,7 @@ def environment() -> Environment:
         iso=iso,
         hour=hour,
         in_zone=in_zone,
+        for_input=for_input,
         safe_url=safe_url,
         words=words,
         capitalize_first=capitalize_first,
@@ -213,6 +220,16 @@ def _face(path: str) -> str:
     return "/portal" if path.startswith("/portal") else "/noc"
 
 
+def _as_csv(request: web.Request) -> str:
+    """Return where this list is as a file: with the filters it has here, and whole."""
+    kept = {
+        name: value
+        for name, value in request.query.items()
+        if value and name not in ("after", "limit", "page")
+    }
+    return str(URL.build(path=f"{request.path.rstrip('/')}.csv", query=kept))
+
+
 def _frame(request: web.Request) -> dict[str, Any]:
     """Return what every page needs."""
     parts = request.app[PARTS]
@@ -223,6 +240,7 @@ def _frame(request: web.Request) -> dict[str, Any]:
         "service": parts.service_name,
         "now": now,
         "path": request.path,
+        "as_csv": _as_csv(request),
         "user": session.user if session else None,
         "csrf": session.csrf if session else "",
         "may": lambda method, path: (

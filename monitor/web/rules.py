@@ -279,6 +279,7 @@ RULES: Mapping[tuple[str, str], Need] = {
     ("POST", "/noc/requests/{id}/appointments/{appointment}/cancel"): Own.STAFF,
     ("POST", "/noc/requests/{id}/appointments/{appointment}/held"): Own.STAFF,
     ("GET", "/noc/audit"): Role.LEAD,
+    ("GET", "/noc/audit.csv"): Role.LEAD,
     ("GET", "/noc/reports/sla"): Role.LEAD,
     ("GET", "/noc/reports/sla/clocks"): Role.LEAD,
     ("POST", "/noc/config/reload"): Role.ADMIN,

@@ -15,6 +15,7 @@ from typing import Any
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
+from monitor.auditing import Auditing
 from monitor.bell import Bell
 from monitor.casework import Casework
 from monitor.desk import Desk
@@ -36,6 +37,7 @@ from monitor.web import (
     alerts_by_hand,
     announcements,
     api,
+    audit_pages,
     board_pages,
     console,
     crash_pages,
@@ -107,6 +109,7 @@ def setup(
     contact: Callable[[], ContactRules] = ContactRules,
     history: History | None = None,
     recurring: Recurring | None = None,
+    auditing: Auditing | None = None,
     passwords: Passwords | None = None,
     live_pace: LivePace | None = None,
 ) -> None:
@@ -137,6 +140,7 @@ def setup(
         contact=contact,
         history=history,
         recurring=recurring,
+        auditing=auditing,
     )
     app[ENVIRONMENT] = environment()
     app[fleet_pages.INDEX] = {}
@@ -216,6 +220,7 @@ def handlers(app: web.Application) -> Mapping[tuple[str, str], Handler]:
         **announcements.PAGES,
         **alerts_by_hand.PAGES,
         **overruling.FORMS,
+        **audit_pages.PAGES,
         **board_pages.PAGES,
         **console.PAGES,
         **fleet_pages.PAGES,

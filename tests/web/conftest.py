@@ -12,6 +12,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from monitor import desks
 from monitor.announcing import Announcer
+from monitor.auditing import Auditing
 from monitor.bell import Bell
 from monitor.domain.inventory import Inventory
 from monitor.history import History
@@ -168,6 +169,7 @@ async def a_world(tmp_path):
             store=store,
             pipeline=pipeline,
             owning=owning,
+            auditing=Auditing(store=store, clock=lambda: made.now, metrics=metrics),
             overruled=Overruling(store=store, clock=lambda: NOW, bell=bell, judge=pipeline.judged),
             registering=registering,
             inventory=lambda: made.inventory,

@@ -1,5 +1,9 @@
 """What the three faces keep: who may look at them, what was done there, and what is planned."""
 
+import hashlib
+import json
+from datetime import UTC, datetime, timedelta
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -10,6 +14,7 @@ down_revision = "0006"
 def upgrade() -> None:
     """Add what the faces keep; each part below is one subject's."""
     _accounts()
+    _audit_chain()
 
 
 def _accounts() -> None:
@@ -48,3 +53,28 @@ def _accounts() -> None:
         op.add_column("sessions", sa.Column(name, sa.Text))
     users = sa.table("users", sa.column("role", sa.Text))
     op.execute(users.update().where(users.c.role == "customer").values(role="partner-admin"))
+
+
+def _audit_chain() -> None:
+    """Each row of the audit holds the one before: those that are there, too, as ``monitor.domain.audit_chain`` does."""
+    op.add_column("audit", sa.Column("hash", sa.Text))
+    op.add_column("audit", sa.Column("seal", sa.Text))
+    c = op.get_bind()
+    read = sa.text(
+        "SELECT seq, at, actor, action, object, data FROM audit WHERE seq > :last ORDER BY seq LIMIT 1000"
+    )
+    last, rows, head = 0, 0, "0" * 64
+    while found := c.execute(read, {"last": last}).all():
+        made: list[dict[str, object]] = []
+        for seq, at, actor, action, about, data in found:
+            moment = (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=at)).isoformat(
+                timespec="microseconds"
+            )
+            said = json.dumps([head, moment, actor, action, about, data], separators=(",", ":"))
+            head, last, rows = hashlib.sha256(said.encode("ascii")).hexdigest(), seq, rows + 1
+            made.append({"row": seq, "hash": head})
+        c.execute(sa.text("UPDATE audit SET hash = :hash WHERE seq = :row"), made)
+    value = json.dumps({"rows": rows, "hash": head, "seal": None})
+    c.execute(
+        sa.text("INSERT INTO installation (name, value) VALUES ('audit-head', :value)"), {"value": value}
+    )
