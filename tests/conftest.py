@@ -19,6 +19,7 @@ from monitor.domain.policy import Policy
 from monitor.settings import policies
 from monitor.settings.shipped import shipped
 from tests import memory, sampling, scheduling
+from tests.browser import chromium
 from tests.databases import (
     blank_database_url,
     compose_once,
@@ -36,6 +37,7 @@ from tests.requirements import MARK
 
 __all__ = [
     "blank_database_url",
+    "chromium",
     "database_url",
     "dialect",
     "postgres",

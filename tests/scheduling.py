@@ -10,9 +10,17 @@ from xdist.scheduler import LoadScopeScheduling
 
 FORKED = ("tests/crash/test_killed.py", "tests/crash/test_points.py", "tests/crash/test_together.py")
 """Tests that share a fork server, which first lives through every story."""
+BROWSING = (
+    "tests/acceptance/test_a_night_at_the_console.py",
+    "tests/statuspage/test_browser.py",
+    "tests/web/test_browser.py",
+    "tests/web/test_portal_pages.py",
+)
+"""Tests that look through one Chromium (``tests/browser.py``)."""
 MANY = "::test_killed_at_a_point_"
 LONG = (
     *FORKED,
+    *BROWSING,
     "tests/storage/test_migrate.py",
     "tests/acceptance/test_an_hour_without.py",
     "tests/alerts/tickets/test_conformance.py",
@@ -43,8 +51,10 @@ class Shared(LoadScopeScheduling):
 
 
 def unit(nodeid: str) -> str:
-    """Return what a test stays together with: its file, or half of all that needs the fork server (the whole runs too long)."""
+    """Return what a test stays together with: its file, those of the browser, or half of the fork server's (all is too long)."""
     file = nodeid.partition("::")[0]
+    if file in BROWSING:
+        return "browser"
     if file not in FORKED:
         return file
     return f"tests/crash/{zlib.crc32(nodeid.encode()) % 2 if MANY in nodeid else 0}"

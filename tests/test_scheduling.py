@@ -1,11 +1,12 @@
 """Tests are shared out by file, and every name in the list of the long ones is still there."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from tests.crash.points import POINTS
-from tests.scheduling import FORKED, LONG, MANY, turn, unit
+from tests.scheduling import BROWSING, FORKED, LONG, MANY, turn, unit
 
 ROOT = Path(__file__).parents[1]
 
@@ -21,6 +22,16 @@ def test_what_needs_the_fork_server_is_two_halves():
     halves = [unit(point) for point in points]
     assert len(points) * 0.3 < halves.count("tests/crash/0") < len(points) * 0.7
     assert {*halves, *(unit(f"{file}::test_other") for file in FORKED)} == {"tests/crash/0", "tests/crash/1"}
+
+
+def test_what_looks_through_the_browser_is_together():
+    looking = {
+        str(file.relative_to(ROOT))
+        for file in ROOT.glob("tests/**/test_*.py")
+        if re.search(r"def \w+\([^)]*\bchromium\b", file.read_text())
+    }
+    assert looking == set(BROWSING)
+    assert {unit(f"{file}::test_one") for file in BROWSING} == {"browser"}
 
 
 def test_what_is_long_comes_first():

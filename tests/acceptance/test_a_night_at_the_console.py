@@ -3,33 +3,25 @@
 from contextlib import asynccontextmanager
 
 import pytest
+import pytest_asyncio
 
 from monitor.storage import people
 from monitor.storage.people import Role
 from tests.acceptance.console import PASSWORD, QUICK, a_console
 from tests.acceptance.world import CHECKS, CONFIGURATION, GIULIA
+from tests.browser import a_page
 from tests.factories import MONDAY_AT_TEN, an_id
 from tests.node_packages import node_package
-from tests.requirements import require
-from tests.web.test_browser import ARGS
 
+pytestmark = pytest.mark.asyncio(loop_scope="session")  # that of the browser
 CONFIG = {"configuration": CONFIGURATION + CHECKS, "at": MONDAY_AT_TEN}
 
 
 @asynccontextmanager
 async def a_browser(world, **context):
-    """Open a browser in which nora has logged in; what goes wrong in it is in ``page.trouble``."""
-    chromium = require("chromium", "the console is tried in a real browser")
-    require("python:playwright", "it drives the browser")
-    from playwright.async_api import async_playwright
-
+    """Open a page on which nora has logged in; what goes wrong in it is in ``page.trouble``."""
     await world.service.store.write(people.create_user, id=an_id(), name="nora", password_hash=QUICK, role=Role.LEAD, now=world.clock())  # fmt: skip
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium, args=ARGS)
-        page = await (await browser.new_context(**context)).new_page()
-        page.trouble = []
-        page.on("console", lambda said: page.trouble.append(said.text) if said.type == "error" else None)
-        page.on("pageerror", lambda error: page.trouble.append(str(error)))
+    async with a_page(world.chromium, **context) as page:
         page.at = lambda path: str(world.server.make_url(path))
         await page.goto(page.at("/noc/login"))
         await page.fill("#user", "nora")
@@ -37,12 +29,12 @@ async def a_browser(world, **context):
         await page.click("main button")
         await page.wait_for_url("**/noc/")
         yield page
-        await browser.close()
 
 
-@pytest.fixture
-async def world(tmp_path, sqlite_url):
+@pytest_asyncio.fixture(loop_scope="session")
+async def world(tmp_path, sqlite_url, chromium):
     async with a_console(tmp_path, sqlite_url, **CONFIG) as world:
+        world.chromium = chromium
         yield world
 
 

@@ -18,7 +18,6 @@ from tests.node_packages import node_package
 from tests.requirements import require
 from tests.statuspage import seeds
 
-ARGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]  # fmt: skip
 SHIFTS = """() => new Promise(done => { let sum = 0;
   new PerformanceObserver(list => { for (const e of list.getEntries()) sum += e.value; }).observe({type: "layout-shift", buffered: true});
   setTimeout(() => done(sum), 300); })"""
@@ -26,19 +25,7 @@ FAULTS = """async () => (await axe.run(document, {resultTypes: ["violations"]}))
   .map(v => v.id + ": " + v.nodes.slice(0, 3).map(n => n.html.slice(0, 160)).join(" | "))"""
 
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")  # one browser for all
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def chromium():
-    program = require("chromium", "the status page is looked at in a real browser")
-    require("python:playwright", "it drives the browser")
-    from playwright.async_api import async_playwright
-
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=program, args=ARGS)
-        yield browser
-        await browser.close()
+pytestmark = pytest.mark.asyncio(loop_scope="session")  # that of the browser
 
 
 @asynccontextmanager
@@ -75,7 +62,7 @@ async def looking(browser, **kw):
     await context.close()
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def trouble():
     async with served("trouble") as url:
         yield url

@@ -3,36 +3,33 @@
 import asyncio
 
 import pytest
+import pytest_asyncio
 
-from tests.requirements import require
-from tests.web.conftest import PASSWORD
+from tests.browser import a_page
+from tests.web.conftest import PASSWORD, a_world
 from tests.web.seeds import an_incident
 from tests.web.test_hostile import CORPUS, a_poisoned_request, poisoned
 
-ARGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]  # fmt: skip
+pytestmark = pytest.mark.asyncio(loop_scope="session")  # that of the browser
+WIDTH = "document.documentElement.scrollWidth"
 
 
-@pytest.fixture
-async def browser_page(world):
-    chromium = require("chromium", "the console is tried in a real browser")
-    require("python:playwright", "it drives the browser")
-    from playwright.async_api import async_playwright
+@pytest_asyncio.fixture(loop_scope="session")
+async def world(tmp_path):
+    async with a_world(tmp_path) as made:
+        yield made
 
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def browser_page(world, chromium):
     await world.user("nora")
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium, args=ARGS)
-        page = await browser.new_page()
-        page.trouble = []
-        page.on("console", lambda said: page.trouble.append(said.text) if said.type == "error" else None)
-        page.on("pageerror", lambda error: page.trouble.append(str(error)))
-        page.on("dialog", lambda dialog: page.trouble.append("a dialog opened"))
+    async with a_page(chromium) as page:
         await page.goto(str(world.client.make_url("/noc/incidents")))
         await page.fill("#user", "nora")
         await page.fill("#password", PASSWORD)
         await page.click("main button")
         await page.wait_for_url("**/noc/incidents")
         yield page
-        await browser.close()
 
 
 async def test_the_board_swaps_itself_and_is_worked_by_keys(world, browser_page):
@@ -77,7 +74,7 @@ async def test_p7_a_call_is_entered_taken_and_answered_in_a_browser(world, brows
     await page.click("text=internal note")
     await page.click("form[action$='/reply'] button")
     await page.wait_for_selector(".message.is-internal")
-    assert await page.evaluate("document.documentElement.scrollWidth") <= 360
+    assert await page.evaluate(WIDTH) <= 360
     await page.goto(str(world.client.make_url("/noc/requests")))
     await page.keyboard.press("j")
     await page.keyboard.press("Enter")
@@ -102,14 +99,14 @@ async def test_hostile_text_runs_nothing_in_a_browser(world, browser_page):
     assert browser_page.trouble == []
 
 
-@pytest.mark.parametrize("width", [360, 1440])
-async def test_no_page_is_wider_than_the_screen(world, browser_page, width):
+async def test_no_page_is_wider_than_the_screen(world, browser_page):
     await world.seed(poisoned, "Donaudampfschifffahrtsgesellschaftskapitän" * 5)
     await world.seed(a_poisoned_request, "Donaudampfschifffahrtsgesellschaftskapitän" * 5)
-    await browser_page.set_viewport_size({"width": width, "height": 900})
     for path in ("/noc/", "/noc/incidents", "/noc/incidents/inc-1", "/noc/incidents/glo-1", "/noc/checks", "/noc/outbox", "/noc/deliveries", "/noc/deliveries/out-1", "/noc/tickets", "/noc/tickets/tic-1", "/noc/crashes", "/noc/maintenance", "/noc/maintenance/new", "/noc/global/new", "/noc/requests", "/noc/requests?status=any", "/noc/requests/req-1", "/noc/requests/new?q=a", "/noc/requests/new?contact=aurora-1", "/noc/systems", "/noc/systems/PBX-1001", "/noc/oncall", "/api/docs"):  # fmt: skip
         await browser_page.goto(str(world.client.make_url(path)))
-        assert await browser_page.evaluate("document.documentElement.scrollWidth") <= width, path
+        for width in (360, 1440):
+            await browser_page.set_viewport_size({"width": width, "height": 900})
+            assert await browser_page.evaluate(WIDTH) <= width, (path, width)
 
 
 async def test_the_board_works_without_javascript(world, browser_page):

@@ -4,21 +4,29 @@ import html
 import json
 
 import pytest
+import pytest_asyncio
 
 from monitor.casework import Reply
 from monitor.storage import schema as s
 from monitor.storage import schema_requests as t
 from monitor.storage.people import Role
 from monitor.web.parts import PARTS
-from tests.requirements import require
-from tests.web.conftest import PASSWORD
+from tests.browser import a_page
+from tests.web.conftest import PASSWORD, a_world
 from tests.web.seeds import NOW, a_maintenance
-from tests.web.test_browser import ARGS
+from tests.web.test_browser import WIDTH
 from tests.web.test_hostile import CORPUS, OURS, Elements
 
+pytestmark = pytest.mark.asyncio(loop_scope="session")  # that of the browser
 SAME = {"Sec-Fetch-Site": "same-origin"}
 PAGES = ["/portal/", "/portal/requests", "/portal/requests/R-00001", "/portal/requests/R-00002", "/portal/requests/new?related=R-00002", "/portal/maintenance", "/portal/contacts", "/portal/contacts/aurora-1", "/portal/licences"]  # fmt: skip
 TAGS = OURS | {"textarea", "fieldset", "ol", "h2"}
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def world(tmp_path):
+    async with a_world(tmp_path) as made:
+        yield made
 
 
 def poisoned(connection, bad):
@@ -91,20 +99,10 @@ async def test_a_file_is_only_ever_saved(world):
     assert "no-store" in answer.headers["Cache-Control"]
 
 
-@pytest.fixture
-async def browser_page(world):
-    chromium = require("chromium", "the portal is tried in a real browser")
-    require("python:playwright", "it drives the browser")
-    from playwright.async_api import async_playwright
-
+@pytest_asyncio.fixture(loop_scope="session")
+async def browser_page(world, chromium):
     await world.user("anna", Role.PARTNER_ADMIN)
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium, args=ARGS)
-        page = await browser.new_page()
-        page.trouble = []
-        page.on("console", lambda said: page.trouble.append(said.text) if said.type == "error" else None)
-        page.on("pageerror", lambda error: page.trouble.append(str(error)))
-        page.on("dialog", lambda dialog: page.trouble.append("a dialog opened"))
+    async with a_page(chromium) as page:
         page.at = lambda path: str(world.client.make_url(path))
         await page.goto(page.at("/portal/requests"))
         await page.fill("#user", "anna")
@@ -112,7 +110,6 @@ async def browser_page(world):
         await page.click("main button")
         await page.wait_for_url("**/portal/requests")
         yield page
-        await browser.close()
 
 
 async def test_a_partner_files_a_request_mends_it_replies_and_sees_the_answer(world, browser_page, tmp_path):
@@ -152,10 +149,10 @@ async def test_hostile_text_runs_nothing_in_the_portal(world, browser_page):
     assert browser_page.trouble == []
 
 
-@pytest.mark.parametrize("width", [360, 1440])
-async def test_no_page_of_the_portal_is_wider_than_the_screen(world, browser_page, width):
+async def test_no_page_of_the_portal_is_wider_than_the_screen(world, browser_page):
     await world.seed(poisoned, "Donaudampfschifffahrtsgesellschaftskapitän" * 5)
-    await browser_page.set_viewport_size({"width": width, "height": 900})
     for path in PAGES:
         await browser_page.goto(browser_page.at(path))
-        assert await browser_page.evaluate("document.documentElement.scrollWidth") <= width, path
+        for width in (360, 1440):
+            await browser_page.set_viewport_size({"width": width, "height": 900})
+            assert await browser_page.evaluate(WIDTH) <= width, (path, width)
