@@ -110,6 +110,19 @@ def _pieces(tally: Tally) -> tuple[Piece, ...]:
     return tuple(pieces)
 
 
+def outlines(bars: Bars) -> Mapping[str, str]:
+    """Return all parts of a colour as one path each, for bars whose days are no links; ``u`` is what stands behind them."""
+    drawn: dict[str, list[str]] = {}
+    for column in bars.columns:
+        if not column.blank:
+            drawn.setdefault("u", []).append(f"M{column.left},0h{BAR}v{TALL}h-{BAR}z")
+        for piece in column.pieces:
+            drawn.setdefault(piece.letter, []).append(
+                f"M{column.left},{piece.top}h{column.width}v{piece.height}h-{column.width}z"
+            )
+    return {letter: "".join(parts) for letter, parts in drawn.items()}
+
+
 def unwell(seconds: Mapping[str, float]) -> tuple[tuple[str, float], ...]:
     """Return the time in each state that is not well, the worst first."""
     return tuple((status, spent) for status, _ in STACKED if (spent := seconds.get(status, 0.0)) > 0)

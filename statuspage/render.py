@@ -16,7 +16,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import jinja2
 
 from statuspage import badge, feeds, links, v2, when
-from statuspage.bars import BAR, PITCH, TALL, Piece, happened, lowered
+from statuspage.bars import BAR, PITCH, TALL, happened, lowered, outlines
+from statuspage.budget import BUDGET, DAYS_TOLD, DETAIL, LEVELS, STRIPS_TOLD, is_linked, stacks
 from statuspage.months import Month, months_of
 from statuspage.repeating import repeats
 from statuspage.rollup import IMPLIED, WORDS
@@ -90,6 +91,7 @@ class Renderer:
     live: bool = True
     link_from: Callable[[str], links.Link] = lambda _: links.served
     _remembered: dict[str, tuple[Hashable, Document]] = field(default_factory=dict)
+    _levels: dict[str, int] = field(default_factory=dict)
 
     def site(self, board: Board, spoken: Iterable[str] | None = None) -> dict[str, Document]:
         """Render every document of the site by its path; of the languages those ``spoken``, by default all."""
@@ -107,6 +109,14 @@ class Renderer:
             yield f"{links.work_path(work.maintenance.id)}.ics", Document(ICS, feeds.ics(board, [work]))
         yield from _machine_readable(in_language(board, (), tongue(site.language))[0])
         yield from _static()
+
+    def fitted(self, path: str, render: Callable[[int], Document]) -> Document:
+        """Render with as much detail as the budget has room for; begins near where it was last time."""
+        level = max(0, self._levels.get(path, 0) - 1)
+        while len((document := render(level)).body) > BUDGET and level < LEVELS:
+            level += 1
+        self._levels[path] = level
+        return document
 
     def once(self, path: str, key: Hashable, render: Callable[[], Document]) -> Document:
         """Render only if what the page shows is not what it showed last time."""
@@ -154,9 +164,9 @@ class _Face:
         return frozenset(told | {links.work_path(work.maintenance.id) for work in self.works})
 
     def _pages(self) -> Iterable[tuple[str, Document]]:
-        board, now = self.board, self.board.now
-        yield "/", self._page("/", "index.html", now=now, stacks=stacks(board))
-        yield "/uptime", self._page("/uptime", "uptime.html", now=now)
+        board = self.board
+        yield "/", self._fitted("/", self._index)
+        yield "/uptime", self._fitted("/uptime", self._uptime)
         for path in ("/404", "/subscribe"):
             yield path, self._once(path, board.site, partial(self._page, path, f"{path[1:]}.html"))
         notes = NOTES if board.site.writes or board.site.hooks else ()
@@ -185,8 +195,25 @@ class _Face:
         self, path: str, template: str, months: tuple[Month, ...], older: date | None, newer: date | None
     ) -> tuple[str, Document]:
         key = (self.board.site.title, self.board.site.zone, months, older, newer)
-        render = partial(self._page, path, template, months=months, older=older, newer=newer)
-        return path, self._once(path, key, render)
+
+        def render(level: int) -> Document:
+            most = STRIPS_TOLD[level]
+            return self._page(path, template, months=months, older=older, newer=newer, most=most)
+
+        return path, self._once(path, key, lambda: self._fitted(path, render))
+
+    def _index(self, level: int) -> Document:
+        shown = dict(zip(("seen", "folded", "inside"), DETAIL[level], strict=True))
+        return self._page(
+            "/", "index.html", now=self.board.now, stacks=stacks(self.board, *DETAIL[level]),
+            linked=is_linked(self.board, *DETAIL[level]), **shown,
+        )  # fmt: skip
+
+    def _uptime(self, level: int) -> Document:
+        return self._page("/uptime", "uptime.html", now=self.board.now, most=DAYS_TOLD[level])
+
+    def _fitted(self, path: str, render: Callable[[int], Document]) -> Document:
+        return self.renderer.fitted(links.in_language(self.code, path), render)
 
     def _detail(self, path: str, template: str, subject: Told | Work) -> Document:
         key = (self.board.site.title, self.board.site.zone, subject)
@@ -291,13 +318,6 @@ class Times:
         return [when.moment(at, zone, self.tongue) for at in work.following]
 
 
-def stacks(board: Board) -> dict[tuple[Piece, ...], int]:
-    """Number the different stacks a day can be: each is drawn once and referred to, which halves the page."""
-    charts = [line.bars for line in board.lines] + [group.bars for group in board.groups]
-    days = [column.pieces for chart in charts for column in chart.columns if not column.blank]
-    return {pieces: number for number, pieces in enumerate(dict.fromkeys(days))}
-
-
 def _zone(name: str, otherwise: ZoneInfo) -> ZoneInfo:
     try:
         return ZoneInfo(name)
@@ -330,7 +350,7 @@ def _environment() -> jinja2.Environment:
     )
     made.filters["utc"] = when.utc_text
     made.globals.update(
-        WORDS=WORDS, IMPLIED=IMPLIED, STATES=STATES, IMPACTS=IMPACTS, SHOWN_HERE=SHOWN_HERE, PITCH=PITCH, BAR=BAR, TALL=TALL, UTC=UTC, NAMES=NAMES,
+        WORDS=WORDS, IMPLIED=IMPLIED, STATES=STATES, IMPACTS=IMPACTS, outlines=outlines, SHOWN_HERE=SHOWN_HERE, PITCH=PITCH, BAR=BAR, TALL=TALL, UTC=UTC, NAMES=NAMES,
         problem_path=links.problem_path, work_path=links.work_path, month_path=links.month_path,
         day_path=links.day_path, day_text=when.day_text,
     )  # fmt: skip

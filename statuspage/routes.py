@@ -10,7 +10,7 @@ from multidict import CIMultiDict
 from statuspage.links import in_language
 from statuspage.pages import Page, PublicPages
 from statuspage.render import STATIC
-from statuspage.tongues import LANGUAGES, preferred
+from statuspage.tongues import LANGUAGES, preferred, quality
 
 CACHE = "public, max-age=15, stale-if-error=86400"
 CACHE_STATIC = "public, max-age=300, stale-if-error=86400"
@@ -29,6 +29,7 @@ SECURITY: Mapping[str, str] = MappingProxyType(
     }
 )
 OK = web.HTTPOk.status_code
+CODINGS = ("br", "gzip")  # what a page is kept in, the smallest first
 V2 = "/api/v2/"
 PREFLIGHT: Mapping[str, str] = MappingProxyType(
     {
@@ -110,28 +111,39 @@ def routes(pages: PublicPages) -> list[web.AbstractRouteDef]:
 def respond(request: web.Request, page: Page, *, status: int = 200, spoken: bool = False) -> web.Response:
     """Answer with a page, or with 304 when the asker has it; ``spoken``: it was chosen by the visitor's language."""
     asked = request.headers
-    small = page.packed is not None and "gzip" in asked.get("Accept-Encoding", "")
+    form = coding(asked.get("Accept-Encoding", "")) if page.packed else ""
     known = status == OK and "If-None-Match" in asked and _has(asked["If-None-Match"], page)
-    head = _head(_kind(request.path), page, small=small, spoken=spoken, known=known).copy()
+    vary = (page.packed and "Accept-Encoding") or "", (spoken and "Accept-Language") or ""
+    kind = "" if known else page.type
+    head = _head(_kind(request.path), kind, page.tag(form), form, vary).copy()
     if known:
         return web.Response(status=304, headers=head)
-    return web.Response(status=status, body=page.packed if small else page.body, headers=head)
+    return web.Response(status=status, body=page.packed[form] if form else page.body, headers=head)
 
 
-@lru_cache(maxsize=4096)
-def _head(kind: str, page: Page, *, small: bool, spoken: bool, known: bool) -> CIMultiDict[str]:
-    """Make the headers of an answer once; a request copies them."""
-    head = CIMultiDict(headers_of(kind) | {"ETag": page.packed_etag if small else page.etag})
-    vary = [
-        *(["Accept-Encoding"] if page.packed is not None else []),
-        *(["Accept-Language"] if spoken else []),
-    ]
-    if vary:
-        head["Vary"] = ", ".join(vary)
-    if not known:
-        head["Content-Type"] = page.type
-        if small:
-            head["Content-Encoding"] = "gzip"
+@lru_cache(maxsize=1024)  # as with languages: browsers send the same few
+def coding(accepted: str) -> str:
+    """Return the content coding of ours that an ``Accept-Encoding`` header likes best (RFC 9110); empty: as it is."""
+    wanted: dict[str, float] = {}
+    for part in accepted[:200].lower().split(","):
+        name, _, parameters = part.partition(";")
+        wanted[name.strip()] = quality(parameters)
+    anything = wanted.get("*", 0.0)
+    liked = {name: wanted.get(name, anything) for name in CODINGS}
+    best = max(CODINGS, key=lambda name: liked[name])
+    return best if liked[best] > 0 and liked[best] >= wanted.get("identity", 0.0) else ""
+
+
+@lru_cache(maxsize=1024)  # by words, not by page: what is remembered must not keep old pages
+def _head(path: str, kind: str, tag: str, form: str, vary: tuple[str, ...]) -> CIMultiDict[str]:
+    """Make the headers of an answer once; a request copies them. Without a ``kind`` there is no body."""
+    head = CIMultiDict(headers_of(path) | {"ETag": tag})
+    if varies := ", ".join(each for each in vary if each):
+        head["Vary"] = varies
+    if kind:
+        head["Content-Type"] = kind
+        if form:
+            head["Content-Encoding"] = form
     return head
 
 
@@ -165,8 +177,8 @@ def not_found(request: web.Request, pages: PublicPages) -> web.StreamResponse:
 
 
 def _has(asked: str, page: Page) -> bool:
-    """Whether If-None-Match names either form of the page (weak comparison, RFC 9110)."""
+    """Whether If-None-Match names any form of the page (weak comparison, RFC 9110)."""
     if asked.strip() == "*":
         return True
     tags = {tag.strip().removeprefix("W/") for tag in asked.split(",")}
-    return page.etag in tags or page.packed_etag in tags
+    return any(page.tag(form) in tags for form in ("", *page.packed))

@@ -116,13 +116,14 @@ def preferred(accepted: str, offered: tuple[str, ...]) -> str | None:
     for place, part in enumerate(accepted[:200].split(",")):
         name, _, parameters = part.strip().partition(";")
         code = name.split("-")[0].lower()
-        quality = _quality(parameters)
-        if code in offered and quality > 0:
-            wanted.append((-quality, place, code))
+        liked = quality(parameters)
+        if code in offered and liked > 0:
+            wanted.append((-liked, place, code))
     return min(wanted)[2] if wanted else None
 
 
-def _quality(parameters: str) -> float:
+def quality(parameters: str) -> float:
+    """Return how much something is wanted by the parameters behind it: ``q=0.5``; 1 where there is none."""
     name, _, value = parameters.partition("=")
     try:
         return float(value) if name.strip() == "q" else 1.0

@@ -157,6 +157,18 @@ def past(c, components=COMPONENTS, seed=7, faults=3):
             )
 
 
+def faulty(c, components, faults, seed=7):
+    """Ninety days with exactly so many faults of each component, of any length and kind."""
+    chance = random.Random(seed)
+    kinds = ("major_outage", "partial_outage", "degraded_performance", "under_maintenance")
+    for component in components:
+        state(c, component.id, "operational", ago(days=100))
+        for day in sorted(chance.sample(range(1, 90), faults), reverse=True):
+            began = ago(days=day, minutes=chance.randint(1, 700))
+            state(c, component.id, chance.choice(kinds), began)
+            state(c, component.id, "operational", began + timedelta(minutes=chance.randint(2, 600)))
+
+
 def history(c):
     for n, (days, title, length) in enumerate(
         (

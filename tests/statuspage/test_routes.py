@@ -4,7 +4,7 @@ import pytest
 from aiohttp import web
 
 from statuspage.pages import PublicPages
-from statuspage.routes import POLICY, routes
+from statuspage.routes import POLICY, coding, routes
 from tests.statuspage import seeds
 
 PATHS = [
@@ -82,14 +82,40 @@ async def test_a_page_is_not_for_other_sites(client):
     assert "Access-Control-Allow-Origin" not in (await client.get("/")).headers
 
 
-async def test_compressed_and_plain_forms_have_tags_of_their_own(client):
+@pytest.mark.parametrize("coding", ["br", "gzip"])
+async def test_compressed_and_plain_forms_have_tags_of_their_own(client, coding):
     plain = await client.get("/", headers={"Accept-Encoding": "identity"})
-    small = await client.get("/", headers={"Accept-Encoding": "gzip"})
-    assert small.headers["Content-Encoding"] == "gzip"
+    small = await client.get("/", headers={"Accept-Encoding": coding})
+    assert small.headers["Content-Encoding"] == coding
     assert "Content-Encoding" not in plain.headers
     assert small.headers["ETag"] != plain.headers["ETag"]
     assert small.headers["Vary"] == plain.headers["Vary"] == "Accept-Encoding"
     assert await small.read() == await plain.read()
+    again = await client.get("/", headers={"Accept-Encoding": coding, "If-None-Match": small.headers["ETag"]})
+    assert (again.status, again.headers["ETag"]) == (304, small.headers["ETag"])
+    assert "Content-Encoding" not in again.headers
+
+
+@pytest.mark.parametrize(
+    ("accepted", "form"),
+    [
+        ("gzip, deflate, br, zstd", "br"),
+        ("gzip, deflate", "gzip"),
+        ("br;q=0.5, gzip;q=0.9", "gzip"),
+        ("br;q=0, *", "gzip"),
+        ("*", "br"),
+        ("*;q=0", ""),
+        ("identity", ""),
+        ("identity;q=0.5, gzip;q=0.4", ""),
+        ("GZIP", "gzip"),
+        ("gzip;q=0", ""),
+        ("x-gzipped", ""),
+        ("gzip;q=nonsense", ""),
+        ("", ""),
+    ],
+)
+def test_the_coding_that_is_liked_best_is_sent(accepted, form):
+    assert coding(accepted) == form
 
 
 async def test_before_the_first_rendering_the_answer_is_come_back(aiohttp_client):
