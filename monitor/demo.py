@@ -10,7 +10,7 @@ from pathlib import Path
 
 from alerts.sandbox import Behaviour
 from checks.registry import load_check_types
-from monitor import configured, fleet, wiring
+from monitor import configured, demo_scene, fleet, wiring
 from monitor.clock import new_id, system_clock
 from monitor.configured import Configured
 from monitor.settings import shipped
@@ -51,6 +51,7 @@ async def run(data_dir: Path, *, host: str, port: int, as_json: bool) -> None:
             await service.rounds.once()
             base = f"http://{host}:{bound}"
             dsn = f"http://{keys.dsn_key}@{host}:{bound}/1"
+            await demo_scene.furnish(base, keys.api_token, system_clock())
             print(said(base, dsn, keys, as_json=as_json), flush=True)  # noqa: T201 - the command's answer
             await fleet.script_of_faults(running, base=base, dsn=dsn)
 

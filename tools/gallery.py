@@ -112,21 +112,10 @@ def demo() -> Iterator[dict[str, str]]:
 
 
 def furnish(browser: Browser, said: dict[str, str]) -> None:
-    """Have a customer ask, work planned and a global problem posted: no page stays empty."""
+    """Have a customer ask and a global problem posted: no page stays empty."""
     a_request(browser, said)
     now = system_clock()
     component = next(each["id"] for each in ask(said, "components")["items"])
-    planned = now + timedelta(days=5)
-    work = {
-        "title": "New firmware for the session border controllers",
-        "body": "Calls that stand are not cut.",
-        "starts_at": planned.isoformat(),
-        "ends_at": (planned + timedelta(hours=2)).isoformat(),
-        "zone": "Europe/Rome",
-        "components": [component],
-        "tell_partners": True,
-    }
-    ask(said, "maintenance", work)
     ask(
         said,
         "incidents/global",
