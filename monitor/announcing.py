@@ -7,7 +7,7 @@ The status page needs nothing from here: it is a view of the record. Automatic a
 
 import base64
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -21,14 +21,37 @@ from monitor.domain.eligibility import BrokenChainError, served_through
 from monitor.domain.incidents import PublicState
 from monitor.domain.inventory import Contact, Partner
 from monitor.domain.wording import Wording
+from monitor.domain.work_reach import covered
 from monitor.storage.announced import Composed, PlannedWork, Problem, Text
 from monitor.work_calendar import entry
 from monitor.world import World
 
 CHANNELS: Mapping[Form, str] = {Form.MAIL: "mail", Form.CHAT: "chat"}
 """The outbox's channel for each form that leaves by a row."""
+FOLLOW = (Phase.CANCELLED,)
+"""What is told to whom the work itself was told."""
 NOTICE = "notice"
 """The kind of a row that tells a person at a partner of planned work."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipient:
+    """Somebody at a partner who is written to of planned work, with the systems it is about; no ``contact``: nobody can be."""
+
+    partner: Partner
+    contact: Contact | None
+    systems: tuple[str, ...]
+    language: str = "en"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """Who hears of planned work, or of what became of it: channels with their texts, and people."""
+
+    news: News
+    channels: tuple[Prepared, ...] = ()
+    people: tuple[Recipient, ...] = ()
+    unreached: tuple[Recipient, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,56 +142,70 @@ class Announcer:
         face = "maintenance" if news.kind is Kind.MAINTENANCE else "incidents"
         return f"{self.public_url.rstrip('/')}/{face}/{news.subject}"
 
-    def notices(self, planned: PlannedWork, phase: Phase, now: datetime) -> tuple[Prepared, ...]:
-        """Return the mails to the partners whose systems planned work covers; of a cancellation to who was told."""
-        if self.sender is None:
-            return ()
-        told = planned.told if phase is Phase.CANCELLED else None
-        return tuple(
-            self._notice(planned, partner, contact, systems, phase, now)
-            for partner, contact, systems in self._affected(planned.work, now)
-            if told is None or contact.id in told
+    def told(self, planned: PlannedWork, phase: Phase, now: datetime, *, tell: bool = False) -> Told:
+        """Return who hears of planned work: channels where it is public, its partners where they are told.
+
+        What becomes of it is told to whom it was told before.
+        """
+        again = phase in FOLLOW and bool(planned.told)
+        asked = self.sender is not None and (again or (tell and phase is Phase.PLANNED))
+        found = self._affected(planned.work, now) if asked else ()
+        if phase in FOLLOW:
+            found = tuple(one for one in found if one.contact and one.contact.id in planned.told)
+        news = self.of_work(planned.work, phase)
+        return Told(
+            news=news,
+            channels=self.prepare(news) if planned.work.public else (),
+            people=tuple(one for one in found if one.contact),
+            unreached=tuple(one for one in found if not one.contact),
         )
 
-    def _affected(
-        self, work: Maintenance, now: datetime
-    ) -> Iterable[tuple[Partner, Contact, tuple[str, ...]]]:
-        """Yield who is to be written to, with the systems it is about, one for each partner served through."""
-        in_force = self.world.in_force
+    def notices(
+        self, planned: PlannedWork, phase: Phase, people: Iterable[Recipient], now: datetime
+    ) -> tuple[Prepared, ...]:
+        """Return the mails to people at partners."""
+        return tuple(self._notice(planned, one, phase, now) for one in people)
+
+    def _affected(self, work: Maintenance, now: datetime) -> tuple[Recipient, ...]:
+        """Return who is to be written to, with the systems it is about, one for each partner served through."""
+        inventory, policies = self.world.in_force.inventory, self.world.in_force.policies
+        own: dict[str, list[str]] = {}
+        for system in covered(inventory, work):
+            own.setdefault(system.partner, []).append(system.serial)
         systems: dict[str, list[str]] = {}
-        for system in in_force.inventory.systems.values():
-            if system.serial not in work.systems and system.component not in work.components:
-                continue
-            own = in_force.inventory.partners[system.partner]
-            policy = in_force.policies[own.policy]
+        for id_, serials in own.items():
+            partner = inventory.partners[id_]
             try:
-                served = served_through(own, in_force.inventory.partners, policy.eligibility).partner
+                served = served_through(partner, inventory.partners, policies[partner.policy].eligibility)
             except BrokenChainError:  # said when the configuration was read
                 continue
-            systems.setdefault(served.id, []).append(system.serial)
-        for id_, serials in systems.items():
-            partner = in_force.inventory.partners[id_]
-            language = partner.language or "en"
-            chosen = choose_contact(in_force.policies[partner.policy], partner, "mail", language, now)
-            if chosen is not None:
-                yield partner, chosen, tuple(serials)
+            systems.setdefault(served.partner.id, []).extend(serials)
+        return tuple(
+            self._recipient(inventory.partners[id_], serials, now) for id_, serials in systems.items()
+        )
+
+    def _recipient(self, partner: Partner, systems: Iterable[str], now: datetime) -> Recipient:
+        language = partner.language or "en"
+        policy = self.world.in_force.policies[partner.policy]
+        chosen = choose_contact(policy, partner, "mail", language, now)
+        spoken = next(iter(chosen.languages), language) if chosen else language
+        return Recipient(partner=partner, contact=chosen, systems=tuple(systems), language=spoken)
 
     def _notice(
         self,
         planned: PlannedWork,
-        partner: Partner,
-        contact: Contact,
-        systems: tuple[str, ...],
+        recipient: Recipient,
         phase: Phase,
         now: datetime,
     ) -> Prepared:
         in_force, work = self.world.in_force, planned.work
+        partner, contact, language = recipient.partner, recipient.contact, recipient.language
         off = phase is Phase.CANCELLED
-        language = next(iter(contact.languages), None) or partner.language or "en"
+        assert contact is not None, "who cannot be written to is not"
         assert self.sender is not None and contact.email is not None, "both were asked for before"  # noqa: PT018
         written = work_notice(
             self.of_work(work, phase),
-            Invited(partner=partner.name, systems=systems),
+            Invited(partner=partner.name, systems=recipient.systems),
             language,
             service=in_force.service_name,
         )
@@ -201,10 +238,12 @@ class Announcer:
 
     # what is owed -----------------------------------------------------------------------------------------
 
-    def compose(self, news: News, also: Sequence[Prepared] = (), *, now: datetime) -> Composed:
+    def compose(self, news: News, *, now: datetime) -> Composed:
         """Return an announcement with its rows, to be recorded with the decision that it tells."""
+        return self._composed(news, self.prepare(news), now)
+
+    def _composed(self, news: News, prepared: Sequence[Prepared], now: datetime) -> Composed:
         id_ = f"ann_{self.new_id()}"
-        prepared = (*self.prepare(news), *also)
         return Composed(
             id=id_,
             kind=news.kind,
@@ -219,14 +258,12 @@ class Announcer:
         self, planned: PlannedWork, phase: Phase, now: datetime, *, tell: bool = False
     ) -> Composed:
         """Return what is announced of planned work: to channels if it is public, to partners if they are told."""
-        news = self.of_work(planned.work, phase)
-        told = phase is Phase.CANCELLED and bool(planned.told)
-        also = self.notices(planned, phase, now) if told or (tell and phase is Phase.PLANNED) else ()
-        made = self.compose(news, also, now=now)
-        if planned.work.public:
-            return made
-        ours = {one.channel.id for one in also}
-        return replace(made, texts=tuple(text for text in made.texts if text.channel in ours))
+        return self.of_told(planned, self.told(planned, phase, now, tell=tell), now)
+
+    def of_told(self, planned: PlannedWork, told: Told, now: datetime) -> Composed:
+        """Return the announcement to who is told."""
+        mails = self.notices(planned, told.news.phase, told.people, now)
+        return self._composed(told.news, (*told.channels, *mails), now)
 
     def _text(self, announcement: str, prepared: Prepared, now: datetime) -> Text:
         channel = prepared.channel

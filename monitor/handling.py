@@ -13,6 +13,7 @@ from monitor.domain.announcements import GlobalProblem, Maintenance, Maintenance
 from monitor.domain.announcing import Phase
 from monitor.domain.incidents import PublicState
 from monitor.domain.wording import Wording
+from monitor.planning import plan_once
 from monitor.storage import announced, clocks, incidents, looks, moves, recounting
 from monitor.storage.announced import Composed
 from monitor.storage.clocks import Subject
@@ -151,8 +152,8 @@ class Handling:
         """Put planned work on record and on the public page; the partners whose systems it covers are told if wanted."""
         update = f"upd_{self.new_id()}"
         now = self.clock()
-        planned = announced.PlannedWork(work=work, told=frozenset(), planned_at=now)
-        rows = self.announcer.announce_work(planned, Phase.PLANNED, now, tell=tell_partners)
+        plan = plan_once(self.announcer, work, now, tell=tell_partners)
+        rows = plan.announcement(self.announcer, now)
         self.failpoint("plan.before_record")
         await self.store.write(moves.plan, work, now=now, actor=actor, update_id=update, announce=rows)
         self.failpoint("plan.after_record")

@@ -7,7 +7,7 @@ left out. The series is announced once; that one of its times is over is told on
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import islice
 
@@ -18,8 +18,9 @@ from monitor.bell import Bell
 from monitor.domain.announcements import Maintenance
 from monitor.domain.announcing import Phase
 from monitor.domain.notices import notice
-from monitor.domain.recurrence import Series, in_words, wall_of
+from monitor.domain.recurrence import Series, wall_of
 from monitor.errors import NotFoundError
+from monitor.planning import Plan, plan_series
 from monitor.recurrence import YEARS, walls
 from monitor.storage import announced, moves, series
 from monitor.storage.engine import Store
@@ -49,23 +50,27 @@ class Recurring:
     async def plan(self, made: Series, *, actor: str, tell_partners: bool = False) -> str:
         """Put a checked series on record with its next times, announce it, and return its first time's id."""
         now = self.clock()
-        kept = Kept(series=made, announced_by=actor, announced_at=now, laid_until=None, ended_at=None)
-        works, until = self.ahead(kept, now)
-        if not works:
-            raise NotFoundError("All of it is over already.")
-        told = replace(works[0], body=f"{made.body}\n\nIt comes again {in_words(made.rule)}.".strip())
-        planned = announced.PlannedWork(work=told, told=frozenset(), planned_at=now)
+        plan = self.foresee(made, now, tell=tell_partners)
+        assert plan.until is not None, "a series is laid up to a moment"
         await self.store.write(
             moves.plan_series,
             made,
-            [(work, f"upd_{self.new_id()}") for work in works],
-            until=until,
+            [(work, f"upd_{self.new_id()}") for work in plan.works],
+            until=plan.until,
             now=now,
             actor=actor,
-            announce=self.announcer.announce_work(planned, Phase.PLANNED, now, tell=tell_partners),
+            announce=plan.announcement(self.announcer, now),
         )
         self._rung(made.id)
-        return works[0].id
+        return plan.works[0].id
+
+    def foresee(self, made: Series, now: datetime, *, tell: bool = False) -> Plan:
+        """Return what planning a checked series will do, or raise NotFoundError where it is over."""
+        kept = Kept(series=made, announced_by="", announced_at=now, laid_until=None, ended_at=None)
+        works, until = self.ahead(kept, now)
+        if not works:
+            raise NotFoundError("All of it is over already.")
+        return plan_series(self.announcer, made, works, until, now, tell=tell)
 
     async def cancel(self, id_: str, *, actor: str) -> None:
         """Call a series off, with all its times that have not begun; the next of them is announced as called off."""

@@ -17,10 +17,10 @@ from monitor.domain.announcements import Impact
 from monitor.domain.incidents import IllegalMoveError, PublicState
 from monitor.errors import ConflictError, RefusedError
 from monitor.settings.values import zones
-from monitor.storage import series, triage
+from monitor.storage import triage
 from monitor.storage.people import User
-from monitor.web import announced_work, approved, auth, commands, previews, recurring_work
 from monitor.web import api_inputs as i
+from monitor.web import approved, auth, commands, previews
 from monitor.web.accounts import Pace, Passwords
 from monitor.web.console import incident_page
 from monitor.web.parts import PARTS, Parts
@@ -257,88 +257,6 @@ async def _global(request: web.Request, values: Mapping[str, Any], faults: Mappi
     )
 
 
-async def maintenance_form(request: web.Request) -> web.Response:
-    """Show the form that plans a maintenance."""
-    asked = request.query
-    values = {"systems": asked.get("system", ""), "partner": asked.get("partner", "")}
-    return _maintenance(request, values, {})
-
-
-async def plan(request: web.Request) -> web.Response:
-    """Plan a maintenance, its times given on the clock of its zone."""
-    form = await _form(request)
-    zone = str(form.get("zone", ""))
-    fields = {
-        **{name: form.get(name, "") for name in ("title", "body", "zone")},
-        "systems": str(form.get("systems", "")).split(),
-        "components": form.getall("components", []),
-        "public": "public" in form,
-        "partner": str(form.get("partner", "")).strip() or None,
-        "major": "major" in form,
-        "tell_partners": "tell_partners" in form,
-        "repeat": _repeat(form),
-    }
-    if "change" in form:
-        return _maintenance(request, {**form, "components": fields["components"]}, {})
-    try:
-        times = _moment("starts_at", form, zone) | _moment("ends_at", form, zone)
-        given = i.NewMaintenance.model_validate(fields | times)
-        if given.repeat is not None and given.partner is None:
-            recurring_work.series_of(commands.checked_work(request.app[PARTS], given), given.repeat)
-        if "preview" in form and given.partner is None:
-            return previews.of_work(request, given, form)
-        if given.partner is None:
-            await commands.plan_maintenance(request.app[PARTS], _actor(request), given)
-        else:
-            await announced_work.announce(request.app[PARTS], auth.viewer(request), given)
-    except (pydantic.ValidationError, ProblemError, ConflictError) as error:
-        return _maintenance(request, {**form, "components": fields["components"]}, _faults(error))
-    return go("/noc/maintenance", "planned")
-
-
-def _repeat(form: Mapping[str, Any]) -> dict[str, object] | None:
-    """Return how work comes again, as a form says it: a rule, and the times left out, one a line."""
-    rule = str(form.get("repeat", "")).strip()
-    return {"rule": rule, "except": str(form.get("except", "")).split()} if rule else None
-
-
-def _maintenance(request: web.Request, values: Mapping[str, Any], faults: Mapping[str, str]) -> web.Response:
-    parts = request.app[PARTS]
-    return page(
-        request,
-        "maintenance_new.html",
-        status=422 if faults else 200,
-        values=values,
-        faults=faults,
-        zones=_zones(parts),
-        partners=sorted(parts.inventory().partners),
-        components=_component_choices(parts),
-    )
-
-
-async def cancel(request: web.Request) -> web.Response:
-    """Call a maintenance off."""
-    await _form(request)
-    await commands.cancel_maintenance(request.app[PARTS], _actor(request), request.match_info["id"])
-    return go("/noc/maintenance", "cancelled")
-
-
-async def cancel_series(request: web.Request) -> web.Response:
-    """Call work that comes again off, with all its times that have not begun."""
-    await _form(request)
-    parts = request.app[PARTS]
-    kept = await parts.store.read(series.get, request.match_info["id"])
-    await recurring_work.cancel(parts, _actor(request), kept)
-    return go("/noc/maintenance", "cancelled")
-
-
-async def complete(request: web.Request) -> web.Response:
-    """Say that a maintenance is done."""
-    await _form(request)
-    await commands.complete_maintenance(request.app[PARTS], _actor(request), request.match_info["id"])
-    return go("/noc/maintenance", "completed")
-
-
 async def reload(request: web.Request) -> web.Response:
     """Read the configuration again."""
     await _form(request)
@@ -422,6 +340,9 @@ def _zones(parts: Parts) -> list[str]:
     return ["UTC", *sorted(ours), *sorted(others - ours)]
 
 
+component_choices, zones_of = _component_choices, _zones
+
+
 Action = Callable[[web.Request], Awaitable[web.Response]]
 ACTIONS: dict[tuple[str, str], Action] = {
     ("GET", "/noc/login"): login_page,
@@ -436,10 +357,5 @@ ACTIONS: dict[tuple[str, str], Action] = {
     ("POST", "/noc/outbox/{id}/retry"): retry,
     ("GET", "/noc/global/new"): global_form,
     ("POST", "/noc/global"): declare,
-    ("GET", "/noc/maintenance/new"): maintenance_form,
-    ("POST", "/noc/maintenance"): plan,
-    ("POST", "/noc/maintenance/{id}/cancel"): cancel,
-    ("POST", "/noc/maintenance/{id}/complete"): complete,
-    ("POST", "/noc/maintenance-series/{id}/cancel"): cancel_series,
     ("POST", "/noc/config/reload"): reload,
 }

@@ -7,7 +7,7 @@ from monitor.domain import people
 from monitor.domain.access import Viewer
 from monitor.domain.announcements import Maintenance
 from monitor.domain.inventory import Partner
-from monitor.domain.notices import notice
+from monitor.domain.notices import Notice, notice
 from monitor.errors import NotFoundError
 from monitor.web import recurring_work
 from monitor.web.api_inputs import NewMaintenance
@@ -19,6 +19,25 @@ from monitor.web.refusals import refusals
 
 async def announce(parts: Parts, who: Viewer, wanted: NewMaintenance) -> str:
     """Put a customer's own work on record, by the customer or as told to us, and return its id."""
+    work, found = judged(parts, who, wanted)
+    if wanted.repeat is not None:
+        return await recurring_work.plan(parts, who.name, work, wanted.repeat)
+    made = await parts.pipeline.plan_maintenance(work, actor=who.name)
+    await audit(
+        parts,
+        who.name,
+        "maintenance.announce",
+        made,
+        partner=work.partner,
+        late=found.late,
+        due=found.due.isoformat() if found.due else None,
+        clause=found.clause,
+    )
+    return made
+
+
+def judged(parts: Parts, who: Viewer, wanted: NewMaintenance) -> tuple[Maintenance, Notice]:
+    """Return a customer's own work as it may be put on record, and how its notice is judged now."""
     may_announce(parts, who)
     partner = _whose(parts, who, wanted)
     policy = parts.policies()[partner.policy]
@@ -42,20 +61,7 @@ async def announce(parts: Parts, who: Viewer, wanted: NewMaintenance) -> str:
         late=found.late,
         major=wanted.major,
     )
-    if wanted.repeat is not None:
-        return await recurring_work.plan(parts, who.name, work, wanted.repeat)
-    made = await parts.pipeline.plan_maintenance(work, actor=who.name)
-    await audit(
-        parts,
-        who.name,
-        "maintenance.announce",
-        made,
-        partner=partner.id,
-        late=found.late,
-        due=found.due.isoformat() if found.due else None,
-        clause=found.clause,
-    )
-    return made
+    return work, found
 
 
 def may_announce(parts: Parts, who: Viewer) -> None:

@@ -39,10 +39,12 @@ T = TypeVar("T")
 STATIC = {
     "console.css": "text/css",
     "queue.css": "text/css",
+    "planner.css": "text/css",
     "console.js": "text/javascript",
     "live.js": "text/javascript",
     "queue.js": "text/javascript",
     "incident.js": "text/javascript",
+    "preview.js": "text/javascript",
     "bell.svg": "image/svg+xml",
     "bell-new.svg": "image/svg+xml",
 }

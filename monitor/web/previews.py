@@ -6,23 +6,23 @@ What is shown is composed by what composes the announcement itself, so it is wha
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from aiohttp import web
 
-from monitor.domain.announcing import Phase, Prepared
+from monitor.domain.announcing import Prepared
 from monitor.errors import ConflictError
 from monitor.storage import announced
-from monitor.storage.announced import PlannedWork
 from monitor.web import approved, commands
-from monitor.web.api_inputs import NewGlobalProblem, NewMaintenance, NewUpdate
+from monitor.web.api_inputs import NewGlobalProblem, NewUpdate
 from monitor.web.parts import PARTS
 from monitor.web.render import page
+from monitor.web.work_impact import SHOWN_PEOPLE, Impact, impact_of
+from monitor.web.work_plans import ITS_OWN, Foreseen
 
 NOT_SENT_ON = ("csrf", "preview", "change")
-ITS_OWN = "…"
-"""Stands for the id that a link will have: there is none before it is declared."""
+MAILS_SHOWN = 10
+"""How many mails to partners are shown whole; the others differ by who it is and the systems named."""
 
 
 async def of_problem(request: web.Request, wanted: NewGlobalProblem, form: Mapping[str, Any]) -> web.Response:
@@ -50,23 +50,22 @@ async def of_update(
     return _preview(request, announcer.prepare(news), form, action=action, what=known.title, label="Publish")
 
 
-def of_work(request: web.Request, wanted: NewMaintenance, form: Mapping[str, Any]) -> web.Response:
-    """Show what the announcement of planned work will be, and which partners are written to."""
+async def of_work(request: web.Request, foreseen: Foreseen, form: Mapping[str, Any]) -> web.Response:
+    """Show what planning work will do: its impact, and the texts of channels and of the first people written to."""
     parts = request.app[PARTS]
-    now = parts.clock()
-    work = replace(commands.checked_work(parts, wanted), id=ITS_OWN)
-    announcer = parts.pipeline.announcer
-    planned = PlannedWork(work=work, told=frozenset(), planned_at=now)
-    channels = announcer.prepare(announcer.of_work(work)) if work.public else ()
-    people = announcer.notices(planned, Phase.PLANNED, now) if wanted.tell_partners else ()
+    told, announcer = foreseen.plan.told, parts.pipeline.announcer
+    mails = announcer.notices(foreseen.plan.said, told.news.phase, told.people[:MAILS_SHOWN], parts.clock())
+    work = foreseen.plan.said.work
     return _preview(
         request,
-        (*channels, *people),
+        (*told.channels, *mails),
         form,
         action="/noc/maintenance",
-        what=wanted.title,
+        what=work.title,
         label="Plan it",
         public=work.public,
+        impact=await impact_of(parts, foreseen),
+        also=len(told.people) - len(mails),
     )
 
 
@@ -79,6 +78,8 @@ def _preview(
     what: str,
     label: str,
     public: bool = True,
+    impact: Impact | None = None,
+    also: int = 0,
 ) -> web.Response:
     """Show every channel's text, with a button that sends the same form for good."""
     fields = [(name, str(value)) for name, value in form.items() if name not in NOT_SENT_ON]
@@ -91,4 +92,9 @@ def _preview(
         what=what,
         label=label,
         public=public,
+        impact=impact,
+        also=also,
+        faults={},
+        most=SHOWN_PEOPLE,
+        form_id="preview",
     )

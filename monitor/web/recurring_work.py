@@ -1,5 +1,7 @@
 """Work that comes again, as people and programs ask for it: one rule for the API, the console and the portal."""
 
+from datetime import UTC
+
 from monitor.domain.announcements import Maintenance
 from monitor.domain.recurrence import Series, wall_of
 from monitor.errors import ConflictError
@@ -23,7 +25,7 @@ def series_of(work: Maintenance, repeat: Repeat) -> Series:
             rule=checked(repeat.rule, work.zone),
             zone=work.zone,
             first=wall_of(work.starts_at, work.zone),
-            lasts=work.ends_at - work.starts_at,
+            lasts=work.ends_at.astimezone(UTC) - work.starts_at.astimezone(UTC),  # not what the wall says
             left_out=tuple(sorted(repeat.left_out)),
             systems=work.systems,
             components=work.components,

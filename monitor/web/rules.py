@@ -226,6 +226,8 @@ RULES: Mapping[tuple[str, str], Need] = {
     ("GET", "/noc/maintenance"): Role.VIEWER,
     ("GET", "/noc/maintenance/new"): Role.NOC,
     ("POST", "/noc/maintenance"): Role.NOC,
+    ("POST", "/noc/maintenance/preview"): Role.NOC,
+    ("POST", "/noc/maintenance/systems.csv"): Role.NOC,
     ("POST", "/noc/maintenance/{id}/cancel"): Role.NOC,
     ("POST", "/noc/maintenance/{id}/complete"): Role.NOC,
     ("POST", "/noc/maintenance-series/{id}/cancel"): Role.NOC,

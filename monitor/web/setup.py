@@ -56,6 +56,7 @@ from monitor.web import (
     requests_forms,
     requests_pages,
     ticket_forms,
+    work_forms,
 )
 from monitor.web import health as watched
 from monitor.web.accounts import Pace, Passwords
@@ -232,6 +233,7 @@ def handlers(app: web.Application) -> Mapping[tuple[str, str], Handler]:
         **oncall_forms.ACTIONS,
         **actions.ACTIONS,
         **ticket_forms.ACTIONS,
+        **work_forms.ACTIONS,
         **portal.PAGES,
         **portal_forms.ACTIONS,
         **portal_people.ACTIONS,

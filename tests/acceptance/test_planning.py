@@ -1,0 +1,154 @@
+"""The planner: what its preview says is what the record keeps, what goes out, and what is quiet (mission W13, E6)."""
+
+import re
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from aiohttp import CookieJar
+from aiohttp.test_utils import TestClient, TestServer
+
+from monitor.domain.access import Viewer
+from monitor.storage import announcements, people
+from monitor.storage.people import Role
+from monitor.web import announced_work, commands
+from monitor.web.api_inputs import NewMaintenance
+from monitor.web.parts import PARTS
+from monitor.web.work_impact import impact_of
+from monitor.web.work_plans import foresee
+from tests.acceptance.console import PASSWORD, QUICK, Engineer
+from tests.acceptance.world import CHECKS, CONFIGURATION, MovableClock, a_world
+
+MONDAY = datetime(2026, 10, 19, 8, tzinfo=UTC)  # the clocks of Europe are put back on the Sunday after
+TOLD = """
+mail: {host: 127.0.0.1, port: 9, security: none, from: noc@tocsin.example}
+page: {announce_to: [list@groups.example]}
+"""
+US = Viewer(name="nadia", staff=True)
+EU = {"components": ["cloud-eu"]}
+SUNDAYS = {"rule": "FREQ=WEEKLY;BYDAY=SU"}
+
+
+@asynccontextmanager
+async def a_planner(folder, database, configuration=CONFIGURATION + CHECKS + TOLD, at=MONDAY):
+    async with AsyncExitStack() as stack:
+        world = await stack.enter_async_context(
+            a_world(folder, database, clock=MovableClock(at), configuration=configuration)
+        )
+        client = await stack.enter_async_context(
+            TestClient(TestServer(world.service.web), cookie_jar=CookieJar(unsafe=True))
+        )
+        yield world, client
+
+
+async def an_engineer(world, client, name="nadia", role=Role.NOC, contact=None):
+    await world.service.store.write(people.create_user, id=f"usr_{name}", name=name, password_hash=QUICK, role=role, now=world.clock(), contact=contact)  # fmt: skip
+    engineer = Engineer(client)
+    face = "portal" if contact else "noc"
+    await engineer.get(f"/{face}/login")
+    return await engineer.post(f"/{face}/login", user=name, password=PASSWORD)
+
+
+def wanted(start="2026-10-24T22:00:00+02:00", hours=2, **other):
+    starts = datetime.fromisoformat(start)
+    given = {"title": "Upgrade", "zone": "Europe/Rome", "starts_at": start, "ends_at": (starts + timedelta(hours=hours)).isoformat()}  # fmt: skip
+    return NewMaintenance.model_validate(given | other)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        wanted(**EU, tell_partners=True),
+        wanted(**EU, tell_partners=True, public=False),
+        wanted(**EU),
+        wanted(systems=["PBX-4", "PBX-1"], tell_partners=True, body="Short."),
+        wanted("2026-10-25T02:30:00+02:00", 1, **EU, tell_partners=True, repeat=SUNDAYS | {"except": ["2026-11-08T02:30"]}),
+        wanted("2026-10-18T02:30:00+02:00", 1, components=["portal"], repeat=SUNDAYS),
+        wanted("2026-10-19T12:00:00+02:00", systems=["PBX-1"], partner="aurora", tell_partners=True),
+        wanted("2026-10-25T02:30:00+02:00", 1, systems=["PBX-1"], partner="aurora", repeat=SUNDAYS),
+    ],
+    ids=["told and public", "told alone", "public alone", "systems of two partners", "a series over the change", "a series whose first time is over", "a customer's own", "a customer's series"],
+)  # fmt: skip
+async def test_w13_what_the_preview_says_is_what_the_record_keeps(tmp_path, sqlite_url, asked):
+    async with a_planner(tmp_path, sqlite_url) as (world, _client):
+        parts, store = world.service.web[PARTS], world.service.store
+        foreseen = foresee(parts, US, asked)
+        impact = await impact_of(parts, foreseen)
+        assert await world.rows("maintenances") == []
+        if asked.partner is None:
+            await commands.plan_maintenance(parts, "nadia", asked)
+        else:
+            await announced_work.announce(parts, US, asked)
+
+        kept = sorted(await world.rows("maintenances"), key=lambda row: row["starts_at"])
+        same = ("title", "body", "starts_at", "ends_at", "zone", "public", "partner", "late", "major", "nth")
+        seen = [tuple(getattr(work, name) for name in same) for work in foreseen.plan.works]
+        assert [tuple(row[name] for name in same) for row in kept] == seen
+        assert [(one.starts.astimezone(UTC), one.ends.astimezone(UTC)) for one in impact.times] == [
+            (row["starts_at"], row["ends_at"]) for row in kept
+        ]
+
+        told = foreseen.plan.told
+        shown = {(one.channel.to, one.channel.language, one.subject, one.body) for one in told.channels}
+        announcer = parts.pipeline.announcer
+        mails = announcer.notices(foreseen.plan.said, told.news.phase, told.people, world.clock())
+        shown |= {(one.channel.to, one.channel.language, one.subject, one.body) for one in mails}
+        texts = await world.rows("announcement_deliveries")
+        assert {(row["recipient"], row["language"], row["subject"], row["body"]) for row in texts} == shown
+        owed = await world.rows("outbox")
+        assert sorted(row["recipient"] for row in owed) == sorted(row["recipient"] for row in texts)
+        assert {row["contact"] for row in owed if row["contact"]} == {one.contact.id for one in told.people}
+
+        during = kept[0]["starts_at"] + timedelta(minutes=5)
+        quiet = {system.serial for system in impact.reach.systems}
+        for system in parts.inventory().systems.values():
+            hold = await store.read(announcements.hold_on, system=system.serial, component=system.component, now=during, symptom="crash")  # fmt: skip
+            assert (hold is not None) == (system.serial in quiet), system.serial
+        held = [
+            await store.read(announcements.hold_on, system=check.system, component=check.component, now=during, symptom="crash")
+            for check in announcer.world.in_force.checks.values()
+        ]  # fmt: skip
+        assert impact.reach.checks == sum(hold is not None for hold in held)
+
+
+FORM = {"title": "Database", "zone": "Europe/Rome", "starts_at": "2026-10-25T02:15", "ends_at": "2026-10-25T02:45", "components": "cloud-eu", "public": "on", "tell_partners": "on"}  # fmt: skip
+
+
+async def test_the_live_part_the_button_and_the_file_say_the_same_and_keep_nothing(tmp_path, sqlite_url):
+    async with a_planner(tmp_path, sqlite_url) as (world, client):
+        nadia = await an_engineer(world, client)
+        await nadia.get("/noc/maintenance/new")
+        live = await nadia.post("/noc/maintenance/preview", **FORM | {"title": ""})
+        assert live.status == 200
+        assert "2 systems of 1 partner · 1 person written to · 1 channel" in live.text
+        for said in ("02:15 comes twice on 25 Oct 2026: the first is meant (UTC+02:00)", "giulia@aurora.example", "4 checks go on looking", "no promise pauses for planned work"):  # fmt: skip
+            assert said in live.text
+        await nadia.get("/noc/maintenance/new")
+        whole = await nadia.post("/noc/maintenance", **FORM, preview="yes")
+        assert "2 systems of 1 partner · 1 person written to · 1 channel" in whole.text
+        assert "Manutenzione programmata: Database" in whole.text
+        answer = await client.post("/noc/maintenance/systems.csv", data={"csrf": nadia.token, **FORM}, headers={"Sec-Fetch-Site": "same-origin"})  # fmt: skip
+        lines = (await answer.text()).lstrip("\ufeff").splitlines()
+        assert [line.split(",")[0] for line in lines] == ["serial", "PBX-1", "PBX-2"]
+        unfinished = await nadia.post("/noc/maintenance/preview", zone="Europe/Rome")
+        assert unfinished.status == 200
+        assert "Field required" in unfinished.text
+        assert await world.rows("maintenances") == await world.rows("outbox") == []
+
+
+async def test_a_preview_names_what_the_work_meets(tmp_path, sqlite_url):
+    async with a_planner(tmp_path, sqlite_url) as (world, client):
+        nadia = await an_engineer(world, client)
+        await nadia.get("/noc/maintenance/new")
+        noon = {"starts_at": "2026-10-20T17:30", "ends_at": "2026-10-20T19:00", "components": "", "systems": "PBX-1"}  # fmt: skip
+        first = {name: value for name, value in (FORM | noon).items() if value}
+        await nadia.post("/noc/maintenance", **first)
+        assert len(await world.rows("maintenances")) == 1
+        await nadia.get("/noc/maintenance/new")
+        again = {name: value for name, value in (FORM | noon | {"systems": "", "components": "cloud-eu", "title": "Second"}).items() if value}  # fmt: skip
+        await nadia.post("/noc/maintenance/preview", **again)
+        assert re.search(r"At the same time as Database , Tue 20 Oct 2026, 17:30 to Tue 20 Oct 2026, 19:00 : 1 of the same systems \(PBX-1\)", nadia.text)  # fmt: skip
+        assert "In support hours of Aurora Telecom: Tue 20 Oct, 17:30 to 18:00 on their clocks (Europe/Rome)" in nadia.text  # fmt: skip
+        assert "told about the same in the last 14 days" not in nadia.text, "its systems are others by name"
+        await nadia.post("/noc/maintenance/preview", **first | {"title": "Third"})
+        assert "1 told about the same in the last 14 days" in nadia.text
