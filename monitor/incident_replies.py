@@ -9,7 +9,7 @@ prove that it belongs here is taken for any other mail, and told nothing.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import structlog
 
@@ -27,9 +27,6 @@ from monitor.world import World
 
 log = structlog.stdlib.get_logger()
 
-MOST_AN_HOUR = 20
-"""Replies of one sender about one incident within an hour; what comes above is a loop, or no reply."""
-HOUR = timedelta(hours=1)
 LONGEST_TEXT = 20_000
 LONGEST_NAME = 100
 
@@ -90,8 +87,8 @@ class IncidentReplies:
                 secrets=len(secrets),
             ),
             now=now,
-            since=now - HOUR,
-            most=MOST_AN_HOUR,
+            since=now - book.HOUR,
+            most=book.MOST_AN_HOUR,
         )
         log.info("reply.taken", incident=incident, outcome=outcome)
         self.bell.ring("incident", incident)

@@ -212,14 +212,15 @@ def works_over(
     """Return when planned work was going on over any of these; what ended early ended then."""
     return [
         span
-        for span, on_systems, on_components in _works_in(c, start, end)
+        for span, on_systems, on_components in works_in(c, start, end)
         if on_systems & set(systems) or on_components & set(components)
     ]
 
 
-def _works_in(
+def works_in(
     c: sa.Connection, start: datetime, end: datetime
 ) -> list[tuple[Interval, frozenset[str], frozenset[str]]]:
+    """Return when planned work was going on, each with its systems and components."""
     t = maintenances.c
     rows = c.execute(
         sa.select(t.starts_at, t.ends_at, t.completed_at, t.systems, t.components).where(
@@ -312,7 +313,7 @@ def _integrated(
     c: sa.Connection, over: Mapping[str, tuple[str | None, str | None]], start: datetime, end: datetime
 ) -> dict[str, list[Span]]:
     """Return what was believed of checks over a time, with the planned work over their system or component."""
-    held, works = spans_of(c, over, start, end), _works_in(c, start, end)
+    held, works = spans_of(c, over, start, end), works_in(c, start, end)
     return {
         check: overlaid(
             held[check], [span for span, systems, parts in works if system in systems or component in parts]

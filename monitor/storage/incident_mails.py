@@ -1,7 +1,7 @@
 """Replies to our mails about incidents on record: once each, so many an hour, on the ticket and on the timeline."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
@@ -12,6 +12,9 @@ from monitor.storage.upsert import insert_ignoring
 mails = schema.schema_announced.incident_mails
 outbox, incidents = schema.outbox, schema.incidents
 TOO_MANY = "mail.too_many"
+MOST_AN_HOUR = 20
+"""Replies of one sender about one incident within an hour; what comes above is a loop, or no reply."""
+HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

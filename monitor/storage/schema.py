@@ -116,6 +116,7 @@ incidents = sa.Table(
     sa.Index("ix_incidents_status_opened_at", "status", "opened_at"),
     sa.Index("ix_incidents_system", "system"),
     sa.Index("ix_incidents_parent", "parent"),
+    sa.Index("ix_incidents_partner", "partner", "seq"),  # a partner's cases, the newest first
 )
 
 findings = sa.Table(

@@ -40,6 +40,7 @@ STATIC = {
     "console.css": "text/css",
     "queue.css": "text/css",
     "planner.css": "text/css",
+    "portal.css": "text/css",
     "console.js": "text/javascript",
     "live.js": "text/javascript",
     "queue.js": "text/javascript",

@@ -6,7 +6,6 @@ there. Forms are in ``portal_forms``.
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 import pydantic
@@ -20,23 +19,28 @@ from monitor.domain.request_life import ENDED, Case, RequestStatus
 from monitor.domain.request_matter import as_seen_by_requester, is_empty, look_at
 from monitor.domain.request_record import from_record
 from monitor.domain.requests import missing_fields
-from monitor.storage import appointments, console, lists, requests
+from monitor.storage import appointments, cases, lists, requests
 from monitor.storage.clocks import ClockRow
 from monitor.storage.lists import Wanted
 from monitor.storage.requests import File, Written
 from monitor.web import request_models as r
 from monitor.web.api_requests import a_file, visible_case
 from monitor.web.auth import nothing_there
-from monitor.web.checks_now import checks_now
 from monitor.web.parts import PARTS, Parts
+from monitor.web.portal_bars import last_days
+from monitor.web.portal_cases import line_of as case_line
 from monitor.web.portal_fields import asked_of, field_of
-from monitor.web.portal_frame import Self, looked_after, portal_page, who_looks
-from monitor.web.portal_view import Line, ToDo, first_of_all, health_of, line_of, promises_of, state_of, to_do
+from monitor.web.portal_fleet import Fleet, Unwell, fleet_of, rows_of, running_works, unwell_of, worst_first
+from monitor.web.portal_frame import Self, portal_page, who_looks
+from monitor.web.portal_public import public_now
+from monitor.web.portal_systems import DRAWN, since_when
+from monitor.web.portal_view import Line, ToDo, first_of_all, line_of, promises_of, state_of, to_do
 from monitor.web.problems import ProblemError
 
 LIVE = (RequestStatus.WAITING, RequestStatus.INCOMPLETE, RequestStatus.OPEN)
 SHOWN = 50
-FAULTS = 500
+FIRST = 12
+"""So many systems stand on the overview."""
 
 
 # the overview -----------------------------------------------------------------------------------------------
@@ -47,17 +51,43 @@ async def overview(request: web.Request) -> web.Response:
     me, parts = who_looks(request), request.app[PARTS]
     live: list[tuple[Line, list[ToDo]]] = []
     for status in LIVE:
-        found = await parts.store.read(_with_clocks, me, Wanted(equal={"status": status}, limit=SHOWN), "")
-        live.extend([await _line_and_duties(parts, case, clocks) for case, clocks in found.items])
+        page = await parts.store.read(_with_clocks, me, Wanted(equal={"status": status}, limit=SHOWN), "")
+        live.extend([await _line_and_duties(parts, case, clocks) for case, clocks in page.items])
+    fleet = fleet_of(request, me)
+    standing = await parts.store.read(cases.standing, fleet.whose)
+    unwell = await unwell_of(
+        request, fleet, since_when(fleet, [each for each, _ in standing]), await running_works(parts)
+    )
+    shown = worst_first(fleet.systems, unwell)[:FIRST]
     return portal_page(
         request,
         "overview.html",
-        health=await _health(parts, me),
+        public=await public_now(parts, me.partner.id, fleet.systems, [each for each, _ in standing]),
+        found=[case_line(each, clocks, parts.clock()) for each, clocks in reversed(standing)],
+        rows=await rows_of(request, me, shown, unwell),
+        tally=_tally(me, fleet, unwell),
+        total=len(fleet.systems),
         partners=parts.inventory().partners,
+        days=last_days(parts.clock(), me.zone),
+        drawn=DRAWN,
         lines=[line for line, _ in live],
         duties=[duty for _, duties in live for duty in duties if duty.open],
         lines_in=me.policy.lines,
     )
+
+
+def _tally(me: Self, fleet: Fleet, unwell: Unwell) -> list[tuple[str, str, int, str]]:
+    """Count a fleet by how it is: how, its tone, how many, in words."""
+    _ = me.tongue.say
+    bad, minor = unwell.count("down", "fault"), unwell.count("degraded")
+    worked, dark = unwell.count("maintenance"), unwell.count("unknown")
+    return [
+        ("down", "bad", bad, _("down or with a fault")),
+        ("degraded", "minor", minor, _("disturbed")),
+        ("maintenance", "maintenance", worked, _("in maintenance")),
+        ("unknown", "unknown", dark, _("not known")),
+        ("well", "ok", len(fleet.systems) - bad - minor - worked - dark, _("without trouble that we see")),
+    ]
 
 
 async def _line_and_duties(parts: Parts, case: Case, clocks: tuple[ClockRow, ...]) -> tuple[Line, list[ToDo]]:
@@ -68,24 +98,6 @@ async def _line_and_duties(parts: Parts, case: Case, clocks: tuple[ClockRow, ...
         *first_of_all(case),
         *to_do(case, clocks, judgement, policy, now),
     ]
-
-
-async def _health(parts: Parts, me: Self) -> list[Any]:
-    systems = looked_after(parts, me)
-    serials = {system.serial for system in systems}
-    seen = await parts.store.read(lists.check_lines)
-    checks = [check for check in checks_now(parts, seen) if check.system in serials]
-    faults: dict[str, datetime] = {}
-    for status in ("open", "acknowledged"):
-        page = await parts.store.read(console.list_incidents, Wanted(equal={"status": status}, limit=FAULTS))
-        for each in page.items:
-            if each.system in serials:
-                faults[each.system] = min(faults.get(each.system, each.since), each.since)
-    work = await parts.store.read(
-        lists.list_maintenance, Wanted(equal={"status": "in_progress"}, limit=FAULTS)
-    )
-    worked_on = frozenset(serial for each in work.items for serial in each.systems) & serials
-    return health_of(systems, checks, faults, worked_on, parts.clock())
 
 
 def _with_clocks(connection: Any, me: Self, wanted: Wanted, words: str) -> lists.Page[Any]:
@@ -123,7 +135,7 @@ async def list_requests(request: web.Request) -> web.Response:
         query=query,
         filtered=bool(wanted.equal or query.q),
         classes=tuple(me.policy.classes),
-        systems=looked_after(parts, me),
+        systems=fleet_of(request, me).systems,
         more=lambda after: str(request.rel_url.update_query(after=str(after))),
     )
 
@@ -210,7 +222,8 @@ async def request_page(
         ended=ended,
         analysed_now=_analysed_now(asked),
         missing=[
-            field_of(name, asked_of(asked.policy), me, looked_after(parts, me)) for name in asked.missing
+            field_of(name, asked_of(asked.policy), me, fleet_of(request, me).systems)
+            for name in asked.missing
         ],
         values=values or {},
         faults=faults or {},

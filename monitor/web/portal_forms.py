@@ -28,7 +28,8 @@ from monitor.web.api_requests import visible_case
 from monitor.web.parts import PARTS
 from monitor.web.portal import everything_of, request_page
 from monitor.web.portal_fields import BY, OURS, RELATED, prefilled, questions
-from monitor.web.portal_frame import Self, looked_after, portal_page, who_looks
+from monitor.web.portal_fleet import fleet_of
+from monitor.web.portal_frame import Self, portal_page, who_looks
 from monitor.web.portal_input import FILES, Form, read_form
 from monitor.web.render import go
 
@@ -112,7 +113,7 @@ async def _new(
         request,
         "new.html",
         status=422 if faults or (filed and not filed.judgement.accepted) else 200,
-        ask=questions(me, inventory, looked_after(parts, me), now, asked),
+        ask=questions(me, inventory, fleet_of(request, me).systems, now, asked),
         values=values,
         faults=faults,
         objections=filed.judgement.objections if filed else before.objections,
@@ -188,13 +189,12 @@ async def without_secrets(form: Form) -> tuple[dict[str, str], bool]:
 
 def _request(request: web.Request, me: Self, form: Form, faults: dict[str, str]) -> Request:
     """Read the form as a request of whoever fills it in; what cannot be read is a fault at its field."""
-    parts = request.app[PARTS]
     known = me.policy.requests.fields
     fields: dict[str, object] = {
         name: form.get(name) for name in form.values if name in known and name not in OURS and form.get(name)
     }
     serial = form.get("system")
-    own = {system.serial for system in looked_after(parts, me)}
+    own = {system.serial for system in fleet_of(request, me).systems}
     if own and serial and serial not in own:
         faults["system"] = "You have no system of this name."
         fields.pop("system", None)

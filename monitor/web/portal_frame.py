@@ -23,6 +23,8 @@ from monitor.domain.request_matter import Request, calendar_of, served_by
 from monitor.domain.request_rules import FIELDS, RequestRules
 from monitor.web.auth import PRINCIPAL, nothing_there, viewer
 from monitor.web.parts import PARTS, Parts
+from monitor.web.portal_tongue import ENGLISH, Tongue
+from monitor.web.portal_words import case_state, percent, seen, symptom
 from monitor.web.render import page
 from monitor.web.rules import Own, role_suffices
 
@@ -38,6 +40,7 @@ class Self:
     language: str
     zone: ZoneInfo
     manages: bool
+    tongue: Tongue = ENGLISH
 
     def label(self, name: str) -> str:
         """Return how a field is called in this person's language."""
@@ -51,8 +54,7 @@ class Self:
 
     def day(self, at: datetime) -> str:
         """Say a day as this person's calendar shows it."""
-        local = self.local(at)
-        return f"{local.day} {local:%b %Y}"
+        return self.tongue.day(self.local(at))
 
     def local(self, at: datetime) -> datetime:
         """Return an instant as this person's clock shows it."""
@@ -62,8 +64,7 @@ class Self:
         """Say an instant for this person: the weekday, the day, and the time on their clock."""
         if at is None:
             return "\N{EN DASH}"
-        local = self.local(at)
-        return f"{local:%a} {local.day} {local:%b %Y, %H:%M}"
+        return self.tongue.moment(self.local(at))
 
 
 def who_looks(request: web.Request) -> Self:
@@ -106,18 +107,34 @@ def own_systems(parts: Parts, me: Self) -> tuple[System, ...]:
     return tuple(sorted((s for s in systems if s.partner == me.partner.id), key=lambda s: s.serial))
 
 
-def looked_after(parts: Parts, me: Self) -> tuple[System, ...]:
-    """Return the systems that whoever looks may ask about: their own, and those of partners served through theirs."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Through:
+    """Which partners are served through somebody's partner; ``directly``: that partner itself is."""
+
+    partners: frozenset[str]
+    directly: bool
+
+
+def through(parts: Parts, me: Self) -> Through:
+    """Return the partner of whoever looks, and those that are served through it."""
     inventory = parts.inventory()
-    through = {me.partner.id}
+    found = {me.partner.id}
+    directly = True
     for other in inventory.partners.values():
         if other.policy == me.policy.name:
             served = served_by(me.policy, Request(channel="portal", partner=other.id), inventory)
             if served is not None and served.partner.id == me.partner.id:
-                through.add(other.id)
-    return tuple(
-        sorted((s for s in inventory.systems.values() if s.partner in through), key=lambda s: s.serial)
-    )
+                found.add(other.id)
+            elif other.id == me.partner.id:
+                directly = False
+    return Through(partners=frozenset(found), directly=directly)
+
+
+def looked_after(parts: Parts, me: Self) -> tuple[System, ...]:
+    """Return the systems that whoever looks may ask about: their own, and those of partners served through theirs."""
+    partners = through(parts, me).partners
+    systems = parts.inventory().systems.values()
+    return tuple(sorted((s for s in systems if s.partner in partners), key=lambda s: s.serial))
 
 
 def zone_of(parts: Parts, policy: Policy, partner: Partner) -> ZoneInfo:
@@ -160,6 +177,12 @@ def portal_page(request: web.Request, template: str, *, status: int = 200, **con
         me=me,
         written=written,
         zone=zone,
+        _=(me.tongue if me else ENGLISH).html,
+        lang=(me.tongue if me else ENGLISH).code,
+        case_state=case_state,
+        symptom=symptom,
+        seen=seen,
+        percent=percent,
         **context,
     )
 

@@ -9,6 +9,7 @@ from monitor.domain.inventory import System
 from monitor.domain.policy import Policy
 from monitor.domain.request_life import ENDED, Case, RequestStatus
 from monitor.domain.timed import Party
+from monitor.domain.uptime import Span
 from monitor.storage.clocks import ClockRow
 from monitor.web.checks_now import CheckNow
 from monitor.web.render import left, span, words
@@ -21,6 +22,7 @@ class Standing:
     tone: str
     word: str
     said: str = ""
+    since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,6 +179,30 @@ class Health:
     state: Standing
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stretch:
+    """A part of a day, in minutes from its begin, and how a system was in it."""
+
+    state: str
+    left: float
+    width: float
+    start: datetime
+    end: datetime
+    said: Standing
+
+
+def stretch(part: Span, begins: datetime) -> Stretch:
+    """Return a part of a day as it is drawn and told."""
+    return Stretch(
+        state=part.status,
+        left=round((part.start - begins).total_seconds() / 60, 2),
+        width=round((part.end - part.start).total_seconds() / 60, 2),
+        start=part.start,
+        end=part.end,
+        said=WAS.get(part.status, WAS["unknown"]),
+    )
+
+
 _WORST = ("bad", "minor", "maintenance", "unknown", "neutral", "ok")
 _SEEN = {
     "down": Standing(tone="bad", word="Down", said="our checks cannot reach it"),
@@ -185,6 +211,11 @@ _SEEN = {
     "up": Standing(tone="ok", word="Working"),
 }
 _STATES = tuple(_SEEN)
+WAS: Mapping[str, Standing] = {
+    **_SEEN,
+    "maintenance": Standing(tone="maintenance", word="Maintenance", said="planned work was going on"),
+}
+"""How a system was in a stretch of time, in words."""
 _FAULTY = {True: _SEEN["degraded"], False: Standing(tone="bad", word="Fault")}
 """What is said of a system with a fault that no check sees just now: our checks see it well, or do not see it."""
 
@@ -194,7 +225,6 @@ def health_of(
     checks: Iterable[CheckNow],
     faults: Mapping[str, datetime],
     worked_on: frozenset[str],
-    now: datetime,
 ) -> list[Health]:
     """Say how each system is, the worst first; ``faults`` are those being worked on, with since when."""
     seen: dict[str, str] = {}
@@ -202,7 +232,7 @@ def health_of(
         if check.system is not None:
             other = seen.get(check.system, "up")
             seen[check.system] = min(other, check.state, key=_STATES.index)
-    made = [Health(system=one, state=_health(one, seen, faults, worked_on, now)) for one in systems]
+    made = [Health(system=one, state=_health(one, seen, faults, worked_on)) for one in systems]
     return sorted(made, key=lambda each: (_WORST.index(each.state.tone), each.system.serial))
 
 
@@ -211,7 +241,6 @@ def _health(
     seen: Mapping[str, str],
     faults: Mapping[str, datetime],
     worked_on: frozenset[str],
-    now: datetime,
 ) -> Standing:
     if system.serial in worked_on:
         return Standing(tone="maintenance", word="Maintenance", said="planned work is going on")
@@ -220,7 +249,5 @@ def _health(
     if since is not None:
         seen_well = looked is _SEEN["up"]
         worst = looked if looked and looked.tone in ("bad", "minor") else _FAULTY[seen_well]
-        return Standing(
-            tone=worst.tone, word=worst.word, said=f"a fault has been worked on for {span(now - since)}"
-        )
+        return Standing(tone=worst.tone, word=worst.word, said="a fault is being worked on", since=since)
     return looked or Standing(tone="neutral", word="Not watched", said="no check looks at it")

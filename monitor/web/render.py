@@ -53,6 +53,7 @@ FLASHES: Mapping[str, str] = {
     "filed": "Your request is filed. Everybody who takes part is told by mail.",
     "known": "This request was filed already: here it is.",
     "written": "Your message is added.",
+    "case_taken": "Thank you: you have it. Nobody else is called for it.",
     "announced": "The work is announced. Findings on these systems wake nobody while it lasts.",
     "announced_late": "The work is announced, later than the agreement asks for: it is taken all the same, and marked as late.",
     "called_off": "The work is called off.",

@@ -47,8 +47,11 @@ from monitor.web import (
     oncall_pages,
     overruling,
     portal,
+    portal_cases,
+    portal_fleet,
     portal_forms,
     portal_people,
+    portal_systems,
     portal_work,
     reach_forms,
     reports,
@@ -145,6 +148,7 @@ def setup(
     )
     app[ENVIRONMENT] = environment()
     app[fleet_pages.INDEX] = {}
+    app[portal_fleet.KEPT] = portal_fleet.Kept()
     app[SHARED] = Shared(bell)
     app[LIVE] = Live(live_pace or LivePace())
     app[actions.PASSWORDS] = passwords or Passwords()
@@ -235,6 +239,8 @@ def handlers(app: web.Application) -> Mapping[tuple[str, str], Handler]:
         **ticket_forms.ACTIONS,
         **work_forms.ACTIONS,
         **portal.PAGES,
+        **portal_cases.PAGES,
+        **portal_systems.PAGES,
         **portal_forms.ACTIONS,
         **portal_people.ACTIONS,
         **portal_work.ACTIONS,

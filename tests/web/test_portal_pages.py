@@ -13,14 +13,14 @@ from monitor.storage.people import Role
 from monitor.web.parts import PARTS
 from tests.browser import a_page
 from tests.web.conftest import PASSWORD, a_world
-from tests.web.seeds import NOW, a_maintenance
+from tests.web.seeds import NOW, a_clock, a_maintenance, a_ticket, an_attempt, an_incident, an_outbox_row
 from tests.web.test_browser import WIDTH
 from tests.web.test_hostile import CORPUS, OURS, Elements
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")  # that of the browser
 SAME = {"Sec-Fetch-Site": "same-origin"}
-PAGES = ["/portal/", "/portal/requests", "/portal/requests/R-00001", "/portal/requests/R-00002", "/portal/requests/new?related=R-00002", "/portal/maintenance", "/portal/contacts", "/portal/contacts/aurora-1", "/portal/licences"]  # fmt: skip
-TAGS = OURS | {"textarea", "fieldset", "ol", "h2"}
+PAGES = ["/portal/", "/portal/systems", "/portal/systems/PBX-1001", "/portal/cases", "/portal/cases/inc-1", "/portal/requests", "/portal/requests/R-00001", "/portal/requests/R-00002", "/portal/requests/new?related=R-00002", "/portal/maintenance", "/portal/contacts", "/portal/contacts/aurora-1", "/portal/licences"]  # fmt: skip
+TAGS = OURS | {"textarea", "fieldset", "ol", "h2", "svg", "defs", "pattern", "g", "use", "rect", "path"}
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -52,6 +52,35 @@ def poisoned(connection, bad):
         connection.execute(t.appointments.insert().values(id=f"p-{number}", request=id_, status="booked", technician=bad, starts_at=NOW, ends_at=NOW, created_at=NOW, updated_at=NOW))  # fmt: skip
         for party in ("us", "customer"):
             connection.execute(s.clocks.insert().values({"request": id_, "name": f"{bad}{party}", "class": bad, "party": party, "started_at": NOW, "due": NOW}))  # fmt: skip
+    an_incident(
+        connection,
+        title=bad,
+        summary=bad,
+        symptom=bad,
+        policy_version=bad,
+        owner=bad,
+        owner_party="partner",
+        acknowledged_by=bad,
+        **{"class": bad},
+    )
+    an_outbox_row(connection, "inc-1")
+    an_attempt(
+        connection,
+        "inc-1",
+        "out-1",
+        channel=bad,
+        contact=bad,
+        recipient=bad,
+        detail=bad,
+        result="acknowledged",
+    )
+    a_ticket(connection, "inc-1", reference=bad, url="javascript:alert(1)", subject=bad, body=bad)
+    a_clock(connection, "inc-1", name=bad, **{"class": bad})
+    connection.execute(
+        s.schema_announced.incident_mails.insert().values(
+            incident="inc-1", partner="aurora", contact=bad, sender=bad, dedup="d", body=bad, at=NOW
+        )
+    )
     a_maintenance(connection, title=bad, body=bad, systems=json.dumps([bad]), partner="aurora", public=False, late=True)  # fmt: skip
 
 
@@ -68,6 +97,7 @@ async def test_hostile_text_makes_no_element_attribute_or_link_on_any_page_of_th
     for path, form in (
         ("/portal/requests", typed),
         ("/portal/requests/R-00001/messages", {"key": bad}),
+        ("/portal/cases/inc-1/reply", {"key": bad, "text": ""}),
         ("/portal/maintenance", {"title": bad, "body": bad, "systems": bad}),
         ("/portal/contacts/aurora-1", {"name": "", "phone": bad, "email": bad, "languages": bad}),
     ):
@@ -76,7 +106,7 @@ async def test_hostile_text_makes_no_element_attribute_or_link_on_any_page_of_th
         pages.append(await answer.text())
     pages += [await (await world.client.get("/portal/requests", params={"q": bad})).text()]
     pages += [await (await world.client.get("/portal/requests/new", params={"system": bad, "related": bad})).text()]  # fmt: skip
-    assert bad in html.unescape(pages[2])
+    assert bad in html.unescape(pages[PAGES.index("/portal/requests/R-00001")])
     for text in pages:
         seen = Elements()
         seen.feed(text)

@@ -15,6 +15,7 @@ def upgrade() -> None:
     """Add what the faces keep; each part below is one subject's."""
     _accounts()
     _audit_chain()
+    _cases()
 
 
 def _accounts() -> None:
@@ -78,3 +79,8 @@ def _audit_chain() -> None:
     c.execute(
         sa.text("INSERT INTO installation (name, value) VALUES ('audit-head', :value)"), {"value": value}
     )
+
+
+def _cases() -> None:
+    """A partner reads their own cases, the newest first."""
+    op.create_index("ix_incidents_partner", "incidents", ["partner", "seq"])
