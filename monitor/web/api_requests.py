@@ -96,7 +96,9 @@ def add_requests(api: Api) -> None:
         """List everything that happened to a request, oldest first."""
         case = await visible_case(request, params.id)
         found = await of(request).store.read(requests.timeline, case.id)
-        return m.Listing(items=[r.Happened.model_validate(each) for each in found])
+        return m.Listing(
+            items=[r.Happened(at=at, kind=kind, actor=actor, text=text) for at, kind, actor, text in found]
+        )
 
     @api.route("GET", "/api/v1/requests/{id}/credentials", errors=(404,))
     async def list_credentials(request: web.Request, params: ById) -> m.Listing[r.Credential]:

@@ -186,7 +186,9 @@ def guard(method: str, path: str, handler: Handler) -> Handler:
             return await handler(request)
         principal = await principal_of(request)
         if principal is None or (is_page and principal.session is None):
-            if hidden:
+            if hidden and not (
+                is_page and method == "GET"
+            ):  # a page sends to the log-in, whatever is asked for
                 raise nothing_there()
             return _who_are_you(request, is_page=is_page)
         if not _may(principal, request, path, method):
