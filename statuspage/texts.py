@@ -50,12 +50,17 @@ def _component(component: Component) -> Component:
 def fit(record: PublicRecord) -> PublicRecord:
     """Return the record with every text fit to be shown."""
     problems = tuple(_problem(problem) for problem in record.problems)
-    return replace(record, problems=problems, maintenances=tuple(_work(work) for work in record.maintenances))
+    series = tuple(replace(one, title=one_line(one.title), body=plain(one.body)) for one in record.series)
+    works = tuple(_work(work) for work in record.maintenances)
+    return replace(record, problems=problems, maintenances=works, series=series)
 
 
 def _problem(problem: PublicProblem) -> PublicProblem:
     said = {language: one_line(title) for language, title in problem.said.items()}
-    return replace(problem, title=one_line(problem.title), updates=_updates(problem.updates), said=said)
+    state = one_line(problem.state)
+    return replace(
+        problem, title=one_line(problem.title), state=state, updates=_updates(problem.updates), said=said
+    )
 
 
 def _work(work: PublicMaintenance) -> PublicMaintenance:
@@ -68,4 +73,4 @@ def _updates(updates: tuple[PublicUpdate, ...]) -> tuple[PublicUpdate, ...]:
 
 def _update(update: PublicUpdate) -> PublicUpdate:
     said = {language: plain(text) for language, text in update.said.items()}
-    return replace(update, body=plain(update.body), said=said)
+    return replace(update, status=one_line(update.status), body=plain(update.body), said=said)

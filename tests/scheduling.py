@@ -14,6 +14,7 @@ BROWSING = (
     "tests/acceptance/test_a_night_at_the_console.py",
     "tests/statuspage/test_browser.py",
     "tests/web/test_browser.py",
+    "tests/web/test_hostile_fields.py",
     "tests/web/test_portal_pages.py",
 )
 """Tests that look through one Chromium (``tests/browser.py``)."""
