@@ -29,7 +29,7 @@ class Classification:
 
 def classify(policy: Policy, of: Circumstances) -> Classification:
     """Classify by the policy's rules, then apply what it excludes."""
-    facts, presumed = _presume(policy.presumptions, of.symptom, of.facts)
+    facts, presumed = presume(policy.presumptions, of.symptom, of.facts)
     known = replace(of, facts=facts)
     ruled = _by_rules(policy, known, presumed)
     return _after_exclusions(policy, known, ruled)
@@ -107,9 +107,10 @@ def _applies(exclusion: Exclusion, of: Circumstances) -> bool:
     return exclusion.when.evaluate(of).truth is Truth.MET
 
 
-def _presume(
+def presume(
     presumptions: Sequence[Presumption], symptom: Symptom, facts: Mapping[str, FactValue]
 ) -> tuple[dict[str, FactValue], tuple[str, ...]]:
+    """Return the facts with what a symptom lets be presumed where nobody knows, and what that was."""
     known: dict[str, FactValue] = {name: value for name, value in facts.items() if value is not None}
     said: list[str] = []
     for presumption in presumptions:

@@ -41,6 +41,7 @@ STATIC = {
     "queue.css": "text/css",
     "planner.css": "text/css",
     "portal.css": "text/css",
+    "explorer.css": "text/css",
     "console.js": "text/javascript",
     "live.js": "text/javascript",
     "queue.js": "text/javascript",

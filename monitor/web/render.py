@@ -132,6 +132,11 @@ def for_input(at: datetime | None) -> str:
     return "" if at is None else f"{at.astimezone(UTC):%Y-%m-%dT%H:%M}"
 
 
+def local_input(at: datetime, zone: str) -> str:
+    """Say an instant as a form's field for a date and time takes it, by the clock of a zone."""
+    return f"{at.astimezone(ZoneInfo(zone)):%Y-%m-%dT%H:%M}"
+
+
 def iso(at: datetime) -> str:
     """Say an instant for machines."""
     return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
@@ -182,6 +187,7 @@ def environment() -> Environment:
         hour=hour,
         in_zone=in_zone,
         for_input=for_input,
+        local_input=local_input,
         safe_url=safe_url,
         words=words,
         capitalize_first=capitalize_first,

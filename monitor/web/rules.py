@@ -254,6 +254,8 @@ RULES: Mapping[tuple[str, str], Need] = {
     ("GET", "/noc/deliveries/{id}"): Role.VIEWER,
     ("GET", "/noc/tickets"): Role.VIEWER,
     ("GET", "/noc/tickets/{id}"): Role.VIEWER,
+    ("GET", "/noc/policies"): Role.VIEWER,
+    ("GET", "/noc/policies/{name}"): Role.VIEWER,
     ("GET", "/noc/oncall"): Role.VIEWER,
     ("POST", "/noc/oncall/overrides"): Role.NOC,
     ("POST", "/noc/oncall/overrides/{id}/remove"): Role.NOC,

@@ -51,6 +51,7 @@ class World:
     problems: tuple = ()
     configured: Inventory = field(default_factory=an_inventory)
     inventory: Inventory = field(default_factory=an_inventory)
+    policies: dict = field(default_factory=lambda: {"wildix": a_policy()})
     checks: tuple = (ACheck(),)
     ids: int = 0
 
@@ -173,7 +174,7 @@ async def a_world(tmp_path):
             overruled=Overruling(store=store, clock=lambda: NOW, bell=bell, judge=pipeline.judged),
             registering=registering,
             inventory=lambda: made.inventory,
-            policies=lambda: {"wildix": a_policy()},
+            policies=lambda: made.policies,
             checks=lambda: made.checks,
             bell=bell,
             metrics=metrics,

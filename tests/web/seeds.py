@@ -9,6 +9,8 @@ from zoneinfo import ZoneInfo
 
 from monitor.domain.announcements import GlobalProblem, Maintenance
 from monitor.domain.calendars import Calendar
+from monitor.domain.clocks import RESPONSE, NoGoal, Promise
+from monitor.domain.conditions import All
 from monitor.domain.incidents import Move, PublicState, Status, after
 from monitor.domain.inventory import (
     Component,
@@ -20,7 +22,7 @@ from monitor.domain.inventory import (
     Shift,
     System,
 )
-from monitor.domain.policy import CalendarChoice, Eligibility, Policy, ServiceClass
+from monitor.domain.policy import CalendarChoice, ContactPlan, Eligibility, Policy, Rule, ServiceClass
 from monitor.errors import ConflictError, NotFoundError
 from monitor.storage import clocks, recounting
 from monitor.storage import schema as t
@@ -95,12 +97,15 @@ def a_policy() -> Policy:
         calendars={"emea": Calendar(name="emea", zone=ZoneInfo("Europe/Rome"), weekly=(day,) * 5 + ((), ()))},
         choices=(CalendarChoice(calendar="emea"),),
         classes={c.name: c for c in classes},
-        rules=(),
+        rules=(Rule(name="all-other", cls="standard", clause="2", when=All()),),
         exclusions=(),
         presumptions=(),
         eligibility=Eligibility(everyone=True),
-        promises={},
-        contact={},
+        promises={
+            (c.name, None, RESPONSE): Promise(goal=NoGoal("nothing is promised"), clock=RESPONSE)
+            for c in classes
+        },
+        contact={c.name: ContactPlan(inside=(), outside=()) for c in classes},
     )
 
 
