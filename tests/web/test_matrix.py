@@ -27,7 +27,10 @@ STREAM = ("GET", "/noc/live")  # never ends: its doors are tried, its inside is 
 OTHERS_ROUTES = re.compile(r"^(?!/(api/v1|noc|portal|ack|livez|readyz|healthz|metrics|api/docs|api/openapi))")
 """The status page, its feeds and what comes in have doors of their own (tests/statuspage, tests/web/test_intake...)."""
 BOB = re.search(r"\n.*id: bob,.*", CONFIGURATION)[0]
-WITH_BEN = CONFIGURATION.replace(BOB, BOB + BOB.replace("bob", "ben").replace("0101", "0111"))
+WITH_BEN = (
+    CONFIGURATION.replace(BOB, BOB + BOB.replace("bob", "ben").replace("0101", "0111"))
+    + '  - {name: s-9, type: tcp, system: S-9, target: "127.0.0.1:9", symptom: unreachable}\n'
+)
 CONTACT = {"partner-contact": "bob", "partner-admin": "ann", "partner's token": "ann"}
 KINDS = [each for each in AUDIENCES if each != "doors of their own"]
 LAST = ("DELETE /api/v1/contacts/{id}", "POST /portal/contacts/{id}/remove")
@@ -176,9 +179,9 @@ async def fill(town):
             "contacts": {"ann": "ann", "bob": "bob", "eve": "eve"},
             "asker": asker,
         }
-    await town.world.fails("s-1")
-    (incident,) = await town.world.rows("incidents")
-    town.things["incident"] = incident["id"]
+    for check, whose in (("s-1", "own"), ("s-9", "foreign")):
+        await town.world.fails(check)
+        town.things[whose]["cases"] = (await town.world.rows("incidents"))[-1]["id"]
 
 
 def path_of(town, route, who, whose):
@@ -193,7 +196,7 @@ def path_of(town, route, who, whose):
     things = town.things[whose]
     asker = CONTACT.get(who, things["asker"]) if whose == "own" else things["asker"]
     kind = next((part for part in path.split("/") if part in things), None)
-    found = things.get(kind, town.things["incident"])
+    found = things.get(kind, things["cases"])
     found = found[asker] if isinstance(found, dict) else found
     path = path.replace("{id}", found).replace("{serial}", things["systems"])
     path = path.replace("{attachment}", things["attachments"][asker])

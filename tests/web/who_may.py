@@ -241,6 +241,8 @@ GET /noc/tickets
 GET /noc/tickets/{id}
 GET /noc/oncall
 [console, from noc]
+POST /noc/maintenance/preview
+POST /noc/maintenance/systems.csv
 POST /noc/incidents/{id}/acknowledge
 POST /noc/incidents/{id}/resolve
 GET /noc/incidents/{id}/resolve
@@ -279,6 +281,7 @@ GET /noc/oncall/hand-over
 POST /noc/oncall/hand-over
 POST /noc/incidents/{id}/renew
 [console, from lead]
+GET /noc/audit.csv
 GET /noc/audit
 GET /noc/reports/sla
 GET /noc/reports/sla/clocks
@@ -292,6 +295,12 @@ POST /api/v1/checks/{name}/results
 POST /api/v1/alerts/enqueue
 POST /api/v1/alertmanager/webhook
 [portal]
+GET /portal/systems
+GET /portal/systems/{serial}
+GET /portal/cases
+GET /portal/cases/{id}
+POST /portal/cases/{id}/acknowledge
+POST /portal/cases/{id}/reply
 POST /portal/logout
 GET /portal
 GET /portal/
