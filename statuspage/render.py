@@ -99,6 +99,10 @@ class Renderer:
         self._remembered = {path: kept for path, kept in self._remembered.items() if path in documents}
         return documents
 
+    def front(self, board: Board) -> Document:
+        """Render the front page alone."""
+        return _Face(self, board, (), tongue(board.site.language), "").index()
+
     def _all(self, board: Board, spoken: Iterable[str]) -> Iterable[tuple[str, Document]]:
         """Render the pages as they are where a visitor asks for no language, and in each under its own address."""
         months, site = months_of(board), board.site
@@ -165,7 +169,7 @@ class _Face:
 
     def _pages(self) -> Iterable[tuple[str, Document]]:
         board = self.board
-        yield "/", self._fitted("/", self._index)
+        yield "/", self.index()
         yield "/uptime", self._fitted("/uptime", self._uptime)
         for path in ("/404", "/subscribe"):
             yield path, self._once(path, board.site, partial(self._page, path, f"{path[1:]}.html"))
@@ -201,6 +205,10 @@ class _Face:
             return self._page(path, template, months=months, older=older, newer=newer, most=most)
 
         return path, self._once(path, key, lambda: self._fitted(path, render))
+
+    def index(self) -> Document:
+        """Render the front page."""
+        return self._fitted("/", self._index)
 
     def _index(self, level: int) -> Document:
         shown = dict(zip(("seen", "folded", "inside"), DETAIL[level], strict=True))

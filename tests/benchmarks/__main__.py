@@ -23,6 +23,7 @@ NAMES = (
     "rates",
     "fleet",
     "page",
+    "page_flaps",
     "console",
     "store_writes",
     "history",

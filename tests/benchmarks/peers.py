@@ -35,10 +35,12 @@ http {{
   log_format looks "$msec $uri"; access_log {folder}/looks looks buffer=64k flush=1s; keepalive_requests 1000000; types {{ text/html html; }} default_type text/html;
   client_body_temp_path {folder}/a; proxy_temp_path {folder}/b; fastcgi_temp_path {folder}/c;
   uwsgi_temp_path {folder}/d; scgi_temp_path {folder}/e;
+  map $msec $well {{ default 1; "~[02468]\\.[0-9]+$" 0; }}
   server {{
     listen 127.0.0.1:{port} backlog=4096;
     {tls}
     location / {{ return 200 "{page}"; }}
+    location /flap/ {{ if ($well = 0) {{ return 503; }} return 200 "{page}"; }}
     location = /served {{ stub_status; }}
     location /file/ {{ alias {folder}/files/; }}
   }}
