@@ -28,14 +28,26 @@ from tests.checks.far_ends import free_port
 SYSTEMS, COMPONENTS = 10_000, 20
 CONNECTIONS, FEW = 64, 8
 TIMES_GOAL, RATE_GOAL, LATE_GOAL = 20.0, 15_000.0, 15.0
-COLUMNS = ("", "requests/s", "p99 ms", "of nginx", "one visitor: p50 ms", "p99 ms", "longest ms", "pages seen")
+COLUMNS = (
+    "",
+    "requests/s",
+    "p99 ms",
+    "of nginx",
+    "one visitor: p50 ms",
+    "p99 ms",
+    "longest ms",
+    "pages seen",
+)
 PAUSE = 0.01
 
 
 def configuration(target: str, every: int) -> str:
     """Write 10,000 systems with a check each, over components in groups and regions."""
     lines = ["service: {name: Benchmark}", "partners:", "  - {id: aurora, policy: wildix, tier: gold, country: IT, language: it,"]  # fmt: skip
-    lines += ['     contacts: [{id: a1, name: G, phone: "+390461234567", email: a@aurora.example}]}', "components:"]
+    lines += [
+        '     contacts: [{id: a1, name: G, phone: "+390461234567", email: a@aurora.example}]}',
+        "components:",
+    ]
     lines += [
         f"  - {{id: c{n}, name: Service number {n}, group: Group {n // 5}, region: {('EU', 'US')[n % 2]}}}"
         for n in range(COMPONENTS)
