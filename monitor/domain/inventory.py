@@ -117,7 +117,10 @@ class Component:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Engineer:
-    """One of our own people who can be paged; ``user`` is their name in the console where it is not the id."""
+    """One of our own people who can be paged; ``user`` is their name in the console where it is not the id.
+
+    ``zone`` is where they live, for the times of their hand-overs; None: that of the rotation.
+    """
 
     id: str
     name: str
@@ -125,6 +128,7 @@ class Engineer:
     email: str | None = None
     language: str = "en"
     user: str | None = None
+    zone: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,12 +185,12 @@ class OnCall:
 
     def turn(self, rotation: str, now: datetime) -> Engineer | None:
         """Return whose turn it is by a rotation; None in a gap, and for a rotation that is gone."""
-        shift = rota.at(*self._of(rotation), now)
+        shift = rota.at(*self.of(rotation), now)
         return self.engineers.get(shift.engineer) if shift else None
 
     def timeline(self, rotation: str, start: datetime, end: datetime) -> tuple[Stretch, ...]:
         """Return who is on call by a rotation from ``start`` to ``end``, gaps and the fallback in them included."""
-        return rota.timeline(*self._of(rotation), start, end, fallback=self.fallback)
+        return rota.timeline(*self.of(rotation), start, end, fallback=self.fallback)
 
     def on_duty(self, now: datetime) -> frozenset[str]:
         """Return who is on call by any rotation."""
@@ -198,7 +202,8 @@ class OnCall:
         """Return the engineer a name in the console stands for, else the name itself."""
         return next((one.id for one in self.engineers.values() if actor in (one.id, one.user)), actor)
 
-    def _of(self, name: str) -> tuple[Rotation | None, tuple[Shift, ...], tuple[Shift, ...]]:
+    def of(self, name: str) -> tuple[Rotation | None, tuple[Shift, ...], tuple[Shift, ...]]:
+        """Return what a rotation is made of: its turns, the listed shifts, the overrides."""
         known = next((one for one in self.rotations if one.name == name), None)
 
         def mine(shifts: tuple[Shift, ...]) -> tuple[Shift, ...]:

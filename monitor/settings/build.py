@@ -159,6 +159,7 @@ def engineer(given: models.EngineerIn) -> Engineer:
         email=given.email,
         language=given.language,
         user=given.user,
+        zone=given.zone,
     )
 
 

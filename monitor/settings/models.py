@@ -189,6 +189,9 @@ class EngineerIn(Strict):
     email: Annotated[Email | None, Field(description="Mail address.")] = None
     language: Annotated[Language, Field(description="The language calls and pages are in.")] = "en"
     user: Annotated[Line | None, Field(description="Its name in the console, where it is not the id.")] = None
+    zone: Annotated[Zone | None, Field(description="Where they live, for the times of their hand-overs.")] = (
+        None
+    )
 
 
 class ShiftIn(Strict):

@@ -18,6 +18,7 @@ import sqlalchemy as sa
 
 from monitor.storage import (
     schema_accounts,
+    schema_addresses,
     schema_alerts,
     schema_announced,
     schema_crashes,
@@ -43,6 +44,7 @@ __all__ = [
     "Instant",
     "metadata",
     "schema_accounts",
+    "schema_addresses",
     "schema_alerts",
     "schema_announced",
     "schema_crashes",

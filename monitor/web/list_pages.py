@@ -20,6 +20,7 @@ from monitor.web.auth import may_see_requests
 from monitor.web.parts import PARTS
 from monitor.web.problems import ProblemError
 
+M = TypeVar("M", bound=pydantic.BaseModel)
 Q = TypeVar("Q", bound=Query)
 T = TypeVar("T")
 Read = Callable[[Any, Wanted], Page[T]]
@@ -38,7 +39,7 @@ class Listing(Generic[Q, T]):
     columns: Mapping[str, Callable[[T], object]]
 
 
-def query_of(request: web.Request, model: type[Q]) -> Q:
+def query_of(request: web.Request, model: type[M]) -> M:
     """Read a list's filters; an empty field is no filter, a time without a zone is UTC's."""
     given = {name: _moment(name, value) for name, value in request.query.items() if value}
     try:

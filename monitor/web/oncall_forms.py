@@ -30,7 +30,7 @@ async def stand_in(request: web.Request) -> web.Response:
             request.app[PARTS], _actor(request), NewOverride.model_validate(fields | times)
         )
     except (pydantic.ValidationError, ConflictError, NotFoundError) as error:
-        return oncall_page(request, values=dict(form), faults=faults_of(error))
+        return await oncall_page(request, values=dict(form), faults=faults_of(error))
     return go("/noc/oncall", "stands_in")
 
 

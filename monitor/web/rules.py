@@ -257,7 +257,11 @@ RULES: Mapping[tuple[str, str], Need] = {
     ("GET", "/noc/policies"): Role.VIEWER,
     ("GET", "/noc/policies/{name}"): Role.VIEWER,
     ("GET", "/noc/oncall"): Role.VIEWER,
+    ("GET", "/noc/oncall.csv"): Role.VIEWER,
     ("POST", "/noc/oncall/overrides"): Role.NOC,
+    ("POST", "/noc/oncall/addresses"): Role.VIEWER,
+    ("POST", "/noc/oncall/addresses/{id}/end"): Role.VIEWER,
+    ("GET", "/oncall/{secret}.ics"): None,  # whoever has the address: it is made for one person
     ("POST", "/noc/oncall/overrides/{id}/remove"): Role.NOC,
     ("GET", "/noc/oncall/hand-over"): Role.NOC,
     ("POST", "/noc/oncall/hand-over"): Role.NOC,

@@ -15,6 +15,7 @@ def upgrade() -> None:
     """Add what the faces keep; each part below is one subject's."""
     _accounts()
     _audit_chain()
+    _standing_addresses()
     _cases()
 
 
@@ -84,3 +85,18 @@ def _audit_chain() -> None:
 def _cases() -> None:
     """A partner reads their own cases, the newest first."""
     op.create_index("ix_incidents_partner", "incidents", ["partner", "seq"])
+
+
+def _standing_addresses() -> None:
+    """What a display on a wall, or a calendar program, reads without a log-in."""
+    op.create_table(
+        "standing_addresses",
+        sa.Column("id", sa.String(40), primary_key=True),
+        sa.Column("kind", sa.Text, nullable=False),
+        sa.Column("name", sa.Text, nullable=False),
+        sa.Column("digest", sa.String(64), nullable=False, unique=True),
+        sa.Column("made_by", sa.Text, nullable=False),
+        sa.Column("created_at", sa.BigInteger, nullable=False),
+        sa.Column("seen_at", sa.BigInteger),
+        sa.Column("revoked_at", sa.BigInteger),
+    )
