@@ -240,6 +240,11 @@ GET /noc/deliveries/{id}
 GET /noc/tickets
 GET /noc/tickets/{id}
 GET /noc/oncall
+GET /noc/oncall.csv
+POST /noc/oncall/addresses
+POST /noc/oncall/addresses/{id}/end
+GET /noc/policies
+GET /noc/policies/{name}
 [console, from noc]
 POST /noc/maintenance/preview
 POST /noc/maintenance/systems.csv
