@@ -134,6 +134,11 @@ async def test_a_copy_that_nobody_renews_does_not_go_on_saying_that_all_is_well(
         await page.clock.set_fixed_time(seeds.NOW + seeds.SITE.stale_after * 2)
         await page.reload()
         assert "is not known here" in await page.locator("#old").inner_text()
+    async with served("stale", seeds.SITE) as url, looking(chromium) as page:
+        await page.goto(url)
+        assert not await page.locator("#old").is_visible(), (
+            "it was made now, and says itself that its data is old"
+        )
 
 
 async def test_atlassian_s_own_widget_shows_what_is_wrong(chromium, trouble):

@@ -31,7 +31,7 @@ VOID = {"meta", "link", "img", "br", "rect", "use", "path"}
 TAGS = VOID | {
     "html", "head", "title", "body", "a", "header", "nav", "main", "section", "article", "footer", "p", "span", "h1",
     "h2", "h3", "h4", "ol", "ul", "li", "dl", "dt", "dd", "div", "details", "summary", "strong", "time", "svg", "defs",
-    "pattern", "g", "code", "table", "thead", "tbody", "tr", "th", "td", "button", "script",
+    "pattern", "g", "code", "table", "thead", "tbody", "tr", "th", "td", "button", "script", "pre",
 }  # fmt: skip
 
 
@@ -152,6 +152,20 @@ async def test_the_banner_tells_what_is_broken_since_when_what_is_done_and_when_
     for said in ("Calls through the European cloud fail", "Since 13:18 CET", "47 min so far", "Cause found, fix under way",
                  "Next update by 14:23 CET", "in 18 min", "Cloud PBX, Europe; SIP trunks, Europe"):  # fmt: skip
         assert said in banner, banner
+
+
+async def test_the_banner_names_the_other_problems_and_owns_up_to_what_nobody_has_looked_at(see):
+    front = (await see(seeds.full())).text("/")
+    banner = front[front.index('class="banner') : front.index("</section>")]
+    assert "4 more open problems:" in banner
+    assert [f'href="#p{n}"' in banner and f'id="p{n}"' in front for n in (1, 2, 3)] == [True] * 3
+    assert "and 1 more, below" in banner
+    engine = seeds.well()
+    with engine.begin() as c:
+        seeds.state(c, "api", "major_outage", ago(minutes=1))
+    unsaid = (await see(engine)).text("/")
+    assert "Our checks see this." in unsaid
+    assert "Our checks see this." not in (await see(seeds.stale())).text("/")
 
 
 async def test_a_late_update_is_owned_up_to(see):
