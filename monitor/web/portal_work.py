@@ -1,7 +1,7 @@
 """The portal's pages of a customer's own maintenance (mission E6) and of prepaid incidents (mission H5)."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import datetime
+from datetime import timedelta
 
 import pydantic
 from aiohttp import web
@@ -13,15 +13,17 @@ from monitor.errors import ConflictError
 from monitor.storage import ledger, lists, requests, series
 from monitor.storage.lists import Wanted
 from monitor.web import announced_work, commands, recurring_work
-from monitor.web.api_inputs import NewMaintenance, local_moment
+from monitor.web.api_inputs import NewMaintenance
 from monitor.web.auth import nothing_there
 from monitor.web.parts import PARTS
 from monitor.web.portal_frame import Self, by_log_in, own_systems, portal_page, who_looks
-from monitor.web.portal_input import Form, read_form
+from monitor.web.portal_input import read_form
+from monitor.web.portal_notice import Shown, faults_of, ours_between, read_fields, shown_of
 from monitor.web.problems import ProblemError
-from monitor.web.render import go
+from monitor.web.render import go, rendered
 
 SHOWN = 100
+AHEAD = timedelta(days=60)
 OPEN = frozenset({"scheduled", "in_progress"})
 
 
@@ -37,8 +39,10 @@ async def _maintenance(
     values: Mapping[str, str],
     faults: Mapping[str, str],
     chosen: tuple[str, ...] = (),
+    shown: Shown | None = None,
 ) -> web.Response:
     parts = request.app[PARTS]
+    now = parts.clock()
     wanted = Wanted(equal={"partner": me.partner.id}, limit=SHOWN)
     found = await parts.store.read(lists.list_maintenance, wanted)
     return portal_page(
@@ -51,6 +55,9 @@ async def _maintenance(
         chosen=chosen,
         values=values,
         faults=faults,
+        shown=shown,
+        ours=await ours_between(parts, me, now, now + AHEAD),
+        ahead=AHEAD.days,
         permission=by_log_in(me, may_announce(me.contact, me.policy)),
         notices=[
             (rule, span_of(rule.notice)) for rule in me.policy.requests.duties if rule.notice is not None
@@ -65,81 +72,34 @@ def span_of(seconds: float) -> str:
 
 
 async def announce(request: web.Request) -> web.Response:
-    """Announce your own work; a late notice is taken, and told as late."""
-    me, form = who_looks(request), await read_form(request)
-    faults: dict[str, str] = {}
-    times = {name: _moment(form, me, name, faults) for name in ("starts_at", "ends_at")}
-    if not form.all("systems"):
-        faults["systems"] = "Choose at least one system."
-    fields = {
-        "title": form.get("title"),
-        "body": form.get("body"),
-        "zone": me.zone.key,
-        "systems": list(form.all("systems")),
-        "public": False,
-        "major": form.get("major") == "yes",
-        "repeat": _repeat(form, faults),
-        **{name: at for name, at in times.items() if at is not None},
-    }
+    """Announce your own work; a late notice is taken, and told as late. Asked for a preview, say what it would be."""
+    me, form, parts = who_looks(request), await read_form(request), request.app[PARTS]
+    if form.get("preview"):
+        shown = await shown_of(parts, me, form)
+        return await _maintenance(request, me, form.values, {}, form.all("systems"), shown)
+    fields, faults = read_fields(form, me)
     made = ""
     if not faults:
         try:
             given = NewMaintenance.model_validate(fields)
-            made = await announced_work.announce(request.app[PARTS], me.viewer, given)
-        except pydantic.ValidationError as error:
-            faults.update(_faults(error))
-        except ProblemError as error:
-            faults.update(
-                {each.pointer.split("/")[1]: each.detail for each in error.problem.errors}
-                or {"form": error.problem.detail or error.problem.title}
-            )
-        except ConflictError as error:
-            faults["form"] = str(error)
+            made = await announced_work.announce(parts, me.viewer, given)
+        except (pydantic.ValidationError, ProblemError, ConflictError) as error:
+            faults.update(faults_of(error))
     if faults:
-        return await _maintenance(request, me, form.values, faults, form.all("systems"))
-    row = await request.app[PARTS].store.read(lists.find_maintenance, made)
+        shown = await shown_of(parts, me, form)
+        return await _maintenance(request, me, form.values, faults, form.all("systems"), shown)
+    row = await parts.store.read(lists.find_maintenance, made)
     return go("/portal/maintenance", "announced_late" if row and row.late else "announced")
 
 
-EVERY = {
-    "day": "FREQ=DAILY",
-    "week": "FREQ=WEEKLY",
-    "2weeks": "FREQ=WEEKLY;INTERVAL=2",
-    "month": "FREQ=MONTHLY",
-}
-"""How work may come again, as the form offers it; any other rule is for the API."""
-
-
-def _repeat(form: Form, faults: dict[str, str]) -> dict[str, str] | None:
-    """Return how it comes again, up to a day if the form names one."""
-    every, until = form.get("every"), form.get("repeat_until")
-    if not every:
-        return None
-    if every not in EVERY:
-        faults["repeat"] = "Choose one of these."
-        return None
-    return {"rule": EVERY[every] + (f";UNTIL={until.replace('-', '')}" if until else "")}
-
-
-def _moment(form: Form, me: Self, name: str, faults: dict[str, str]) -> datetime | None:
-    """Read a time of the form, on the clock of whoever fills it in."""
-    text = form.get(name)
-    if not text:
-        faults[name] = "Say when."
-        return None
-    try:
-        return local_moment(text, me.zone.key)
-    except ValueError as error:
-        faults[name] = str(error)
-        return None
-
-
-def _faults(error: pydantic.ValidationError) -> dict[str, str]:
-    found = error.errors(include_url=False, include_input=False)
-    return {
-        str(each["loc"][0]) if each["loc"] else "form": each["msg"].removeprefix("Value error, ")
-        for each in found
-    }
+async def live(request: web.Request) -> web.Response:
+    """Say of the form as it stands whether its notice is long enough, as a part of its page."""
+    me, form = who_looks(request), await read_form(request)
+    shown = await shown_of(request.app[PARTS], me, form)
+    text = rendered(
+        request, "portal/_work_notice.html", shown=shown, me=me, written=me.written, zone=me.zone.key
+    )
+    return web.Response(text=text, content_type="text/html")
 
 
 async def cancel(request: web.Request) -> web.Response:
@@ -191,6 +151,7 @@ Action = Callable[[web.Request], Awaitable[web.Response]]
 ACTIONS: dict[tuple[str, str], Action] = {
     ("GET", "/portal/maintenance"): maintenance,
     ("POST", "/portal/maintenance"): announce,
+    ("POST", "/portal/maintenance/preview"): live,
     ("POST", "/portal/maintenance/{id}/cancel"): cancel,
     ("POST", "/portal/maintenance-series/{id}/cancel"): cancel_series,
     ("GET", "/portal/ledger"): statement,

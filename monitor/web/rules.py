@@ -320,6 +320,7 @@ RULES: Mapping[tuple[str, str], Need] = {
     ("GET", "/portal/licences"): Own.PORTAL,
     ("GET", "/portal/maintenance"): Own.PORTAL,
     ("POST", "/portal/maintenance"): Own.PORTAL_ADMIN,
+    ("POST", "/portal/maintenance/preview"): Own.PORTAL_ADMIN,
     ("POST", "/portal/maintenance/{id}/cancel"): Own.PORTAL_ADMIN,
     ("POST", "/portal/maintenance-series/{id}/cancel"): Own.PORTAL_ADMIN,
     ("GET", "/portal/ledger"): Own.PORTAL,

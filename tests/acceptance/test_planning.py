@@ -17,6 +17,7 @@ from monitor.web.parts import PARTS
 from monitor.web.work_impact import impact_of
 from monitor.web.work_plans import foresee
 from tests.acceptance.console import PASSWORD, QUICK, Engineer
+from tests.acceptance.test_people import CONFIGURATION as ACME
 from tests.acceptance.world import CHECKS, CONFIGURATION, MovableClock, a_world
 
 MONDAY = datetime(2026, 10, 19, 8, tzinfo=UTC)  # the clocks of Europe are put back on the Sunday after
@@ -152,3 +153,64 @@ async def test_a_preview_names_what_the_work_meets(tmp_path, sqlite_url):
         assert "told about the same in the last 14 days" not in nadia.text, "its systems are others by name"
         await nadia.post("/noc/maintenance/preview", **first | {"title": "Third"})
         assert "1 told about the same in the last 14 days" in nadia.text
+
+
+PORTAL = ACME.replace("systems:\n", "components: [{id: cloud, name: Cloud}]\nsystems:\n", 1)
+SOON = {
+    "title": "New disks",
+    "systems": "S-1",
+    "starts_at": "2026-10-21T20:00",
+    "ends_at": "2026-10-21T22:00",
+}
+ASKS = "Your agreement asks for 72 hours (section Additional Procedures)"
+
+
+async def test_e6_the_form_says_live_whether_the_notice_is_long_enough_and_what_follows(tmp_path, sqlite_url):
+    async with a_planner(tmp_path, sqlite_url, PORTAL) as (world, client):
+        ann = await an_engineer(world, client, "ann", Role.PARTNER_ADMIN, "ann")
+        await ann.get("/portal/maintenance")
+        await ann.post("/portal/maintenance/preview", starts_at=SOON["starts_at"])
+        assert f"Too late by 7 h. {ASKS}: this work would have had to be announced by Sun 18 Oct 2026, 20:00 ." in ann.text  # fmt: skip
+        assert "It says: announce work on production systems by email" in ann.text
+        assert "Announced now, work is in time if it begins at Thu 22 Oct 2026, 03:00 or later." in ann.text
+        await ann.post("/portal/maintenance/preview", starts_at="2026-10-22T03:00")
+        assert f"In time. {ASKS}: announce it by Mon 19 Oct 2026, 03:00 , which is 0 s from now." in ann.text
+        await ann.post("/portal/maintenance/preview", **SOON, every="week")
+        assert "1 of these comes too soon and is marked as late." in ann.text
+        assert (
+            "The clocks have changed since the time before: the same local time is 02:00 UTC now" in ann.text
+        )
+        await ann.post("/portal/maintenance/preview", starts_at="2027-03-14T02:30")
+        assert "the clocks are put forward over this time: it does not exist" in ann.text
+        await ann.get("/portal/maintenance")
+        await ann.post("/portal/maintenance", **SOON, preview="yes")
+        assert (ann.status, "Too late by 7 h." in ann.text) == (200, True), "the button says the same"
+        assert 'value="New disks"' in ann.source
+        assert await world.rows("maintenances") == []
+        await ann.post("/portal/maintenance", **SOON)
+        (row,) = await world.rows("maintenances")
+        assert (row["late"], row["starts_at"]) == (True, datetime(2026, 10, 22, 1, tzinfo=UTC))
+
+
+async def test_e6_a_customer_sees_our_public_work_on_their_systems_and_nothing_else(tmp_path, sqlite_url):
+    async with a_planner(tmp_path, sqlite_url, PORTAL) as (world, client):
+        parts = world.service.web[PARTS]
+        span = {"start": "2026-10-22T03:00:00+02:00", "hours": 2}
+        for title, other in {
+            "Firmware": {"systems": ["S-1", "S-9"]},
+            "Secret": {"systems": ["S-1"], "public": False},
+            "Elsewhere": {"systems": ["S-9"]},
+        }.items():
+            await commands.plan_maintenance(parts, "nadia", wanted(**span, title=title, **other))
+        evils = wanted(**span, systems=["S-9"], partner="evil", title="Evil's own")
+        await announced_work.announce(parts, US, evils)
+        ann = await an_engineer(world, client, "ann", Role.PARTNER_ADMIN, "ann")
+        await ann.get("/portal/maintenance")
+        assert "Firmware" in ann.text
+        for other in ("Secret", "Elsewhere", "Evil's own", "S-9"):
+            assert other not in ann.text
+        await ann.post("/portal/maintenance/preview", **SOON)
+        assert "At the same time we work on the same: Firmware , Wed 21 Oct 2026, 20:00 to Wed 21 Oct 2026, 22:00 (S-1)" in ann.text  # fmt: skip
+        await ann.post("/portal/maintenance/preview", **SOON | {"systems": "S-9"})
+        assert "There is nothing of this name" in ann.text
+        assert "Elsewhere" not in ann.text

@@ -98,7 +98,7 @@ async def test_hostile_text_makes_no_element_attribute_or_link_on_any_page_of_th
         ("/portal/requests", typed),
         ("/portal/requests/R-00001/messages", {"key": bad}),
         ("/portal/cases/inc-1/reply", {"key": bad, "text": ""}),
-        ("/portal/maintenance", {"title": bad, "body": bad, "systems": bad}),
+        ("/portal/maintenance", {"title": bad, "body": bad, "systems": bad, "starts_at": bad}),
         ("/portal/contacts/aurora-1", {"name": "", "phone": bad, "email": bad, "languages": bad}),
     ):
         answer = await world.client.post(path, data={"csrf": csrf, **form}, headers=SAME)
@@ -111,7 +111,7 @@ async def test_hostile_text_makes_no_element_attribute_or_link_on_any_page_of_th
         seen = Elements()
         seen.feed(text)
         assert seen.tags <= TAGS, seen.tags - TAGS
-        assert seen.scripts == []
+        assert all(src and src.startswith("/noc/static/") for src in seen.scripts), seen.scripts
         for tag, name, value in seen.attributes:
             assert not name.startswith("on"), (tag, name)
             assert name not in ("style", "srcdoc")
