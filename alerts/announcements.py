@@ -19,6 +19,7 @@ TITLES = {
     Phase.UPDATED: "problem_update_title",
     Phase.OVER: "problem_over_title",
     Phase.PLANNED: "work_title",
+    Phase.MOVED: "work_moved_title",
     Phase.CANCELLED: "work_cancelled_title",
     Phase.COMPLETED: "work_done_title",
 }

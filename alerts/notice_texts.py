@@ -27,8 +27,8 @@ SENTENCES = (
     # the end of an incident, by mail; and replies to mails about it
     "over_subject", "over_body", "reply_here",
     # announcements
-    "problem_title", "problem_update_title", "problem_over_title", "work_title", "work_cancelled_title",
-    "work_done_title", "components_are", "state_is", "next_update", "work_from_to", "more_at", "work_cancelled",
+    "problem_title", "problem_update_title", "problem_over_title", "work_title", "work_moved_title", "work_cancelled_title",
+    "work_done_title", "components_are", "state_is", "next_update", "work_from_to", "more_at", "work_moved", "work_cancelled",
     "work_done", "notice_hello", "notice_systems", "notice_held", "notice_calendar", "notice_uncalendar",
     # who asked to hear what the status page posts
     "subscribe_subject", "subscribe_body", "subscribed_because",

@@ -11,6 +11,8 @@ from monitor.domain.announcing import News, Phase
 LONGEST_SUBJECT = 150
 LONGEST_BODY = 20_000
 MOST_SYSTEMS = 40
+BECAME = {Phase.MOVED: "work_moved", Phase.CANCELLED: "work_cancelled"}
+"""What is said of work that a partner was told of before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +24,7 @@ class Invited:
 
 
 def work_notice(news: News, invited: Invited, language: str, *, service: str) -> Written:
-    """Write to a partner that work is planned, or is called off."""
+    """Write to a partner that work is planned, has another time, or is called off."""
     words = notice_texts.pick(language)
     off = news.phase is Phase.CANCELLED
     shown = [clean(serial, 40) for serial in invited.systems[:MOST_SYSTEMS]]
@@ -34,7 +36,7 @@ def work_notice(news: News, invited: Invited, language: str, *, service: str) ->
         times = words.say("work_from_to", starts=starts, ends=ends)
     parts = (
         words.say("notice_hello", service=service, partner=clean(invited.partner, 80)),
-        words.say("work_cancelled") if off else "",
+        words.say(BECAME[news.phase]) if news.phase in BECAME else "",
         news.title,
         times,
         words.say("notice_systems", systems=systems),

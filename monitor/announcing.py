@@ -28,7 +28,7 @@ from monitor.world import World
 
 CHANNELS: Mapping[Form, str] = {Form.MAIL: "mail", Form.CHAT: "chat"}
 """The outbox's channel for each form that leaves by a row."""
-FOLLOW = (Phase.CANCELLED,)
+FOLLOW = (Phase.MOVED, Phase.CANCELLED)
 """What is told to whom the work itself was told."""
 NOTICE = "notice"
 """The kind of a row that tells a person at a partner of planned work."""
@@ -218,6 +218,7 @@ class Announcer:
             planned_at=planned.planned_at,
             now=now,
             off=off,
+            sequence=planned.moves + (phase in FOLLOW),
         )
         channel = Channel(
             id=f"contact:{contact.id}",

@@ -10,10 +10,9 @@ from datetime import datetime
 from monitor.announcing import Announcer
 from monitor.bell import Bell
 from monitor.domain.announcements import GlobalProblem, Maintenance, MaintenanceStatus
-from monitor.domain.announcing import Phase
 from monitor.domain.incidents import PublicState
 from monitor.domain.wording import Wording
-from monitor.planning import plan_once
+from monitor.planning import plan_end, plan_once
 from monitor.storage import announced, clocks, incidents, looks, moves, recounting
 from monitor.storage.announced import Composed
 from monitor.storage.clocks import Subject
@@ -173,10 +172,9 @@ class Handling:
 
     async def move_maintenance(self, id_: str, status: MaintenanceStatus, *, actor: str) -> None:
         """Start, complete or cancel a maintenance; its end is announced where it was."""
-        now, phase = self.clock(), announced.over(status)
+        now = self.clock()
         known = await self.store.read(announced.work, id_)
-        if known and known.work.series and phase is Phase.COMPLETED:
-            phase = None  # the series was announced, and not each of its times
+        change = plan_end(self.announcer, known, status, now) if known else None
         await self.store.write(
             moves.move_maintenance,
             id_,
@@ -184,7 +182,7 @@ class Handling:
             now=now,
             actor=actor,
             update_id=f"upd_{self.new_id()}",
-            announce=self.announcer.announce_work(known, phase, now) if known and phase else None,
+            announce=change.announcement(self.announcer, now) if change else None,
         )
         self._rung("maintenance", id_)
 

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from monitor.domain.announcements import GlobalProblem, Impact, MaintenanceStatus
+from monitor.domain.announcements import GlobalProblem, Impact, Maintenance, MaintenanceStatus
 from monitor.domain.contacts import page
 from monitor.domain.decisions import NOC, page_entry
 from monitor.domain.incidents import PublicState
@@ -19,6 +19,7 @@ from monitor.handling import Handling
 from monitor.storage import announced, moves, overruns
 from monitor.storage.overruns import OURS, Overrun
 from monitor.wordings import Wordings
+from monitor.world import World
 
 log = structlog.stdlib.get_logger()
 EVERY = 5  # rounds
@@ -48,15 +49,12 @@ class Overrunning:
                 await self._over(one, one.problem, now)
         elif going_on and not one.marked:
             await self._mark(one, now)
-        elif going_on and one.problem is None and now >= self._grace(one):
+        elif going_on and one.problem is None and now >= problem_at(self.handling.world, one.work):
             await self._open(one, now)
 
-    def _grace(self, one: Overrun) -> datetime:
-        after = self.handling.world.in_force.overrun.problem_after
-        return one.work.ends_at + timedelta(seconds=after)
-
     async def _mark(self, one: Overrun, now: datetime) -> None:
-        worded = self._wordings().say(OVERRUN, Kind.INVESTIGATING, self._about(one))
+        about = about_of(self.handling.world, one)
+        worded = self._wordings().say(OVERRUN, Kind.INVESTIGATING, about)
         update = f"upd_{self.handling.new_id()}"
         if await self.handling.store.write(overruns.mark, one.work.id, update, worded, now=now):
             log.warning("maintenance.overrun", maintenance=one.work.id, failing=len(one.failing))
@@ -67,14 +65,13 @@ class Overrunning:
         """Open the problem of covered components, unless others speak for all that fails already."""
         handling = self.handling
         spoken_for = await handling.store.read(overruns.standing_over)
-        if not self._components(one) or all(
+        if not failing_components(one) or all(
             each.explained or each.component in spoken_for for each in one.failing
         ):
             return
         in_force, id_ = handling.world.in_force, f"inc_{handling.new_id()}"
-        public = one.work.public and in_force.overrun.publish == "at_once"
-        problem = self._problem(one, public=public)
-        reason = "planned work runs over: a problem was opened" if public else "planned work runs over: a problem is proposed"  # fmt: skip
+        problem = problem_of(handling.world, one)
+        reason = "planned work runs over: a problem was opened" if problem.public else "planned work runs over: a problem is proposed"  # fmt: skip
         owed = page(
             page_entry(in_force.inventory, now, reason),
             id_=f"out_{handling.new_id()}",
@@ -91,43 +88,19 @@ class Overrunning:
             problem,
             (owed,),
             now=now,
-            announce=handling.announcer.compose(news, now=now) if public else None,
+            announce=handling.announcer.compose(news, now=now) if problem.public else None,
         )
         if made:
-            log.warning("maintenance.overrun_problem", maintenance=one.work.id, incident=id_, public=public)
+            log.warning(
+                "maintenance.overrun_problem", maintenance=one.work.id, incident=id_, public=problem.public
+            )
             self._rung(id_)
-
-    def _problem(self, one: Overrun, *, public: bool) -> GlobalProblem:
-        about, wordings = self._about(one), self._wordings()
-        titled = wordings.say(OVERRUN, Kind.TITLE, about)
-        worded = wordings.say(OVERRUN, Kind.INVESTIGATING, about)
-        return GlobalProblem(
-            title=titled.english,
-            body=worded.english,
-            titled=titled,
-            worded=worded,
-            impact=Impact.MAJOR,
-            components=self._components(one),
-            attach=tuple(dict.fromkeys(each.incident for each in one.failing)) if public else (),
-            public=public,
-        )
-
-    def _components(self, one: Overrun) -> tuple[str, ...]:
-        """Return the lines of the status page that fail, of those that the work covers."""
-        failing = {each.component for each in one.failing}
-        return tuple(id_ for id_ in one.work.components if id_ in failing)
-
-    def _about(self, one: Overrun) -> About:
-        """Put a work in as the components that it covers, else as its title; ``since`` is when it was to end."""
-        shown = self._components(one)
-        count = len({each.system for each in one.failing if each.system})
-        return self._wordings().of_components(shown, one.work.title, count, one.work.ends_at)
 
     async def _over(self, one: Overrun, problem: str, now: datetime) -> None:
         """End the problem that was opened; one that nobody published ends without a public word."""
         handling = self.handling
         known = await handling.store.read(announced.problem, problem)
-        about = known.titled.about if known and known.titled else self._about(one)
+        about = known.titled.about if known and known.titled else about_of(handling.world, one)
         worded = self._wordings().say(OVERRUN, Kind.RESOLVED, about)
         if not one.public:
             await handling.store.write(
@@ -160,3 +133,39 @@ class Overrunning:
     def _rung(self, problem: str) -> None:
         for topic in ("incident", "component", "outbox"):
             self.handling.bell.ring(topic, problem)
+
+
+def problem_of(world: World, one: Overrun) -> GlobalProblem:
+    """Return the problem that work becomes when it runs over: of the lines of the status page that fail."""
+    wordings, about = Wordings(world=world), about_of(world, one)
+    titled = wordings.say(OVERRUN, Kind.TITLE, about)
+    worded = wordings.say(OVERRUN, Kind.INVESTIGATING, about)
+    public = one.work.public and world.in_force.overrun.publish == "at_once"
+    return GlobalProblem(
+        title=titled.english,
+        body=worded.english,
+        titled=titled,
+        worded=worded,
+        impact=Impact.MAJOR,
+        components=failing_components(one),
+        attach=tuple(dict.fromkeys(each.incident for each in one.failing)) if public else (),
+        public=public,
+    )
+
+
+def failing_components(one: Overrun) -> tuple[str, ...]:
+    """Return the lines of the status page that fail, of those that the work covers."""
+    failing = {each.component for each in one.failing}
+    return tuple(id_ for id_ in one.work.components if id_ in failing)
+
+
+def about_of(world: World, one: Overrun) -> About:
+    """Put a work in as the components that it covers, else as its title; ``since`` is when it was to end."""
+    count = len({each.system for each in one.failing if each.system})
+    shown = failing_components(one)
+    return Wordings(world=world).of_components(shown, one.work.title, count, one.work.ends_at)
+
+
+def problem_at(world: World, work: Maintenance) -> datetime:
+    """Return when work that runs over becomes a problem."""
+    return work.ends_at + timedelta(seconds=world.in_force.overrun.problem_after)

@@ -15,12 +15,11 @@ import structlog
 
 from monitor.announcing import Announcer
 from monitor.bell import Bell
-from monitor.domain.announcements import Maintenance
-from monitor.domain.announcing import Phase
+from monitor.domain.announcements import Maintenance, MaintenanceStatus
 from monitor.domain.notices import notice
 from monitor.domain.recurrence import Series, wall_of
 from monitor.errors import NotFoundError
-from monitor.planning import Plan, plan_series
+from monitor.planning import Change, Plan, plan_end, plan_move, plan_series
 from monitor.recurrence import YEARS, walls
 from monitor.storage import announced, moves, series
 from monitor.storage.engine import Store
@@ -77,29 +76,42 @@ class Recurring:
         now = self.clock()
         ahead = await self.store.read(series.ahead, id_)
         known = await self.store.read(announced.work, ahead[0]) if ahead else None
-        announce = self.announcer.announce_work(known, Phase.CANCELLED, now) if known else None
+        change = plan_end(self.announcer, known, MaintenanceStatus.CANCELLED, now) if known else None
+        announce = change.announcement(self.announcer, now) if change else None
         await self.store.write(
             moves.end_series, id_, now=now, actor=actor, new_id=self.new_id, announce=announce
         )
         self._rung(id_)
 
     async def move(self, id_: str, starts_at: datetime, ends_at: datetime, *, actor: str) -> None:
-        """Move one maintenance that has not begun; a customer's is judged anew by how far ahead it is now."""
+        """Move one maintenance that has not begun, or the end of one that runs; a customer's is judged anew."""
         now = self.clock()
-        known = await self.store.read(announced.work, id_)
-        if known is None:
-            raise NotFoundError("There is no such maintenance.")
+        change = self.foresee_move(await self.known(id_), starts_at, ends_at, now)
         await self.store.write(
-            series.move,
-            id_,
-            starts_at=starts_at,
-            ends_at=ends_at,
-            late=self._late(known.work.partner, starts_at, now),
+            moves.move_work,
+            change.work,
             now=now,
             actor=actor,
             update_id=f"upd_{self.new_id()}",
+            announce=change.announcement(self.announcer, now),
         )
         self._rung(id_)
+
+    async def known(self, id_: str) -> announced.PlannedWork:
+        """Return a work with who was told of it, or raise NotFoundError."""
+        found = await self.store.read(announced.work, id_)
+        if found is None:
+            raise NotFoundError("There is no such maintenance.")
+        return found
+
+    def foresee_move(
+        self, known: announced.PlannedWork, starts_at: datetime, ends_at: datetime, now: datetime
+    ) -> Change:
+        """Return what moving a work will do."""
+        late = self._late(known.work.partner, starts_at, now)
+        if known.work.status is MaintenanceStatus.IN_PROGRESS:
+            starts_at, late = known.work.starts_at, known.work.late
+        return plan_move(self.announcer, known, starts_at, ends_at, now, late=late)
 
     async def configure(self, wanted: Sequence[Series]) -> None:
         """Make the series of the configuration those that are wanted: new ones, changed ones, those that are gone."""

@@ -21,15 +21,16 @@ def entry(
     planned_at: datetime,
     now: datetime,
     off: bool,
+    sequence: int,
 ) -> bytes:
-    """Return the entry; what is called off replaces what was planned."""
+    """Return the entry; one with a higher ``sequence`` replaces the one before."""
     span = Appointment(
         id=work.id,
         request="",
         starts_at=work.starts_at,
         ends_at=work.ends_at,
         status=AppointmentStatus.CANCELLED if off else AppointmentStatus.BOOKED,
-        sequence=1 if off else 0,
+        sequence=sequence,
         created_at=planned_at,
         updated_at=now,
     )

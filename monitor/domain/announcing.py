@@ -26,6 +26,7 @@ class Phase(StrEnum):
     UPDATED = "updated"
     OVER = "over"
     PLANNED = "planned"
+    MOVED = "moved"
     CANCELLED = "cancelled"
     COMPLETED = "completed"
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from monitor.domain.announcements import Maintenance
-from monitor.domain.recurrence import wall_of
+from monitor.domain.recurrence import instant, wall_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +46,9 @@ def occurrences(works: tuple[Maintenance, ...]) -> tuple[Occurrence, ...]:
 
 
 def _begins(work: Maintenance, starts: datetime) -> tuple[str, ...]:
-    wall = datetime.fromisoformat(work.nth) if work.nth else wall_of(work.starts_at, work.zone)
+    wall = wall_of(work.starts_at, work.zone)
+    if work.nth and instant(ruled := datetime.fromisoformat(work.nth), work.zone) == starts.astimezone(UTC):
+        wall = ruled  # else it was moved
     first, second = (wall.replace(tzinfo=starts.tzinfo, fold=fold).utcoffset() for fold in (0, 1))
     assert first is not None and second is not None, "a zone has an offset"  # noqa: PT018
     if first == second:

@@ -192,11 +192,12 @@ def problem(c: sa.Connection, incident: str) -> Problem | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedWork:
-    """A maintenance with whom we wrote to about it, by contact."""
+    """A maintenance with whom we wrote to about it or its series, by contact, and how often it was moved."""
 
     work: Maintenance
     told: frozenset[str]
     planned_at: datetime
+    moves: int = 0
 
 
 def work(c: sa.Connection, id_: str) -> PlannedWork | None:
@@ -208,13 +209,21 @@ def work(c: sa.Connection, id_: str) -> PlannedWork | None:
     )
     if row is None:
         return None
+    m = schema.maintenances.c
+    same = sa.select(m.id).where(m.series == row["series"]) if row["series"] else [id_]
     told = c.scalars(
         sa.select(outbox.c.contact)
         .join(sent, sent.c.outbox == outbox.c.id)
         .join(said, said.c.id == sent.c.announcement)
-        .where(said.c.maintenance == id_, said.c.phase == Phase.PLANNED, outbox.c.contact.is_not(None))
+        .where(said.c.maintenance.in_(same), said.c.phase == Phase.PLANNED, outbox.c.contact.is_not(None))
     )
-    return PlannedWork(work=maintenance_of(row), told=frozenset(told), planned_at=row["created_at"])
+    moved = sa.select(sa.func.count()).where(said.c.maintenance == id_, said.c.phase == Phase.MOVED)
+    return PlannedWork(
+        work=maintenance_of(row),
+        told=frozenset(told),
+        planned_at=row["created_at"],
+        moves=c.scalar(moved) or 0,
+    )
 
 
 def over(status: MaintenanceStatus) -> Phase | None:

@@ -173,6 +173,20 @@ def end_series(
     announced.put(c, announce, now=now, actor=actor)
 
 
+def move_work(
+    c: sa.Connection,
+    work: Maintenance,
+    *,
+    now: datetime,
+    actor: str,
+    update_id: str,
+    announce: Composed | None = None,
+) -> None:
+    """Give a work another time, and owe channels and partners the news of it."""
+    series.move(c, work, now=now, actor=actor, update_id=update_id)
+    announced.put(c, announce, now=now, actor=actor)
+
+
 def move_maintenance(
     c: sa.Connection,
     id_: str,

@@ -106,6 +106,12 @@ def past_their_end(c: sa.Connection, now: datetime) -> list[Overrun]:
     return [_overrun(c, row) for row in rows.values()]
 
 
+def of_work(c: sa.Connection, id_: str) -> Overrun | None:
+    """Return how a work of ours stands, with what fails of what it covers."""
+    row = c.execute(sa.select(maintenances).where(maintenances.c.id == id_)).mappings().one_or_none()
+    return _overrun(c, row) if row else None
+
+
 def _overrun(c: sa.Connection, row: sa.RowMapping) -> Overrun:
     work = maintenance_of(row)
     problem, public = row["problem"], False

@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from monitor.domain.announcements import Maintenance
+from monitor.domain.incidents import Status
 from monitor.storage import schema
 from monitor.storage.announcements import CURRENT, maintenance_of
 
@@ -68,6 +69,20 @@ def find(c: sa.Connection, id_: str) -> Line | None:
 def _line(row: sa.RowMapping) -> Line:
     own: tuple[str, ...] = ("announced_by", "created_at", "completed_at", "overrun_at", "problem")
     return Line(work=maintenance_of(row), **{name: row[name] for name in own})
+
+
+def held_by(c: sa.Connection, id_: str) -> int:
+    """Count the open incidents whose contacts wait for the end of a work."""
+    i = schema.incidents.c
+    return c.scalar(sa.select(sa.func.count()).where(i.held_by == id_, i.status != Status.RESOLVED)) or 0
+
+
+def of_series(c: sa.Connection, series: str) -> list[Line]:
+    """Return the times of a series that are on record, the first first."""
+    rows = c.execute(
+        sa.select(schema.maintenances).where(m.series == series).order_by(m.starts_at, m.seq).limit(MOST)
+    ).mappings()
+    return [_line(row) for row in rows]
 
 
 def told_since(c: sa.Connection, since: datetime) -> list[Word]:

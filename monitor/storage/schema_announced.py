@@ -10,7 +10,7 @@ announcements = sa.Table(
     serial(),
     sa.Column("id", sa.String(40), nullable=False, unique=True),
     text("kind", nullable=False),  # global_problem maintenance
-    text("phase", nullable=False),  # begun updated over planned cancelled completed
+    text("phase", nullable=False),  # begun updated over planned moved cancelled completed
     incident(index=True),
     sa.Column("maintenance", sa.String(40), sa.ForeignKey("maintenances.id"), index=True),
     text("title", nullable=False),

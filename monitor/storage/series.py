@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NoReturn
 
 import sqlalchemy as sa
 
@@ -162,35 +162,41 @@ def end(c: sa.Connection, id_: str, *, now: datetime, actor: str, new_id: Callab
     return called_off
 
 
-def move(
-    c: sa.Connection,
-    id_: str,
-    *,
-    starts_at: datetime,
-    ends_at: datetime,
-    late: bool | None,
-    now: datetime,
-    actor: str,
-    update_id: str,
-) -> None:
-    """Move one maintenance that has not begun."""
+def move(c: sa.Connection, work: Maintenance, *, now: datetime, actor: str, update_id: str) -> None:
+    """Give one maintenance the time it has now: one that has not begun another one, one that runs another end."""
+    m = maintenances.c
+    runs = sa.and_(
+        m.status == MaintenanceStatus.IN_PROGRESS, m.starts_at == work.starts_at, m.problem.is_(None)
+    )
     row = c.execute(
         sa.update(maintenances)
-        .where(maintenances.c.id == id_, maintenances.c.status == MaintenanceStatus.SCHEDULED)
-        .values(starts_at=starts_at, ends_at=ends_at, late=late, updated_at=now)
-        .returning(maintenances.c.id)
+        .where(m.id == work.id, sa.or_(m.status == MaintenanceStatus.SCHEDULED, runs))
+        .values(
+            starts_at=work.starts_at, ends_at=work.ends_at, late=work.late, updated_at=now, overrun_at=None
+        )
+        .returning(m.status)
     ).one_or_none()
     if row is None:
-        known = c.scalar(sa.select(maintenances.c.status).where(maintenances.c.id == id_))
-        if known is None:
-            raise NotFoundError("There is no such maintenance.")
-        raise ConflictError(f"Only what has not begun can be moved: this one is {known}.")
-    said = f"The work is moved to {starts_at:%Y-%m-%d %H:%M} to {ends_at:%Y-%m-%d %H:%M} UTC."
+        _refuse_move(c, work.id)
+    said = f"The work is moved to {work.starts_at:%Y-%m-%d %H:%M} to {work.ends_at:%Y-%m-%d %H:%M} UTC."
+    if row.status != MaintenanceStatus.SCHEDULED:
+        said = f"The work goes on until {work.ends_at:%Y-%m-%d %H:%M} UTC."
     c.execute(
         sa.insert(updates).values(
-            id=update_id, maintenance=id_, status=MaintenanceStatus.SCHEDULED, body=said, actor=actor, at=now
+            id=update_id, maintenance=work.id, status=row.status, body=said, actor=actor, at=now
         )
     )
+
+
+def _refuse_move(c: sa.Connection, id_: str) -> NoReturn:
+    known = c.execute(
+        sa.select(maintenances.c.status, maintenances.c.problem).where(maintenances.c.id == id_)
+    ).one_or_none()
+    if known is None:
+        raise NotFoundError("There is no such maintenance.")
+    if known.problem is not None:
+        raise ConflictError("It ran over, and a global problem speaks for it: go on there.")
+    raise ConflictError(f"Only what has not begun can be moved: this one is {known.status}.")
 
 
 def rewrite(c: sa.Connection, series: Series, *, now: datetime) -> None:

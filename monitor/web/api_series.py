@@ -12,10 +12,10 @@ from monitor.web import announced_work
 from monitor.web import api_inputs as i
 from monitor.web import api_models as m
 from monitor.web.api import actor, of
-from monitor.web.auth import audit, viewer
+from monitor.web.auth import viewer
 from monitor.web.openapi import Api
 from monitor.web.parts import Parts
-from monitor.web.recurring_work import cancel, recurring, wrong
+from monitor.web.recurring_work import cancel, move
 
 
 class SeriesOut(m.Out):
@@ -67,17 +67,14 @@ def add_series(api: Api) -> None:
 
     @api.route("POST", "/api/v1/maintenance/{id}/move", errors=(404, 409))
     async def move_maintenance(request: web.Request, body: i.Move, params: i.ById) -> m.Maintenance:
-        """Move one maintenance that has not begun; of a series, this one alone."""
+        """Move one maintenance that has not begun, or the end of one that runs; of a series, this one alone."""
         parts, who = of(request), viewer(request)
         found = await parts.store.read(lists.find_maintenance, params.id)
         if found is None or not (who.staff or (found.partner and found.partner == who.partner)):
             raise NotFoundError("There is no such maintenance.")
         if found.partner:
             announced_work.may_announce(parts, who)
-        if body.ends_at <= max(body.starts_at, parts.clock()):
-            raise wrong("ends_at", "It must end after it begins, and in the future")
-        await recurring(parts).move(params.id, body.starts_at, body.ends_at, actor=actor(request))
-        await audit(parts, actor(request), "maintenance.move", params.id)
+        await move(parts, actor(request), params.id, body.starts_at, body.ends_at)
         moved = await parts.store.read(lists.find_maintenance, params.id)
         return m.Maintenance.model_validate(moved)
 

@@ -67,7 +67,7 @@ def read_fields(form: Form, me: Self) -> tuple[dict[str, object], dict[str, str]
     times = {name: _moment(form, me, name, faults) for name in ("starts_at", "ends_at")}
     if not form.all("systems"):
         faults["systems"] = "Choose at least one system."
-    fields = {
+    fields: dict[str, object] = {
         "title": form.get("title"),
         "body": form.get("body"),
         "zone": me.zone.key,

@@ -97,4 +97,5 @@ def _preview(
         faults={},
         most=SHOWN_PEOPLE,
         form_id="preview",
+        deed="",
     )

@@ -1,6 +1,6 @@
 """Work that comes again, as people and programs ask for it: one rule for the API, the console and the portal."""
 
-from datetime import UTC
+from datetime import UTC, datetime
 
 from monitor.domain.announcements import Maintenance
 from monitor.domain.recurrence import Series, wall_of
@@ -55,6 +55,19 @@ async def cancel(parts: Parts, who: str, kept: Kept) -> None:
         raise ConflictError("This series is in the configuration file: take it out there.")
     await recurring(parts).cancel(kept.series.id, actor=who)
     await audit(parts, who, "maintenance.series_cancel", kept.series.id)
+
+
+async def move(parts: Parts, who: str, id_: str, starts_at: datetime, ends_at: datetime) -> None:
+    """Give one work another time, or one that runs another end."""
+    check_span(parts, starts_at, ends_at)
+    await recurring(parts).move(id_, starts_at, ends_at, actor=who)
+    await audit(parts, who, "maintenance.move", id_)
+
+
+def check_span(parts: Parts, starts_at: datetime, ends_at: datetime) -> None:
+    """Refuse a time that is over, or ends before it begins."""
+    if ends_at.astimezone(UTC) <= max(starts_at.astimezone(UTC), parts.clock()):
+        raise wrong("ends_at", "It must end after it begins, and in the future")
 
 
 def recurring(parts: Parts) -> Recurring:

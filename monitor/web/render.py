@@ -50,6 +50,7 @@ FLASHES: Mapping[str, str] = {
     "planned": "The maintenance is planned.",
     "cancelled": "The maintenance is called off.",
     "completed": "The maintenance is completed.",
+    "moved_work": "The maintenance has another time now; who was told of it is told.",
     "reloaded": "The newest configuration is in force.",
     "filed": "Your request is filed. Everybody who takes part is told by mail.",
     "known": "This request was filed already: here it is.",

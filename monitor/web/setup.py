@@ -62,6 +62,7 @@ from monitor.web import (
     requests_pages,
     ticket_forms,
     work_forms,
+    work_page,
 )
 from monitor.web import health as watched
 from monitor.web.accounts import Pace, Passwords
@@ -242,6 +243,7 @@ def handlers(app: web.Application) -> Mapping[tuple[str, str], Handler]:
         **actions.ACTIONS,
         **ticket_forms.ACTIONS,
         **work_forms.ACTIONS,
+        **work_page.PAGES,
         **portal.PAGES,
         **portal_cases.PAGES,
         **portal_systems.PAGES,

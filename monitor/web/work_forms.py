@@ -5,12 +5,14 @@ POST /noc/maintenance/systems.csv the systems that it covers
 POST /noc/maintenance             preview=yes: the impact and every text as a page; else it is kept
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 import pydantic
 from aiohttp import web
 
+from monitor.domain.inventory import System
+from monitor.domain.work_reach import covered
 from monitor.errors import ConflictError, NotFoundError, RefusedError
 from monitor.storage import series
 from monitor.web import actions, announced_work, auth, commands, csv_files, previews, recurring_work
@@ -94,10 +96,18 @@ async def live(request: web.Request) -> web.Response:
     except WRONG as error:
         faults = actions.faults_of(error)
         text = rendered(
-            request, "_work_impact.html", impact=None, faults=faults, most=SHOWN_PEOPLE, form_id="plan"
+            request,
+            "_work_impact.html",
+            impact=None,
+            faults=faults,
+            most=SHOWN_PEOPLE,
+            form_id="plan",
+            deed="",
         )
         return web.Response(text=text, content_type="text/html")
-    text = rendered(request, "_work_impact.html", impact=impact, faults={}, most=SHOWN_PEOPLE, form_id="plan")
+    text = rendered(
+        request, "_work_impact.html", impact=impact, faults={}, most=SHOWN_PEOPLE, form_id="plan", deed=""
+    )
     return web.Response(text=text, content_type="text/html")
 
 
@@ -110,10 +120,14 @@ async def systems_csv(request: web.Request) -> web.Response:
     except WRONG as error:
         chosen = {**form, "components": form.getall("components", [])}
         return _form_page(request, chosen, actions.faults_of(error))
-    impact = await impact_of(parts, foreseen)
+    return systems_file(covered(parts.inventory(), foreseen.plan.works[0]))
+
+
+def systems_file(systems: Iterable[System]) -> web.Response:
+    """Return systems as a file."""
     rows = (
         (each.serial, each.name, each.partner, each.country, each.region, each.cloud, each.component)
-        for each in impact.reach.systems
+        for each in systems
     )
     return csv_files.response("covered-systems", COLUMNS, rows)
 

@@ -1,9 +1,12 @@
 """The planner: what its preview says is what the record keeps, what goes out, and what is quiet (mission W13, E6)."""
 
+import base64
+import json
 import re
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
+import icalendar
 import pytest
 from aiohttp import CookieJar
 from aiohttp.test_utils import TestClient, TestServer
@@ -214,3 +217,89 @@ async def test_e6_a_customer_sees_our_public_work_on_their_systems_and_nothing_e
         await ann.post("/portal/maintenance/preview", **SOON | {"systems": "S-9"})
         assert "There is nothing of this name" in ann.text
         assert "Elsewhere" not in ann.text
+
+
+async def the_times(world):
+    return sorted(await world.rows("maintenances"), key=lambda row: row["starts_at"])
+
+
+def entries(rows):
+    """Return the calendar entries that go with mails, as (method, sequence, start)."""
+    found = []
+    for row in rows:
+        sent = json.loads(row["payload"])
+        if "calendar" in sent:
+            (event,) = icalendar.Calendar.from_ical(base64.b64decode(sent["calendar"])).walk("VEVENT")
+            start = event["dtstart"].dt.astimezone(UTC)
+            found.append((sent["method"], int(event["sequence"]), start))
+    return found
+
+
+async def test_w13_a_time_is_moved_and_skipped_with_a_preview_of_who_is_told_and_they_are(
+    tmp_path, sqlite_url
+):
+    async with a_planner(tmp_path, sqlite_url) as (world, client):
+        nadia = await an_engineer(world, client)
+        asked = wanted("2026-10-25T01:30:00+02:00", 0.5, **EU, tell_partners=True, repeat=SUNDAYS)
+        await commands.plan_maintenance(world.service.web[PARTS], "nadia", asked)
+        first, second, *_ = await the_times(world)
+        await nadia.get(f"/noc/maintenance/{second['id']}")
+        assert "Skip this time" in nadia.text
+        new = {"starts_at": "2026-11-01T23:00", "ends_at": "2026-11-02T00:30"}
+        before = await world.rows("outbox")
+        await nadia.post(f"/noc/maintenance/{second['id']}/move/preview", **new)
+        assert "1 person written to · 1 channel" in nadia.text
+        assert "mail to giulia@aurora.example" in nadia.text
+        await nadia.get(f"/noc/maintenance/{second['id']}")
+        await nadia.post(f"/noc/maintenance/{second['id']}/move", **new, preview="yes")
+        assert "mail to giulia@aurora.example" in nadia.text
+        assert await world.rows("outbox") == before
+        await nadia.post(f"/noc/maintenance/{second['id']}/move", **new)
+        assert "another time now" in nadia.text
+        later = [row for row in await world.rows("outbox") if row not in before]
+        assert sorted(row["recipient"] for row in later) == ["giulia@aurora.example", "list@groups.example"]
+        assert entries(later) == [("REQUEST", 1, datetime(2026, 11, 1, 22, tzinfo=UTC))]
+        assert "Spostata: manutenzione programmata, Upgrade" in str([row["payload"] for row in later])
+
+        await nadia.get(f"/noc/maintenance/{first['id']}/cancel")
+        assert "this one time alone, the others stand" in nadia.text
+        assert "giulia@aurora.example" in nadia.text
+        before = await world.rows("outbox")
+        await nadia.post(f"/noc/maintenance/{first['id']}/cancel")
+        off = [row for row in await world.rows("outbox") if row not in before]
+        assert entries(off) == [("CANCEL", 1, datetime(2026, 10, 24, 23, 30, tzinfo=UTC))]
+        assert [row["status"] for row in await the_times(world)].count("cancelled") == 1
+        series_id = first["series"]
+        await nadia.get(f"/noc/maintenance-series/{series_id}/cancel")
+        assert "Call off all 7 times that have not begun?" in nadia.text
+
+
+async def test_w13_work_that_runs_over_shows_the_problem_that_it_becomes_unless_it_is_extended(
+    tmp_path, sqlite_url
+):
+    async with a_planner(tmp_path, sqlite_url, CONFIGURATION + CHECKS) as (world, client):
+        nadia = await an_engineer(world, client)
+        asked = wanted("2026-10-19T10:00:00+02:00", 0.2, components=["portal"], systems=["PBX-1"])
+        work = await commands.plan_maintenance(world.service.web[PARTS], "nadia", asked)
+        await world.fails("portal-web", 4)
+        await world.passes_time(minutes=10)
+        for _ in range(6):
+            await world.tick()
+        await nadia.get(f"/noc/maintenance/{work}")
+        assert "1 incident of what it covers still stands: portal" in nadia.text
+        said = re.search(r"it becomes a global problem, published at once: (.*?) , unless", nadia.text)
+        await nadia.post(f"/noc/maintenance/{work}/move", ends_at="2026-10-19T10:20")
+        assert (await world.rows("maintenances"))[0]["overrun_at"] is None
+        await nadia.post(f"/noc/maintenance/{work}/move", ends_at="2026-10-19T10:05")
+        assert (nadia.status, "It must end after it begins, and in the future" in nadia.text) == (422, True)
+        await world.passes_time(minutes=25)
+        for _ in range(6):
+            await world.tick()
+        (problem,) = await world.rows("incidents", is_global=True)
+        assert problem["title"] == said.group(1)
+        await nadia.get(f"/noc/maintenance/{work}")
+        assert "The global problem speaks for it now." in nadia.text
+        await nadia.post(f"/noc/maintenance/{work}/move", ends_at="2026-10-19T15:00")
+        assert "It ran over, and a global problem speaks for it: go on there." in nadia.text
+        await nadia.get(f"/noc/maintenance/{work}/complete")
+        assert "Is it done?" in nadia.text

@@ -114,6 +114,12 @@ def test_a_time_that_was_typed_for_the_second_of_two_is_said_to_be_the_second():
     assert one.said == ("02:30 comes twice on 25 Oct 2026: the second is meant (UTC+01:00)",)
 
 
+def test_a_time_that_was_moved_is_not_spoken_of_by_the_time_that_it_had():
+    moved = replace(of_wall("2026-10-25T02:30", 1), starts_at=datetime(2026, 10, 25, 3, tzinfo=UTC))
+    (one,) = occurrences((replace(moved, ends_at=datetime(2026, 10, 25, 4, tzinfo=UTC)),))
+    assert one.said == ()
+
+
 @pytest.mark.parametrize(
     ("other", "expected"),
     [

@@ -34,6 +34,6 @@
     const soon = () => { clearTimeout(timer); timer = setTimeout(ask, APART); };
     form.addEventListener("input", soon);
     form.addEventListener("change", soon);
-    ask();
+    if (!("later" in form.dataset)) ask();
   }
 })();
