@@ -5,6 +5,7 @@ read by this. Templates are Jinja2 in a sandbox; an unknown name in one is an er
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
@@ -42,8 +43,9 @@ def short(language: str) -> str:
     return language.replace("_", "-").split("-")[0].lower()
 
 
+@lru_cache(maxsize=4096)
 def template(source: str) -> Template:
-    """Compile a template that was found to be one."""
+    """Compile a template, once: it is filled in when it is read, and again whenever it is said."""
     return _ENVIRONMENT.from_string(source)
 
 
