@@ -19,6 +19,9 @@ from markupsafe import Markup, escape
 from monitor.domain.recurrence import instant, wall_of
 from monitor.storage.public import PublicSeries, PublicUpdate
 from statuspage import links
+from statuspage.bars import lowered
+from statuspage.states import STATES
+from statuspage.tongues import ENGLISH, Tongue
 from statuspage.views import Board, Told, Work
 from statuspage.when import between, moment, utc_text
 
@@ -38,12 +41,33 @@ class Entry:
     html: str
 
 
-def entries(board: Board) -> list[Entry]:
+@dataclass(frozen=True, slots=True)
+class Speaks:
+    """The language of a feed, and the first part of its addresses, empty for those without one."""
+
+    tongue: Tongue = ENGLISH
+    code: str = ""
+
+    def at(self, board: Board, path: str) -> str:
+        """Return an address of the site in this language."""
+        return board.site.url + links.in_language(self.code, path)
+
+    def state(self, name: str) -> str:
+        """Say a state within a sentence."""
+        said = self.tongue.say(STATES[name][0]) if name in STATES else name.replace("_", " ")
+        return lowered(said, self.tongue)
+
+    def affects(self, names: Iterable[str]) -> str:
+        """Say what it bears on."""
+        return f"{self.tongue.say('Affects')}: {'; '.join(names)}"
+
+
+def entries(board: Board, speaks: Speaks) -> list[Entry]:
     """Return problems and works as items, the newest word first."""
     spoken: list[tuple[datetime, Told | Work]] = [(_told_at(told), told) for told in board.problems]
     spoken += [(_work_at(work), work) for work in board.works]
     newest = sorted(spoken, key=lambda pair: pair[0], reverse=True)[:NEWEST]
-    return [_entry(board, subject, at) for at, subject in newest]
+    return [_entry(board, speaks, subject, at) for at, subject in newest]
 
 
 def _told_at(told: Told) -> datetime:
@@ -57,35 +81,35 @@ def _work_at(work: Work) -> datetime:
     return max([work.maintenance.updated_at, *(update.at for update in work.maintenance.updates[:1])])
 
 
-def _entry(board: Board, subject: Told | Work, updated: datetime) -> Entry:
+def _entry(board: Board, speaks: Speaks, subject: Told | Work, updated: datetime) -> Entry:
     if isinstance(subject, Told):
-        return _of_problem(board, subject, updated)
-    return _of_work(board, subject, updated)
+        return _of_problem(board, speaks, subject, updated)
+    return _of_work(board, speaks, subject, updated)
 
 
-def _of_problem(board: Board, told: Told, updated: datetime) -> Entry:
+def _of_problem(board: Board, speaks: Speaks, told: Told, updated: datetime) -> Entry:
     problem = told.problem
     return Entry(
         _tag(board, problem.opened_at, f"incident/{problem.id}"),
-        board.site.url + links.problem_path(problem.id),
-        f"{problem.title} ({problem.state})",
+        speaks.at(board, links.problem_path(problem.id)),
+        f"{problem.title} ({speaks.state(problem.state)})",
         problem.opened_at,
         updated,
-        _affects(told.names) + _words(board, problem.updates),
+        _affects(speaks, told.names) + _words(board, speaks, problem.updates),
     )
 
 
-def _of_work(board: Board, work: Work, updated: datetime) -> Entry:
+def _of_work(board: Board, speaks: Speaks, work: Work, updated: datetime) -> Entry:
     plan = work.maintenance
-    span = between(plan.starts_at, plan.ends_at, board.site.tz)
+    span = between(plan.starts_at, plan.ends_at, board.site.tz, speaks.tongue)
     lead = Markup("<p><strong>{}</strong></p><p>{}</p>").format(span, plan.body)
     return Entry(
         _tag(board, plan.created_at, f"maintenance/{plan.id}"),
-        board.site.url + links.work_path(plan.id),
-        f"Maintenance: {plan.title} ({work.status.replace('_', ' ')})",
+        speaks.at(board, links.work_path(plan.id)),
+        f"{speaks.tongue.say('Maintenance')}: {plan.title} ({speaks.state(work.status)})",
         plan.created_at,
         updated,
-        lead + _affects(work.names) + _words(board, plan.updates),
+        lead + _affects(speaks, work.names) + _words(board, speaks, plan.updates),
     )
 
 
@@ -94,38 +118,42 @@ def _tag(board: Board, born: datetime, name: str) -> str:
     return f"tag:{host},{born.astimezone(UTC):%Y-%m-%d}:{name}"
 
 
-def _affects(names: tuple[str, ...]) -> Markup:
-    return Markup("<p>Affects: {}</p>").format("; ".join(names)) if names else Markup()
+def _affects(speaks: Speaks, names: tuple[str, ...]) -> Markup:
+    return Markup("<p>{}</p>").format(speaks.affects(names)) if names else Markup()
 
 
-def _words(board: Board, updates: Iterable[PublicUpdate]) -> Markup:
+def _words(board: Board, speaks: Speaks, updates: Iterable[PublicUpdate]) -> Markup:
     """Write the updates as escaped paragraphs."""
     paragraph = Markup("<p><strong>{}</strong>, {}<br/>{}</p>")
     lines = Markup("<br/>")
     return Markup().join(
         paragraph.format(
-            update.status.replace("_", " ").capitalize(),
-            moment(update.at, board.site.tz),
+            _capital(speaks.state(update.status)),
+            moment(update.at, board.site.tz, speaks.tongue),
             lines.join(escape(line) for line in update.body.split("\n")),
         )
         for update in updates
     )
 
 
-def atom(board: Board) -> bytes:
+def _capital(words: str) -> str:
+    return words[:1].upper() + words[1:]
+
+
+def atom(board: Board, speaks: Speaks) -> bytes:
     """Write the Atom feed (RFC 4287)."""
     site = board.site
-    feed = ET.Element("feed", {"xmlns": ATOM_NS, "xml:lang": "en"})
-    _add(feed, "id", _tag(board, site.since, "feed"))
+    feed = ET.Element("feed", {"xmlns": ATOM_NS, "xml:lang": speaks.tongue.code})
+    _add(feed, "id", _tag(board, site.since, f"feed/{speaks.code}" if speaks.code else "feed"))
     _add(feed, "title", site.title)
     _add(feed, "updated", utc_text(board.changed_at))
     author = ET.SubElement(feed, "author")
     _add(author, "name", site.title)
     ET.SubElement(
-        feed, "link", {"rel": "self", "type": "application/atom+xml", "href": f"{site.url}/feed.atom"}
+        feed, "link", {"rel": "self", "type": "application/atom+xml", "href": speaks.at(board, "/feed.atom")}
     )
-    ET.SubElement(feed, "link", {"rel": "alternate", "type": "text/html", "href": f"{site.url}/"})
-    for entry in entries(board):
+    ET.SubElement(feed, "link", {"rel": "alternate", "type": "text/html", "href": speaks.at(board, "/")})
+    for entry in entries(board, speaks):
         item = ET.SubElement(feed, "entry")
         _add(item, "id", entry.tag)
         _add(item, "title", entry.title)
@@ -136,19 +164,20 @@ def atom(board: Board) -> bytes:
     return _xml(feed)
 
 
-def rss(board: Board) -> bytes:
+def rss(board: Board, speaks: Speaks) -> bytes:
     """Write the RSS 2.0 feed."""
     site = board.site
     root = ET.Element("rss", {"version": "2.0", "xmlns:atom": ATOM_NS})
     channel = ET.SubElement(root, "channel")
     _add(channel, "title", site.title)
-    _add(channel, "link", f"{site.url}/")
-    _add(channel, "description", site.description or f"Incidents and planned maintenance of {site.title}")
-    _add(channel, "language", "en")
+    _add(channel, "link", speaks.at(board, "/"))
+    about = speaks.tongue.say("Every problem and every planned work, again with each update.")
+    _add(channel, "description", site.description or about)
+    _add(channel, "language", speaks.tongue.code)
     _add(channel, "lastBuildDate", format_datetime(board.changed_at.astimezone(UTC), usegmt=True))
-    self_link = {"rel": "self", "type": "application/rss+xml", "href": f"{site.url}/feed.rss"}
+    self_link = {"rel": "self", "type": "application/rss+xml", "href": speaks.at(board, "/feed.rss")}
     ET.SubElement(channel, "atom:link", self_link)
-    for entry in entries(board):
+    for entry in entries(board, speaks):
         item = ET.SubElement(channel, "item")
         _add(item, "title", entry.title)
         _add(item, "link", entry.url)
@@ -158,7 +187,7 @@ def rss(board: Board) -> bytes:
     return _xml(root)
 
 
-def ics(board: Board, works: Iterable[Work], *, whole: bool = False) -> bytes:
+def ics(board: Board, works: Iterable[Work], speaks: Speaks, *, whole: bool = False) -> bytes:
     """Write works as a calendar (RFC 5545); a cancelled one stays in it as cancelled.
 
     The ``whole`` calendar has what comes again by its rule; that of one time has that time.
@@ -166,7 +195,8 @@ def ics(board: Board, works: Iterable[Work], *, whole: bool = False) -> bytes:
     calendar = icalendar.Calendar()
     calendar.add("prodid", "-//Tocsin//status page//EN")
     calendar.add("version", "2.0")
-    calendar.add("x-wr-calname", f"{board.site.title}: planned maintenance")
+    name = lowered(speaks.tongue.say("Planned maintenance"), speaks.tongue)
+    calendar.add("x-wr-calname", f"{board.site.title}: {name}")
     calendar.add("refresh-interval", timedelta(hours=1), parameters={"VALUE": "DURATION"})
     known = {one.id: one for one in board.series}
     many = list(works)
@@ -175,9 +205,9 @@ def ics(board: Board, works: Iterable[Work], *, whole: bool = False) -> bytes:
     for work in many:
         one_of = known.get(work.maintenance.series or "") if whole else None
         if one_of is None:
-            calendar.add_component(_event(board, work))
+            calendar.add_component(_event(board, speaks, work))
         elif work.status != "cancelled" and _is_moved(work, one_of):
-            calendar.add_component(_moved(board, work, one_of))
+            calendar.add_component(_moved(board, speaks, work, one_of))
     if whole and known:
         first = min(one.first for one in known.values()).date()
         calendar.add_missing_timezones(first_date=first, last_date=first.replace(year=first.year + 12, day=1))
@@ -229,9 +259,9 @@ def _is_moved(work: Work, one: PublicSeries) -> bool:
     return (plan.starts_at, plan.ends_at) != (begins, begins + one.lasts)
 
 
-def _moved(board: Board, work: Work, one: PublicSeries) -> icalendar.Event:
+def _moved(board: Board, speaks: Speaks, work: Work, one: PublicSeries) -> icalendar.Event:
     """Write one time of a series that was moved: it stands for the time by the rule."""
-    event = _event(board, work)
+    event = _event(board, speaks, work)
     event["uid"] = icalendar.vText(_uid(board, one.id))
     wall = datetime.fromisoformat(work.maintenance.nth or "")
     event.add("recurrence-id", wall.replace(tzinfo=ZoneInfo(one.zone)))
@@ -242,7 +272,7 @@ def _uid(board: Board, id_: str) -> str:
     return f"{id_}@{urlsplit(board.site.url).hostname or 'localhost'}"
 
 
-def _event(board: Board, work: Work) -> icalendar.Event:
+def _event(board: Board, speaks: Speaks, work: Work) -> icalendar.Event:
     plan, host = work.maintenance, urlsplit(board.site.url).hostname or "localhost"
     event = icalendar.Event()
     event.add("uid", f"{plan.id}@{host}")
@@ -252,9 +282,9 @@ def _event(board: Board, work: Work) -> icalendar.Event:
     event.add("dtstart", plan.starts_at.astimezone(UTC).replace(microsecond=0))
     event.add("dtend", plan.ends_at.astimezone(UTC).replace(microsecond=0))
     event.add("summary", plan.title)
-    affects = f"\n\nAffects: {'; '.join(work.names)}" if work.names else ""
+    affects = f"\n\n{speaks.affects(work.names)}" if work.names else ""
     event.add("description", plan.body + affects)
-    event.add("url", board.site.url + links.work_path(plan.id))
+    event.add("url", speaks.at(board, links.work_path(plan.id)))
     event.add("status", "CANCELLED" if work.status == "cancelled" else "CONFIRMED")
     event.add("transp", "TRANSPARENT")
     return event

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 Link = Callable[[str], str]
 FILES = (".json", ".atom", ".rss", ".ics", ".svg", ".css", ".js")
+SPOKEN = ("/feed.atom", "/feed.rss", "/maintenance.ics")  # what programs read and show to people
 SAFE = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}")
 
 
@@ -32,8 +33,9 @@ def day_path(day: date) -> str:
 
 
 def in_language(code: str, path: str) -> str:
-    """Return where a page is in a language; what programs read is in none."""
-    return path if not code or path.partition("#")[0].endswith(FILES) else f"/{code}{path}"
+    """Return where a page or a feed is in a language; what only programs read is in none."""
+    in_none = path.partition("#")[0].endswith(FILES) and path not in SPOKEN
+    return path if not code or in_none else f"/{code}{path}"
 
 
 def served(path: str) -> str:

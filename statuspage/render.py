@@ -22,6 +22,7 @@ from statuspage.months import Month, months_of
 from statuspage.repeating import repeats
 from statuspage.rollup import IMPLIED, WORDS
 from statuspage.saying import in_language
+from statuspage.states import IMPACTS, STATES
 from statuspage.tongues import NAMES, Tongue, tongue
 from statuspage.uptime import percent
 from statuspage.views import Board, Told, Work
@@ -52,24 +53,6 @@ HOOK_NOTES = (
     "/subscribe/webhook/known",
 )
 MONTHS_TOGETHER = 3  # so many months are on /history; older ones have a page each
-
-STATES: Mapping[str, tuple[str, str]] = {  # what a problem's state means to somebody who waits
-    "investigating": ("Investigating", "Looking for the cause"),
-    "identified": ("Identified", "Cause found, fix under way"),
-    "monitoring": ("Monitoring", "Fix in place, watching it"),
-    "resolved": ("Resolved", "Over"),
-    "postmortem": ("Review", "Over, and written up"),
-    "scheduled": ("Scheduled", "Planned"),
-    "in_progress": ("In progress", "Going on now"),
-    "verifying": ("Verifying", "Done, being verified"),
-    "completed": ("Completed", "Done"),
-    "cancelled": ("Cancelled", "Will not take place"),
-}
-IMPACTS: Mapping[str, str] = {
-    "minor": "Minor impact",
-    "major": "Major impact",
-    "critical": "Critical impact",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +92,9 @@ class Renderer:
         for code in ("", *spoken):
             speaks = tongue(code or site.language)
             yield from _Face(self, *in_language(board, months, speaks), speaks, code).pages()
+        ours = feeds.Speaks(tongue(site.language))
         for work in board.works:
-            yield f"{links.work_path(work.maintenance.id)}.ics", Document(ICS, feeds.ics(board, [work]))
+            yield f"{links.work_path(work.maintenance.id)}.ics", Document(ICS, feeds.ics(board, [work], ours))
         yield from _machine_readable(in_language(board, (), tongue(site.language))[0])
         yield from _static()
 
@@ -177,12 +161,19 @@ class _Face:
         for path in (*notes, *(HOOK_NOTES if board.site.hooks else ())) if self.renderer.live else ():
             yield path, self._once(path, board.site, partial(self._page, path, "note.html"))
         yield from self._histories()
+        yield from self._feeds()
         for told in self.problems:
             path = links.problem_path(told.problem.id)
             yield path, self._detail(path, "incident.html", told)
         for work in self.works:
             path = links.work_path(work.maintenance.id)
             yield path, self._detail(path, "maintenance.html", work)
+
+    def _feeds(self) -> Iterable[tuple[str, Document]]:
+        speaks = feeds.Speaks(self.tongue, self.code)
+        yield "/feed.atom", Document(ATOM, feeds.atom(self.board, speaks))
+        yield "/feed.rss", Document(RSS, feeds.rss(self.board, speaks))
+        yield "/maintenance.ics", Document(ICS, feeds.ics(self.board, self.board.works, speaks, whole=True))
 
     def _histories(self) -> Iterable[tuple[str, Document]]:
         months = self.months
@@ -334,9 +325,6 @@ def _zone(name: str, otherwise: ZoneInfo) -> ZoneInfo:
 
 
 def _machine_readable(board: Board) -> Iterable[tuple[str, Document]]:
-    yield "/feed.atom", Document(ATOM, feeds.atom(board))
-    yield "/feed.rss", Document(RSS, feeds.rss(board))
-    yield "/maintenance.ics", Document(ICS, feeds.ics(board, board.works, whole=True))
     yield "/badge.svg", Document(SVG, badge.badge(board))
     for name, body in v2.documents(board).items():
         yield f"/api/v2/{name}", Document(JSON, body)

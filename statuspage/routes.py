@@ -7,7 +7,7 @@ from types import MappingProxyType
 from aiohttp import web
 from multidict import CIMultiDict
 
-from statuspage.links import in_language
+from statuspage.links import SPOKEN, in_language
 from statuspage.pages import Page, PublicPages
 from statuspage.render import STATIC
 from statuspage.tongues import LANGUAGES, preferred, quality
@@ -99,7 +99,7 @@ def routes(pages: PublicPages) -> list[web.AbstractRouteDef]:
         found = headers_of(request.path) | dict(PREFLIGHT)
         return web.Response(status=204, headers=found)
 
-    spoken = [web.get(f"/{code}{path}", answer) for code in LANGUAGES for path in PEOPLE]
+    spoken = [web.get(f"/{code}{path}", answer) for code in LANGUAGES for path in (*PEOPLE, *SPOKEN)]
     return [
         *(web.get(path, negotiate) for path in PEOPLE),
         *(web.get(path, answer) for path in READ),
@@ -150,7 +150,8 @@ def _head(path: str, kind: str, tag: str, form: str, vary: tuple[str, ...]) -> C
 @lru_cache(maxsize=4096)
 def _kind(path: str) -> str:
     """Return the part of a path that decides its headers."""
-    return next((kind for kind in KINDS if path.startswith(kind)), "/")
+    bare = path[3:] if path[1:3] in LANGUAGES else path
+    return next((kind for kind in KINDS if bare.startswith(kind)), "/")
 
 
 def headers_of(path: str) -> dict[str, str]:

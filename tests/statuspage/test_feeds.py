@@ -2,7 +2,9 @@ from email.utils import parsedate_to_datetime
 from xml.etree import ElementTree as ET
 
 import icalendar
+from aiohttp import web
 
+from statuspage.routes import routes
 from tests.statuspage import seeds
 from tests.statuspage.seeds import NOW, ago
 from tests.statuspage.test_pages import nasty_record, nasty_site
@@ -28,6 +30,31 @@ async def test_the_rss_feed_holds_the_same_entries(see):
     atom = ET.fromstring(sight.pages.get("/feed.atom").body).findall(f"{ATOM}entry")
     assert [item.findtext("guid") for item in items] == [entry.findtext(f"{ATOM}id") for entry in atom]
     assert parsedate_to_datetime(items[0].findtext("pubDate")) == ago(minutes=11).replace(microsecond=0)
+
+
+async def test_feeds_and_calendar_speak_each_language_at_an_address_of_their_own(see, aiohttp_client):
+    sight = await see(seeds.trouble(), seeds.SPOKEN)
+    feed = ET.fromstring(sight.pages.get("/it/feed.atom").body)
+    first = feed.find(f"{ATOM}entry")
+    assert feed.get("{http://www.w3.org/XML/1998/namespace}lang") == "it"
+    assert first.findtext(f"{ATOM}title") == "Calls through the European cloud fail (individuato)"
+    assert "Interessa: Cloud PBX, Europe" in first.findtext(f"{ATOM}content")
+    assert first.find(f"{ATOM}link").get("href") == "https://status.example.com/it/incidents/inc-2026-4711"
+    ours = ET.fromstring(sight.pages.get("/feed.atom").body)
+    assert feed.findtext(f"{ATOM}id") != ours.findtext(f"{ATOM}id")
+    assert first.findtext(f"{ATOM}id") == ours.find(f"{ATOM}entry").findtext(f"{ATOM}id")
+    channel = ET.fromstring(sight.pages.get("/de/feed.rss").body).find("channel")
+    assert channel.findtext("language") == "de"
+    assert any(item.findtext("title").startswith("Wartung: ") for item in channel.findall("item"))
+    calendar = icalendar.Calendar.from_ical(sight.pages.get("/fr/maintenance.ics").body)
+    assert str(calendar["x-wr-calname"]) == "Northwind Voice status: maintenance prévue"
+    assert 'href="/it/feed.atom"' in sight.text("/it/")
+    assert 'href="/feed.atom"' in sight.text("/")
+    app = web.Application()
+    app.add_routes(routes(sight.pages))
+    got = await (await aiohttp_client(app)).get("/es/feed.rss")
+    assert (got.status, got.content_type) == (200, "application/rss+xml")
+    assert got.headers["Access-Control-Allow-Origin"] == "*"
 
 
 async def test_feeds_stay_well_formed_and_inert_whatever_people_write(see):

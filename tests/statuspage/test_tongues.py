@@ -10,7 +10,7 @@ from monitor import handling
 from monitor.domain.announcements import MaintenanceStatus
 from monitor.storage import announcements
 from statuspage.bars import happened
-from statuspage.render import IMPACTS, STATES
+from statuspage.states import IMPACTS, STATES
 from statuspage.repeating import EACH, repeats
 from statuspage.rollup import WORDS
 from statuspage.saying import OURS
