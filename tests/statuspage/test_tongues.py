@@ -10,10 +10,10 @@ from monitor import handling
 from monitor.domain.announcements import MaintenanceStatus
 from monitor.storage import announcements
 from statuspage.bars import happened
-from statuspage.states import IMPACTS, STATES
 from statuspage.repeating import EACH, repeats
 from statuspage.rollup import WORDS
 from statuspage.saying import OURS
+from statuspage.states import IMPACTS, STATES
 from statuspage.tongues import LANGUAGES, preferred, tongue
 from statuspage.uptime import percent
 from statuspage.when import lasting, long_day
