@@ -107,11 +107,11 @@ class Subscribing:
         checked = address_of(address) if self.by_mail else None
         return checked is not None and await self._ask(checked, wanted, language)
 
-    async def ask_webhook(self, url: str, wanted: Iterable[str]) -> bool:
+    async def ask_webhook(self, url: str, wanted: Iterable[str], language: str) -> bool:
         """Post to a webhook what it would hear of, for whoever reads it to confirm; False for what is no such address."""
         hooks = self.webhooks
         checked = webhook_of(url, plain=hooks.plain) if hooks else None
-        return checked is not None and await self._ask(checked, wanted, "en")
+        return checked is not None and await self._ask(checked, wanted, language)
 
     async def _ask(self, checked: str, wanted: Iterable[str], language: str) -> bool:
         known = self.world.in_force.inventory.components
@@ -205,7 +205,7 @@ class Subscribing:
         if self.webhooks is None:  # they were taken once; while the operator has them off nobody is told
             return None
         id_, leave = f"out_{self.new_id()}", self._link("unsubscribe", Purpose.END, one, keys)
-        body = self.webhooks.documents.told(word, id_=id_, at=now, unsubscribe=leave)
+        body = self.webhooks.documents.told(word.read_in(one.language), id_=id_, at=now, unsubscribe=leave)
         return self._post(one, word.id, body, now, id_=id_)
 
     def _changed(self, change: Change, one: Subscriber, keys: Sequence[bytes]) -> Obligation | None:

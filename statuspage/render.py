@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import jinja2
 
+from monitor.domain.wording import NAMES
 from statuspage import badge, feeds, links, v2, when
 from statuspage.bars import BAR, PITCH, TALL, happened, lowered, outlines
 from statuspage.budget import BUDGET, DAYS_TOLD, DETAIL, LEVELS, STRIPS_TOLD, is_linked, stacks
@@ -23,7 +24,7 @@ from statuspage.repeating import repeats
 from statuspage.rollup import IMPLIED, WORDS
 from statuspage.saying import in_language
 from statuspage.states import IMPACTS, STATES
-from statuspage.tongues import NAMES, Tongue, tongue
+from statuspage.tongues import Tongue, tongue
 from statuspage.uptime import percent
 from statuspage.views import Board, Told, Work
 

@@ -36,7 +36,7 @@ class Subscriptions(Protocol):
         """Put a subscription in force by the token of its link."""
         ...
 
-    async def ask_webhook(self, url: str, wanted: Iterable[str]) -> bool:
+    async def ask_webhook(self, url: str, wanted: Iterable[str], language: str) -> bool:
         """Post to a webhook for whoever reads it to confirm; False for what is no such address."""
         ...
 
@@ -111,7 +111,7 @@ class _Face:
             return refused
         form = await request.post()
         wanted = [str(one) for one in form.getall("about", [])]
-        good = await self.subscriptions.ask_webhook(str(form.get("url", "")), wanted)
+        good = await self.subscriptions.ask_webhook(str(form.get("url", "")), wanted, self.language(request))
         return self.on_to(request, "/subscribe/webhook/sent" if good else "/subscribe/webhook/wrong")
 
     async def asked_to_confirm_webhook(self, request: web.Request) -> web.StreamResponse:

@@ -17,14 +17,9 @@ from babel.messages.pofile import read_po
 from babel.numbers import get_decimal_symbol
 from markupsafe import Markup
 
+from monitor.domain.wording import NAMES
+
 LOCALES: Mapping[str, str] = {"en": "en_GB", "it": "it", "de": "de", "fr": "fr", "es": "es"}
-NAMES: Mapping[str, str] = {
-    "en": "English",
-    "it": "Italiano",
-    "de": "Deutsch",
-    "fr": "Français",
-    "es": "Español",
-}
 
 
 @dataclass(frozen=True, slots=True)

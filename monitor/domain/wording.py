@@ -7,7 +7,7 @@ was said, whatever the configuration says later.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -16,7 +16,15 @@ from typing import Any
 
 from monitor.domain.findings import Symptom
 
-LANGUAGES = ("en", "it", "de", "fr", "es")
+NAMES: Mapping[str, str] = {
+    "en": "English",
+    "it": "Italiano",
+    "de": "Deutsch",
+    "fr": "Français",
+    "es": "Español",
+}
+"""The languages of the page, and what each calls itself."""
+LANGUAGES = tuple(NAMES)
 PLACEHOLDERS = ("what", "name", "count", "since")
 OVERRUN = "overrun"
 """The class of planned work that takes longer, beside the symptoms."""
@@ -61,7 +69,10 @@ class About:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wording:
-    """A text as it was said: ``cls`` and ``kind`` say which, ``about`` what was put in, ``said`` how it read."""
+    """A text as it was said: ``cls`` and ``kind`` say which, ``about`` what was put in, ``said`` how it read.
+
+    Without a ``cls`` somebody wrote it by hand in the languages of ``said``, beside the words on record.
+    """
 
     cls: str
     kind: Kind
@@ -75,6 +86,8 @@ class Wording:
 
     def as_text(self) -> str:
         """Write it for the record."""
+        if not self.cls:
+            return json.dumps({"said": dict(self.said)}, ensure_ascii=False)
         about = self.about
         values = {
             "what": dict(about.what),
@@ -86,11 +99,20 @@ class Wording:
         return json.dumps(whole, ensure_ascii=False)
 
 
+def by_hand(said: Iterable[tuple[str, str]]) -> Wording | None:
+    """Return what somebody wrote in other languages beside their own words; None where they did not."""
+    kept = {language: text for language, text in said if language in LANGUAGES and text.strip()}
+    nothing = About(what={}, name="", count=0, since=datetime.min.replace(tzinfo=UTC))
+    return Wording(cls="", kind=Kind.INVESTIGATING, about=nothing, said=kept) if kept else None
+
+
 def read(text: str | None) -> Wording | None:
     """Read a wording from the record; None where somebody wrote the words."""
     if not text:
         return None
     whole: dict[str, Any] = json.loads(text)
+    if "class" not in whole:
+        return None
     values = whole["values"]
     about = About(
         what=values["what"],
@@ -102,9 +124,10 @@ def read(text: str | None) -> Wording | None:
 
 
 def said(text: str | None) -> Mapping[str, str]:
-    """Return how words on record read in each language: nothing where somebody wrote them."""
-    wording = read(text)
-    return wording.said if wording else {}
+    """Return how words on record read in each language: nothing where somebody wrote them in one."""
+    whole: dict[str, Any] = json.loads(text) if text else {}
+    read_as: Mapping[str, str] = whole.get("said", {})
+    return read_as
 
 
 def filled(text: str, values: Mapping[str, str], *, title: bool = False) -> str:

@@ -7,8 +7,9 @@ A word is an update of a public problem or work (its plan is the first). It is t
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Self
 
 import sqlalchemy as sa
 
@@ -49,6 +50,7 @@ class Said:
     state: str
     body: str
     at: datetime
+    bodies: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +79,12 @@ class Word:
     said: tuple[Said, ...] = ()
     titles: Mapping[str, str] = field(default_factory=dict[str, str])
     bodies: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    def read_in(self, language: str) -> Self:
+        """Return it as it reads in a language, as far as it was said in that."""
+        said = tuple(replace(one, body=one.bodies.get(language, one.body)) for one in self.said)
+        title = self.titles.get(language, self.title)
+        return replace(self, title=title, body=self.bodies.get(language, self.body), said=said)
 
 
 Compose = Callable[[Word, Subscriber, Sequence[bytes]], Obligation | None]
@@ -271,4 +279,13 @@ def _said_until(c: sa.Connection, word: sa.RowMapping) -> tuple[Said, ...]:
         .order_by(updates.c.seq.desc())
         .limit(MOST_SAID)
     ).mappings()
-    return tuple(Said(id=row["id"], state=row["status"], body=row["body"], at=row["at"]) for row in rows)
+    return tuple(
+        Said(
+            id=row["id"],
+            state=row["status"],
+            body=row["body"],
+            at=row["at"],
+            bodies=wording.said(row["wording"]),
+        )
+        for row in rows
+    )

@@ -156,7 +156,7 @@ async def update(request: web.Request) -> web.Response:
     """Tell the public how a global problem goes."""
     form = await _form(request)
     fields = {"state": form.get("state", ""), "body": form.get("body", "")}
-    fields |= {"approved": form.get("approved") or None}
+    fields |= {"approved": form.get("approved") or None, "translations": approved.translations(form)}
     if "change" in form:  # back from the preview, with everything still in the form
         return await incident_page(request, request.match_info["id"], typed=form)
     if "fill" in form:
@@ -211,6 +211,7 @@ async def declare(request: web.Request) -> web.Response:
         "components": form.getall("components", []),
         "attach": form.getall("attach", []),
         **{name: form.get(name) or None for name in ("approved", "since")},
+        "translations": approved.translations(form),
     }
     if "change" in form:
         return await _global(request, {**form, **fields}, {})

@@ -387,6 +387,10 @@ class NewNote(In):
     text: Body
 
 
+Tongue = Literal["en", "it", "de", "fr", "es"]
+"""A language of the status page, as ``monitor.domain.wording.LANGUAGES`` has them (a test holds the two together)."""
+
+
 class NewGlobalProblem(In):
     """A problem that stands over many systems, to be told on the status page."""
 
@@ -404,6 +408,10 @@ class NewGlobalProblem(In):
     since: Moment | None = Field(
         default=None, description="Since when, as the pre-approved text says it; by default now."
     )
+    translations: dict[Tongue, Body] = Field(
+        default={},
+        description="The body in other languages of the page, by code: who reads one of them is told that text.",
+    )
 
 
 class NewUpdate(In):
@@ -415,6 +423,10 @@ class NewUpdate(In):
     approved: Word | None = Field(
         default=None,
         description="A failure class: where the body is its pre-approved text as it is, it is told in each reader's language.",
+    )
+    translations: dict[Tongue, Body] = Field(
+        default={},
+        description="The body in other languages of the page, by code: who reads one of them is told that text.",
     )
 
 

@@ -3,13 +3,14 @@
 class chosen + state -> Fill in -> the text stands in the form -> as it is: published in every language | changed: as written
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from alerts import public_texts
 from monitor.domain.incidents import PublicState
-from monitor.domain.wording import CLASSES, About, Kind, Wording
+from monitor.domain.wording import CLASSES, LANGUAGES, About, Kind, Wording, by_hand
 from monitor.errors import ConflictError
 from monitor.storage import announced
 from monitor.storage.announced import Problem
@@ -63,23 +64,28 @@ def for_problem(parts: Parts, cls: str, state: str, components: Iterable[str], c
     return Filled(title=title, body=wordings.say(cls, kind, about).english, since=now)
 
 
+def translations(form: Mapping[str, Any]) -> Mapping[str, str]:
+    """Return what a form has in other languages, by their codes: fields ``body-it`` and so on."""
+    return {code: said for code in LANGUAGES if (said := str(form.get(f"body-{code}", ""))).strip()}
+
+
 def of_update(parts: Parts, known: Problem, wanted: NewUpdate) -> Wording | None:
-    """Return the text that a next word is, where it stands as it was approved."""
-    kind = KINDS.get(wanted.state)
+    """Return the text that a next word is, where it stands as it was approved; else how it was translated by hand."""
+    kind, translated = KINDS.get(wanted.state), by_hand(wanted.translations.items())
     if wanted.approved not in CLASSES or kind is None:
-        return None
-    return _same(_wordings(parts).say(wanted.approved, kind, _about(parts, known)), wanted.body)
+        return translated
+    return _same(_wordings(parts).say(wanted.approved, kind, _about(parts, known)), wanted.body) or translated
 
 
 def of_problem(parts: Parts, wanted: NewGlobalProblem) -> tuple[Wording | None, Wording | None]:
     """Return the texts that a new problem's title and first word are, where they stand as they were approved."""
-    kind = KINDS.get(wanted.state)
+    kind, translated = KINDS.get(wanted.state), by_hand(wanted.translations.items())
     if wanted.approved not in CLASSES or kind is None:
-        return None, None
+        return None, translated
     about = _of(parts, wanted.components, len(wanted.attach), wanted.since or parts.clock())
     wordings = _wordings(parts)
     titled = _same(wordings.say(wanted.approved, Kind.TITLE, about), wanted.title)
-    return titled, _same(wordings.say(wanted.approved, kind, about), wanted.body)
+    return titled, _same(wordings.say(wanted.approved, kind, about), wanted.body) or translated
 
 
 def _same(worded: Wording, written: str) -> Wording | None:

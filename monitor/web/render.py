@@ -17,6 +17,7 @@ from aiohttp import web
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from yarl import URL
 
+from monitor.domain.wording import NAMES
 from monitor.web.auth import PRINCIPAL, is_https, is_loopback
 from monitor.web.parts import PARTS
 from monitor.web.rules import RANK, RULES, role_suffices
@@ -194,6 +195,7 @@ def environment() -> Environment:
         words=words,
         capitalize_first=capitalize_first,
     )
+    env.globals["LANGUAGES"] = NAMES
     env.globals["static_version"] = static_version
     return env
 

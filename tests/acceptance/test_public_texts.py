@@ -4,15 +4,17 @@ import html
 import json
 import re
 from contextlib import asynccontextmanager
+from typing import get_args
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from monitor.domain.findings import Verdict
 from monitor.domain.incidents import PublicState
-from monitor.domain.wording import Kind
+from monitor.domain.wording import LANGUAGES, Kind, by_hand
 from monitor.errors import ConfigError
 from monitor.settings import load_text
+from monitor.web.api_inputs import Tongue
 from monitor.wordings import Wordings
 from tests.acceptance.console import a_console
 from tests.acceptance.storming import Fleet, fall, seconds
@@ -167,6 +169,44 @@ async def test_whoever_publishes_fills_a_text_in_and_what_they_change_is_their_o
         await nadia.post(path, approved="no_such_class", state="identified", body="x")
         assert nadia.status == 422
         assert len(await world.rows("updates", incident=problem["id"])) == 3
+
+
+async def test_whoever_publishes_writes_a_word_in_several_languages_and_each_reader_gets_theirs(
+    tmp_path, sqlite_url
+):
+    async with (
+        a_console(tmp_path, sqlite_url, configuration=CONFIGURATION + CHECKS) as world,
+        TestClient(TestServer(world.service.web)) as client,
+    ):
+        nadia = await world.at_the_console("nadia")
+        await nadia.get("/noc/global/new")
+        words = {"title": "Calls drop", "body": "A switch died.", "impact": "major", "components": "cloud-eu"}
+        await nadia.post("/noc/global", state="investigating", **words, **{"body-it": "Uno switch è guasto.", "body-de": " "})  # fmt: skip
+        problem = await world.incident(is_global=True)
+        path = f"/noc/incidents/{problem['id']}/updates"
+        await nadia.get(f"/noc/incidents/{problem['id']}")
+        assert 'name="body-it"' in nadia.source
+        await nadia.post(path, state="identified", body="We replace it.", **{"body-de": "Wir tauschen ihn aus."})  # fmt: skip
+        first, second = await world.rows("updates", incident=problem["id"])
+        assert json.loads(first["wording"]) == {"said": {"it": "Uno switch è guasto."}}
+        assert second["body"] == "We replace it."
+        italian, german = [await shown(world, client, f"/{code}/incidents/{problem['id']}") for code in ("it", "de")]  # fmt: skip
+        assert "Uno switch è guasto." in italian
+        assert "A switch died." not in italian
+        assert "We replace it." in italian
+        assert "Wir tauschen ihn aus." in german
+        assert "A switch died." in german
+        assert "Uno switch" in await shown(world, client, "/it/feed.atom")
+        assert "Uno switch" not in await shown(world, client, "/feed.atom")
+        await nadia.post(path, state="monitoring", body="Done.", preview="yes", **{"body-it": "Fatto."})
+        assert 'name="body-it" value="Fatto."' in nadia.source
+        api = await client.post(f"/api/v1/incidents/{problem['id']}/updates", json={})
+        assert api.status == 401
+
+
+def test_the_languages_of_the_api_are_those_of_the_page():
+    assert get_args(Tongue) == LANGUAGES
+    assert by_hand([("it", " "), ("nl", "Weg.")]) is None
 
 
 @pytest.mark.parametrize(

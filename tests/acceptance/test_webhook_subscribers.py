@@ -13,6 +13,7 @@ from aiohttp import CookieJar, web
 from aiohttp.test_utils import TestClient, TestServer
 
 from monitor.domain.incidents import PublicState
+from monitor.domain.wording import by_hand
 from tests.acceptance.world import CHECKS, CONFIGURATION, a_world
 from tests.factories import a_global_problem, a_maintenance
 from tests.far_ends.serving import serving
@@ -97,6 +98,22 @@ def is_signed(secret, headers, body):
     signed = b".".join([headers["webhook-id"].encode(), headers["webhook-timestamp"].encode(), body])
     expected = "v1," + base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
     return expected in headers["webhook-signature"].split(" ")
+
+
+async def test_a_webhook_is_told_in_the_language_of_the_form(tmp_path, sqlite_url):
+    async with a_receiver() as receiver, a_read_world(tmp_path, sqlite_url) as (world, client):
+        form = {"url": f"{receiver.url}/hook"}
+        answer = await client.post("/subscribe/webhook?in=it", data=form, allow_redirects=False)
+        assert answer.headers["Location"] == "/it/subscribe/webhook/sent"
+        await world.deliver()
+        await confirmed(client, receiver)
+        world.clock.forward(60)
+        worded = by_hand([("it", "Uno switch è guasto.")])
+        declared = a_global_problem(title="Calls drop", body="A switch died.", worded=worded)
+        await world.service.pipeline.declare_global(declared, actor="nadia")
+        await tell(world)
+        (told,) = receiver.documents
+        assert told["incident"]["incident_updates"][0]["body"] == "Uno switch è guasto."
 
 
 async def test_a_webhook_is_told_each_word_once_and_signed_until_it_is_ended(tmp_path, database_url):
