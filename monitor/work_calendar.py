@@ -1,9 +1,12 @@
-"""Planned work as an entry for a partner's own calendar (iCalendar): REQUEST when it is planned, CANCEL when it is called off."""
+"""Planned work as iCalendar: an entry for a partner's own calendar (REQUEST when it is planned, CANCEL when it is called off), and many."""
 
-from datetime import datetime
+from collections.abc import Iterable
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from monitor.domain.announcements import Maintenance
+import icalendar
+
+from monitor.domain.announcements import Maintenance, MaintenanceStatus
 from monitor.domain.appointments import Appointment, AppointmentStatus
 from monitor.invitations import Invitation, Person, ics
 
@@ -45,3 +48,25 @@ def entry(
             description=description,
         )
     )
+
+
+def calendar(works: Iterable[Maintenance], *, name: str, now: datetime) -> bytes:
+    """Return many works as one calendar, each at the instants at which it is on record."""
+    made = icalendar.Calendar()
+    made.add("prodid", "-//Tocsin//planner//EN")
+    made.add("version", "2.0")
+    made.add("x-wr-calname", name)
+    for work in works:
+        event = icalendar.Event()
+        event.add("uid", f"{work.id}@{UID_DOMAIN}")
+        event.add("dtstamp", now.astimezone(UTC).replace(microsecond=0))
+        event.add("dtstart", work.starts_at.astimezone(UTC).replace(microsecond=0))
+        event.add("dtend", work.ends_at.astimezone(UTC).replace(microsecond=0))
+        event.add("summary", " ".join(work.title.split()))
+        event.add("description", work.body)
+        off = work.status is MaintenanceStatus.CANCELLED
+        event.add("status", "CANCELLED" if off else "CONFIRMED")
+        event.add("transp", "TRANSPARENT")
+        made.add_component(event)
+    written: bytes = made.to_ical()
+    return written

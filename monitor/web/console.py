@@ -211,11 +211,6 @@ async def ticket_page(
     return page(request, "ticket.html", status=status, error=error, ticket=found[0], notes=notes)
 
 
-async def maintenance(request: web.Request) -> web.Response:
-    """List planned work."""
-    return await _list(request, "maintenance.html", i.MaintenanceQuery, lists.list_maintenance)
-
-
 async def static(request: web.Request) -> web.Response:
     """Serve the console's own style and script; their address changes with their content."""
     name = request.match_info["name"]
@@ -254,6 +249,5 @@ PAGES: dict[tuple[str, str], Page] = {
     ("GET", "/noc/outbox"): outbox,
     ("GET", "/noc/tickets"): tickets,
     ("GET", "/noc/tickets/{id}"): ticket,
-    ("GET", "/noc/maintenance"): maintenance,
     ("GET", "/noc/static/{name}"): static,
 }

@@ -224,6 +224,8 @@ RULES: Mapping[tuple[str, str], Need] = {
     ("GET", "/noc/global/new"): Role.NOC,
     ("POST", "/noc/global"): Role.NOC,
     ("GET", "/noc/maintenance"): Role.VIEWER,
+    ("GET", "/noc/maintenance.csv"): Role.VIEWER,
+    ("GET", "/noc/maintenance.ics"): Role.VIEWER,
     ("GET", "/noc/maintenance/new"): Role.NOC,
     ("POST", "/noc/maintenance"): Role.NOC,
     ("POST", "/noc/maintenance/preview"): Role.NOC,

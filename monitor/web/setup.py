@@ -47,6 +47,7 @@ from monitor.web import (
     oncall_forms,
     oncall_pages,
     overruling,
+    planner,
     policy_pages,
     portal,
     portal_cases,
@@ -151,6 +152,7 @@ def setup(
     )
     app[ENVIRONMENT] = environment()
     app[fleet_pages.INDEX] = {}
+    app[planner.INDEX] = {}
     app[portal_fleet.KEPT] = portal_fleet.Kept()
     app[SHARED] = Shared(bell)
     app[LIVE] = Live(live_pace or LivePace())
@@ -242,6 +244,7 @@ def handlers(app: web.Application) -> Mapping[tuple[str, str], Handler]:
         **oncall_forms.ACTIONS,
         **actions.ACTIONS,
         **ticket_forms.ACTIONS,
+        **planner.PAGES,
         **work_forms.ACTIONS,
         **work_page.PAGES,
         **portal.PAGES,

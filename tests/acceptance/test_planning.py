@@ -1,6 +1,8 @@
 """The planner: what its preview says is what the record keeps, what goes out, and what is quiet (mission W13, E6)."""
 
 import base64
+import csv
+import io
 import json
 import re
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -303,3 +305,45 @@ async def test_w13_work_that_runs_over_shows_the_problem_that_it_becomes_unless_
         assert "It ran over, and a global problem speaks for it: go on there." in nadia.text
         await nadia.get(f"/noc/maintenance/{work}/complete")
         assert "Is it done?" in nadia.text
+
+
+async def test_the_planner_shows_a_month_and_a_week_with_what_works_meet_and_gives_both_as_files(
+    tmp_path, sqlite_url
+):
+    async with a_planner(tmp_path, sqlite_url) as (world, client):
+        parts, nadia = world.service.web[PARTS], await an_engineer(world, client)
+        plan = commands.plan_maintenance
+        await plan(parts, "nadia", wanted("2026-10-25T01:30:00+02:00", 0.5, **EU, repeat=SUNDAYS, title="Weekly"))  # fmt: skip
+        await plan(parts, "nadia", wanted("2026-10-20T10:00:00+02:00", 5, systems=["PBX-1", "PBX-4"], title="Disks"))  # fmt: skip
+        await plan(parts, "nadia", wanted("2026-10-20T12:00:00+02:00", 240, **EU, title="Migration"))
+        own = wanted("2026-10-21T12:00:00+02:00", systems=["PBX-1"], partner="aurora", title="Their office")
+        await announced_work.announce(parts, US, own)
+        off = await plan(parts, "nadia", wanted("2026-10-22T12:00:00+02:00", 2, **EU, title="Called off"))
+        await commands.cancel_maintenance(parts, "nadia", off)
+
+        await nadia.get("/noc/maintenance")
+        assert "October 2026" in nadia.text
+        row = re.search(r"coming Disks .*? the public", nadia.text)[0]
+        assert "2 systems of 2 partners" in row
+        assert "over the same as Migration" in row
+        assert "in support hours of 1 partner" in row, "of Europe: in America it is night"
+        assert "over the same as Called off" not in nadia.text
+        assert 'class="bar at-20 for-11 is-scheduled clashes"' in nadia.source, "to the 30th"
+        await nadia.get("/noc/maintenance?view=week&on=2026-10-20&by=partner")
+        assert re.findall(r'lane-name small">([^<]+)<', nadia.source) == ["Aurora Telecom", "Birch Voice"]
+        assert 'class="bar at-7 for-22 is-scheduled goes-after clashes"' in nadia.source
+        for asked, titles in {
+            "partner=birch": ["Disks"],
+            "whose=customers": ["Their office"],
+            "state=cancelled": ["Called off"],
+            "q=migra": ["Migration"],
+            "component=portal": [],
+            "on=2026-11-08": ["Weekly"] * 5,
+        }.items():
+            text = await (await client.get(f"/noc/maintenance.csv?{asked}")).text()
+            found = list(csv.DictReader(io.StringIO(text.lstrip("\ufeff"))))
+            assert [line["title"] for line in found] == titles, asked
+        calendar = icalendar.Calendar.from_ical(await (await client.get("/noc/maintenance.ics?on=2026-11-01")).read())  # fmt: skip
+        starts = [event["dtstart"].dt for event in calendar.walk("VEVENT")]
+        assert starts == [datetime(2026, 11, day, 0, 30, tzinfo=UTC) for day in (1, 8, 15, 22, 29)]
+        assert (await nadia.get("/noc/maintenance?colour=red")).status == 422

@@ -14,6 +14,7 @@ from monitor.domain.clock_changes import occurrences
 from monitor.domain.inventory import Component, Inventory, Partner, System
 from monitor.domain.recurrence import instant
 from monitor.domain.work_clashes import clashes, meetings
+from monitor.domain.work_index import index_of, touch
 from monitor.domain.work_reach import covered, reach_of
 from tests.web.seeds import a_policy
 
@@ -157,3 +158,14 @@ def test_support_hours_and_public_holidays_of_partners_are_seen_on_their_clocks(
     (feast,) = meetings([a_work(start=datetime(2026, 12, 8, 9, tzinfo=UTC))], partners, policies)
     assert (feast.open, feast.holiday) == ((), True)
     assert meetings([a_work()], partners, policies) == (), "a Saturday night is nobody's"
+
+
+@given(systems, works, works)
+def test_what_works_have_in_common_is_seen_without_going_through_the_inventory(known, one, other):
+    inventory = Inventory(systems=known)
+    other = replace(other, id="other")
+    assert touch(one, other, inventory) == bool(clashes([one], [other], inventory))
+    index = index_of(inventory, {})
+    found = covered(inventory, one)
+    assert index.count(one) == len(found)
+    assert index.partners_of(one) == {system.partner for system in found}
