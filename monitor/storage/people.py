@@ -28,6 +28,8 @@ class Role(StrEnum):
     ADMIN = "admin"
 
 
+NO_PASSWORD = "!"
+"""The hash of an account that has no password: nothing verifies against it."""
 PARTNERS = frozenset({Role.PARTNER_CONTACT, Role.PARTNER_ADMIN})
 """The roles of a partner's (or customer's) people: bound to a contact, and to what is theirs."""
 
@@ -43,7 +45,11 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class User:
-    """A local account, without its password."""
+    """An account, without its password.
+
+    ``second``: a code is asked for besides. ``external``: who it is at the identity provider. ``invited``: it has no
+    password yet.
+    """
 
     id: str
     name: str
@@ -51,6 +57,14 @@ class User:
     created_at: datetime
     disabled_at: datetime | None = None
     contact: str | None = None
+    second: bool = False
+    external: str | None = None
+    invited: bool = False
+
+    @property
+    def theirs(self) -> bool:
+        """Whether it is a partner's person's, not one of ours."""
+        return self.role in PARTNERS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +77,7 @@ class Session:
     created_at: datetime
     seen_at: datetime
     expires_at: datetime
+    way: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,12 +127,12 @@ def find_user(connection: sa.Connection, name: str) -> tuple[User, str] | None:
     """Return an account that may log in, with its password hash."""
     query = sa.select(t.users).where(t.users.c.name == name, t.users.c.disabled_at.is_(None))
     row = connection.execute(query).one_or_none()
-    return None if row is None else (_user(row), row.password)
+    return None if row is None else (user_of(row), row.password)
 
 
 def list_users(connection: sa.Connection) -> tuple[User, ...]:
     """Return all accounts by name, disabled ones too."""
-    return tuple(_user(row) for row in connection.execute(sa.select(t.users).order_by(t.users.c.name)))
+    return tuple(user_of(row) for row in connection.execute(sa.select(t.users).order_by(t.users.c.name)))
 
 
 def set_password(connection: sa.Connection, name: str, password_hash: str) -> None:
@@ -148,7 +163,8 @@ def _change_user(connection: sa.Connection, name: str, values: Mapping[str, obje
     connection.execute(t.sessions.delete().where(t.sessions.c.user.in_(ids)))
 
 
-def _user(row: sa.Row[tuple[object, ...]]) -> User:
+def user_of(row: sa.Row[tuple[object, ...]]) -> User:
+    """Make an account of its row."""
     return User(
         id=row.id,
         name=row.name,
@@ -156,15 +172,28 @@ def _user(row: sa.Row[tuple[object, ...]]) -> User:
         created_at=row.created_at,
         disabled_at=row.disabled_at,
         contact=row.contact,
+        second=row.totp_since is not None,
+        external=row.external,
+        invited=row.password == NO_PASSWORD,
     )
 
 
 def open_session(
-    connection: sa.Connection, *, user: str, secret: str, csrf: str, now: datetime, lasts: timedelta
+    connection: sa.Connection,
+    *,
+    user: str,
+    secret: str,
+    csrf: str,
+    now: datetime,
+    lasts: timedelta,
+    address: str | None = None,
+    agent: str | None = None,
+    way: str | None = None,
 ) -> None:
     """Remember a log-in, and forget those whose time is over."""
     connection.execute(t.sessions.delete().where(t.sessions.c.expires_at <= now))
     row = {"user": user, "csrf": csrf, "created_at": now, "seen_at": now, "expires_at": now + lasts}
+    row |= {"address": address, "agent": agent, "way": way}
     connection.execute(t.sessions.insert().values(digest=digest_of(secret), **row))
 
 
@@ -173,7 +202,14 @@ def find_session(connection: sa.Connection, digest: str, *, now: datetime, idle:
     s, u = t.sessions, t.users
     query = (
         sa.select(
-            s, u.c.id, u.c.name, u.c.role, u.c.contact, u.c.disabled_at, u.c.created_at.label("user_since")
+            s,
+            u.c.id,
+            u.c.name,
+            u.c.role,
+            u.c.contact,
+            u.c.totp_since,
+            u.c.external,
+            u.c.created_at.label("user_since"),
         )
         .join(u, u.c.id == s.c.user)
         .where(s.c.digest == digest, s.c.expires_at > now, s.c.seen_at > now - idle)
@@ -190,11 +226,14 @@ def find_session(connection: sa.Connection, digest: str, *, now: datetime, idle:
             role=Role(row.role),
             created_at=row.user_since,
             contact=row.contact,
+            second=row.totp_since is not None,
+            external=row.external,
         ),
         csrf=row.csrf,
         created_at=row.created_at,
         seen_at=row.seen_at,
         expires_at=row.expires_at,
+        way=row.way or "",
     )
 
 

@@ -15,7 +15,7 @@ import argon2
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from monitor.errors import RefusedError
-from monitor.storage.people import User, find_user, renew_hash
+from monitor.storage.people import NO_PASSWORD, User, find_user, renew_hash
 from monitor.web.parts import Store
 
 THREADS = 2
@@ -27,11 +27,15 @@ _HASHER = argon2.PasswordHasher()
 
 def hash_password(plain: str) -> str:
     """Return the argon2id hash of a password; raise ValueError with a sentence for a poor one."""
+    _fit(plain)
+    return _HASHER.hash(plain)
+
+
+def _fit(plain: str) -> None:
     if not SHORTEST <= len(plain) <= LONGEST:
         raise ValueError(f"a password has {SHORTEST} to {LONGEST} characters")
     if len(set(plain)) < 5:  # noqa: PLR2004 - "aaaaaaaaaaaa"
         raise ValueError("a password needs at least five different characters")
-    return _HASHER.hash(plain)
 
 
 class Passwords:
@@ -45,9 +49,7 @@ class Passwords:
 
     async def log_in(self, store: Store, name: str, plain: str) -> User | None:
         """Return the user if name and password are right; raise RefusedError when too many are waiting."""
-        if self._waiting >= QUEUE:
-            raise RefusedError(429, "too-many-logins", "Too many are logging in. Try again in a moment.")
-        self._waiting += 1
+        self._queue()
         try:
             found = await store.read(find_user, name)
             loop = asyncio.get_running_loop()
@@ -62,15 +64,32 @@ class Passwords:
             await store.write(renew_hash, name, renewed)
         return found[0]
 
+    async def hashed(self, plain: str) -> str:
+        """Return the hash of a new password, made beside the loop; ValueError with a sentence for a poor one."""
+        _fit(plain)
+        self._queue()
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, self._hasher.hash, plain)
+        finally:
+            self._waiting -= 1
+
+    def _queue(self) -> None:
+        if self._waiting >= QUEUE:
+            raise RefusedError(429, "too-many-logins", "Too many are logging in. Try again in a moment.")
+        self._waiting += 1
+
     def _verify(self, stored: str | None, plain: str) -> tuple[bool, str | None]:
         """Check a password (a made-up one for nobody), and hash it anew if the parameters have grown."""
-        if stored is None:
+        has_one = stored is not None and stored != NO_PASSWORD
+        if not has_one:
             self._nobody = self._nobody or self._hasher.hash("nobody has this password")
         try:
-            self._hasher.verify(stored or self._nobody or "", plain)
+            self._hasher.verify((stored if has_one else self._nobody) or "", plain)
         except (VerificationError, InvalidHashError):
             return False, None
-        return True, self._hasher.hash(plain) if stored and self._hasher.check_needs_rehash(stored) else None
+        if not has_one or stored is None:
+            return False, None
+        return True, self._hasher.hash(plain) if self._hasher.check_needs_rehash(stored) else None
 
     def close(self) -> None:
         """Let the threads go."""

@@ -23,6 +23,7 @@ from monitor.web import api_inputs as i
 from monitor.web import approved, auth, commands, previews
 from monitor.web.accounts import Pace, Passwords
 from monitor.web.console import incident_page
+from monitor.web import second_steps
 from monitor.web.parts import PARTS, Parts
 from monitor.web.problems import ProblemError
 from monitor.web.render import go, page
@@ -52,9 +53,7 @@ def _login(
     return page(request, "login.html", status=status, error=error, next=wanted, name=name)
 
 
-def home_of(user: User, wanted: str | None = None) -> str:
-    """Return where somebody belongs: a customer's person to the portal, our own people to the console."""
-    return auth.local_path(wanted, "/portal/" if user.contact is not None else "/noc/")
+home_of = auth.home_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +86,8 @@ async def try_to_log_in(request: web.Request) -> Tried:
         await auth.audit(parts, name or "nobody", "login.failed", address=address)
         return Tried(name=name, status=401, error="The name or the password is wrong.")
     request.app[PACE_OF_NAME].forgive(name)
-    await auth.audit(parts, user.name, "login", address=address)
+    step = {"step": "password"} if user.second else {}
+    await auth.audit(parts, user.name, "login.begun" if step else "login", address=address, **step)
     return Tried(name=name, user=user)
 
 
@@ -96,9 +96,7 @@ async def login(request: web.Request) -> web.Response:
     tried = await try_to_log_in(request)
     if tried.user is None:
         return _login(request, status=tried.status, error=tried.error, name=tried.name)
-    response = go(home_of(tried.user, request.query.get("next")))
-    await auth.log_in(request, response, tried.user.id)
-    return response
+    return await second_steps.admit(request, tried.user, home_of(tried.user, request.query.get("next")))
 
 
 async def logout(request: web.Request) -> web.Response:

@@ -24,6 +24,7 @@ from monitor.storage.people import (
     Role,
     Session,
     Token,
+    User,
     close_session,
     digest_of,
     find_session,
@@ -32,6 +33,7 @@ from monitor.storage.people import (
     open_session,
     touch_session,
 )
+from monitor.web.log_ins import LOG_INS
 from monitor.web.parts import PARTS, Parts
 from monitor.web.problems import Handler, ProblemError
 from monitor.web.rules import (
@@ -103,13 +105,23 @@ def cookie_name(request: web.Request) -> str:
     return f"__Host-{COOKIE}" if is_https(request) else COOKIE
 
 
-async def log_in(request: web.Request, response: web.StreamResponse, user_id: str) -> None:
+async def log_in(
+    request: web.Request, response: web.StreamResponse, user_id: str, *, way: str = "password"
+) -> None:
     """Open a new session and give its id to the browser; a session it had before is over."""
     parts = request.app[PARTS]
     await log_out(request, response)
     secret = new_secret()
     await parts.store.write(
-        open_session, user=user_id, secret=secret, csrf=new_secret(), now=parts.clock(), lasts=LASTS
+        open_session,
+        user=user_id,
+        secret=secret,
+        csrf=new_secret(),
+        now=parts.clock(),
+        lasts=LASTS,
+        address=address_of(request),
+        agent=request.headers.get("User-Agent", "")[:200],
+        way=way,
     )
     response.set_cookie(
         cookie_name(request), secret, path="/", httponly=True, samesite="Lax", secure=is_https(request)
@@ -199,9 +211,21 @@ def guard(method: str, path: str, handler: Handler) -> Handler:
         if is_page and "\0" in request.path:  # no name has one, and PostgreSQL cannot even be asked
             raise nothing_there()
         request[PRINCIPAL] = principal
+        if principal.session is not None and request.app[LOG_INS].owes_second(principal.session):
+            _only_to_set_it_up(request, path)
         return await handler(request)
 
     return guarded
+
+
+def _only_to_set_it_up(request: web.Request, path: str) -> None:
+    """Let through what sets up a second step; every other page leads there, and all else is refused."""
+    face = "/portal" if path.startswith("/portal") else "/noc"
+    if path.startswith(f"{face}/account") or path.endswith("/logout"):
+        return
+    if path.startswith(PAGES) and request.method in SAFE:
+        raise web.HTTPSeeOther(f"{face}/account")
+    raise ProblemError(403, "You may not do that yet.", detail="Set up your second step first: /noc/account.")
 
 
 def _may(principal: Principal, request: web.Request, path: str, method: str) -> bool:
@@ -290,6 +314,11 @@ def local_path(wanted: str | None, default: str = "/noc/") -> str:
         not parts.scheme and not parts.netloc and (parts.path == face or parts.path.startswith(f"{face}/"))
     )
     return wanted if inside else default
+
+
+def home_of(user: User, wanted: str | None = None) -> str:
+    """Return where somebody belongs: a partner's person to the portal, our own people to the console."""
+    return local_path(wanted, "/portal/" if user.theirs else "/noc/")
 
 
 async def audit(parts: Parts, actor: str, action: str, about: str = "", **data: object) -> None:

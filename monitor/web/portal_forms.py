@@ -22,7 +22,7 @@ from monitor.domain.request_matter import Request
 from monitor.domain.requests import judge
 from monitor.domain.sealing import NOTE
 from monitor.storage import requests
-from monitor.web import actions, auth
+from monitor.web import actions, auth, second_steps
 from monitor.web.api_inputs import local_moment
 from monitor.web.api_requests import visible_case
 from monitor.web.parts import PARTS
@@ -67,11 +67,11 @@ async def login(request: web.Request) -> web.Response:
     if tried.user is None:
         return _login(request, status=tried.status, error=tried.error, name=tried.name)
     ours = tried.user.contact is None
-    response = (
-        _login(request, ours=tried.user.name)
-        if ours
-        else go(auth.local_path(request.query.get("next"), "/portal/"))
-    )
+    if tried.user.second or not ours:
+        return await second_steps.admit(
+            request, tried.user, auth.home_of(tried.user, request.query.get("next"))
+        )
+    response = _login(request, ours=tried.user.name)
     await auth.log_in(request, response, tried.user.id)
     return response
 

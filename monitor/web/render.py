@@ -80,6 +80,14 @@ FLASHES: Mapping[str, str] = {
     "booked": "The appointment is booked; who takes part is invited.",
     "moved": "The appointment is moved; who takes part is told.",
     "appointment_off": "The appointment is called off; who takes part is told.",
+    "password_changed": "Your password is changed, and your other sessions are over.",
+    "password_set": "Your password is set: log in with it.",
+    "second_off": "No code is asked for any more.",
+    "sessions_ended": "Those sessions are over.",
+    "user_role": "The role is changed; it holds with the next log-in.",
+    "user_locked": "The user is locked and logged out.",
+    "user_opened": "The user may log in again.",
+    "user_second": "No code is asked for any more, until a new one is set up.",
     "held": "The appointment is on record as held.",
 }
 _UNITS = ((86_400, "d"), (3600, "h"), (60, "min"))
