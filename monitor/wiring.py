@@ -31,7 +31,17 @@ from alerts.twilio import TwilioPhone
 from checks.base import LastPing, Tools
 from checks.curl import CurlEngine
 from checks.registry import load_check_types
-from monitor import alert_parts, auditing, configured, desks, drivers, garbage, hook_parts, mail_parts
+from monitor import (
+    alert_parts,
+    auditing,
+    configured,
+    desks,
+    drivers,
+    garbage,
+    hook_parts,
+    log_in_parts,
+    mail_parts,
+)
 from monitor.alert_inbox import ORIGIN as OF_AN_ALERT
 from monitor.alert_inbox import AlertInbox
 from monitor.announcing import Announcer
@@ -496,6 +506,7 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
             overruled=overruling,
             contact=lambda: delivery.gate.rules,
             history=history,
+            log_ins=log_in_parts.log_ins(lambda: late.settings, sealing),
             recurring=recurring,
             auditing=audited,
         )

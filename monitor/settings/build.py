@@ -29,6 +29,7 @@ from monitor.domain.inventory import (
     System,
 )
 from monitor.settings import (
+    accounts_section,
     escalating,
     maintenance_section,
     models,
@@ -289,9 +290,16 @@ def sense(root: models.Root, document: Document) -> Iterator[Problem]:
         _trackers,
         ticket_misfits.misfits,
         page_misfits.misfits,
+        _accounts,
         escalating.problems,
     ):
         yield from rule(root, document)
+
+
+def _accounts(root: models.Root, document: Document) -> Iterator[Problem]:
+    has_key = root.secrets.key is not None
+    for place, told in accounts_section.misfits(root.accounts, root.service.public_url, has_key=has_key):
+        yield document.problem(place, told)
 
 
 def _drivers(root: models.Root, document: Document) -> Iterator[Problem]:

@@ -99,6 +99,7 @@ def _settings(
         chat=root.chat,
         mail_in=root.mail_in,
         forward_to=dict(root.forward_to),
+        accounts=root.accounts,
         secrets=root.secrets,
         correlation=root.correlation,
         overrun=root.overrun,

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from monitor.domain.findings import Symptom
 from monitor.settings import sections
+from monitor.settings.accounts_section import Accounts
 from monitor.settings.alert_sections import Alerts
 from monitor.settings.anchor_sections import Anchors
 from monitor.settings.chat_section import Chat
@@ -459,6 +460,7 @@ class Root(Strict):
             description="Addresses of those whom policies pass requests on to, by the policies' name for them."
         ),
     ] = {}
+    accounts: Annotated[Accounts, Field(description="Who logs in, and how.")] = Accounts()
     secrets: Annotated[Secrets, Field(description="Credentials that come with requests.")] = Secrets()
     correlation: Annotated[Correlation, Field(description="Many systems failing at once.")] = Correlation()
     overrun: Annotated[Overrun, Field(description="Planned work that takes longer.")] = Overrun()

@@ -16,6 +16,7 @@ from monitor.domain.inventory import Inventory
 from monitor.domain.recurrence import Series
 from monitor.domain.wording import Kind, Texts
 from monitor.settings import ticket_sections
+from monitor.settings.accounts_section import Accounts
 from monitor.settings.alert_sections import Alerts
 from monitor.settings.anchor_sections import Anchors
 from monitor.settings.chat_section import Chat
@@ -417,6 +418,7 @@ class Settings:
     chat: Chat = field(default_factory=Chat)
     mail_in: MailIn = field(default_factory=MailIn)
     forward_to: Mapping[str, str] = field(default_factory=dict[str, str])
+    accounts: Accounts = field(default_factory=Accounts)
     secrets: Secrets = field(default_factory=Secrets)
     correlation: Correlation = field(default_factory=Correlation)
     overrun: Overrun = field(default_factory=Overrun)

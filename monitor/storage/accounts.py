@@ -74,9 +74,7 @@ def give_pass(
     """Keep something that is good once, and forget those whose time is over."""
     c.execute(passes.delete().where(passes.c.expires_at <= now))
     row = {"kind": str(kind), "user": user, "created_at": now, "expires_at": now + lasts}
-    c.execute(
-        passes.insert().values(digest=digest_of(secret), data=json.dumps(dict(data or {})), **row)
-    )
+    c.execute(passes.insert().values(digest=digest_of(secret), data=json.dumps(dict(data or {})), **row))
 
 
 def see_pass(c: sa.Connection, kind: Kind, secret: str, now: datetime) -> Pass | None:
@@ -121,9 +119,7 @@ def begin_second(c: sa.Connection, user: str, sealed: bytes) -> None:
         raise ConflictError("codes are asked for already: turn that off first")
 
 
-def confirm_second(
-    c: sa.Connection, user: str, step: int, codes: Iterable[str], now: datetime
-) -> bool:
+def confirm_second(c: sa.Connection, user: str, step: int, codes: Iterable[str], now: datetime) -> bool:
     """Put the secret in force with new recovery codes; False where it is in force already or gone."""
     u = t.users
     wanted = u.c.id == user, u.c.totp_since.is_(None), u.c.totp.is_not(None)
@@ -242,7 +238,9 @@ def by_external(c: sa.Connection, external: str) -> User | None:
 
 def by_contact(c: sa.Connection, contact: str) -> tuple[User, ...]:
     """Return the accounts of a contact, the eldest first."""
-    query = sa.select(t.users).where(t.users.c.contact == contact).order_by(t.users.c.created_at, t.users.c.id)
+    query = (
+        sa.select(t.users).where(t.users.c.contact == contact).order_by(t.users.c.created_at, t.users.c.id)
+    )
     return tuple(user_of(row) for row in c.execute(query))
 
 

@@ -28,7 +28,7 @@ class Role(StrEnum):
     ADMIN = "admin"
 
 
-NO_PASSWORD = "!"
+NO_PASSWORD = "!"  # noqa: S105 - it is none
 """The hash of an account that has no password: nothing verifies against it."""
 PARTNERS = frozenset({Role.PARTNER_CONTACT, Role.PARTNER_ADMIN})
 """The roles of a partner's (or customer's) people: bound to a contact, and to what is theirs."""

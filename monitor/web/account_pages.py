@@ -81,7 +81,9 @@ async def _account(
 def _enrolling(request: web.Request, name: str, secret: bytes) -> Mapping[str, str]:
     """Return what a telephone needs to be told: as a picture, and in letters."""
     said = totp.address_of(secret, issuer=request.app[PARTS].service_name, name=name)
-    picture = segno.make(said, error="m", micro=False).svg_inline(scale=4, border=3, light="#fff", omitsize=False)
+    picture = segno.make(said, error="m", micro=False).svg_inline(
+        scale=4, border=3, light="#fff", omitsize=False
+    )
     return {"picture": picture, "text": totp.as_text(secret)}
 
 
@@ -95,7 +97,9 @@ async def password(request: web.Request) -> web.Response:
     try:
         hashed = await request.app[actions.PASSWORDS].hashed(form.values.get("new", ""))
     except ValueError as error:
-        return await _account(request, status=422, faults={"new": f"{str(error)[:1].upper()}{str(error)[1:]}."})
+        return await _account(
+            request, status=422, faults={"new": f"{str(error)[:1].upper()}{str(error)[1:]}."}
+        )
     await parts.store.write(accounts.set_hash, session.user.id, hashed, keep=session.digest)
     await auth.audit(parts, session.user.name, "password.change", session.user.name)
     return go(f"{face_of(request)}/account", "password_changed")
@@ -123,7 +127,9 @@ async def begin(request: web.Request) -> web.Response:
     parts, session, form = request.app[PARTS], here(request), await portal_input.read_form(request)
     sealer = request.app[LOG_INS].sealer
     if sealer is None:
-        raise ProblemError(409, "Codes cannot be set up here.", detail="The service has no key to seal secrets with.")
+        raise ProblemError(
+            409, "Codes cannot be set up here.", detail="The service has no key to seal secrets with."
+        )
     if session.way != "provider" and not await _is_password(request, form):
         return await _account(request, status=422, faults={"begin": WRONG})
     secret = secrets.token_bytes(totp.SECRET_BYTES)
@@ -169,7 +175,9 @@ async def renew(request: web.Request) -> web.Response:
     parts, session, form = request.app[PARTS], here(request), await portal_input.read_form(request)
     _slowly(request)
     if not session.user.second or await proven(request, session.user, form.get("code")) is None:
-        return await _account(request, status=422, faults={"renew": "The code is wrong, or was used already."})
+        return await _account(
+            request, status=422, faults={"renew": "The code is wrong, or was used already."}
+        )
     codes = accounts.made_codes()
     await parts.store.write(accounts.new_codes, session.user.id, codes)
     await auth.audit(parts, session.user.name, "second-step.codes", session.user.name)

@@ -20,10 +20,9 @@ from monitor.settings.values import zones
 from monitor.storage import triage
 from monitor.storage.people import User
 from monitor.web import api_inputs as i
-from monitor.web import approved, auth, commands, previews
+from monitor.web import approved, auth, commands, previews, second_steps
 from monitor.web.accounts import Pace, Passwords
 from monitor.web.console import incident_page
-from monitor.web import second_steps
 from monitor.web.parts import PARTS, Parts
 from monitor.web.problems import ProblemError
 from monitor.web.render import go, page

@@ -32,6 +32,7 @@ from monitor.owning import Owning
 from monitor.recurring import Recurring
 from monitor.registering import Registering
 from monitor.web import (
+    account_pages,
     ack,
     actions,
     alerts_by_hand,
@@ -61,7 +62,9 @@ from monitor.web import (
     requests_calls,
     requests_forms,
     requests_pages,
+    second_steps,
     ticket_forms,
+    user_pages,
     work_forms,
     work_page,
 )
@@ -81,6 +84,7 @@ from monitor.web.auth import PAGES, guard
 from monitor.web.headers import protect
 from monitor.web.live import LIVE, Live
 from monitor.web.live import Pace as LivePace
+from monitor.web.log_ins import LOG_INS, LogIns
 from monitor.web.openapi import Api
 from monitor.web.parts import PARTS, ConfiguredCheck, Parts, Pipeline, Store
 from monitor.web.portal_frame import portal_page
@@ -118,6 +122,7 @@ def setup(
     history: History | None = None,
     recurring: Recurring | None = None,
     auditing: Auditing | None = None,
+    log_ins: LogIns | None = None,
     passwords: Passwords | None = None,
     live_pace: LivePace | None = None,
 ) -> None:
@@ -157,6 +162,7 @@ def setup(
     app[SHARED] = Shared(bell)
     app[LIVE] = Live(live_pace or LivePace())
     app[actions.PASSWORDS] = passwords or Passwords()
+    app[LOG_INS] = log_ins or LogIns()
     app[ack.PACE] = ack.pace()
     app[actions.PACE_OF_ADDRESS] = Pace(burst=20, every=3.0)
     app[actions.PACE_OF_NAME] = Pace(burst=6, every=20.0)
@@ -243,6 +249,9 @@ def handlers(app: web.Application) -> Mapping[tuple[str, str], Handler]:
         **policy_pages.PAGES,
         **oncall_forms.ACTIONS,
         **actions.ACTIONS,
+        **second_steps.PAGES,
+        **account_pages.PAGES,
+        **user_pages.PAGES,
         **ticket_forms.ACTIONS,
         **planner.PAGES,
         **work_forms.ACTIONS,

@@ -60,7 +60,9 @@ async def _users(
     link: str = "",
     about: str = "",
 ) -> web.Response:
-    found = [await _row(request, user) for user in await _in_reach(request)]
+    parts = request.app[PARTS]
+    sessions = await parts.store.read(accounts.open_sessions, now=parts.clock(), idle=auth.IDLE)
+    found = [_row(request, user, sessions.get(user.id, 0)) for user in await _in_reach(request)]
     return shown(
         request,
         "users.html",
@@ -91,15 +93,13 @@ async def _in_reach(request: web.Request) -> tuple[User, ...]:
     return tuple(user for user in everybody if user.contact in mine)
 
 
-async def _row(request: web.Request, user: User) -> Row:
-    parts = request.app[PARTS]
-    known = parts.inventory().person(user.contact) if user.contact else None
-    open_now = await parts.store.read(accounts.sessions_of, user.id, now=parts.clock(), idle=auth.IDLE)
+def _row(request: web.Request, user: User, sessions: int) -> Row:
+    known = request.app[PARTS].inventory().person(user.contact) if user.contact else None
     return Row(
         user=user,
         person=known[1] if known else None,
         partner=known[0].name if known else "",
-        sessions=len(open_now),
+        sessions=sessions,
         may_change=_reaches(request, user),
     )
 
@@ -116,7 +116,10 @@ def _reaches(request: web.Request, user: User) -> bool:
 
 def _may(me: Self, contact: Contact) -> bool:
     """Whether a partner-admin looks after a contact's log-in: where one is in charge of a licence, as of its data."""
-    return me.policy.registration.contacts.in_charge is None or may_change(me.contact, contact, me.policy).allowed
+    return (
+        me.policy.registration.contacts.in_charge is None
+        or may_change(me.contact, contact, me.policy).allowed
+    )
 
 
 def _without(request: web.Request, rows: list[Row]) -> list[Contact]:
@@ -162,7 +165,9 @@ def _faults_of(request: web.Request, role: str, contact: str | None) -> dict[str
         return {"contact": "One of ours is no partner's contact: leave it empty."} if contact else {}
     known = request.app[PARTS].inventory().person(contact or "")
     if known is None or (me is not None and known[0].id != me.partner.id):
-        return {"contact": "Name the contact whose log-in it is, by its id." if me is None else "Choose a person."}
+        return {
+            "contact": "Name the contact whose log-in it is, by its id." if me is None else "Choose a person."
+        }
     if me is not None and not _may(me, known[1]):
         return {"contact": "Your policy does not let you change this person."}
     return {}
@@ -271,7 +276,9 @@ async def _invited(request: web.Request) -> User:
     return user
 
 
-async def _join(request: web.Request, *, status: int = 200, faults: Mapping[str, str] | None = None) -> web.Response:
+async def _join(
+    request: web.Request, *, status: int = 200, faults: Mapping[str, str] | None = None
+) -> web.Response:
     user, face = await _invited(request), face_of(request)
     render = portal_page if face == "/portal" else page
     return render(request, "join.html", status=status, face=face, name=user.name, faults=faults or {})

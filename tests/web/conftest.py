@@ -21,11 +21,13 @@ from monitor.overruling import Overruling
 from monitor.owning import Owning
 from monitor.recurring import Recurring
 from monitor.registering import Registering
+from monitor.sealing import Sealer
 from monitor.storage import people
 from monitor.storage.engine import open_store
 from monitor.storage.people import Role
 from monitor.web.accounts import Passwords
 from monitor.web.live import Pace
+from monitor.web.log_ins import LogIns
 from monitor.web.setup import setup
 from monitor.world import InForce
 from monitor.world import World as InForceWorld
@@ -54,6 +56,7 @@ class World:
     policies: dict = field(default_factory=lambda: {"wildix": a_policy()})
     checks: tuple = (ACheck(),)
     ids: int = 0
+    required: tuple = ()
 
     async def seed(self, fn, *args, **kw):
         return await self.store.write(fn, *args, **kw)
@@ -195,6 +198,7 @@ async def a_world(tmp_path):
                 bell=bell,
                 announcer=Announcer(world=in_force, new_id=new_id),
             ),
+            log_ins=LogIns(sealer=Sealer([b"k" * 32]), required=lambda: frozenset(made.required)),
             passwords=Passwords(QUICK),
             live_pace=Pace(heartbeat=0.2, recheck=0.3, gather=0.01, slow=1.0, clients=3),
         )

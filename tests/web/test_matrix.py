@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 import aiohttp
+import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from monitor.storage import people, schema
@@ -156,6 +157,10 @@ async def fill(town):
         body = work(town, ahead=timedelta(days=5), partner=partner, systems=[serial])
         window = await made("maintenance", body)
         series = await made("maintenance", body | {"repeat": {"rule": "FREQ=WEEKLY"}})
+        await town.world.service.store.write(
+            people.create_user, id=f"u-{partner}", name=f"u-{partner}", password_hash="!", role=Role.PARTNER_CONTACT,
+            now=town.world.clock(), contact="ben" if whose == "own" else "eve",
+        )  # fmt: skip
         requests = {}
         for contact in ("ann", "bob") if whose == "own" else ("eve",):
             call = {"channel": "phone", "partner": partner, "contact": contact, "text": "It is down."}
@@ -177,6 +182,7 @@ async def fill(town):
             "requests": requests,
             "attachments": attachments,
             "contacts": {"ann": "ann", "bob": "bob", "eve": "eve"},
+            "users": dict.fromkeys(requests, f"u-{partner}"),
             "asker": asker,
         }
     for check, whose in (("s-1", "own"), ("s-9", "foreign")):
@@ -284,6 +290,7 @@ def routes_of(app):
     }
 
 
+@pytest.mark.timeout(400)
 async def test_every_route_lets_in_whom_the_table_names_and_nobody_else(tmp_path):
     table = rows()
     async with a_town(tmp_path) as town:
@@ -327,6 +334,7 @@ def changing(app):
     return sorted(r for r in found if r not in kept and not r[1].startswith(NO_SESSION))
 
 
+@pytest.mark.timeout(400)
 async def test_no_page_of_somebody_else_changes_anything_by_any_route(tmp_path):
     async with a_town(tmp_path) as town:
         admin, ann = town.everybody["admin"], town.everybody["partner-admin"]

@@ -52,6 +52,14 @@ AUDIENCES = {
 
 TABLE = """
 [everybody]
+GET /noc/login/code
+POST /noc/login/code
+GET /noc/join/{token}
+POST /noc/join/{token}
+GET /portal/login/code
+POST /portal/login/code
+GET /portal/join/{token}
+POST /portal/join/{token}
 GET /livez
 GET /readyz
 GET /healthz
@@ -213,6 +221,15 @@ POST /api/v1/requests/{id}/credentials/{credential}/read
 GET /noc/crashes/{group}/dumps/{report}
 POST /noc/requests/{id}/credentials/{credential}/read
 [console, from viewer]
+GET /noc/policies
+GET /noc/policies/{name}
+GET /noc/account
+POST /noc/account/password
+POST /noc/account/second-step
+POST /noc/account/second-step/confirm
+POST /noc/account/second-step/codes
+POST /noc/account/second-step/off
+POST /noc/account/sessions/end
 POST /noc/logout
 GET /noc
 GET /noc/
@@ -300,6 +317,13 @@ GET /noc/audit
 GET /noc/reports/sla
 GET /noc/reports/sla/clocks
 [console, from admin]
+GET /noc/users
+POST /noc/users
+POST /noc/users/{id}/link
+POST /noc/users/{id}/role
+POST /noc/users/{id}/lock
+POST /noc/users/{id}/sessions/end
+POST /noc/users/{id}/second-step/reset
 POST /noc/config/reload
 [doors of their own]
 POST /api/v1/alerts/cloudevents
@@ -309,6 +333,13 @@ POST /api/v1/checks/{name}/results
 POST /api/v1/alerts/enqueue
 POST /api/v1/alertmanager/webhook
 [portal]
+GET /portal/account
+POST /portal/account/password
+POST /portal/account/second-step
+POST /portal/account/second-step/confirm
+POST /portal/account/second-step/codes
+POST /portal/account/second-step/off
+POST /portal/account/sessions/end
 GET /portal/systems
 GET /portal/systems/{serial}
 GET /portal/cases
@@ -334,6 +365,13 @@ GET /portal/contacts/{id}
 POST /portal/contacts/{id}
 POST /portal/contacts/{id}/remove
 [portal, kept up]
+GET /portal/users
+POST /portal/users
+POST /portal/users/{id}/link
+POST /portal/users/{id}/role
+POST /portal/users/{id}/lock
+POST /portal/users/{id}/sessions/end
+POST /portal/users/{id}/second-step/reset
 POST /portal/contacts
 GET /portal/contacts/new
 POST /portal/contacts/{id}/in-charge
