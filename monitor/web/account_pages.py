@@ -3,6 +3,7 @@
 Whatever weakens an account asks for its password again: a browser left open is not enough.
 """
 
+import re
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -67,6 +68,7 @@ async def _account(
         status=status,
         account=me,
         sessions=found,
+        told=told,
         this=session.digest[: accounts.SHOWN],
         codes=codes,
         codes_left=await parts.store.read(accounts.codes_left, me.id),
@@ -78,11 +80,27 @@ async def _account(
     )
 
 
+_BROWSER = re.compile(r"(Firefox|Edg|OPR|Chrome|Version)/(\d+)")
+_SYSTEM = re.compile(r"Windows|Android|iPhone|iPad|Mac OS X|CrOS|Linux")
+_CALLED = {"Edg": "Edge", "OPR": "Opera", "Version": "Safari"}
+
+
+def told(agent: str) -> str:
+    """Say in a few words what a browser says of itself at length; it may say anything."""
+    named = {found[0]: found[1] for found in _BROWSER.findall(agent)}
+    name = next((each for each in ("Edg", "OPR", "Firefox", "Chrome", "Version") if each in named), None)
+    if name is None:
+        return agent[:40]
+    system = _SYSTEM.search(agent)
+    on = f" on {system[0]}" if system else ""
+    return f"{_CALLED.get(name, name)} {named[name]}{on}"
+
+
 def _enrolling(request: web.Request, name: str, secret: bytes) -> Mapping[str, str]:
     """Return what a telephone needs to be told: as a picture, and in letters."""
     said = totp.address_of(secret, issuer=request.app[PARTS].service_name, name=name)
     picture = segno.make(said, error="m", micro=False).svg_inline(
-        scale=4, border=3, light="#fff", omitsize=False
+        scale=4, border=3, light="#fff", omitsize=True
     )
     return {"picture": picture, "text": totp.as_text(secret)}
 
