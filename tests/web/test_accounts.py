@@ -14,6 +14,7 @@ from monitor.web import actions
 from monitor.web.log_ins import LOG_INS
 from tests.web.conftest import PASSWORD
 from tests.web.seeds import NOW
+from tests.web.test_hostile import CORPUS, is_only_text
 
 NEW = "a longer horse and battery"
 
@@ -346,3 +347,31 @@ async def test_somebody_stays_an_administrator(world, browser):
     assert await ada.post("/noc/users/u-eva/role", role="noc") == 200
     eva = await browser().log_in("eva")
     assert await eva.get("/noc/users") == 403
+
+
+@pytest.mark.parametrize("bad", ["".join(CORPUS[n::3]) for n in range(3)], ids=range(3))
+async def test_hostile_names_and_browsers_are_only_text(world, browser, bad):
+    ada = browser()
+    await world.user("ada", Role.ADMIN)
+    agent = {
+        "User-Agent": bad.encode("ascii", "ignore")
+        .decode()
+        .replace("\n", " ")
+        .replace("\r", " ")
+        .replace("\0", "")
+    }
+    await ada.client.post("/noc/login", data={"user": "ada", "password": PASSWORD}, headers=agent)
+    await world.seed(people.create_user, id="u-bad", name=bad, password_hash="!", role=Role.LEAD, now=NOW)
+    pages = []
+    for path in ("/noc/users", "/noc/account"):
+        assert await ada.get(path) == 200
+        pages.append(ada.text)
+    await ada.get("/noc/users")
+    for typed in (
+        {"name": bad, "role": bad, "contact": bad},
+        {"name": "x" * 200, "role": "noc", "contact": bad},
+    ):
+        assert await ada.post("/noc/users", **typed) == 422
+        pages.append(ada.text)
+    for page in pages:
+        is_only_text(page)

@@ -87,6 +87,7 @@ async def test_hostile_text_runs_nothing_in_a_browser(world, browser_page):
     await world.seed(a_poisoned_request, " ".join(CORPUS))
     for path in (
         "/noc/requests",
+        "/noc/account",
         "/noc/requests/req-1",
         "/noc/",
         "/noc/incidents/inc-1",

@@ -19,7 +19,7 @@ from tests.web.test_hostile import CORPUS, OURS, Elements
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")  # that of the browser
 SAME = {"Sec-Fetch-Site": "same-origin"}
-PAGES = ["/portal/", "/portal/systems", "/portal/systems/PBX-1001", "/portal/cases", "/portal/cases/inc-1", "/portal/requests", "/portal/requests/R-00001", "/portal/requests/R-00002", "/portal/requests/new?related=R-00002", "/portal/maintenance", "/portal/contacts", "/portal/contacts/aurora-1", "/portal/licences"]  # fmt: skip
+PAGES = ["/portal/", "/portal/systems", "/portal/systems/PBX-1001", "/portal/cases", "/portal/cases/inc-1", "/portal/requests", "/portal/requests/R-00001", "/portal/requests/R-00002", "/portal/requests/new?related=R-00002", "/portal/maintenance", "/portal/contacts", "/portal/contacts/aurora-1", "/portal/licences", "/portal/users", "/portal/account"]  # fmt: skip
 TAGS = OURS | {"textarea", "fieldset", "ol", "h2", "svg", "defs", "pattern", "g", "use", "rect", "path"}
 
 

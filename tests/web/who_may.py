@@ -221,6 +221,8 @@ POST /api/v1/requests/{id}/credentials/{credential}/read
 GET /noc/crashes/{group}/dumps/{report}
 POST /noc/requests/{id}/credentials/{credential}/read
 [console, from viewer]
+GET /noc/maintenance/{id}
+GET /noc/maintenance/{id}/systems.csv
 GET /noc/policies
 GET /noc/policies/{name}
 GET /noc/account
@@ -264,9 +266,12 @@ GET /noc/oncall
 GET /noc/oncall.csv
 POST /noc/oncall/addresses
 POST /noc/oncall/addresses/{id}/end
-GET /noc/policies
-GET /noc/policies/{name}
 [console, from noc]
+POST /noc/maintenance/{id}/move
+POST /noc/maintenance/{id}/move/preview
+GET /noc/maintenance/{id}/cancel
+GET /noc/maintenance/{id}/complete
+GET /noc/maintenance-series/{id}/cancel
 POST /noc/maintenance/preview
 POST /noc/maintenance/systems.csv
 POST /noc/incidents/{id}/acknowledge
@@ -365,6 +370,7 @@ GET /portal/contacts/{id}
 POST /portal/contacts/{id}
 POST /portal/contacts/{id}/remove
 [portal, kept up]
+POST /portal/maintenance/preview
 GET /portal/users
 POST /portal/users
 POST /portal/users/{id}/link
