@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 
-import pydantic
 from aiohttp import web
 
 from monitor.storage import announced
@@ -14,9 +13,10 @@ from monitor.web.actions import our_form
 from monitor.web.api import listing
 from monitor.web.api_models import Listing
 from monitor.web.auth import PRINCIPAL, audit
+from monitor.web.list_pages import more, query_of
 from monitor.web.openapi import Api
 from monitor.web.parts import PARTS, Parts
-from monitor.web.problems import Handler, ProblemError
+from monitor.web.problems import Handler
 from monitor.web.render import go, page
 
 TONES: Mapping[str, str] = {
@@ -41,16 +41,11 @@ WORDS: Mapping[str, str] = {
 
 async def show_all(request: web.Request) -> web.Response:
     """List announcements, with where each went."""
-    try:
-        query = m.AnnouncementQuery.model_validate({k: v for k, v in request.query.items() if v})
-    except pydantic.ValidationError:
-        raise ProblemError(422, "This list has no such filter.") from None
+    query = query_of(request, m.AnnouncementQuery)
     found = await request.app[PARTS].store.read(announced.listed, query.wanted())
-
-    def more(after: int) -> str:
-        return str(request.rel_url.update_query(after=str(after)))
-
-    return page(request, "announcements.html", found=found, query=query, more=more, tones=TONES, said=WORDS)
+    return page(
+        request, "announcements.html", found=found, query=query, more=more(request), tones=TONES, said=WORDS
+    )
 
 
 async def show(request: web.Request) -> web.Response:

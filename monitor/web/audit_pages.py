@@ -11,7 +11,7 @@ from monitor.auditing import Checked
 from monitor.storage.audit import AuditLine, find_audit
 from monitor.web.api_inputs import Query, Word
 from monitor.web.list_pages import Handler, Listing, Read, csv, fields, found, more
-from monitor.web.parts import PARTS
+from monitor.web.parts import PARTS, Parts
 from monitor.web.render import page
 
 FIRST = 100
@@ -29,7 +29,7 @@ class AuditQuery(Query):
     to: Word = ""
 
 
-def _read(query: AuditQuery) -> Read[AuditLine]:
+def _read(_parts: Parts, query: AuditQuery) -> Read[AuditLine]:
     """Read what fits; people type "incident acknowledge" as the page shows it."""
     return partial(find_audit, did=query.did.replace(" ", "."), to=query.to)
 

@@ -15,21 +15,22 @@ from monitor.domain.crash_trends import RELEASE_WINDOW
 from monitor.domain.findings import Symptom
 from monitor.domain.inventory import Inventory, Partner
 from monitor.domain.policy import WAITS
+from monitor.domain.remedies import remedy
 from monitor.errors import NotFoundError
 from monitor.storage import (
-    alerts_in,
     console,
     crash_losses,
     crash_trends,
     lists,
 )
 from monitor.web import api_inputs as i
-from monitor.web import approved, delivery_pages
+from monitor.web import approved, delivery_pages, list_files
 from monitor.web.auth import may_see_requests
 from monitor.web.board import BANDS
 from monitor.web.clock_states import clock_state
 from monitor.web.evidence import evidence
 from monitor.web.list_pages import Listing, csv, fields, more, query_of
+from monitor.web.list_pages import found as found_of
 from monitor.web.parts import PARTS, Parts
 from monitor.web.render import page
 from monitor.web.tones import tone_of
@@ -135,7 +136,7 @@ async def incidents(request: web.Request) -> web.Response:
 INCIDENTS = Listing(
     name="incidents",
     model=i.IncidentQuery,
-    read=lambda _query: console.list_incidents,
+    read=lambda _parts, _query: console.list_incidents,
     columns=fields(
         "id",
         "cls",
@@ -156,7 +157,7 @@ INCIDENTS = Listing(
 async def crashes(request: web.Request) -> web.Response:
     """List crash reports, and above them what the fleet's say together."""
     parts = request.app[PARTS]
-    query, found = await _found(request, i.CrashQuery, lists.list_crash_reports)
+    query, found = await found_of(request, list_files.CRASHES)
     lately = lists.Wanted(since=parts.clock() - RELEASE_WINDOW, limit=TRENDS)
     trends = await parts.store.read(crash_trends.list_trends, lately)
     lost = await parts.store.read(crash_losses.list_losses, lists.Wanted(limit=TRENDS))
@@ -173,20 +174,20 @@ async def crashes(request: web.Request) -> web.Response:
 
 async def alerts(request: web.Request) -> web.Response:
     """List alerts that other programs sent, those that nobody could map among them."""
-    query, found = await _found(request, i.AlertQuery, alerts_in.list_alerts)
+    query, found = await found_of(request, list_files.ALERTS)
     return page(request, "alerts.html", found=found, query=query, more=more(request), symptoms=list(Symptom))
 
 
 async def outbox(request: web.Request) -> web.Response:
-    """List what is owed to the outside, and why it waits."""
-    query, found = await _found(request, i.OutboxQuery, lists.list_outbox)
-    whys = await delivery_pages.sentences(request, (each.id for each in found.items if not each.done_at))
-    return page(request, "outbox.html", found=found, query=query, more=more(request), whys=whys)
+    """List what is owed to the outside, why it waits, and what to do about it."""
+    query, found = await found_of(request, list_files.OUTBOX)
+    return page(request, "outbox.html", found=found, query=query, more=more(request), remedy=remedy)
 
 
 async def tickets(request: web.Request) -> web.Response:
     """List tickets."""
-    return await _list(request, "tickets.html", i.TicketQuery, lists.list_tickets)
+    query, found = await found_of(request, list_files.TICKETS)
+    return page(request, "tickets.html", found=found, query=query, more=more(request))
 
 
 async def ticket(request: web.Request) -> web.Response:

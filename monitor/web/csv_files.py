@@ -4,7 +4,7 @@ import csv
 import io
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from aiohttp import web
 
@@ -12,7 +12,8 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 T = TypeVar("T")
 AT_ONCE = 1000
 MARK = "\ufeff"
-Part = Callable[[int | None], Awaitable[tuple[Sequence[Sequence[object]], int | None]]]
+Part = Callable[[Any], Awaitable[tuple[Sequence[Sequence[object]], Any]]]
+"""Gives what comes after a key (None: from the start), and the key to go on with; a key is the list's own."""
 
 
 def cell(value: object) -> str:

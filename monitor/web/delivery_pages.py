@@ -3,7 +3,6 @@
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
 
-import pydantic
 from aiohttp import web
 
 from monitor.domain.waiting import Waits
@@ -11,8 +10,8 @@ from monitor.storage import deliveries
 from monitor.storage.deliveries import Attention, DeliveryLine
 from monitor.web import api_inputs as i
 from monitor.web.auth import may_see_requests
+from monitor.web.list_pages import more, query_of
 from monitor.web.parts import PARTS
-from monitor.web.problems import ProblemError
 from monitor.web.render import page
 
 STATES = ("waiting", "claimed", "sent", "failed", "set_aside", "cancelled", "done")
@@ -21,10 +20,7 @@ Page = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 async def log(request: web.Request) -> web.Response:
     """List contacts owed, newest first, below what a person must see."""
-    try:
-        query = i.DeliveryQuery.model_validate({k: v for k, v in request.query.items() if v})
-    except pydantic.ValidationError:
-        raise ProblemError(422, "This list has no such filter.") from None
+    query = query_of(request, i.DeliveryQuery)
     parts = request.app[PARTS]
     wanted = replace(query.wanted(), requests=may_see_requests(request))
     found = await parts.store.read(
@@ -38,7 +34,7 @@ async def log(request: web.Request) -> web.Response:
         attention=await attention(request),
         states=STATES,
         causes=tuple(Waits),
-        more=lambda after: str(request.rel_url.update_query(after=str(after))),
+        more=more(request),
     )
 
 

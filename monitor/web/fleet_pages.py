@@ -160,6 +160,30 @@ async def checks(request: web.Request) -> web.Response:
     )
 
 
+async def checks_csv(request: web.Request) -> web.StreamResponse:
+    """Give the checks that fit as a file, by name; their states are read a part at a time."""
+    parts, query = request.app[PARTS], _asked(request)
+    wanted = query.name.casefold()
+    chosen = sorted((each for each in parts.checks() if wanted in each.name.casefold()), key=lambda c: c.name)
+    columns = ("name", "type", "system", "target", "every", "state", "overdue", "since", "last_look", "next_look", "detail")  # fmt: skip
+
+    async def part(after: int | None) -> tuple[list[list[object]], int | None]:
+        first = after or 0
+        some = chosen[first : first + csv_files.AT_ONCE]
+        states = await parts.store.read(check_lists.named, [each.name for each in some])
+        lines = [check_now(each, states.get(each.name), parts.clock()) for each in some]
+        fits = [
+            line
+            for line in lines
+            if query.state in ("", line.state) and (query.overdue != "true" or line.overdue)
+        ]
+        end = first + csv_files.AT_ONCE
+        rows = [[getattr(line, name) for name in columns] for line in fits]
+        return rows, end if end < len(chosen) else None
+
+    return await csv_files.stream(request, "checks", columns, part)
+
+
 async def _shown(
     parts: Parts, query: FleetQuery, known: Mapping[str, ConfiguredCheck], counts: Mapping[str, int]
 ) -> list[CheckNow]:
@@ -208,4 +232,5 @@ PAGES: dict[tuple[str, str], Page] = {
     ("GET", "/noc/systems.csv"): systems_csv,
     ("GET", "/noc/systems/{serial}"): system,
     ("GET", "/noc/checks"): checks,
+    ("GET", "/noc/checks.csv"): checks_csv,
 }

@@ -17,7 +17,7 @@ from monitor.storage.lists import Page, Wanted
 from monitor.web import csv_files
 from monitor.web.api_inputs import Query
 from monitor.web.auth import may_see_requests
-from monitor.web.parts import PARTS
+from monitor.web.parts import PARTS, Parts
 from monitor.web.problems import ProblemError
 
 M = TypeVar("M", bound=pydantic.BaseModel)
@@ -35,7 +35,7 @@ class Listing(Generic[Q, T]):
 
     name: str
     model: type[Q]
-    read: Callable[[Q], Read[T]]
+    read: Callable[[Parts, Q], Read[T]]
     columns: Mapping[str, Callable[[T], object]]
 
 
@@ -57,8 +57,8 @@ def query_of(request: web.Request, model: type[M]) -> M:
 async def found(request: web.Request, listing: Listing[Q, T]) -> tuple[Q, Page[T]]:
     """Return the filters and one page of a list."""
     query = query_of(request, listing.model)
-    wanted = replace(query.wanted(), requests=may_see_requests(request))
-    return query, await request.app[PARTS].store.read(listing.read(query), wanted)
+    parts, wanted = request.app[PARTS], replace(query.wanted(), requests=may_see_requests(request))
+    return query, await parts.store.read(listing.read(parts, query), wanted)
 
 
 def csv(listing: Listing[Q, T]) -> Handler:
@@ -66,7 +66,8 @@ def csv(listing: Listing[Q, T]) -> Handler:
 
     async def handler(request: web.Request) -> web.StreamResponse:
         query = query_of(request, listing.model)
-        read, store = listing.read(query), request.app[PARTS].store
+        parts = request.app[PARTS]
+        read, store = listing.read(parts, query), parts.store
         wanted = replace(query.wanted(), requests=may_see_requests(request), limit=csv_files.AT_ONCE)
 
         async def part(after: int | None) -> tuple[list[list[object]], int | None]:

@@ -14,12 +14,13 @@ from aiohttp import web
 from jinja2 import ChoiceLoader, PackageLoader
 from pydantic import BeforeValidator, Field
 
-from monitor.domain.attainment import Line, Outcome, Tally
+from monitor.domain.attainment import Line, Outcome, Settled, Tally
 from monitor.domain.decisions import rfc3339
 from monitor.domain.inventory import Inventory
 from monitor.sla_report import PARTIES, RULE, Report, as_csv, as_json, only, sla_report
 from monitor.storage.attainment import Wanted
 from monitor.web import api_inputs as i
+from monitor.web import csv_files
 from monitor.web.openapi import Api
 from monitor.web.parts import PARTS, Parts
 from monitor.web.problems import FieldError, ProblemError
@@ -124,10 +125,10 @@ async def sla(request: web.Request) -> web.Response:
     )
 
 
-async def sla_clocks(request: web.Request) -> web.Response:
-    """List the clocks that a figure is made of."""
+async def _clocks(request: web.Request) -> tuple[ClocksQuery, Report, list[tuple[Line, Settled]]]:
+    """Return the clocks that a figure is made of."""
     parts = request.app[PARTS]
-    query = _read(request, ClocksQuery, parts)
+    query: ClocksQuery = _read(request, ClocksQuery, parts)
     report = await sla_report(parts.store, query.wanted(parts.clock(), keep=True))
     found = [
         (line, each)
@@ -135,6 +136,12 @@ async def sla_clocks(request: web.Request) -> web.Response:
         for each in tally.clocks
         if query.outcome in (None, each.outcome) and query.party in (None, line.party)
     ]
+    return query, report, found
+
+
+async def sla_clocks(request: web.Request) -> web.Response:
+    """List the clocks that a figure is made of."""
+    query, report, found = await _clocks(request)
     return page(
         request,
         "sla_clocks.html",
@@ -143,9 +150,23 @@ async def sla_clocks(request: web.Request) -> web.Response:
         found=found[:LISTED],
         count=len(found),
         report=report,
-        partner_name=_names(parts.inventory()),
+        partner_name=_names(request.app[PARTS].inventory()),
         tone=TONES,
     )
+
+
+async def sla_clocks_csv(request: web.Request) -> web.StreamResponse:
+    """Give the clocks that a figure is made of as a file."""
+    _, _, found = await _clocks(request)
+    of_line, of_clock = ("party", "partner", "cls", "clock"), ("incident", "request", "started_at", "due", "limit", "met_at", "cancelled_at")  # fmt: skip
+
+    def row(one: tuple[Line, Settled]) -> list[object]:
+        line, each = one
+        known = [getattr(line, name) for name in of_line] + [getattr(each.clock, name) for name in of_clock]
+        return [each.outcome, each.paused, *known]
+
+    columns = ("outcome", "paused", "party", "partner", "class", "clock", *of_clock)
+    return await csv_files.stream(request, "clocks", columns, csv_files.slices(found, row))
 
 
 def _read(request: web.Request, model: type[Any], parts: Parts) -> Any:
@@ -245,4 +266,5 @@ def document(report: Report, inventory: Inventory, title: str) -> str:
 PAGES: dict[tuple[str, str], Callable[[web.Request], Awaitable[web.StreamResponse]]] = {
     ("GET", PATH): sla,
     ("GET", f"{PATH}/clocks"): sla_clocks,
+    ("GET", f"{PATH}/clocks.csv"): sla_clocks_csv,
 }

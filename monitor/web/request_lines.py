@@ -86,7 +86,9 @@ def line_of(one: Queued, inventory: Inventory, policies: Mapping[str, Policy], n
         tone=tone_of(case.cls, policy)[0],
         who=partner.name if partner else case.partner or "",
         person=contact.name if contact else case.email or "",
-        state=state_of(case, tuple(labels_of(policy, one.missing).values()), now),
+        state=state_of(
+            case, tuple(labels_of(policy, one.missing).values()), now, contact.name if contact else ""
+        ),
         promise=promise_of(ours, now),
         due=(next_due.limit or next_due.due) if next_due else None,
         duties=tuple(clock_state(row, now) for row in theirs),
@@ -111,11 +113,11 @@ def counts(row: ClockRow) -> bool:
     return row.runs or row.met_at is not None
 
 
-def state_of(case: Case, missing: Sequence[str], now: datetime) -> Stands:
-    """Say where a request stands, and for whom it waits."""
+def state_of(case: Case, missing: Sequence[str], now: datetime, person: str = "") -> Stands:
+    """Say where a request stands, and for whom it waits; ``person`` is who asks, where we know them."""
     match case.status:
         case RequestStatus.INCOMPLETE:
-            return Stands(tone="warn", word="incomplete", said=f"missing: {', '.join(missing)}")
+            return Stands(tone="warn", word="incomplete", said=_missing(case, missing, now, person))
         case RequestStatus.WAITING:
             since = f"asked {ago(case.waiting_since, now)}" if case.waiting_since else ""
             return Stands(tone="scheduled", word="waiting for the customer", said=since)
@@ -126,6 +128,16 @@ def state_of(case: Case, missing: Sequence[str], now: datetime) -> Stands:
             return Stands(tone="neutral", word="not taken", said="answered with the way in")
         case RequestStatus.OPEN:
             return _open(case)
+
+
+def _missing(case: Case, missing: Sequence[str], now: datetime, person: str) -> str:
+    """Say what is missing, who is asked for it, and since when."""
+    said = f"missing: {', '.join(missing)}"
+    whom = person or case.email or case.contact
+    since = case.waiting_since or case.received_at
+    if whom is None:
+        return f"{said}; nobody can be asked: no address is known"
+    return f"{said}; {whom} is asked since {moment_of(since, now)} ({span(now - since)})"
 
 
 def _open(case: Case) -> Stands:

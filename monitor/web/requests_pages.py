@@ -6,10 +6,10 @@ through ``storage.visibility``.
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-import pydantic
 from aiohttp import web
 from pydantic import Field, StringConstraints
 
@@ -22,19 +22,21 @@ from monitor.domain.request_life import ENDED, Case, RequestStatus
 from monitor.domain.request_record import from_record
 from monitor.errors import ConflictError, NotFoundError
 from monitor.storage import request_counts, request_queue
-from monitor.storage.request_queue import Place, QueueWanted, RequestFile
-from monitor.web import delivery_pages
+from monitor.storage.request_queue import Place, Queued, QueueWanted, RequestFile
+from monitor.web import csv_files, delivery_pages
 from monitor.web.api_inputs import In, Word
 from monitor.web.api_requests import a_file, visible_case
 from monitor.web.auth import nothing_there, viewer
 from monitor.web.clock_states import ClockState, clock_state
 from monitor.web.console import partner_chain
+from monitor.web.list_pages import query_of
 from monitor.web.parts import PARTS, Parts
 from monitor.web.portal_fields import LONG
 from monitor.web.problems import ProblemError
 from monitor.web.render import page
 from monitor.web.request_lines import (
     MayPassOn,
+    QueueLine,
     duties_of,
     fields_of,
     labels_of,
@@ -46,6 +48,7 @@ from monitor.web.request_lines import (
 )
 from monitor.web.tones import tone_of
 
+COLUMNS = ("reference", "owed next", "by", "state", "missing", "class", "subject", "policy", "from", "person", "partner", "system", "channel", "queue", "assignee", "flagged", "received_at", "responded_at", "closed_at")  # fmt: skip
 STATUSES = ("open", "incomplete", "waiting", "closed", "refused")
 SLOTS_SHOWN = 40
 _PLACE = re.compile(r"([01])-(\d{1,19})-(\d{1,18})")
@@ -105,11 +108,7 @@ def written_place(place: Place) -> str:
 async def queue(request: web.Request) -> web.Response:
     """List what is to be worked on, what is owed next at the top."""
     parts, who = request.app[PARTS], viewer(request)
-    try:
-        query = QueueQuery.model_validate({name: value for name, value in request.query.items() if value})
-        wanted = query.wanted()
-    except (pydantic.ValidationError, ValueError):
-        raise ProblemError(422, "This list has no such filter.") from None
+    query, wanted = _asked(request)
     found = await parts.store.read(request_queue.queue, who, wanted)
     inventory, policies, now = parts.inventory(), parts.policies(), parts.clock()
     return page(
@@ -125,6 +124,43 @@ async def queue(request: web.Request) -> web.Response:
         policies=sorted(policies),
         partners=sorted(inventory.partners),
     )
+
+
+async def queue_csv(request: web.Request) -> web.StreamResponse:
+    """Give the requests that fit as a file, in the order of the page."""
+    parts, who = request.app[PARTS], viewer(request)
+    _, wanted = _asked(request)
+    inventory, policies = parts.inventory(), parts.policies()
+
+    async def part(after: Place | None) -> tuple[list[list[object]], Place | None]:
+        some = replace(wanted, limit=csv_files.AT_ONCE, after=after or wanted.after)
+        found = await parts.store.read(request_queue.queue, who, some)
+        now = parts.clock()
+        return [_row(line_of(each, inventory, policies, now), each) for each in found.items], found.next
+
+    return await csv_files.stream(request, "requests", COLUMNS, part)
+
+
+def _row(line: QueueLine, one: Queued) -> list[object]:
+    case, state = line.case, line.state
+    said = {
+        "owed next": line.promise.word,
+        "by": line.due,
+        "state": f"{state.word}: {state.said}" if state.said else state.word,
+        "missing": ", ".join(one.missing),
+        "class": case.cls,
+        "from": line.who,
+        "person": line.person,
+    }
+    return [said[name] if name in said else getattr(case, name) for name in COLUMNS]
+
+
+def _asked(request: web.Request) -> tuple[QueueQuery, QueueWanted]:
+    query = query_of(request, QueueQuery)
+    try:
+        return query, query.wanted()
+    except ValueError:
+        raise ProblemError(422, "This list has no such page.") from None
 
 
 def _next(request: web.Request, place: Place | None) -> str | None:
@@ -168,7 +204,7 @@ async def request_page(
         revealed=revealed,
         over=case.status in ENDED,
         tone=tone_of(case.cls, policy)[0],
-        state=state_of(case, tuple(missing.values()), now),
+        state=state_of(case, tuple(missing.values()), now, contact.name if contact else ""),
         promise=promise_of(_counting(clocks), now),
         due=next_of(_counting(clocks)),
         analyse_now=_to_analyse(case, policy),
@@ -275,6 +311,7 @@ async def attachment(request: web.Request) -> web.Response:
 
 PAGES = {
     ("GET", "/noc/requests"): queue,
+    ("GET", "/noc/requests.csv"): queue_csv,
     ("GET", "/noc/requests/{id}"): one,
     ("GET", "/noc/requests/{id}/attachments/{attachment}"): attachment,
 }

@@ -45,9 +45,11 @@ from monitor.web import (
     delivery_pages,
     duty_feeds,
     fleet_pages,
+    list_files,
     oncall_forms,
     oncall_pages,
     overruling,
+    partner_pages,
     planner,
     policy_pages,
     portal,
@@ -158,6 +160,7 @@ def setup(
     app[ENVIRONMENT] = environment()
     app[fleet_pages.INDEX] = {}
     app[planner.INDEX] = {}
+    app[partner_pages.COUNTS] = {}
     app[portal_fleet.KEPT] = portal_fleet.Kept()
     app[SHARED] = Shared(bell)
     app[LIVE] = Live(live_pace or LivePace())
@@ -240,6 +243,8 @@ def handlers(app: web.Application) -> Mapping[tuple[str, str], Handler]:
         **board_pages.PAGES,
         **console.PAGES,
         **fleet_pages.PAGES,
+        **list_files.PAGES,
+        **partner_pages.PAGES,
         **crash_pages.PAGES,
         **delivery_pages.PAGES,
         **duty_feeds.PAGES,

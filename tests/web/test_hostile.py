@@ -132,7 +132,7 @@ async def test_hostile_text_in_a_request_makes_no_element_attribute_or_link(worl
         is_only_text(text)
 
 
-PAGES = ["/noc/", "/noc/board", "/noc/wall", "/noc/wall/board", "/noc/incidents", "/noc/incidents/inc-1", "/noc/incidents/glo-1", "/noc/incidents/inc-1/call", "/noc/incidents/inc-1/escalate", "/noc/incidents/inc-1/ticket", "/noc/incidents/inc-1/resolve", "/noc/systems/PBX-1001", "/noc/checks", "/noc/crashes", "/noc/outbox", "/noc/deliveries", "/noc/deliveries/out-1", "/noc/tickets", "/noc/tickets/tic-1", "/noc/maintenance", "/noc/global/new", "/noc/policies/wildix", "/noc/audit"]  # fmt: skip
+PAGES = ["/noc/", "/noc/board", "/noc/wall", "/noc/wall/board", "/noc/incidents", "/noc/incidents/inc-1", "/noc/incidents/glo-1", "/noc/incidents/inc-1/call", "/noc/incidents/inc-1/escalate", "/noc/incidents/inc-1/ticket", "/noc/incidents/inc-1/resolve", "/noc/systems/PBX-1001", "/noc/checks", "/noc/crashes", "/noc/outbox", "/noc/deliveries", "/noc/deliveries/out-1", "/noc/tickets", "/noc/tickets/tic-1", "/noc/maintenance", "/noc/global/new", "/noc/partners", "/noc/partners/aurora", "/noc/policies/wildix", "/noc/audit"]  # fmt: skip
 
 
 @pytest.mark.parametrize("bad", [" ".join(CORPUS[first::5]) for first in range(5)])

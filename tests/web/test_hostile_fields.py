@@ -45,7 +45,7 @@ STRANGE = """() => {
   return found;
 }"""
 OF_A_NAME = {"attachment": "att-0", "group": "crash_groups-1", "serial": "PBX-1001", "appointment": "apt-9"}
-OF_A_LIST = {"incidents": "inc-1", "requests": "req-1", "tickets": "tic-1", "deliveries": "out-1", "contacts": "aurora-1"}  # fmt: skip
+OF_A_LIST = {"incidents": "inc-1", "requests": "req-1", "tickets": "tic-1", "deliveries": "out-1", "contacts": "aurora-1", "partners": "aurora", "policies": "wildix"}  # fmt: skip
 NO_PAGES = re.compile(r"/live$|/join/|/static|attachments|/dumps/|\.ics$|\.csv$")
 
 

@@ -198,6 +198,7 @@ POST /api/v1/requests/{id}/duties/{duty}/done
 POST /api/v1/requests/{id}/flag
 GET /api/v1/requests/{id}/credentials
 GET /noc/requests
+GET /noc/requests.csv
 GET /noc/requests/new
 POST /noc/requests
 GET /noc/requests/{id}
@@ -264,6 +265,16 @@ GET /noc/tickets
 GET /noc/tickets/{id}
 GET /noc/oncall
 GET /noc/oncall.csv
+GET /noc/partners
+GET /noc/partners.csv
+GET /noc/partners/{id}
+GET /noc/checks.csv
+GET /noc/crashes.csv
+GET /noc/alerts.csv
+GET /noc/outbox.csv
+GET /noc/deliveries.csv
+GET /noc/tickets.csv
+GET /noc/announcements.csv
 POST /noc/oncall/addresses
 POST /noc/oncall/addresses/{id}/end
 [console, from noc]
@@ -321,6 +332,7 @@ GET /noc/audit.csv
 GET /noc/audit
 GET /noc/reports/sla
 GET /noc/reports/sla/clocks
+GET /noc/reports/sla/clocks.csv
 [console, from admin]
 GET /noc/users
 POST /noc/users
