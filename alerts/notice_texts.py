@@ -32,6 +32,8 @@ SENTENCES = (
     "work_done", "notice_hello", "notice_systems", "notice_held", "notice_calendar", "notice_uncalendar",
     # who asked to hear what the status page posts
     "subscribe_subject", "subscribe_body", "subscribed_because",
+    # the link that lets a partner's person into the portal; and what they asked to hear of their systems
+    "enter_subject", "enter_body", "case_opened", "case_taken", "case_over", "cases_title", "cases_body",
 )  # fmt: skip
 FACTS = (
     "service link until system symptom symptom_capital partner who at title components state starts ends since "

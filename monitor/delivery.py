@@ -184,7 +184,7 @@ class Delivery:
             case _ if due.channel == "webhook":
                 await self._hook(due)
             case kind if kind in mailing.WRITTEN:
-                await self._post(due, self.letters.as_written(due))
+                await self._post(due, self.letters.as_written(await self.letters.entered(due)))
             case _:
                 raise DeliveryError(f"nobody knows how to send {due.kind}", permanent=True)
 

@@ -34,6 +34,9 @@ WRITTEN = ("announce", "answer", "forward", "notice", "subscriber")
 QUIET = (*WRITTEN, mail_threads.OVER)
 """Kinds that page nobody when they cannot be delivered."""
 
+ENTRY = "{entry}"
+"""Where in a mail's body the link stands that lets somebody in."""
+
 MISSING: Mapping[str, str] = {
     "forward": "there is no address to pass it on to: name one under forward_to",
     "answer": "there is no address to answer to",
@@ -132,6 +135,18 @@ class Letters:
     def page(self, due: Due, written: Written) -> MailText:
         """Return a page, for an engineer who has no phone."""
         return self._mail(due, written)
+
+    async def entered(self, due: Due) -> Due:
+        """Put the link that lets somebody in into its mail; the token is made now, so that it stands on no record."""
+        entry = due.payload.get("entry")
+        if not isinstance(entry, Mapping):
+            return due
+        keys = await self.store.read(link_book.keys)
+        if not keys:
+            raise DeliveryError("there is no key to sign its link with")
+        token = links.entry_token(str(entry["id"]), str(entry["user"]), due.recipient or "", keys[0])
+        body = str(due.payload.get("body")).replace(ENTRY, f"{entry['start']}{token}")
+        return replace(due, payload={**due.payload, "body": body})
 
     def as_written(self, due: Due) -> MailText:
         """Return the mail that a row carries in its payload; DeliveryError(permanent=True) for one without words."""

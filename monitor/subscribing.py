@@ -27,15 +27,19 @@ from monitor.domain.subscriptions import (
     Purpose,
     address_of,
     concerns,
+    contact_in,
     host_of,
     is_webhook,
+    of_partner,
     selectors_of,
     token,
     webhook_of,
 )
 from monitor.hooking import SEALED_AS
 from monitor.metrics import Metrics
-from monitor.storage import subscriptions, webhooks
+from monitor.partner_news import document, followed, mail
+from monitor.storage import case_news, subscriptions, webhooks
+from monitor.storage.case_news import CaseChange
 from monitor.storage.engine import Store
 from monitor.storage.subscriptions import Subscriber, Word
 from monitor.storage.webhooks import Change, Confirmed
@@ -115,7 +119,9 @@ class Subscribing:
 
     async def _ask(self, checked: str, wanted: Iterable[str], language: str) -> bool:
         known = self.world.in_force.inventory.components
-        chosen = selectors_of(wanted, known.values())
+        return await self._ask_for(checked, selectors_of(wanted, known.values()), language)
+
+    async def _ask_for(self, checked: str, chosen: tuple[str, ...], language: str) -> bool:
         now = self.clock()
         id_ = f"sub_{self.new_id()}"
         await self.store.write(
@@ -130,6 +136,33 @@ class Subscribing:
         )
         self.bell.ring("outbox")
         return True
+
+    # what a partner's own people ask for, in the portal ---------------------------------------------------
+
+    async def follow(self, partner: str, contact: str, address: str, language: str) -> bool:
+        """Tell a partner's person by mail of what touches their systems; False for what is no address, or without mail."""
+        checked = address_of(address) if self.by_mail else None
+        if checked is None:
+            return False
+        id_ = f"sub_{self.new_id()}"
+        selector = of_partner(partner, contact)
+        await self.store.write(subscriptions.follow, id_, checked, selector, language, now=self.clock())
+        return True
+
+    async def follow_by_webhook(self, partner: str, contact: str, url: str) -> bool:
+        """Post to a webhook what a partner's person would hear of, for whoever reads it to confirm."""
+        hooks = self.webhooks
+        checked = webhook_of(url, plain=hooks.plain) if hooks else None
+        return checked is not None and await self._ask_for(checked, (of_partner(partner, contact),), "en")
+
+    async def following(self, partner: str, contact: str) -> list[tuple[Subscriber, bool]]:
+        """Return how a partner's person is told, and whether it is in force."""
+        return await self.store.read(subscriptions.with_selector, of_partner(partner, contact))
+
+    async def unfollow(self, partner: str, contact: str, id_: str) -> bool:
+        """End one of a partner's person's ways of being told."""
+        selector = of_partner(partner, contact)
+        return await self.store.write(subscriptions.unfollow, id_, selector, now=self.clock())
 
     async def confirm(self, offered: str) -> bool:
         """Put a subscription in force by the token of its link."""
@@ -174,6 +207,8 @@ class Subscribing:
         changes = await self.store.read(webhooks.untold, now=now) if self.webhooks else []
         if changes:
             told += await self.store.write(webhooks.tell, self._changed, now=now)
+        if await self.store.read(case_news.wanted):
+            told += await self.store.write(case_news.tell, self._cases_told, now=now)
         if told:
             log.info("subscribers.told", words=told)
             self.bell.ring("outbox")
@@ -212,7 +247,9 @@ class Subscribing:
         known, hooks, now = self.world.in_force.inventory.components, self.webhooks, self.clock()
         if hooks is None or change.component not in known:
             return None
-        if not concerns(one.selectors, (change.component,), known):
+        mine = followed(one, self.world.in_force)
+        on = any(change.component in each.components for each in mine)
+        if not on and not concerns(one.selectors, (change.component,), known):
             return None
         id_, leave = f"out_{self.new_id()}", self._link("unsubscribe", Purpose.END, one, keys)
         name = known[change.component].name
@@ -223,11 +260,16 @@ class Subscribing:
         known = self.world.in_force.inventory.components
         for selector in selectors:
             kind, _, name = selector.partition(":")
-            yield known[name].name if kind == "component" and name in known else name
+            if kind == "partner":
+                named = contact_in(selector, self.world.in_force.inventory.partners)
+                yield self.world.in_force.inventory.partners[named[0]].name if named else name
+            else:
+                yield known[name].name if kind == "component" and name in known else name
 
     def _told(self, word: Word, one: Subscriber, keys: Sequence[bytes], now: datetime) -> Obligation | None:
         in_force = self.world.in_force
-        if not concerns(one.selectors, word.components, in_force.inventory.components):
+        for_all = concerns(one.selectors, word.components, in_force.inventory.components)
+        if not for_all and not any(each.word(word) for each in followed(one, in_force)):
             return None
         if is_webhook(one.address):
             return self._webhook_told(word, one, keys, now)
@@ -246,6 +288,30 @@ class Subscribing:
             "unsubscribe": leave,
         }
         return self._row(one, word.id, said, now)
+
+    def _cases_told(
+        self, changes: Sequence[CaseChange], one: Subscriber, keys: Sequence[bytes]
+    ) -> Obligation | None:
+        """Return the one row that tells a partner's person what became of their cases; None where none of it is theirs."""
+        in_force, now = self.world.in_force, self.clock()
+        mine = followed(one, in_force)
+        theirs = [each for each in changes if any(follows.case(each) for follows in mine)]
+        if not theirs:
+            return None
+        portal = f"{self.public_url.rstrip('/')}/portal/cases"
+        leave = self._link("unsubscribe", Purpose.END, one, keys)
+        about = f"cases {theirs[0].seq}-{theirs[-1].seq}"
+        if is_webhook(one.address):
+            if self.webhooks is None:
+                return None
+            id_ = f"out_{self.new_id()}"
+            body = document(theirs, in_force, id_=id_, at=now, portal=portal, leave=leave)
+            return self._post(one, about, body, now, id_=id_)
+        if not self.by_mail:
+            return None
+        written = mail(theirs, one.language, in_force, portal=portal, leave=leave)
+        said = {"subject": written.subject, "body": written.body, "unsubscribe": leave}
+        return self._row(one, about, said, now)
 
     def _news(self, word: Word) -> News:
         known = self.world.in_force.inventory.components

@@ -59,6 +59,7 @@ from monitor.domain.access import Token
 from monitor.domain.crash_trends import TrendLimits
 from monitor.domain.findings import Observation, Streak, Verdict, resumed
 from monitor.dumps import Dumps, Reading
+from monitor.entering import Entering
 from monitor.errors import ConfigError, NotFoundError, StorageError
 from monitor.gate import Gate
 from monitor.history import History
@@ -509,6 +510,12 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
             log_ins=log_in_parts.log_ins(lambda: late.settings, sealing),
             recurring=recurring,
             auditing=audited,
+            entering=(
+                Entering(world, store, clock, ids, bell, public_url)
+                if mail is not None and public_url is not None
+                else None
+            ),
+            news=subscribing,
         )
         app.add_routes(
             intake_routes.routes(

@@ -21,6 +21,8 @@ _TOKEN = re.compile(
 )
 _PURPOSE = "tocsin link 1"
 _REPLY = "tocsin reply 1"
+_ENTRY = "tocsin entry 1"
+_PASS = re.compile(r"(?P<id>[A-Za-z0-9_-]{16,64})\.(?P<mac>[A-Za-z0-9_-]{32})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +83,27 @@ def reply_key(about: str, partner: str, key: bytes) -> str:
 def is_reply_key(offered: str, about: str, partner: str, keys: Sequence[bytes]) -> bool:
     """Whether a reply came to an address that we gave to this partner about this."""
     right = [hmac.compare_digest(reply_key(about, partner, key), offered) for key in keys]
+    return any(right)
+
+
+def entry_token(id_: str, user: str, address: str, key: bytes) -> str:
+    """Return the token of a link that lets somebody in once: for this user, at this mail address."""
+    made = _digest(key, _ENTRY, id_, user, address)[:_MAC]
+    return f"{id_}.{base64.urlsafe_b64encode(made).decode()}"
+
+
+def entry_in(text: str) -> str | None:
+    """Return which entry a token says it is; nothing of it is believed yet."""
+    found = _PASS.fullmatch(text)
+    return found["id"] if found else None
+
+
+def is_entry_token(offered: str, user: str, address: str, keys: Sequence[bytes]) -> bool:
+    """Whether one of our keys signed this token for this user at this address."""
+    id_ = entry_in(offered) or ""
+    right = [
+        hmac.compare_digest(entry_token(id_, user, address, key).encode(), offered.encode()) for key in keys
+    ]
     return any(right)
 
 

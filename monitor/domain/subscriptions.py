@@ -1,6 +1,6 @@
 """Subscriptions to the status page: what one is about, and the token in its links. Pure.
 
-    selector: ``all``, ``component:ID``, ``group:NAME``, ``region:NAME``
+    selector: ``all``, ``component:ID``, ``group:NAME``, ``region:NAME``; of a partner's person ``partner:PARTNER/CONTACT``
     address:  of a mailbox, or the address of a webhook
     token:    id . HMAC over what it is for, the id and the address
 
@@ -17,6 +17,8 @@ from urllib.parse import urlsplit
 from monitor.domain.inventory import Component
 
 ALL = "all"
+PARTNER = "partner:"
+"""What a selector begins with that is about one partner's systems; who may have it is known by their log-in alone."""
 MOST_SELECTORS = 50
 LONGEST_ADDRESS = 254
 LONGEST_WEBHOOK = 500
@@ -90,11 +92,28 @@ def offered(components: Iterable[Component]) -> tuple[str, ...]:
     return (ALL, *groups, *regions, *(f"component:{one.id}" for one in listed))
 
 
+def of_partner(partner: str, contact: str) -> str:
+    """Return the selector of what touches a partner's systems, for one of their people."""
+    return f"{PARTNER}{partner}/{contact}"
+
+
+def contact_in(selector: str, partners: Iterable[str]) -> tuple[str, str] | None:
+    """Return the partner and the contact that a selector names, if it is about one of these partners."""
+    for partner in partners:
+        if selector.startswith(of_partner(partner, "")):
+            return partner, selector.removeprefix(of_partner(partner, ""))
+    return None
+
+
 def concerns(
     selectors: Sequence[str], components: Sequence[str], known: Mapping[str, Component]
 ) -> bool:  # fmt: skip
-    """Whether what bears on these components is for somebody with these selectors; what names none is for everybody."""
-    if ALL in selectors or not components:
+    """Whether what bears on these components is for somebody with these selectors; what names none is for everybody.
+
+    Selectors about a partner's systems are judged elsewhere: who has no other is no part of everybody.
+    """
+    selectors = [one for one in selectors if not one.startswith(PARTNER)]
+    if ALL in selectors or (selectors and not components):
         return True
     return any(selector in offered([known[id_]]) for id_ in components if id_ in known for selector in selectors)  # fmt: skip
 

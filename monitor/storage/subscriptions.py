@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from monitor.domain import wording
 from monitor.domain.contacts import Obligation
-from monitor.domain.subscriptions import Purpose, holds, id_in, is_webhook
+from monitor.domain.subscriptions import PARTNER, Purpose, holds, id_in, is_webhook
 from monitor.storage import links, owing
 from monitor.storage.schema import Instant, incidents, maintenances, outbox, updates
 from monitor.storage.schema_subscribers import subscriber_news as news
@@ -58,7 +58,8 @@ class Word:
     """Something that was said in public. ``state`` is a problem's or a work's; ``first``: it begins its problem.
 
     ``begun``: when its problem began, or its work was planned; ``said``: all updates up to this one, the newest first.
-    ``titles`` and ``bodies`` are by language: how pre-approved texts read.
+    ``titles`` and ``bodies`` are by language: how pre-approved texts read. ``partners`` have cases under the problem,
+    ``systems`` are worked on.
     """
 
     id: str
@@ -79,6 +80,8 @@ class Word:
     said: tuple[Said, ...] = ()
     titles: Mapping[str, str] = field(default_factory=dict[str, str])
     bodies: Mapping[str, str] = field(default_factory=dict[str, str])
+    partners: frozenset[str] = frozenset()
+    systems: frozenset[str] = frozenset()
 
     def read_in(self, language: str) -> Self:
         """Return it as it reads in a language, as far as it was said in that."""
@@ -118,6 +121,8 @@ def ask(
         return False
     if known is not None and known["asked_at"] > now - AGAIN_AFTER:
         return False
+    if known is not None:  # what it hears of a partner's systems is asked for, and ended, in the portal alone
+        selectors = tuple(dict.fromkeys((*selectors, *_partners_in(known["selectors"]))))
     wanted = {"wanted": json.dumps(list(selectors)), "language": language, "asked_at": now}
     if known is None:
         c.execute(sa.insert(subscriptions).values(id=id_, address=address, **wanted))
@@ -126,6 +131,71 @@ def ask(
         c.execute(sa.update(subscriptions).where(subscriptions.c.id == id_).values(**wanted))
     asked = Subscriber(id=id_, address=address, selectors=tuple(selectors), language=language)
     owing.owe(c, [owe(asked, links.keys(c))], now)
+    return True
+
+
+def _partners_in(selectors: str | None) -> tuple[str, ...]:
+    return tuple(one for one in json.loads(selectors or "[]") if one.startswith(PARTNER))
+
+
+def follow(c: sa.Connection, id_: str, address: str, selector: str, language: str, *, now: datetime) -> None:
+    """Put a partner's subscription in force for one of their own people, at the address that is registered for them."""
+    known = c.execute(sa.select(subscriptions).where(subscriptions.c.address == address)).mappings().first()
+    if known is None:
+        both = json.dumps([selector])
+        row = {"id": id_, "address": address, "wanted": both, "selectors": both, "language": language}
+        c.execute(sa.insert(subscriptions).values(row | {"asked_at": now, "confirmed_at": now}))
+        return
+    kept = json.loads(known["selectors"] or "[]")
+    both = json.dumps(list(dict.fromkeys((*kept, selector))))
+    values: dict[str, object] = {"selectors": both}
+    if known["confirmed_at"] is None:
+        values |= {"confirmed_at": now}
+    c.execute(sa.update(subscriptions).where(subscriptions.c.id == known["id"]).values(values))
+
+
+def with_selector(c: sa.Connection, selector: str) -> list[tuple[Subscriber, bool]]:
+    """Return who has (or, False, has asked for and not confirmed) a selector."""
+    t = subscriptions.c
+    written = json.dumps(selector)
+    rows = c.execute(
+        sa.select(subscriptions)
+        .where(
+            sa.or_(
+                t.selectors.contains(written, autoescape=True), t.wanted.contains(written, autoescape=True)
+            )
+        )
+        .order_by(t.asked_at, t.id)
+    ).mappings()
+    found = []
+    for row in rows:
+        in_force_ = selector in json.loads(row["selectors"] or "[]")
+        if in_force_ or row["confirmed_at"] is None:
+            one = Subscriber(
+                id=row["id"], address=row["address"], selectors=(selector,), language=row["language"]
+            )
+            found.append((one, in_force_))
+    return found
+
+
+def unfollow(c: sa.Connection, id_: str, selector: str, *, now: datetime) -> bool:
+    """Take a selector from a subscription; one that has no other is forgotten. False where it has not got it."""
+    row = c.execute(sa.select(subscriptions).where(subscriptions.c.id == id_)).mappings().first()
+    if row is None:
+        return False
+    kept, wanted = json.loads(row["selectors"] or "[]"), json.loads(row["wanted"])
+    if selector not in kept and selector not in wanted:
+        return False
+    rest = [one for one in kept if one != selector]
+    asked = [one for one in wanted if one != selector]
+    if not rest and not (row["confirmed_at"] is None and asked):
+        forget(c, id_, "whoever it was for has unsubscribed", now)
+        return True
+    c.execute(
+        sa.update(subscriptions)
+        .where(subscriptions.c.id == id_)
+        .values(selectors=json.dumps(rest) if rest else None, wanted=json.dumps(asked or rest))
+    )
     return True
 
 
@@ -221,6 +291,7 @@ def _untold(c: sa.Connection, now: datetime) -> list[Word]:
             incidents.c.opened_at,
             incidents.c.impact,
             maintenances.c.created_at.label("planned_at"),
+            maintenances.c.systems,
             incidents.c.wording.label("titled"),
         )
         .select_from(
@@ -261,9 +332,19 @@ def _untold(c: sa.Connection, now: datetime) -> list[Word]:
             said=_said_until(c, row),
             titles=wording.said(row["titled"]),
             bodies=wording.said(row["wording"]),
+            partners=_under(c, row["incident"]),
+            systems=frozenset(json.loads(row["systems"] or "[]")),
         )
         for row in rows.all()
     ]
+
+
+def _under(c: sa.Connection, problem: str | None) -> frozenset[str]:
+    """Return the partners who have cases under a problem."""
+    if problem is None:
+        return frozenset()
+    found = sa.select(incidents.c.partner).where(incidents.c.parent == problem).distinct()
+    return frozenset(partner for partner in c.scalars(found) if partner)
 
 
 def _said_until(c: sa.Connection, word: sa.RowMapping) -> tuple[Said, ...]:

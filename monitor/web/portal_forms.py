@@ -27,6 +27,7 @@ from monitor.web.api_inputs import local_moment
 from monitor.web.api_requests import visible_case
 from monitor.web.parts import PARTS
 from monitor.web.portal import everything_of, request_page
+from monitor.web.portal_entry import offered
 from monitor.web.portal_fields import BY, OURS, RELATED, prefilled, questions
 from monitor.web.portal_fleet import fleet_of
 from monitor.web.portal_frame import Self, portal_page, who_looks
@@ -58,7 +59,16 @@ def _login(
     ours: str | None = None,
 ) -> web.Response:
     wanted = auth.local_path(request.query.get("next"), "/portal/")
-    return portal_page(request, "login.html", status=status, error=error, next=wanted, name=name, ours=ours)
+    return portal_page(
+        request,
+        "login.html",
+        status=status,
+        error=error,
+        next=wanted,
+        name=name,
+        ours=ours,
+        by_mail=offered(request.app),
+    )
 
 
 async def login(request: web.Request) -> web.Response:

@@ -24,6 +24,7 @@ from monitor.domain.inventory import Inventory
 from monitor.domain.pacing import ContactRules
 from monitor.domain.policy import Policy
 from monitor.domain.request_life import IllegalRequestMoveError
+from monitor.entering import Entering
 from monitor.errors import TocsinError
 from monitor.history import History
 from monitor.metrics import Metrics
@@ -31,6 +32,7 @@ from monitor.overruling import Overruling
 from monitor.owning import Owning
 from monitor.recurring import Recurring
 from monitor.registering import Registering
+from monitor.subscribing import Subscribing
 from monitor.web import (
     account_pages,
     ack,
@@ -54,8 +56,10 @@ from monitor.web import (
     policy_pages,
     portal,
     portal_cases,
+    portal_entry,
     portal_fleet,
     portal_forms,
+    portal_news,
     portal_people,
     portal_systems,
     portal_work,
@@ -124,7 +128,12 @@ def setup(
     history: History | None = None,
     recurring: Recurring | None = None,
     auditing: Auditing | None = None,
+<<<<<<< HEAD
     log_ins: LogIns | None = None,
+=======
+    entering: Entering | None = None,
+    news: Subscribing | None = None,
+>>>>>>> 39c4d4f (portal: a link in a mail that lets in once, and a partner's own subscription by mail and webhook)
     passwords: Passwords | None = None,
     live_pace: LivePace | None = None,
 ) -> None:
@@ -162,6 +171,12 @@ def setup(
     app[planner.INDEX] = {}
     app[partner_pages.COUNTS] = {}
     app[portal_fleet.KEPT] = portal_fleet.Kept()
+    app[portal_entry.PACE] = portal_entry.pace()
+    app[portal_entry.PACE_OF_MAILBOX] = portal_entry.pace_of_mailbox()
+    if entering is not None:
+        app[portal_entry.ENTERING] = entering
+    if news is not None:
+        app[portal_news.NEWS] = news
     app[SHARED] = Shared(bell)
     app[LIVE] = Live(live_pace or LivePace())
     app[actions.PASSWORDS] = passwords or Passwords()
@@ -263,6 +278,8 @@ def handlers(app: web.Application) -> Mapping[tuple[str, str], Handler]:
         **work_page.PAGES,
         **portal.PAGES,
         **portal_cases.PAGES,
+        **portal_entry.PAGES,
+        **portal_news.PAGES,
         **portal_systems.PAGES,
         **portal_forms.ACTIONS,
         **portal_people.ACTIONS,
