@@ -47,6 +47,7 @@ STATIC = {
     "live.js": "text/javascript",
     "queue.js": "text/javascript",
     "incident.js": "text/javascript",
+    "portal.js": "text/javascript",
     "preview.js": "text/javascript",
     "bell.svg": "image/svg+xml",
     "bell-new.svg": "image/svg+xml",

@@ -19,6 +19,8 @@ from monitor.web.render import words
 
 BY = "portal"
 RELATED = "related_case"
+MOST_CHOICES = 200
+"""Of more systems none is offered in a list: its serial is typed."""
 LONG = frozenset(
     {
         "message", "description", "reproduction", "steps", "question", "resources_consulted", "address", "diagnostics",
@@ -151,7 +153,7 @@ def _ours(policy: Policy, shown: set[str], systems: tuple[System, ...]) -> Itera
 def field_of(name: str, known: Words, me: Self, systems: tuple[System, ...]) -> Field:
     """Return the widget that a field is asked by."""
     label = me.label(name)
-    if name == "system" and systems:
+    if name == "system" and 0 < len(systems) <= MOST_CHOICES:
         options = tuple((s.serial, f"{s.serial} · {s.name}" if s.name else s.serial) for s in systems)
         return Field(name=name, label=label, how="choice", options=options)
     if name == "priority":

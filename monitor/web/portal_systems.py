@@ -11,7 +11,6 @@ import pydantic
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field
 
-from monitor.domain import people
 from monitor.domain.incidents import Incident
 from monitor.domain.inventory import System
 from monitor.domain.uptime import CURRENT, Span, midnight, overlaid, tally, worst_of, worst_state
@@ -32,6 +31,7 @@ from monitor.web.portal_fleet import (
     worst_first,
 )
 from monitor.web.portal_frame import Self, portal_page, who_looks
+from monitor.web.portal_keeping import may_keep
 from monitor.web.portal_public import public_now
 from monitor.web.portal_view import health_of, stretch
 from monitor.web.problems import ProblemError
@@ -81,6 +81,7 @@ async def systems(request: web.Request) -> web.Response:
         partners=parts.inventory().partners,
         days=last_days(parts.clock(), me.zone),
         drawn=DRAWN,
+        may_register=may_keep(me, System(serial="", partner=me.partner.id, licence=me.contact.licence)),
     )
 
 
@@ -136,7 +137,7 @@ async def one_system(request: web.Request) -> web.Response:
         contacts=me.partner.contacts if system.partner == me.partner.id else (),
         owner=parts.inventory().partners.get(system.partner),
         component=parts.inventory().components.get(system.component or ""),
-        may_keep=people.may_keep(me.contact, system, me.policy),
+        may_keep=may_keep(me, system),
         drawn=DRAWN,
     )
 

@@ -6,11 +6,9 @@ from datetime import timedelta
 import pydantic
 from aiohttp import web
 
-from monitor.domain.contract_years import contract_of
-from monitor.domain.ledger import Account, statements
 from monitor.domain.people import may_announce
 from monitor.errors import ConflictError
-from monitor.storage import ledger, lists, requests, series
+from monitor.storage import lists, series
 from monitor.storage.lists import Wanted
 from monitor.web import announced_work, commands, recurring_work
 from monitor.web.api_inputs import NewMaintenance
@@ -126,27 +124,6 @@ async def cancel_series(request: web.Request) -> web.Response:
     return go("/portal/maintenance", "called_off")
 
 
-async def statement(request: web.Request) -> web.Response:
-    """Show the prepaid incidents: a statement for each contract year, the newest first."""
-    me, parts = who_looks(request), request.app[PARTS]
-    prepaid = me.policy.requests.prepaid
-    if prepaid is None:
-        raise nothing_there()
-    entries = await parts.store.read(ledger.of_partner, me.partner.id)
-    named = dict.fromkeys(entry.request for entry in entries if entry.request)
-    mine = {id_: await parts.store.read(requests.find, me.viewer, id_) for id_ in named}
-    years = statements(me.partner.id, entries, contract_of(me.partner, me.policy), parts.clock())
-    return portal_page(
-        request,
-        "ledger.html",
-        years=tuple(reversed(years)),
-        balance=years[-1].closing,
-        account=Account.BALANCE,
-        requests={id_: case.reference for id_, case in mine.items() if case},
-        prepaid=prepaid,
-    )
-
-
 Action = Callable[[web.Request], Awaitable[web.Response]]
 ACTIONS: dict[tuple[str, str], Action] = {
     ("GET", "/portal/maintenance"): maintenance,
@@ -154,5 +131,4 @@ ACTIONS: dict[tuple[str, str], Action] = {
     ("POST", "/portal/maintenance/preview"): live,
     ("POST", "/portal/maintenance/{id}/cancel"): cancel,
     ("POST", "/portal/maintenance-series/{id}/cancel"): cancel_series,
-    ("GET", "/portal/ledger"): statement,
 }

@@ -56,6 +56,7 @@ FLASHES: Mapping[str, str] = {
     "filed": "Your request is filed. Everybody who takes part is told by mail.",
     "known": "This request was filed already: here it is.",
     "written": "Your message is added.",
+    "system_registered": "The system is registered.",
     "news_follows": "From now on you are told by mail.",
     "news_asked": "A message is on its way to the webhook. Whoever opens the link in it confirms.",
     "news_ended": "You are told no more that way.",
@@ -270,6 +271,7 @@ def _frame(request: web.Request) -> dict[str, Any]:
         ),
         "on_call": parts.inventory().on_call.at(now) if session else None,
         "flash": FLASHES.get(request.cookies.get(FLASH, "")),
+        "flashed": request.cookies.get(FLASH, ""),
         "in_clear": not is_https(request) and not is_loopback(request.remote),
         "roles": tuple(RANK),
     }

@@ -364,6 +364,10 @@ RULES: Mapping[tuple[str, str], Need] = {
     ("POST", "/portal/news/{id}/end"): Own.PORTAL,
     ("GET", "/portal/systems"): Own.PORTAL,
     ("GET", "/portal/systems/{serial}"): Own.PORTAL,
+    ("GET", "/portal/systems/new"): Own.PORTAL_ADMIN,
+    ("POST", "/portal/systems"): Own.PORTAL_ADMIN,
+    ("GET", "/portal/systems/{serial}/edit"): Own.PORTAL_ADMIN,
+    ("POST", "/portal/systems/{serial}"): Own.PORTAL_ADMIN,
     ("GET", "/portal/cases"): Own.PORTAL,
     ("GET", "/portal/cases/{id}"): Own.PORTAL,
     ("POST", "/portal/cases/{id}/acknowledge"): Own.PORTAL,
@@ -389,6 +393,7 @@ RULES: Mapping[tuple[str, str], Need] = {
     ("POST", "/portal/maintenance/{id}/cancel"): Own.PORTAL_ADMIN,
     ("POST", "/portal/maintenance-series/{id}/cancel"): Own.PORTAL_ADMIN,
     ("GET", "/portal/ledger"): Own.PORTAL,
+    ("GET", "/portal/ledger.csv"): Own.PORTAL,
 }
 
 

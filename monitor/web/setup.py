@@ -59,6 +59,8 @@ from monitor.web import (
     portal_entry,
     portal_fleet,
     portal_forms,
+    portal_keeping,
+    portal_ledger,
     portal_news,
     portal_people,
     portal_systems,
@@ -128,12 +130,9 @@ def setup(
     history: History | None = None,
     recurring: Recurring | None = None,
     auditing: Auditing | None = None,
-<<<<<<< HEAD
     log_ins: LogIns | None = None,
-=======
     entering: Entering | None = None,
     news: Subscribing | None = None,
->>>>>>> 39c4d4f (portal: a link in a mail that lets in once, and a partner's own subscription by mail and webhook)
     passwords: Passwords | None = None,
     live_pace: LivePace | None = None,
 ) -> None:
@@ -280,6 +279,8 @@ def handlers(app: web.Application) -> Mapping[tuple[str, str], Handler]:
         **portal_cases.PAGES,
         **portal_entry.PAGES,
         **portal_news.PAGES,
+        **portal_keeping.PAGES,
+        **portal_ledger.PAGES,
         **portal_systems.PAGES,
         **portal_forms.ACTIONS,
         **portal_people.ACTIONS,

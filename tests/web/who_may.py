@@ -73,6 +73,10 @@ POST /noc/login
 GET /noc/static/{name}
 GET /portal/login
 POST /portal/login
+GET /portal/link
+POST /portal/link
+GET /portal/link/{token}
+POST /portal/link/{token}
 [api read]
 GET /api/v1/incidents
 GET /api/v1/incidents/{id}
@@ -357,6 +361,9 @@ POST /portal/account/second-step/confirm
 POST /portal/account/second-step/codes
 POST /portal/account/second-step/off
 POST /portal/account/sessions/end
+GET /portal/news
+POST /portal/news
+POST /portal/news/{id}/end
 GET /portal/systems
 GET /portal/systems/{serial}
 GET /portal/cases
@@ -377,6 +384,7 @@ GET /portal/contacts
 GET /portal/licences
 GET /portal/maintenance
 GET /portal/ledger
+GET /portal/ledger.csv
 [portal, themselves]
 GET /portal/contacts/{id}
 POST /portal/contacts/{id}
@@ -390,6 +398,10 @@ POST /portal/users/{id}/role
 POST /portal/users/{id}/lock
 POST /portal/users/{id}/sessions/end
 POST /portal/users/{id}/second-step/reset
+GET /portal/systems/new
+POST /portal/systems
+GET /portal/systems/{serial}/edit
+POST /portal/systems/{serial}
 POST /portal/contacts
 GET /portal/contacts/new
 POST /portal/contacts/{id}/in-charge
