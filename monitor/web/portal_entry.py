@@ -106,7 +106,7 @@ async def enter(request: web.Request) -> web.Response:
     )
     response = go("/portal/")
     response.headers.update(HEADERS)
-    await auth.log_in(request, response, user)
+    await auth.log_in(request, response, user, way="link")
     return response
 
 

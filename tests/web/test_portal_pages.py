@@ -19,7 +19,7 @@ from tests.web.test_hostile import CORPUS, OURS, Elements
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")  # that of the browser
 SAME = {"Sec-Fetch-Site": "same-origin"}
-PAGES = ["/portal/", "/portal/systems", "/portal/systems/PBX-1001", "/portal/cases", "/portal/cases/inc-1", "/portal/requests", "/portal/requests/R-00001", "/portal/requests/R-00002", "/portal/requests/new?related=R-00002", "/portal/maintenance", "/portal/contacts", "/portal/contacts/aurora-1", "/portal/licences", "/portal/users", "/portal/account"]  # fmt: skip
+PAGES = ["/portal/", "/portal/systems", "/portal/systems/PBX-1001", "/portal/cases", "/portal/cases/inc-9", "/portal/requests", "/portal/requests/R-00001", "/portal/requests/R-00002", "/portal/requests/new?related=R-00002", "/portal/maintenance", "/portal/contacts", "/portal/contacts/aurora-1", "/portal/licences", "/portal/users", "/portal/account", "/portal/news", "/portal/systems/new", "/portal/systems/PBX-1001/edit"]  # fmt: skip
 TAGS = OURS | {"textarea", "fieldset", "ol", "h2", "svg", "defs", "pattern", "g", "use", "rect", "path"}
 
 
@@ -54,6 +54,7 @@ def poisoned(connection, bad):
             connection.execute(s.clocks.insert().values({"request": id_, "name": f"{bad}{party}", "class": bad, "party": party, "started_at": NOW, "due": NOW}))  # fmt: skip
     an_incident(
         connection,
+        "inc-9",
         title=bad,
         summary=bad,
         symptom=bad,
@@ -63,22 +64,22 @@ def poisoned(connection, bad):
         acknowledged_by=bad,
         **{"class": bad},
     )
-    an_outbox_row(connection, "inc-1")
+    an_outbox_row(connection, "inc-9", "out-9")
     an_attempt(
         connection,
-        "inc-1",
-        "out-1",
+        "inc-9",
+        "out-9",
         channel=bad,
         contact=bad,
         recipient=bad,
         detail=bad,
         result="acknowledged",
     )
-    a_ticket(connection, "inc-1", reference=bad, url="javascript:alert(1)", subject=bad, body=bad)
-    a_clock(connection, "inc-1", name=bad, **{"class": bad})
+    a_ticket(connection, "inc-9", reference=bad, url="javascript:alert(1)", subject=bad, body=bad)
+    a_clock(connection, "inc-9", name=bad, **{"class": bad})
     connection.execute(
         s.schema_announced.incident_mails.insert().values(
-            incident="inc-1", partner="aurora", contact=bad, sender=bad, dedup="d", body=bad, at=NOW
+            incident="inc-9", partner="aurora", contact=bad, sender=bad, dedup="d", body=bad, at=NOW
         )
     )
     a_maintenance(connection, title=bad, body=bad, systems=json.dumps([bad]), partner="aurora", public=False, late=True)  # fmt: skip
@@ -97,7 +98,7 @@ async def test_hostile_text_makes_no_element_attribute_or_link_on_any_page_of_th
     for path, form in (
         ("/portal/requests", typed),
         ("/portal/requests/R-00001/messages", {"key": bad}),
-        ("/portal/cases/inc-1/reply", {"key": bad, "text": ""}),
+        ("/portal/cases/inc-9/reply", {"key": bad, "text": ""}),
         ("/portal/maintenance", {"title": bad, "body": bad, "systems": bad, "starts_at": bad}),
         ("/portal/contacts/aurora-1", {"name": "", "phone": bad, "email": bad, "languages": bad}),
     ):

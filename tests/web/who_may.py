@@ -250,8 +250,6 @@ GET /noc/incidents/{id}
 GET /noc/maintenance
 GET /noc/maintenance.csv
 GET /noc/maintenance.ics
-GET /noc/maintenance/{id}
-GET /noc/maintenance/{id}/systems.csv
 GET /noc/announcements
 GET /noc/announcements/{id}
 GET /noc/systems
@@ -311,11 +309,6 @@ GET /noc/global/new
 POST /noc/global
 GET /noc/maintenance/new
 POST /noc/maintenance
-POST /noc/maintenance/{id}/move
-POST /noc/maintenance/{id}/move/preview
-GET /noc/maintenance/{id}/cancel
-GET /noc/maintenance/{id}/complete
-GET /noc/maintenance-series/{id}/cancel
 POST /noc/maintenance/{id}/cancel
 POST /noc/maintenance/{id}/complete
 POST /noc/maintenance-series/{id}/cancel
@@ -406,7 +399,6 @@ POST /portal/contacts
 GET /portal/contacts/new
 POST /portal/contacts/{id}/in-charge
 POST /portal/maintenance
-POST /portal/maintenance/preview
 POST /portal/maintenance/{id}/cancel
 POST /portal/maintenance-series/{id}/cancel
 """
