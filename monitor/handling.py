@@ -4,12 +4,12 @@
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from monitor.announcing import Announcer
 from monitor.bell import Bell
-from monitor.domain.announcements import GlobalProblem, Maintenance, MaintenanceStatus
+from monitor.domain.announcements import GlobalProblem, Maintenance, MaintenanceStatus, Shape
 from monitor.domain.incidents import PublicState
 from monitor.domain.wording import Wording
 from monitor.planning import plan_end, plan_once
@@ -123,10 +123,13 @@ class Handling:
         actor: str,
         next_update_at: datetime | None = None,
         worded: Wording | None = None,
+        after: str | None = None,
+        shape: Shape | None = None,
     ) -> None:
         """Tell the public the next word; ``resolved`` ends the problem and releases what it held.
 
-        ``worded``: the body is a pre-approved text.
+        ``worded``: the body is a pre-approved text. ``after`` is the last word that whoever says it has read (ConflictError
+        where there is a later one), ``shape`` what the problem is called and shown with from now on.
         """
         now, update = self.clock(), f"upd_{self.new_id()}"
         self.failpoint("update.before_record")
@@ -140,8 +143,12 @@ class Handling:
             now=now,
             next_update_at=next_update_at,
             new_id=self.new_id,
-            announce=await self._next_word(incident, state, body, now, next_update_at, worded=worded),
+            announce=await self._next_word(
+                incident, state, body, now, next_update_at, worded=worded, shape=shape
+            ),
             worded=worded,
+            after=after,
+            shape=shape,
         )
         self.failpoint("update.after_record")
         self._rung("incident", incident)
@@ -215,11 +222,14 @@ class Handling:
         *,
         publishes: bool = True,
         worded: Wording | None = None,
+        shape: Shape | None = None,
     ) -> Composed | None:
         """Return how a global problem goes on, as it is announced; None for another incident, or one that stays a draft."""
         known = await self.store.read(announced.problem, incident)
         if known is None or not (known.public or publishes):
             return None
+        if shape is not None:
+            known = replace(known, title=shape.title, components=shape.components, titled=shape.titled)
         return self.announcer.compose(
             self.announcer.of_update(incident, known, state, body, next_update_at, worded), now=now
         )

@@ -101,6 +101,7 @@ from monitor.year_ends import YearEnds
 from statuspage.board import Site
 from statuspage.export import StaticCopy
 from statuspage.pages import PublicPages
+from statuspage.preview import preview
 from statuspage.routes import routes as page_routes
 from statuspage.subscribing import routes as subscription_routes
 
@@ -505,6 +506,7 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
             casework=casework,
             owning=owning,
             overruled=overruling,
+            preview=lambda problem: preview(pages.site, problem, clock()),
             contact=lambda: delivery.gate.rules,
             history=history,
             log_ins=log_in_parts.log_ins(lambda: late.settings, sealing),

@@ -46,6 +46,16 @@ class GlobalProblem:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """What a global problem is called and shown with, where a further word changes it; ``titled``: by a pre-approved text."""
+
+    title: str
+    impact: Impact
+    components: tuple[str, ...]
+    titled: Wording | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Maintenance:
     """A planned maintenance over ``[starts_at, ends_at)``; it covers its systems and components.
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from monitor.domain.announcements import GlobalProblem, Maintenance, MaintenanceStatus, covering
+from monitor.domain.announcements import GlobalProblem, Maintenance, MaintenanceStatus, Shape, covering
 from monitor.domain.contacts import TRIAGE, WAITS_FOR_TRIAGE
 from monitor.domain.incidents import PublicState, Status
 from monitor.domain.waiting import Waits
@@ -249,15 +249,21 @@ def update_global(
     now: datetime,
     next_update_at: datetime | None,
     worded: Wording | None = None,
+    after: str | None = None,
+    shape: Shape | None = None,
 ) -> None:
-    """Tell the public the next word on a global problem."""
+    """Tell the public the next word on a global problem; ConflictError where ``after`` is not the last one any more."""
     row = c.execute(
-        sa.select(incidents.c.is_global, incidents.c.status, incidents.c.public_state).where(
-            incidents.c.id == id_
-        )
+        sa.select(incidents.c.is_global, incidents.c.status, incidents.c.public_state)
+        .where(incidents.c.id == id_)
+        .with_for_update()
     ).one_or_none()
     if row is None or not row.is_global:
         raise NotFoundError(f"there is no global problem {id_}")
+    if after is not None:
+        _nothing_said_since(c, id_, after)
+    if shape is not None:
+        _reshape(c, id_, shape)
     c.execute(
         sa.update(incidents).where(incidents.c.id == id_).values(public=True)
     )  # a word publishes a draft
@@ -278,6 +284,34 @@ def update_global(
         now=now,
         next_update_at=next_update_at,
         worded=worded,
+    )
+
+
+def _nothing_said_since(c: sa.Connection, id_: str, after: str) -> None:
+    """Refuse a word that was written before another one was said: who wrote it has not read that."""
+    newest = c.execute(
+        sa.select(updates.c.id, updates.c.status, updates.c.actor, updates.c.at)
+        .where(updates.c.incident == id_)
+        .order_by(updates.c.seq.desc())
+        .limit(1)
+    ).one_or_none()
+    if newest is not None and newest.id != after:
+        raise ConflictError(
+            f"{newest.actor} has said a word meanwhile ({newest.status}, {newest.at:%H:%M:%S} UTC): read it, then say yours"
+        )
+
+
+def _reshape(c: sa.Connection, id_: str, shape: Shape) -> None:
+    """Call a problem something else, or show it with other components."""
+    c.execute(
+        sa.update(incidents)
+        .where(incidents.c.id == id_)
+        .values(
+            title=shape.title,
+            impact=shape.impact,
+            components=json.dumps(list(shape.components)),
+            wording=shape.titled.as_text() if shape.titled else None,
+        )
     )
 
 

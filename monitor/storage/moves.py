@@ -6,7 +6,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from monitor.domain.announcements import GlobalProblem, Maintenance, MaintenanceStatus
+from monitor.domain.announcements import GlobalProblem, Maintenance, MaintenanceStatus, Shape
 from monitor.domain.contacts import PRIORITY_NORMAL, Obligation
 from monitor.domain.crashes import CrashGroup
 from monitor.domain.incidents import PublicState
@@ -21,12 +21,14 @@ from monitor.storage import (
     events,
     incidents,
     mail_threads,
+    moved,
     outbox,
     owing,
     series,
     tickets,
 )
 from monitor.storage.announced import Composed
+from monitor.storage.by_hand import Word
 from monitor.storage.incidents import Resolved
 
 NewId = Callable[[], str]
@@ -85,11 +87,13 @@ def declare(
     announce: Composed | None = None,
 ) -> None:
     """Declare a global problem; the timelines of the incidents attached to it say so."""
+    before = [row for row in moved.standing(c, problem.attach) if row.parent]
     attached = announcements.declare(c, id_, update_id, problem, now=now, actor=actor)
     announced.put(c, announce, now=now, actor=actor)
     events.record(c, id_, now, "global.declared", actor=actor, text=problem.title)
     for child in attached:
         events.record(c, child, now, "contact.held", actor=actor, text=f"stands under global problem {id_}")
+    moved.away(c, before, id_, Word(actor=actor, reason=f"they are {problem.title!r}", now=now))
 
 
 def update_global(
@@ -105,6 +109,8 @@ def update_global(
     new_id: NewId,
     announce: Composed | None = None,
     worded: Wording | None = None,
+    after: str | None = None,
+    shape: Shape | None = None,
 ) -> None:
     """Tell the next word on a global problem; ``resolved`` ends it."""
     announced.put(c, announce, now=now, actor=actor)
@@ -118,6 +124,8 @@ def update_global(
         now=now,
         next_update_at=next_update_at,
         worded=worded,
+        after=after,
+        shape=shape,
     )
     events.record(c, id_, now, f"global.{state}", actor=actor, text=body)
     if state is not PublicState.RESOLVED:

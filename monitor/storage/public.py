@@ -153,25 +153,29 @@ def _first_seen(c: sa.Connection) -> Mapping[str, datetime]:
 def public_problems(c: sa.Connection, *, limit: int = KEPT) -> list[PublicProblem]:
     """Return the newest global problems that were made public, newest first."""
     t = incidents.c
-    shown = (
-        sa.select(
-            t.id,
-            t.title,
-            t.public_state,
-            t.status,
-            t.impact,
-            t.components,
-            t.opened_at,
-            t.resolved_at,
-            t.wording,
-        )
-        .where(t.is_global.is_(True), t.public.is_(True))
-        .order_by(t.opened_at.desc(), t.seq.desc())
-        .limit(limit)
-    )
+    shown = _PROBLEMS.where(t.public.is_(True)).order_by(t.opened_at.desc(), t.seq.desc()).limit(limit)
     rows = c.execute(shown).all()
     told = _updates(c, updates.c.incident, [row.id for row in rows])
     return [_problem(row, told.get(row.id, ())) for row in rows]
+
+
+def as_public(c: sa.Connection, problem: str) -> PublicProblem | None:
+    """Return a global problem as the public knows it, or would if it were published; None where there is none."""
+    row = c.execute(_PROBLEMS.where(incidents.c.id == problem)).one_or_none()
+    return _problem(row, _updates(c, updates.c.incident, [problem]).get(problem, ())) if row else None
+
+
+_PROBLEMS = sa.select(
+    incidents.c.id,
+    incidents.c.title,
+    incidents.c.public_state,
+    incidents.c.status,
+    incidents.c.impact,
+    incidents.c.components,
+    incidents.c.opened_at,
+    incidents.c.resolved_at,
+    incidents.c.wording,
+).where(incidents.c.is_global.is_(True))
 
 
 def _problem(row: Any, told: tuple[PublicUpdate, ...]) -> PublicProblem:

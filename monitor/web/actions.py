@@ -245,7 +245,7 @@ async def _global(request: web.Request, values: Mapping[str, Any], faults: Mappi
         faults=faults,
         impacts=tuple(Impact),
         states=(PublicState.INVESTIGATING, PublicState.IDENTIFIED, PublicState.MONITORING),
-        components=_component_choices(parts),
+        components=component_choices(parts),
         classes=approved.choices(parts),
         open=[
             (each.incident.id, f"{each.incident.system or ''} {each.incident.title}")
@@ -326,7 +326,8 @@ def _faults(error: Exception) -> dict[str, str]:
 checked = _checked
 
 
-def _component_choices(parts: Parts) -> list[tuple[str, str]]:
+def component_choices(parts: Parts) -> list[tuple[str, str]]:
+    """Return the lines of the status page to choose from, each with where it stands."""
     components = parts.inventory().components.values()
     return [(each.id, " / ".join(filter(None, (each.group, each.name, each.region)))) for each in components]
 
@@ -338,7 +339,7 @@ def _zones(parts: Parts) -> list[str]:
     return ["UTC", *sorted(ours), *sorted(others - ours)]
 
 
-component_choices, zones_of = _component_choices, _zones
+zones_of = _zones
 
 
 Action = Callable[[web.Request], Awaitable[web.Response]]

@@ -43,6 +43,7 @@ STATIC = {
     "planner.css": "text/css",
     "portal.css": "text/css",
     "explorer.css": "text/css",
+    "problem.css": "text/css",
     "console.js": "text/javascript",
     "live.js": "text/javascript",
     "queue.js": "text/javascript",

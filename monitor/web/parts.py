@@ -16,7 +16,7 @@ from monitor.auditing import Auditing
 from monitor.bell import Bell
 from monitor.casework import Casework
 from monitor.desk import Desk
-from monitor.domain.announcements import GlobalProblem, Maintenance
+from monitor.domain.announcements import GlobalProblem, Maintenance, Shape
 from monitor.domain.incidents import PublicState
 from monitor.domain.inventory import Inventory
 from monitor.domain.pacing import ContactRules
@@ -29,7 +29,10 @@ from monitor.owning import Owning
 from monitor.recurring import Recurring
 from monitor.registering import Registering
 from monitor.storage.clocks import Subject
+from monitor.storage.public import PublicProblem
 
+Preview = Callable[[PublicProblem], Mapping[str, str]]
+"""Renders a problem's page as the public would see it, in each language of theirs."""
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -90,8 +93,10 @@ class Pipeline(Protocol):
         actor: str,
         next_update_at: datetime | None = None,
         worded: Wording | None = None,
+        after: str | None = None,
+        shape: Shape | None = None,
     ) -> object:
-        """Tell the public how it goes; ``worded``: the body is a pre-approved text."""
+        """Tell the public how it goes; ``worded``: a pre-approved text, ``after``: the last word that was read."""
         ...
 
     @property
@@ -173,6 +178,7 @@ class Parts:
     history: History | None = None
     recurring: Recurring | None = None
     auditing: Auditing | None = None
+    preview: Preview | None = None
 
 
 PARTS = web.AppKey("console_parts", Parts)

@@ -48,6 +48,11 @@ FLASHES: Mapping[str, str] = {
     "posted": "It is on record that you have posted it.",
     "declared": "The global problem is declared and on the status page.",
     "updated": "The public has been told.",
+    "corrected": "The word is corrected.",
+    "withdrawn": "It is off the public page.",
+    "taken_out": "They are taken out, and what is owed follows.",
+    "put_under": "They stand under it now, and what is owed waits.",
+    "merged": "Merged: it goes on here.",
     "planned": "The maintenance is planned.",
     "cancelled": "The maintenance is called off.",
     "completed": "The maintenance is completed.",
@@ -176,6 +181,11 @@ def capitalize_first(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def seen(text: str) -> str:
+    """Return what tells a text from another one: a form says by it which it was about."""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
 @cache
 def static_version(name: str) -> str:
     """Return a short digest of a static file, so that browsers fetch it anew when it changed."""
@@ -206,6 +216,7 @@ def environment() -> Environment:
         safe_url=safe_url,
         words=words,
         capitalize_first=capitalize_first,
+        seen=seen,
     )
     env.globals["LANGUAGES"] = NAMES
     env.globals["static_version"] = static_version

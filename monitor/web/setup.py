@@ -65,6 +65,10 @@ from monitor.web import (
     portal_people,
     portal_systems,
     portal_work,
+    problem_forms,
+    problem_list,
+    problem_pages,
+    problem_words,
     reach_forms,
     reports,
     requests_calls,
@@ -85,6 +89,7 @@ from monitor.web.api_inventory import add_inventory
 from monitor.web.api_ledger import add_ledger
 from monitor.web.api_oncall import add_oncall
 from monitor.web.api_people import add_people
+from monitor.web.api_reaching import add_reaching
 from monitor.web.api_requests import add_casework, add_filing, add_requests
 from monitor.web.api_series import add_series
 from monitor.web.api_tickets import add_tickets
@@ -94,7 +99,7 @@ from monitor.web.live import LIVE, Live
 from monitor.web.live import Pace as LivePace
 from monitor.web.log_ins import LOG_INS, LogIns
 from monitor.web.openapi import Api
-from monitor.web.parts import PARTS, ConfiguredCheck, Parts, Pipeline, Store
+from monitor.web.parts import PARTS, ConfiguredCheck, Parts, Pipeline, Preview, Store
 from monitor.web.portal_frame import portal_page
 from monitor.web.problems import TYPES, Handler, Problem, ProblemError, of_http, of_ours, problems, unforeseen
 from monitor.web.render import ENVIRONMENT, environment, page
@@ -133,6 +138,7 @@ def setup(
     log_ins: LogIns | None = None,
     entering: Entering | None = None,
     news: Subscribing | None = None,
+    preview: Preview | None = None,
     passwords: Passwords | None = None,
     live_pace: LivePace | None = None,
 ) -> None:
@@ -164,6 +170,7 @@ def setup(
         history=history,
         recurring=recurring,
         auditing=auditing,
+        preview=preview,
     )
     app[ENVIRONMENT] = environment()
     app[fleet_pages.INDEX] = {}
@@ -204,6 +211,7 @@ def rest() -> Api:
     announcements.add_announcements(made)
     alerts_by_hand.add_alerts(made)
     overruling.add_overruling(made)
+    add_reaching(made)
     crash_pages.add_crash_groups(made)
     add_inventory(made)
     add_history(made)
@@ -262,6 +270,10 @@ def handlers(app: web.Application) -> Mapping[tuple[str, str], Handler]:
         **crash_pages.PAGES,
         **delivery_pages.PAGES,
         **duty_feeds.PAGES,
+        **problem_list.PAGES,
+        **problem_pages.PAGES,
+        **problem_forms.ACTIONS,
+        **problem_words.ACTIONS,
         **reach_forms.FORMS,
         **reports.PAGES,
         **oncall_pages.PAGES,

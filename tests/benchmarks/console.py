@@ -28,6 +28,9 @@ from tests.web.conftest import World, a_world
 from tests.web.seeds import DECISION, NOW, ACheck
 
 SYSTEMS, OPEN, OVER = 100_000, 1_000, 20_000
+STORM = (
+    10_000  # incidents under one problem, nine in ten of them well again; what is open beside them is as ever
+)
 LIMIT = 200.0
 CLASSES = ("critical", "standard", "standard", "standard")
 PAGES = (
@@ -42,6 +45,11 @@ PAGES = (
     "/noc/incidents/inc-500",
     "/noc/incidents/glo-1",
     "/noc/incidents/inc-500/call",
+    "/noc/problems",
+    "/noc/problems/storm",
+    "/noc/problems/storm?partner=birch&cloud=eu-3&q=site",
+    "/noc/problems/storm?of=alike",
+    "/noc/problems/storm?page=150",
     "/noc/systems",
     "/noc/systems?q=site%2004242",
     "/noc/systems/PBX-0004242",
@@ -76,6 +84,8 @@ def fill(c: sa.Connection, *, systems: int, over: int) -> None:
     c.execute(t.incidents.insert(), [_global(n) for n in range(10)])
     c.execute(t.incidents.insert(), [_incident(n, systems) for n in range(OPEN)])
     c.execute(t.incidents.insert(), [_over(n, systems) for n in range(over)])
+    c.execute(t.incidents.insert(), [_storm()])
+    c.execute(t.incidents.insert(), [_in_the_storm(n, systems) for n in range(STORM)])
     for first in range(0, systems, 10_000):
         c.execute(t.check_states.insert(), [_state(n) for n in range(first, min(first + 10_000, systems))])
     c.execute(t.clocks.insert(), [_clock(n) for n in range(OPEN)])
@@ -102,6 +112,15 @@ def _incident(n: int, systems: int) -> dict[str, Any]:
 
 def _global(n: int) -> dict[str, Any]:
     return _incident(n * 7 + 1, 1000) | {"id": f"glo-{n}", "dedup_key": f"glo-{n}", "is_global": True, "parent": None, "held_by": None, "public_state": "identified", "system": None, "partner": None}  # fmt: skip
+
+
+def _storm() -> dict[str, Any]:
+    return _global(1) | {"id": "storm", "dedup_key": "storm", "status": "open", "title": "Cloud eu-1: many systems fail", "public": True, "impact": "critical", "components": "[]"}  # fmt: skip
+
+
+def _in_the_storm(n: int, systems: int) -> dict[str, Any]:
+    well = n % 10 > 0
+    return _incident(n, systems) | {"id": f"sto-{n}", "dedup_key": f"sto-{n}", "parent": "storm", "held_by": "storm", "since": NOW - timedelta(seconds=600 - n % 60), "status": "resolved" if well else "open", "resolved_at": NOW - timedelta(seconds=n % 120) if well else None}  # fmt: skip
 
 
 def _over(n: int, systems: int) -> dict[str, Any]:

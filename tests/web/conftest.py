@@ -31,11 +31,14 @@ from monitor.web.log_ins import LogIns
 from monitor.web.setup import setup
 from monitor.world import InForce
 from monitor.world import World as InForceWorld
+from statuspage.preview import preview
+from statuspage.views import Site
 from tests.web.seeds import NOW, ACheck, APipeline, a_policy, an_inventory
 
 STATUSPAGE = Path(__file__).parents[2] / "statuspage" / "static"  # the shared design system
 QUICK = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 PASSWORD = "correct horse battery"
+SITE = Site(components=tuple(an_inventory().components.values()), languages=("en", "it", "de"))
 
 
 @dataclass
@@ -199,6 +202,7 @@ async def a_world(tmp_path):
                 announcer=Announcer(world=in_force, new_id=new_id),
             ),
             log_ins=LogIns(sealer=Sealer([b"k" * 32]), required=lambda: frozenset(made.required)),
+            preview=lambda problem: preview(SITE, problem, made.now),
             passwords=Passwords(QUICK),
             live_pace=Pace(heartbeat=0.2, recheck=0.3, gather=0.01, slow=1.0, clients=3),
         )

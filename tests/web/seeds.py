@@ -269,8 +269,8 @@ class APipeline:
         return "glo-1"
 
     async def update_global(
-        self, incident, *, state: PublicState, body, actor, next_update_at=None, worded=None
-    ):
+        self, incident, *, state: PublicState, body, actor, next_update_at=None, worded=None, after=None, shape=None
+    ):  # fmt: skip
         self.told.append(("update", incident, state, body, actor, next_update_at))
 
     async def plan_maintenance(self, maintenance: Maintenance, *, actor, tell_partners=False):

@@ -92,6 +92,7 @@ async def test_hostile_text_runs_nothing_in_a_browser(world, browser_page):
         "/noc/",
         "/noc/incidents/inc-1",
         "/noc/incidents/glo-1",
+        "/noc/problems/glo-1",
         "/noc/crashes",
         "/noc/tickets/tic-1",
     ):
@@ -103,7 +104,7 @@ async def test_hostile_text_runs_nothing_in_a_browser(world, browser_page):
 async def test_no_page_is_wider_than_the_screen(world, browser_page):
     await world.seed(poisoned, "Donaudampfschifffahrtsgesellschaftskapitän" * 5)
     await world.seed(a_poisoned_request, "Donaudampfschifffahrtsgesellschaftskapitän" * 5)
-    for path in ("/noc/", "/noc/incidents", "/noc/incidents/inc-1", "/noc/incidents/glo-1", "/noc/checks", "/noc/outbox", "/noc/deliveries", "/noc/deliveries/out-1", "/noc/tickets", "/noc/tickets/tic-1", "/noc/crashes", "/noc/maintenance", "/noc/maintenance/new", "/noc/global/new", "/noc/requests", "/noc/requests?status=any", "/noc/requests/req-1", "/noc/requests/new?q=a", "/noc/requests/new?contact=aurora-1", "/noc/systems", "/noc/systems/PBX-1001", "/noc/oncall", "/noc/partners", "/noc/partners/aurora", "/noc/alerts", "/noc/policies", "/noc/policies/wildix?symptom=call_drops&with=wildix", "/noc/audit", "/api/docs"):  # fmt: skip
+    for path in ("/noc/", "/noc/incidents", "/noc/incidents/inc-1", "/noc/incidents/glo-1", "/noc/problems", "/noc/problems/glo-1", "/noc/problems/glo-1?of=alike", "/noc/checks", "/noc/outbox", "/noc/deliveries", "/noc/deliveries/out-1", "/noc/tickets", "/noc/tickets/tic-1", "/noc/crashes", "/noc/maintenance", "/noc/maintenance/new", "/noc/global/new", "/noc/requests", "/noc/requests?status=any", "/noc/requests/req-1", "/noc/requests/new?q=a", "/noc/requests/new?contact=aurora-1", "/noc/systems", "/noc/systems/PBX-1001", "/noc/oncall", "/noc/partners", "/noc/partners/aurora", "/noc/alerts", "/noc/policies", "/noc/policies/wildix?symptom=call_drops&with=wildix", "/noc/audit", "/api/docs"):  # fmt: skip
         await browser_page.goto(str(world.client.make_url(path)))
         for width in (360, 1440):
             await browser_page.set_viewport_size({"width": width, "height": 900})

@@ -83,7 +83,7 @@ async def test_an_incidents_page_says_everything(world):
         assert said.lower() in text.lower(), said
 
 
-PAGES = ["/noc/", "/noc", "/noc/board", "/noc/incidents", "/noc/incidents/inc-1", "/noc/incidents/glo-1", "/noc/systems", "/noc/systems?q=hotel", "/noc/systems/PBX-1001", "/noc/systems/PBX-4001", "/noc/checks", "/noc/checks?state=down", "/noc/checks?overdue=true", "/noc/crashes", "/noc/outbox", "/noc/outbox?state=failed", "/noc/deliveries", "/noc/deliveries?waits=doubt", "/noc/deliveries/out-1", "/noc/tickets", "/noc/tickets/tic-1", "/noc/maintenance", "/noc/maintenance/new", "/noc/global/new", "/noc/oncall", "/noc/partners", "/noc/partners?q=aurora", "/noc/partners/aurora", "/noc/policies", "/noc/policies/wildix?symptom=call_drops", "/noc/audit", "/api/docs"]  # fmt: skip
+PAGES = ["/noc/", "/noc", "/noc/board", "/noc/incidents", "/noc/incidents/inc-1", "/noc/incidents/glo-1", "/noc/problems", "/noc/problems/glo-1", "/noc/systems", "/noc/systems?q=hotel", "/noc/systems/PBX-1001", "/noc/systems/PBX-4001", "/noc/checks", "/noc/checks?state=down", "/noc/checks?overdue=true", "/noc/crashes", "/noc/outbox", "/noc/outbox?state=failed", "/noc/deliveries", "/noc/deliveries?waits=doubt", "/noc/deliveries/out-1", "/noc/tickets", "/noc/tickets/tic-1", "/noc/maintenance", "/noc/maintenance/new", "/noc/global/new", "/noc/oncall", "/noc/partners", "/noc/partners?q=aurora", "/noc/partners/aurora", "/noc/policies", "/noc/policies/wildix?symptom=call_drops", "/noc/audit", "/api/docs"]  # fmt: skip
 
 
 @pytest.mark.parametrize("seeded", [True, False], ids=["much data", "no data"])

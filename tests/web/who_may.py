@@ -119,6 +119,10 @@ POST /api/v1/incidents/{id}/detach
 POST /api/v1/incidents/{id}/attach
 POST /api/v1/incidents/{id}/overrule
 POST /api/v1/incidents/{id}/renew
+GET /api/v1/incidents/{id}/reachable
+POST /api/v1/incidents/{id}/call
+POST /api/v1/incidents/{id}/escalate
+POST /api/v1/incidents/{id}/ticket
 POST /api/v1/incidents/{id}/hand-over
 POST /api/v1/oncall/overrides
 DELETE /api/v1/oncall/overrides/{id}
@@ -255,6 +259,10 @@ GET /noc/announcements/{id}
 GET /noc/systems
 GET /noc/systems.csv
 GET /noc/incidents.csv
+GET /noc/problems
+GET /noc/problems.csv
+GET /noc/problems/{id}
+GET /noc/problems/{id}/systems.csv
 GET /noc/systems/{serial}
 GET /noc/checks
 GET /noc/crashes
@@ -307,6 +315,11 @@ POST /noc/incidents/{id}/updates
 POST /noc/outbox/{id}/retry
 GET /noc/global/new
 POST /noc/global
+POST /noc/problems/{id}/systems
+POST /noc/problems/{id}/merge
+POST /noc/problems/{id}/words
+POST /noc/problems/{id}/words/{name}/correct
+POST /noc/problems/{id}/withdraw
 GET /noc/maintenance/new
 POST /noc/maintenance
 POST /noc/maintenance/{id}/cancel

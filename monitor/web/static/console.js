@@ -47,6 +47,8 @@
   const act = (key) => {
     const list = rows().length > 0;
     const row = rowOf(noc.chosen);
+    const whole = noc.chosen === null && document.querySelector(`[data-key-whole="${key}"]`); // the page's own, while no line is chosen
+    if (whole) { if (whole.matches("textarea, input")) whole.focus(); else whole.click(); return; }
     if (list && !row) {
       noc.said(noc.chosen === null ? "Choose a line first: j, k" : "The line you had is not here any more: nothing was done");
       return;
@@ -75,7 +77,10 @@
       const search = document.querySelector("input[type=search]");
       if (search) { search.focus(); search.select(); } else location.href = "/noc/";
     } else if (page) page.click();
-    else if (event.key === "w" && location.pathname !== "/noc/wall") location.href = "/noc/wall";
+    else if (event.key === "x" && rowOf(noc.chosen)) {
+      const box = rowOf(noc.chosen).querySelector("input[type=checkbox]");
+      if (box) box.click();
+    } else if (event.key === "w" && location.pathname !== "/noc/wall") location.href = "/noc/wall";
     else if (event.key === "q") location.href = "/noc/";
     else if ("aectrn".includes(event.key) && event.key.length === 1) act(event.key);
     else return;

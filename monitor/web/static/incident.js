@@ -9,16 +9,25 @@
 
   const say = (text, tone) => { if (Date.now() > hold) { state.textContent = text; state.dataset.tone = tone; } };
   noc.said = (text) => { state.textContent = text; state.dataset.tone = "warn"; hold = Date.now() + 4000; };
-  const written = (part) => part.contains(document.activeElement) && document.activeElement !== document.body
+  // A line or a link that has the focus is no writing: the part is swapped, and the focus goes to the same one again.
+  const again_at = (part) => {
+    const focus = part.contains(document.activeElement) ? document.activeElement : null;
+    if (!focus || focus.matches("input, textarea, select")) return null;
+    const row = focus.closest("tr[data-id]"), href = focus.getAttribute("href");
+    if (row) return `tr[data-id="${CSS.escape(row.dataset.id)}"] ${focus.dataset.key ? `[data-key="${focus.dataset.key}"]` : "a.open"}`;
+    return href ? `a[href="${CSS.escape(href)}"]` : null;
+  };
+  const written = (part) => part.contains(document.activeElement) && !again_at(part)
     || [...part.querySelectorAll("textarea, input:not([type=hidden]), select")].some((field) =>
-      field.tagName === "SELECT" ? [...field.options].some((one) => one.selected !== one.defaultSelected) : field.value !== field.defaultValue);
+      field.type === "checkbox" ? field.checked !== field.defaultChecked
+        : field.tagName === "SELECT" ? [...field.options].some((one) => one.selected !== one.defaultSelected) : field.value !== field.defaultValue);
 
   const refresh = async () => {
     if (busy || document.querySelector("dialog[open]")) { again = true; return; }
     busy = true;
     last = Date.now();
     try {
-      const answer = await fetch(location.pathname, { credentials: "same-origin", redirect: "error" });
+      const answer = await fetch(state.dataset.path || location.pathname + location.search, { credentials: "same-origin", redirect: "error" });
       if (!answer.ok) throw new Error(String(answer.status));
       const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
       let kept = 0;
@@ -28,12 +37,16 @@
         if (here.innerHTML === part.innerHTML && here.className === part.className) continue;
         if (written(here)) { kept += 1; continue; }
         const open = [...here.querySelectorAll("details")].map((one) => one.open);
+        const focus = again_at(here);
         here.replaceWith(document.adoptNode(part));
         const now = [...part.querySelectorAll("details")];
         if (now.length === open.length) now.forEach((one, n) => { one.open = open[n]; });
+        const there = focus && part.querySelector(focus);
+        if (there) there.focus({ preventScroll: true });
       }
       const told = fresh.getElementById("live-state");
-      if (told) Object.assign(state.dataset, { now: told.dataset.now, urgent: told.dataset.urgent });
+      if (told) for (const name of ["now", "urgent"]) if (name in told.dataset) state.dataset[name] = told.dataset[name];
+      noc.mark();
       noc.settle();
       document.dispatchEvent(new CustomEvent("noc:swapped"));
       asked = Date.now();
