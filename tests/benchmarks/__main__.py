@@ -24,6 +24,7 @@ NAMES = (
     "fleet",
     "page",
     "page_flaps",
+    "page_paint",
     "console",
     "store_writes",
     "history",
