@@ -7,7 +7,7 @@ from datetime import date
 from urllib.parse import quote
 
 Link = Callable[[str], str]
-FILES = (".json", ".atom", ".rss", ".ics", ".svg", ".css", ".js")
+FILES = (".json", ".atom", ".rss", ".ics", ".svg", ".css", ".js", ".txt")
 SPOKEN = ("/feed.atom", "/feed.rss", "/maintenance.ics")  # what programs read and show to people
 SAFE = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}")
 

@@ -33,6 +33,8 @@ ATOM, RSS = "application/atom+xml; charset=utf-8", "application/rss+xml; charset
 ICS = "text/calendar; charset=utf-8"
 JSON = "application/json; charset=utf-8"
 JS = "text/javascript; charset=utf-8"
+TEXT = "text/plain; charset=utf-8"
+ROBOTS = b"User-agent: *\nDisallow: /subscribe/\nDisallow: /unsubscribe/\n"  # what is behind one reader's own link
 STATIC: Mapping[str, str] = {"tocsin.css": CSS, "page.css": CSS, "page.js": JS, "bell.svg": SVG}
 RECENT = 50  # so many problems and works have a page in every language; older ones one without a language
 NOTES = (  # what is said about a subscription, one page each
@@ -332,6 +334,7 @@ def _machine_readable(board: Board) -> Iterable[tuple[str, Document]]:
 
 
 def _static() -> Iterable[tuple[str, Document]]:
+    yield "/robots.txt", Document(TEXT, ROBOTS)
     for name, kind in STATIC.items():
         yield f"/static/{name}", Document(kind, files("statuspage").joinpath("static", name).read_bytes())
 

@@ -63,6 +63,7 @@ READ = (
     "/feed.rss",
     "/maintenance.ics",
     "/badge.svg",
+    "/robots.txt",
     "/api/v2/{name:.+}",
     *(f"/static/{name}" for name in STATIC),
 )

@@ -9,7 +9,7 @@ from tests.statuspage import seeds
 
 PATHS = [
     "/", "/uptime", "/history", "/history/2026-11", "/history/2026-09", "/incidents/inc-2026-4711", "/maintenance/mnt-1",
-    "/maintenance/mnt-1.ics", "/feed.atom", "/feed.rss", "/maintenance.ics", "/badge.svg", "/api/v2/summary.json",
+    "/maintenance/mnt-1.ics", "/feed.atom", "/feed.rss", "/maintenance.ics", "/badge.svg", "/robots.txt", "/api/v2/summary.json",
     "/api/v2/status.json", "/api/v2/components.json", "/api/v2/incidents.json", "/api/v2/incidents/unresolved.json",
     "/api/v2/scheduled-maintenances.json", "/api/v2/scheduled-maintenances/upcoming.json",
     "/api/v2/scheduled-maintenances/active.json", "/static/tocsin.css", "/static/bell.svg", "/static/page.css", "/static/page.js", "/subscribe",
