@@ -6,6 +6,7 @@ A fragment names nobody's session, so one rendering serves everybody who asks fo
 """
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable, Iterator
 
 import pydantic
@@ -15,6 +16,7 @@ from monitor.storage import blindness, console, one_place, ticket_sync, triage
 from monitor.web import csv_files, delivery_pages
 from monitor.web.auth import PRINCIPAL, may_see_requests
 from monitor.web.board import BoardView, Caution, Read, board_view, shown
+from monitor.web.evidence import urgent_of
 from monitor.web.health import reasons_not_ready
 from monitor.web.parts import PARTS, Parts
 from monitor.web.problems import ProblemError
@@ -30,7 +32,7 @@ COLUMNS = ("id", "class", "status", "title", "summary", "system", "system name",
 
 async def board(request: web.Request) -> web.Response:
     """Show the board."""
-    return page(request, "board.html", board=await _board(request))
+    return page(request, "board.html", board=await board_of(request, requests=may_see_requests(request)))
 
 
 async def board_fragment(request: web.Request) -> web.Response:
@@ -40,7 +42,7 @@ async def board_fragment(request: web.Request) -> web.Response:
 
 async def wall(request: web.Request) -> web.Response:
     """Show the board to a whole room: nothing to press, large, as much of the queue as fits."""
-    return page(request, "wall.html", board=await _board(request))
+    return page(request, "wall.html", board=await board_of(request, requests=may_see_requests(request)))
 
 
 async def wall_fragment(request: web.Request) -> web.Response:
@@ -84,16 +86,35 @@ def _rows(parts: Parts, places: tuple[Place, ...]) -> Iterator[tuple[object, ...
         )
 
 
-async def _fragment(request: web.Request, template: str) -> web.Response:
-    query, principal = _asked(request), request[PRINCIPAL]
-    assert principal.session is not None, "the guard lets only people into the console"
-    key = (template, query.model_dump_json(), principal.session.user.role, _me(request, query))
+async def urgent(request: web.Request) -> web.Response:
+    """Say what is urgent and nobody has, for pages that do not show the queue."""
+    parts = request.app[PARTS]
 
     async def make() -> str:
-        return rendered(request, template, board=await _board(request), csrf="")
+        found = (await parts.store.read(triage.open_incidents)).standing
+        titles = {each.incident.id: each.incident.title for each in found}
+        ids = urgent_of(found, parts)
+        return json.dumps({"urgent": [{"id": each, "title": titles[each]} for each in ids]})
 
-    text = await request.app[SHARED].get(key, make)
+    text = await request.app[SHARED].get("urgent", make)
+    return web.Response(text=text, content_type="application/json")
+
+
+async def _fragment(request: web.Request, template: str) -> web.Response:
+    principal = request[PRINCIPAL]
+    assert principal.session is not None, "the guard lets only people into the console"
+    who = f"{principal.session.user.role} {_me(request, _asked(request))}"
+    text = await board_text(request, template, who=who, requests=may_see_requests(request))
     return web.Response(text=text, content_type="text/html")
+
+
+async def board_text(request: web.Request, template: str, *, who: str, requests: bool) -> str:
+    """Render the inside of a board, once for all who see the same; ``who`` tells those apart that do not."""
+
+    async def make() -> str:
+        return rendered(request, template, board=await board_of(request, requests=requests), csrf="")
+
+    return await request.app[SHARED].get((template, _asked(request).model_dump_json(), who), make)
 
 
 def _asked(request: web.Request) -> QueueQuery:
@@ -105,19 +126,20 @@ def _asked(request: web.Request) -> QueueQuery:
 
 def _me(request: web.Request, query: QueueQuery) -> str:
     """Return as whom somebody has incidents, where that matters."""
-    if query.who != "mine":
+    if query.who != "mine" or PRINCIPAL not in request:
         return ""
     return request.app[PARTS].inventory().on_call.who(request[PRINCIPAL].name)
 
 
-async def _board(request: web.Request) -> BoardView:
+async def board_of(request: web.Request, *, requests: bool) -> BoardView:
+    """Return what a board shows; ``requests``: also of customers' requests."""
     parts, query = request.app[PARTS], _asked(request)
     now, read = parts.clock(), parts.store.read
     found, figures, cautions, attention = await asyncio.gather(
         read(triage.open_incidents),
-        read(console.figures, requests=may_see_requests(request)),
+        read(console.figures, requests=requests),
         _cautions(parts),
-        delivery_pages.attention(request),
+        delivery_pages.attention(request, requests=requests),
     )
     inventory = parts.inventory()
     ordered = queue(found, inventory, parts.policies(), query, now, _me(request, query))
@@ -156,4 +178,5 @@ PAGES: dict[tuple[str, str], Page] = {
     ("GET", "/noc/wall"): wall,
     ("GET", "/noc/wall/board"): wall_fragment,
     ("GET", "/noc/queue.csv"): queue_csv,
+    ("GET", "/noc/urgent"): urgent,
 }

@@ -47,6 +47,7 @@ STATIC = {
     "console.js": "text/javascript",
     "live.js": "text/javascript",
     "queue.js": "text/javascript",
+    "herald.js": "text/javascript",
     "incident.js": "text/javascript",
     "portal.js": "text/javascript",
     "preview.js": "text/javascript",

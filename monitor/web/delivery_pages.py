@@ -51,12 +51,11 @@ async def one(request: web.Request) -> web.Response:
     return page(request, "delivery.html", file=file, line=file.line)
 
 
-async def attention(request: web.Request) -> Attention:
+async def attention(request: web.Request, *, requests: bool | None = None) -> Attention:
     """Return what a person must see of the contacts."""
     parts = request.app[PARTS]
-    return await parts.store.read(
-        deliveries.attention, parts.clock(), parts.contact(), requests=may_see_requests(request)
-    )
+    sees = may_see_requests(request) if requests is None else requests
+    return await parts.store.read(deliveries.attention, parts.clock(), parts.contact(), requests=sees)
 
 
 async def whys(request: web.Request, ids: tuple[str, ...]) -> Mapping[str, DeliveryLine]:

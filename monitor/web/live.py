@@ -7,7 +7,7 @@ A stream ends when its session does, when the service stops, or when its client 
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
@@ -45,8 +45,10 @@ class Live:
         """End every stream; browsers come back by themselves when the service does."""
         self._stopping.set()
 
-    async def stream(self, request: web.Request) -> web.StreamResponse:
-        """Serve one board until it, its session or the service ends."""
+    async def stream(
+        self, request: web.Request, stands: Callable[[], Awaitable[bool]] | None = None
+    ) -> web.StreamResponse:
+        """Serve one board until it, its session (or what ``stands`` for one) or the service ends."""
         async with self._place():
             response = web.StreamResponse(
                 headers={
@@ -58,7 +60,7 @@ class Live:
             await response.prepare(request)
             # The tab is closed, or nobody reads: either way there is nobody left to tell.
             with suppress(ClientConnectionResetError, ConnectionResetError, TimeoutError):
-                await self._serve(request, response)
+                await self._serve(request, response, stands or _session(request))
             return response
 
     @asynccontextmanager
@@ -71,7 +73,9 @@ class Live:
         finally:
             self._clients -= 1
 
-    async def _serve(self, request: web.Request, response: web.StreamResponse) -> None:
+    async def _serve(
+        self, request: web.Request, response: web.StreamResponse, stands: Callable[[], Awaitable[bool]]
+    ) -> None:
         await self._write(response, f"retry: {RECONNECT_MS}\n\n")
         if "Last-Event-ID" in request.headers:
             await self._tell(response, "missed")
@@ -81,7 +85,7 @@ class Live:
             while not self._stopping.is_set():
                 rings = await self._hear(queue)
                 if loop.time() >= recheck_at:
-                    if await session_of(request) is None:
+                    if not await stands():
                         await self._tell(response, "goodbye", event="goodbye")
                         return
                     recheck_at = loop.time() + self._pace.recheck
@@ -115,6 +119,13 @@ class Live:
     async def _write(self, response: web.StreamResponse, text: str) -> None:
         async with asyncio.timeout(self._pace.slow):
             await response.write(text.encode())
+
+
+def _session(request: web.Request) -> Callable[[], Awaitable[bool]]:
+    async def stands() -> bool:
+        return await session_of(request) is not None
+
+    return stands
 
 
 LIVE = web.AppKey("console_live", Live)

@@ -30,6 +30,7 @@ FLASHES: Mapping[str, str] = {
     "escalated": "They are being called now.",
     "ticketed": "The ticket is being opened.",
     "renewed": "You are still on it: the acknowledgement holds anew.",
+    "display_ended": "The display shows nothing any more.",
     "address_ended": "The address is ended; calendars that read it get nothing any more.",
     "stands_in": "The override is on record and in force.",
     "taken_back": "The override is taken back.",

@@ -204,6 +204,16 @@ RULES: Mapping[tuple[str, str], Need] = {
     ("GET", "/noc/wall"): Role.VIEWER,
     ("GET", "/noc/wall/board"): Role.VIEWER,
     ("GET", "/noc/queue.csv"): Role.VIEWER,
+    ("GET", "/noc/urgent"): Role.VIEWER,
+    ("GET", "/noc/displays"): Role.LEAD,
+    ("POST", "/noc/displays"): Role.LEAD,
+    ("POST", "/noc/displays/{id}/end"): Role.LEAD,
+    (
+        "GET",
+        "/noc/display/{secret}",
+    ): None,  # a display on a wall: it has no session, and its address ends when a lead says so
+    ("GET", "/noc/display/{secret}/board"): None,
+    ("GET", "/noc/display/{secret}/live"): None,
     ("GET", "/noc/live"): Role.VIEWER,
     ("GET", "/noc/incidents"): Role.VIEWER,
     ("GET", "/noc/incidents/{id}"): Role.VIEWER,

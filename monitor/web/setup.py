@@ -45,6 +45,7 @@ from monitor.web import (
     console,
     crash_pages,
     delivery_pages,
+    display_pages,
     duty_feeds,
     fleet_pages,
     list_files,
@@ -269,6 +270,7 @@ def handlers(app: web.Application) -> Mapping[tuple[str, str], Handler]:
         **partner_pages.PAGES,
         **crash_pages.PAGES,
         **delivery_pages.PAGES,
+        **display_pages.PAGES,
         **duty_feeds.PAGES,
         **problem_list.PAGES,
         **problem_pages.PAGES,
@@ -309,7 +311,7 @@ def _add_routes(app: web.Application) -> None:
     assert not idle, f"rules without a route: {idle}"
     for (method, path), handler in made.items():
         app.router.add_route(method, path, guard(method, path, handler))
-        if method == "GET" and path != "/noc/live":
+        if method == "GET" and not path.endswith("/live"):
             app.router.add_route("HEAD", path, guard(method, path, handler))
 
 

@@ -116,3 +116,32 @@ async def test_the_board_works_without_javascript(world, browser_page):
     html = await (await browser_page.request.get(str(world.client.make_url("/noc/")))).text()
     assert '<noscript><meta http-equiv="refresh" content="30"></noscript>' in html
     assert 'data-id="inc-1"' in html
+
+
+HEARD = "document.dispatchEvent(new Event('visibilitychange'))"
+"""What makes a page ask at once, instead of in fifteen seconds."""
+
+
+async def test_a_new_critical_is_announced_on_every_page_and_the_sound_is_remembered(world, browser_page):
+    page = browser_page
+    await page.goto("about:blank")
+    await world.seed(an_incident)
+    await page.add_init_script("if (!name) { sessionStorage.clear(); name = 'a tab that saw nothing yet'; }")
+    async with page.expect_response("**/noc/urgent"):
+        await page.goto(str(world.client.make_url("/noc/systems")))
+    await page.wait_for_selector("#herald[data-urgent=inc-1]", state="attached")
+    assert await page.title() == "Systems · Tocsin", "what stood when somebody came is no news"
+    await page.click("#sound")
+    await page.wait_for_selector("#sound:text-is('Sound: on')")
+    rang = int(await page.evaluate("document.documentElement.dataset.rang || 0"))
+    await world.seed(an_incident, "inc-2", title="The <b>second</b> one")
+    world.bell.ring("incident", "inc-2")
+    await page.evaluate(HEARD)
+    await page.wait_for_selector("#news:visible")
+    assert (await page.locator("#news").inner_text()).startswith("1 new Critical: The <b>second</b> one")
+    assert await page.title() == "❗ 1 new Critical · Systems · Tocsin"
+    assert int(await page.evaluate("document.documentElement.dataset.rang")) == rang + 1
+    await page.goto(str(world.client.make_url("/noc/partners")))
+    assert await page.evaluate("localStorage.getItem('noc sound')") == "on"
+    await page.wait_for_selector("#sound[aria-pressed=true]")
+    assert page.trouble == []

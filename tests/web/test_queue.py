@@ -111,13 +111,13 @@ async def test_one_rendering_serves_all_who_look_and_nobody_is_shown_what_was_be
     world, monkeypatch
 ):
     made = []
-    once = board_pages._board
+    once = board_pages.board_of
 
-    async def counted(request):
+    async def counted(request, *, requests):
         made.append(request)
-        return await once(request)
+        return await once(request, requests=requests)
 
-    monkeypatch.setattr(board_pages, "_board", counted)
+    monkeypatch.setattr(board_pages, "board_of", counted)
     await world.log_in()
     answers = await asyncio.gather(*(world.client.get("/noc/board") for _ in range(20)))
     assert {answer.status for answer in answers} == {200}

@@ -68,6 +68,9 @@ GET /api/openapi.json
 GET /api/docs
 GET /ack/{token}
 POST /ack/{token}
+GET /noc/display/{secret}
+GET /noc/display/{secret}/board
+GET /noc/display/{secret}/live
 GET /noc/login
 POST /noc/login
 GET /noc/static/{name}
@@ -275,6 +278,7 @@ GET /noc/tickets
 GET /noc/tickets/{id}
 GET /noc/oncall
 GET /noc/oncall.csv
+GET /noc/urgent
 GET /noc/partners
 GET /noc/partners.csv
 GET /noc/partners/{id}
@@ -338,6 +342,9 @@ GET /noc/oncall/hand-over
 POST /noc/oncall/hand-over
 POST /noc/incidents/{id}/renew
 [console, from lead]
+GET /noc/displays
+POST /noc/displays
+POST /noc/displays/{id}/end
 GET /noc/audit.csv
 GET /noc/audit
 GET /noc/reports/sla

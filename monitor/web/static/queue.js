@@ -1,4 +1,4 @@
-// A new Critical is heard and seen, on the queue and on an incident's page: a sound (if you asked for it, remembered), the title,
+// A new Critical is heard and seen, on every page: a sound (if you asked for it, remembered), the title,
 // the tab's bell, and a word for readers.
 (() => {
   "use strict";
@@ -13,7 +13,8 @@
   const store = (name, value) => { try { localStorage.setItem(name, value); } catch { /* private */ } };
   const stored = (name) => { try { return localStorage.getItem(name); } catch { return null; } };
   const head = () => board.querySelector("[data-urgent]");
-  const urgent = () => (head() ? head().dataset.urgent.split(" ").filter(Boolean) : []);
+  const asked = () => !head() || head().dataset.urgent !== "?"; // elsewhere than on the queue herald.js asks first
+  const urgent = () => (head() && asked() ? head().dataset.urgent.split(" ").filter(Boolean) : []);
 
   // Sound: three rising tones, made here; browsers let a page sound only after somebody pressed something on it.
   let sounding = stored("noc sound") === "on", audio = null;
@@ -64,7 +65,7 @@
   // New: what was not there when this tab last looked, also while it was on another page.
   const recall = () => { try { return JSON.parse(sessionStorage.getItem("noc urgent")); } catch { return null; } };
   const keep = (ids) => { try { sessionStorage.setItem("noc urgent", JSON.stringify(ids.slice(-500))); } catch { /* private */ } };
-  let seen = new Set(recall() || urgent());
+  let seen = recall() ? new Set(recall()) : asked() ? new Set(urgent()) : null;
   let unseen = 0;
   const title = () => {
     const count = (head() && head().dataset.count) || "0";
@@ -72,8 +73,11 @@
     document.title = `${words}${count === "0" ? "" : `(${count}) `}${bare}`;
     if (icon && icon.dataset.new) icon.href = unseen ? icon.dataset.new : calm;
   };
+  const named = () => { try { return JSON.parse(head().dataset.titles || "{}"); } catch { return {}; } };
   const look = () => {
+    if (!asked()) return;
     const now = urgent();
+    if (seen === null) seen = new Set(now);
     const fresh = now.filter((id) => !seen.has(id));
     seen = new Set(now); // one that comes back, for nobody was still on it, is new again
     keep(now);
@@ -81,7 +85,7 @@
       const rows = fresh.map((id) => board.querySelector(`tr[data-id="${CSS.escape(id)}"]`)).filter(Boolean);
       rows.forEach((row) => row.classList.add("is-new"));
       const first = rows[0] && rows[0].querySelector("a.open");
-      if (news) news.textContent = `${fresh.length} new Critical${first ? `: ${first.textContent}` : ""}`;
+      if (news) news.textContent = `${fresh.length} new Critical${first ? `: ${first.textContent}` : named()[fresh[0]] ? `: ${named()[fresh[0]]}` : ""}`;
       if (news && news.dataset.link) { // somewhere else than the queue: it is shown, and leads there
         const link = document.createElement("a");
         link.href = news.dataset.link;
