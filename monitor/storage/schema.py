@@ -118,6 +118,12 @@ incidents = sa.Table(
     sa.Index("ix_incidents_status_opened_at", "status", "opened_at"),
     sa.Index("ix_incidents_system", "system"),
     sa.Index("ix_incidents_parent", "parent"),
+    sa.Index(  # a few of very many: asked for every finding, by the public page and by the workbench
+        "ix_incidents_global",
+        "opened_at",
+        sqlite_where=sa.text("is_global IS 1"),
+        postgresql_where=sa.text("is_global IS true"),
+    ),
     sa.Index("ix_incidents_partner", "partner", "seq"),  # a partner's cases, the newest first
 )
 

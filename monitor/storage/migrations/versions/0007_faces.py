@@ -17,6 +17,18 @@ def upgrade() -> None:
     _audit_chain()
     _standing_addresses()
     _cases()
+    _global_problems()
+
+
+def _global_problems() -> None:
+    """Find the few global problems without going through all incidents."""
+    op.create_index(
+        "ix_incidents_global",
+        "incidents",
+        ["opened_at"],
+        sqlite_where=sa.text("is_global IS 1"),
+        postgresql_where=sa.text("is_global IS true"),
+    )
 
 
 def _accounts() -> None:
