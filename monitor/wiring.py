@@ -509,7 +509,7 @@ async def assemble(  # noqa: PLR0915 - a list of parts, in the order they are ne
             preview=lambda problem: preview(pages.site, problem, clock()),
             contact=lambda: delivery.gate.rules,
             history=history,
-            log_ins=log_in_parts.log_ins(lambda: late.settings, sealing),
+            log_ins=log_in_parts.log_ins(lambda: late.settings, sealing, clock),
             recurring=recurring,
             auditing=audited,
             entering=(

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, ConfigDict, Field, with_config
 
@@ -61,6 +62,11 @@ class Accounts:
     oidc: Annotated[Oidc | None, Field(description="The organisation's identity provider.")] = None
 
 
+def _is_safe(issuer: str) -> bool:
+    parts = urlsplit(issuer)
+    return parts.scheme == "https" or parts.hostname in ("localhost", "127.0.0.1", "::1")
+
+
 def misfits(
     given: Accounts, public_url: str | None, *, has_key: bool
 ) -> Iterator[tuple[tuple[str, ...], str]]:
@@ -69,5 +75,7 @@ def misfits(
         yield ("accounts", "require_totp"), "second steps need secrets.key to keep their secrets under"
     if given.oidc is not None and public_url is None:
         yield ("accounts", "oidc"), "an identity provider needs service.public_url to send people back to"
+    if given.oidc is not None and not _is_safe(given.oidc.issuer):
+        yield ("accounts", "oidc", "issuer"), "must be an https address: what it says is believed"
     if given.oidc is not None and not given.oidc.roles and given.oidc.contacts_by is None:
         yield ("accounts", "oidc"), "lets nobody in: say roles, or contacts_by"

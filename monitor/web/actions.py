@@ -23,6 +23,7 @@ from monitor.web import api_inputs as i
 from monitor.web import approved, auth, commands, previews, second_steps
 from monitor.web.accounts import Pace, Passwords
 from monitor.web.console import incident_page
+from monitor.web.log_ins import LOG_INS
 from monitor.web.parts import PARTS, Parts
 from monitor.web.problems import ProblemError
 from monitor.web.render import go, page
@@ -49,7 +50,11 @@ def _login(
     request: web.Request, *, status: int = 200, error: str | None = None, name: str = ""
 ) -> web.Response:
     wanted = auth.local_path(request.query.get("next"))
-    return page(request, "login.html", status=status, error=error, next=wanted, name=name)
+    provider = request.app[LOG_INS].provider()
+    return page(request, "login.html", status=status, error=error, next=wanted, name=name, provider=provider)
+
+
+login_again = _login
 
 
 home_of = auth.home_of

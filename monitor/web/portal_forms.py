@@ -25,6 +25,7 @@ from monitor.storage import requests
 from monitor.web import actions, auth, second_steps
 from monitor.web.api_inputs import local_moment
 from monitor.web.api_requests import visible_case
+from monitor.web.log_ins import LOG_INS
 from monitor.web.parts import PARTS
 from monitor.web.portal import everything_of, request_page
 from monitor.web.portal_entry import offered
@@ -68,7 +69,11 @@ def _login(
         name=name,
         ours=ours,
         by_mail=offered(request.app),
+        provider=request.app[LOG_INS].provider(),
     )
+
+
+login_again = _login
 
 
 async def login(request: web.Request) -> web.Response:

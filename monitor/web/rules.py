@@ -336,6 +336,9 @@ RULES: Mapping[tuple[str, str], Need] = {
     ("GET", "/noc/reports/sla/clocks"): Role.LEAD,
     ("POST", "/noc/config/reload"): Role.ADMIN,
     # accounts, at both faces
+    ("GET", "/noc/login/provider"): None,
+    ("GET", "/portal/login/provider"): None,
+    ("GET", "/noc/login/provider/back"): None,  # what the provider sends back: good once, for one browser
     ("GET", "/noc/account"): Role.VIEWER,
     ("POST", "/noc/account/password"): Role.VIEWER,
     ("POST", "/noc/account/second-step"): Role.VIEWER,

@@ -52,6 +52,9 @@ AUDIENCES = {
 
 TABLE = """
 [everybody]
+GET /noc/login/provider
+GET /portal/login/provider
+GET /noc/login/provider/back
 GET /noc/login/code
 POST /noc/login/code
 GET /noc/join/{token}
