@@ -314,6 +314,18 @@ def user_add(
     print(operating.user_add(name, role, password, config, data_dir, contact=contact))
 
 
+@user_app.command("reset")
+def user_reset(
+    name: Annotated[str, typer.Argument(help="Login name.")],
+    config: ConfigPath = None,
+    data_dir: DataDir = DATA,
+) -> None:
+    """Ask a user for the password only, who has lost telephone and recovery codes; their sessions end."""
+    from monitor import operating  # noqa: PLC0415
+
+    print(operating.user_reset(name, config, data_dir))
+
+
 @token_app.command("create")
 def token_create(
     name: Annotated[str, typer.Argument(help="What it is for.")],

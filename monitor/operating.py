@@ -20,7 +20,7 @@ from monitor.domain.findings import Observation, Verdict
 from monitor.domain.inventory import Inventory
 from monitor.domain.registered import Registered, overlaid
 from monitor.errors import ConflictError, NotFoundError, TocsinError
-from monitor.storage import backup, links, people, public, registry
+from monitor.storage import accounts, backup, links, people, public, registry
 from monitor.storage.engine import Store, open_store
 from monitor.storage.people import Role
 from monitor.web.accounts import hash_password
@@ -178,6 +178,17 @@ def user_add(
 
     _beside(path, data_dir, add)
     return f"user {name} ({role}) added" + ("" if password else f", password {made}")
+
+
+def user_reset(name: str, path: Path | None, data_dir: Path) -> str:
+    """Take a user's second step away, on the record."""
+    had: list[bool] = []
+
+    async def reset(store: Store) -> None:
+        had.append(await store.write(accounts.reset, name, system_clock()))
+
+    _beside(path, data_dir, reset)
+    return f"user {name} is asked for the password only" + ("" if had[0] else ", as before")
 
 
 def inventory_in_force(given: Configured, path: Path | None, data_dir: Path) -> Inventory:

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from monitor.errors import ConflictError, NotFoundError
 from monitor.storage import schema as t
+from monitor.storage.audit import AuditRow, record_audit
 from monitor.storage.people import PARTNERS, Role, User, digest_of, user_of
 from monitor.storage.schema_accounts import passes, recovery_codes
 
@@ -166,6 +167,17 @@ def drop_second(c: sa.Connection, user: str) -> bool:
     c.execute(recovery_codes.delete().where(recovery_codes.c.user == user))
     had = u.update().where(u.c.id == user, u.c.totp.is_not(None))
     return c.execute(had.values(totp=None, totp_since=None, totp_step=None)).rowcount == 1
+
+
+def reset(c: sa.Connection, name: str, now: datetime) -> bool:
+    """Drop a named user's second step and sessions, on the record; False where there was none."""
+    id_ = c.scalar(sa.select(t.users.c.id).where(t.users.c.name == name))
+    if id_ is None:
+        raise NotFoundError(f"there is no user named {name}")
+    had = drop_second(c, id_)
+    end_sessions(c, id_)
+    record_audit(c, AuditRow(at=now, actor="tocsin user", action="second-step.reset", about=name))
+    return had
 
 
 def made_codes() -> tuple[str, ...]:

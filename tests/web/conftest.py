@@ -60,6 +60,7 @@ class World:
     checks: tuple = (ACheck(),)
     ids: int = 0
     required: tuple = ()
+    provider: object = None
 
     async def seed(self, fn, *args, **kw):
         return await self.store.write(fn, *args, **kw)
@@ -201,7 +202,11 @@ async def a_world(tmp_path):
                 bell=bell,
                 announcer=Announcer(world=in_force, new_id=new_id),
             ),
-            log_ins=LogIns(sealer=Sealer([b"k" * 32]), required=lambda: frozenset(made.required)),
+            log_ins=LogIns(
+                sealer=Sealer([b"k" * 32]),
+                required=lambda: frozenset(made.required),
+                provider=lambda: made.provider,
+            ),
             preview=lambda problem: preview(SITE, problem, made.now),
             passwords=Passwords(QUICK),
             live_pace=Pace(heartbeat=0.2, recheck=0.3, gather=0.01, slow=1.0, clients=3),
