@@ -34,7 +34,7 @@ OURS = frozenset(
         "alerts.key", "alerts.fingerprint", "audit.action", "blind_spells.who", "check_changes.state", "check_results.said", "check_states.check", "check_states.verdict", "check_states.streak",
         "crash_trends.kind", "crashes.key", "installation.name", "installation.value", "audit.hash", "audit.seal", "passive_results.verdict", "pings.kind", "rollups.check", "rollups.step", "uptime_days.day", "uptime_days.zone", "uptime_days.version", "uptime_days.seconds",
         "incidents.dedup_key", "incidents.status", "incidents.public_state", "incidents.impact", "incidents.owner_party", "incidents.policy_digest", "incidents.source", "incidents.wording",
-        "maintenance_series.rule", "maintenance_series.zone", "maintenance_series.first", "maintenance_series.except", "maintenance_series.source", "maintenances.status", "maintenances.zone",
+        "maintenance_series.rule", "maintenance_series.zone", "maintenance_series.first", "maintenance_series.except", "maintenance_series.source", "maintenances.status", "maintenances.zone", "maintenances.nth",
         "requests.status", "requests.policy", "requests.policy_digest", "requests.channel", "requests.reply_key", "requests.dedup", "requests.visibility", "appointments.status", "request_messages.side", "request_messages.dedup",
         "clocks.party", "clocks.promise", "crash_dumps.coding", "findings.source", "outbox.dedup", "outbox.state", "outbox.waits", "attempts.status", "attempts.waits", "passes.kind", "updates.wording",
         "subscriptions.selectors", "subscriptions.wanted", "tokens.scopes", "tokens.kind", "users.role", "users.password", "sessions.csrf", "sessions.way", "overruled.fact", "tickets.mark", "ticket_notes.dedup", "ticket_notes.kind",
