@@ -6,6 +6,7 @@ The status page needs nothing from here: it is a view of the record. Automatic a
 """
 
 import base64
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,7 +20,7 @@ from monitor.domain.contacts import PRIORITY_NORMAL, Obligation
 from monitor.domain.decisions import choose_contact
 from monitor.domain.eligibility import BrokenChainError, served_through
 from monitor.domain.incidents import PublicState
-from monitor.domain.inventory import Contact, Partner
+from monitor.domain.inventory import Contact, Partner, System
 from monitor.domain.wording import Wording
 from monitor.domain.work_reach import covered
 from monitor.storage.announced import Composed, PlannedWork, Problem, Text
@@ -46,12 +47,16 @@ class Recipient:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """Who hears of planned work, or of what became of it: channels with their texts, and people."""
+    """Who hears of planned work, or of what became of it: channels with their texts, and people.
+
+    ``systems`` are those that it covers, where they were gone through to find the people.
+    """
 
     news: News
     channels: tuple[Prepared, ...] = ()
     people: tuple[Recipient, ...] = ()
     unreached: tuple[Recipient, ...] = ()
+    systems: tuple[System, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,7 +154,8 @@ class Announcer:
         """
         again = phase in FOLLOW and bool(planned.told)
         asked = self.sender is not None and (again or (tell and phase is Phase.PLANNED))
-        found = self._affected(planned.work, now) if asked else ()
+        systems = covered(self.world.in_force.inventory, planned.work) if asked else None
+        found = self._affected(systems or (), now)
         if phase in FOLLOW:
             found = tuple(one for one in found if one.contact and one.contact.id in planned.told)
         news = self.of_work(planned.work, phase)
@@ -158,6 +164,7 @@ class Announcer:
             channels=self.prepare(news) if planned.work.public else (),
             people=tuple(one for one in found if one.contact),
             unreached=tuple(one for one in found if not one.contact),
+            systems=systems,
         )
 
     def notices(
@@ -166,12 +173,12 @@ class Announcer:
         """Return the mails to people at partners."""
         return tuple(self._notice(planned, one, phase, now) for one in people)
 
-    def _affected(self, work: Maintenance, now: datetime) -> tuple[Recipient, ...]:
+    def _affected(self, systems_of: Iterable[System], now: datetime) -> tuple[Recipient, ...]:
         """Return who is to be written to, with the systems it is about, one for each partner served through."""
         inventory, policies = self.world.in_force.inventory, self.world.in_force.policies
-        own: dict[str, list[str]] = {}
-        for system in covered(inventory, work):
-            own.setdefault(system.partner, []).append(system.serial)
+        own: defaultdict[str, list[str]] = defaultdict(list)
+        for system in systems_of:
+            own[system.partner].append(system.serial)
         systems: dict[str, list[str]] = {}
         for id_, serials in own.items():
             partner = inventory.partners[id_]

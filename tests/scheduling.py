@@ -11,6 +11,7 @@ from xdist.scheduler import LoadScopeScheduling
 FORKED = ("tests/crash/test_killed.py", "tests/crash/test_points.py", "tests/crash/test_together.py")
 """Tests that share a fork server, which first lives through every story."""
 BROWSING = (
+    "tests/acceptance/test_a_maintenance_in_a_browser.py",
     "tests/acceptance/test_a_night_at_the_console.py",
     "tests/statuspage/test_browser.py",
     "tests/web/test_browser.py",

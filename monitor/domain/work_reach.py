@@ -59,24 +59,28 @@ def covered(inventory: Inventory, work: Maintenance) -> tuple[System, ...]:
     if not components:
         known = inventory.systems
         return tuple(known[serial] for serial in dict.fromkeys(work.systems) if serial in known)
-    return tuple(
-        system
-        for system in inventory.systems.values()
-        if system.serial in serials or system.component in components
-    )
+    every = inventory.systems.values()
+    if not serials:
+        return tuple([system for system in every if system.component in components])
+    return tuple([system for system in every if system.component in components or system.serial in serials])
 
 
 def quiet(work: Maintenance, checks: Iterable[Watching]) -> int:
     """Count the checks whose findings reach nobody while work lasts."""
     serials, components = frozenset(work.systems), frozenset(work.components)
-    return sum(check.system in serials or check.component in components for check in checks)
+    return len([1 for check in checks if check.component in components or check.system in serials])
 
 
-def reach_of(inventory: Inventory, work: Maintenance, checks: Iterable[Watching] = ()) -> Reach:
-    """Return what a work reaches."""
-    found = covered(inventory, work)
+def reach_of(
+    inventory: Inventory,
+    work: Maintenance,
+    checks: Iterable[Watching] = (),
+    systems: tuple[System, ...] | None = None,
+) -> Reach:
+    """Return what a work reaches; ``systems`` are those that it covers, where somebody has gone through them already."""
+    found = covered(inventory, work) if systems is None else systems
     regions = {one.id: one.region for one in inventory.components.values()}
-    placed = (system.region or regions.get(system.component or "") for system in found)
+    placed = [system.region or regions.get(system.component or "") for system in found]
     return Reach(
         systems=found,
         components=work.components,

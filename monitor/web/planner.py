@@ -178,19 +178,21 @@ def _placed(line: Line, lines: Sequence[Line], index: WorkIndex) -> Placed:
         state=state_of(line),
         covers=index.count(work),
         partners=partners,
-        clashes=tuple(other.work for other in lines if _clash(work, other.work, index)) if stands else (),
+        clashes=_clashes(work, lines, index) if stands else (),
         in_hours=index.in_hours(work, partners) if stands else 0,
     )
 
 
-def _clash(work: Maintenance, other: Maintenance, index: WorkIndex) -> bool:
-    return (
-        other.status in CURRENT
-        and work.starts_at < other.ends_at
-        and other.starts_at < work.ends_at
-        and work.id != other.id
-        and touch(work, other, index.of)
-    )
+def _clashes(work: Maintenance, lines: Sequence[Line], index: WorkIndex) -> tuple[Maintenance, ...]:
+    """Return what else goes on at the same time over the same; ``lines`` are in the order in which they begin."""
+    found: list[Maintenance] = []
+    for line in lines:
+        other = line.work
+        if other.starts_at >= work.ends_at:
+            break
+        if other.ends_at > work.starts_at and other.status in CURRENT and other.id != work.id:
+            found += [other] if touch(work, other, index.of) else []
+    return tuple(found)
 
 
 def lanes(found: Iterable[Placed], by: str, span: Span, index: WorkIndex) -> list[Lane]:

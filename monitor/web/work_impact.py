@@ -102,7 +102,8 @@ def worked_out(
     """Return what planning this does under a configuration, beside other work."""
     works = foreseen.plan.works
     inventory = in_force.inventory
-    reach = reach_of(inventory, works[0], in_force.checks.values())
+    told = foreseen.plan.told
+    reach = reach_of(inventory, works[0], in_force.checks.values(), told.systems)
     owners = [inventory.partners[id_] for id_ in reach.partners]
     met = meetings(works, owners, in_force.policies)
     names = {id_: in_force.policies[id_] for id_ in dict.fromkeys(owner.policy for owner in owners)}

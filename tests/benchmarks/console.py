@@ -3,7 +3,7 @@
     python -m tests.benchmarks.console [--quick]
 
 One process, real SQLite, one request after the other by a real client; the first of each page (templates are compiled) is
-not counted. CPU is the whole process's, the client's share included: what is left of a figure on a busy machine. Each incident has a clock, a ticket, contacts owed and an attempt; a tenth stands under ten global problems.
+not counted. CPU is the whole process's, the client's share included: what is left of a figure on a busy machine. Each incident has a clock, a ticket, contacts owed and an attempt; a tenth stands under ten global problems. 300 partners, 200 works in the month; the preview is of work over every system, told to every partner.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from monitor import garbage
-from monitor.domain.inventory import System
+from monitor.domain.inventory import Contact, Partner, System
 from monitor.storage import schema as t
 from monitor.storage.people import Role
 from tests.benchmarks.report import Goal, Report, by_itself
@@ -32,6 +32,8 @@ STORM = (
     10_000  # incidents under one problem, nine in ten of them well again; what is open beside them is as ever
 )
 LIMIT = 200.0
+PARTNERS, WORKS = 300, 200
+PREVIEW = "POST /noc/maintenance/preview (every system)"
 CLASSES = ("critical", "standard", "standard", "standard")
 PAGES = (
     "/noc/",
@@ -59,6 +61,12 @@ PAGES = (
     "/noc/deliveries",
     "/noc/outbox",
     "/noc/maintenance",
+    "/noc/maintenance?by=partner",
+    "/noc/maintenance?view=week&by=region",
+    "/noc/maintenance.csv",
+    "/noc/maintenance/new",
+    "/noc/maintenance/mnt-7",
+    PREVIEW,
     "/noc/global/new",
     "/noc/oncall",
     "/noc/audit",
@@ -156,14 +164,17 @@ def _events() -> Iterator[dict[str, Any]]:
 _DECISION = json.dumps(DECISION)
 
 
-async def ask(world: World, path: str, times: int) -> Took:
+async def ask(world: World, path: str, times: int, csrf: str) -> Took:
     """Ask for a page so often."""
     took, spent = [], 0.0
     for n in range(times + 1):
         spent = spent if n > 1 else time.process_time()
         world.bell.ring("incident", f"{n}")  # what was rendered before is not served again
         began = time.perf_counter()
-        answer = await world.client.get(path)
+        if path is PREVIEW:
+            answer = await world.client.post("/noc/maintenance/preview", data=_form(csrf))
+        else:
+            answer = await world.client.get(path)
         body = await answer.read()
         took.append(1000 * (time.perf_counter() - began))
         assert answer.status == 200, (path, answer.status)
@@ -171,21 +182,65 @@ async def ask(world: World, path: str, times: int) -> Took:
     return Took(path, tuple(took[1:]), cpu, len(body))
 
 
+def _form(csrf: str) -> list[tuple[str, str]]:
+    """Fill in work of two hours, every week, over all systems, told to every partner."""
+    local = "%Y-%m-%dT%H:%M"
+    times = {
+        "starts_at": f"{NOW + timedelta(days=3):{local}}",
+        "ends_at": f"{NOW + timedelta(days=3, hours=2):{local}}",
+    }
+    form = {"csrf": csrf, "title": "Everything", "zone": "Europe/Rome", "components": "cloud-eu", "public": "on", "tell_partners": "on"}  # fmt: skip
+    return [*(form | times).items()]
+
+
+def _work(n: int, systems: int) -> dict[str, Any]:
+    begins = NOW.replace(day=1) + timedelta(hours=n * 700 // WORKS)
+    named = json.dumps([serial((n * 97 + each) % systems) for each in range(20)])
+    own = f"p-{n % 90 + 10:03d}" if n % 4 == 0 else None
+    return {
+        "id": f"mnt-{n}", "title": f"Work number {n}", "body": "", "status": "scheduled", "starts_at": begins, "ends_at": begins + timedelta(hours=3), "zone": "Europe/Rome",
+        "systems": named, "components": '["cloud-eu"]' if n % 10 == 0 else "[]", "public": own is None, "partner": own, "late": None, "announced_by": "lena", "created_at": NOW, "updated_at": NOW,
+    }  # fmt: skip
+
+
+def _partners() -> dict[str, Partner]:
+    return {
+        f"p-{n:03d}": Partner(id=f"p-{n:03d}", name=f"Partner {n}", policy="wildix", tier="gold", country="IT", language="it", contacts=(Contact(id=f"c-{n}", name=f"Contact {n}", email=f"c{n}@p.example", languages=("it",)),))
+        for n in range(PARTNERS)
+    }  # fmt: skip
+
+
+def look_after(world: World, systems: int) -> None:
+    """Put 300 partners and their systems under the console, and under who announces work."""
+    inventory, known, partners = world.inventory, {}, _partners()
+    for n in range(systems):
+        known[serial(n)] = System(serial=serial(n), partner=f"p-{n % PARTNERS:03d}", name=f"Site {n:05d}", host=f"pbx{n}.example", country="IT", carrier=f"carrier-{n % 20}", cloud=f"eu-{n % 8}", version=f"5.0{n % 5}", component="cloud-eu")  # fmt: skip
+    world.inventory = replace(inventory, systems=known, partners={**inventory.partners, **partners})
+    world.checks = tuple(ACheck(name=f"{one}-sip", system=one, target=f"sip:{one}.example") for one in known)
+    watched = {check.name: _Watched(check.system) for check in world.checks}
+    of = world.pipeline.announcer.world
+    of.in_force = replace(of.in_force, inventory=world.inventory, checks=watched, zone="Europe/Rome")
+    world.pipeline.announcer = replace(world.pipeline.announcer, sender="noc@tocsin.example")
+
+
+@dataclass(frozen=True, slots=True)
+class _Watched:
+    """What planned work asks of a check in force."""
+
+    system: str
+    component: str = "cloud-eu"
+
+
 async def measured(folder: Path, *, systems: int, times: int) -> list[Took]:
     async with a_world(folder) as world:
-        partners = ("aurora", "birch", "dune")
-        known = {
-            serial(n): System(serial=serial(n), partner=partners[n % 3], name=f"Site {n:05d}", host=f"pbx{n}.example", country="IT", carrier=f"carrier-{n % 20}", cloud=f"eu-{n % 8}", version=f"5.0{n % 5}")
-            for n in range(systems)
-        }  # fmt: skip
-        world.inventory = replace(world.inventory, systems=known)
-        world.checks = tuple(
-            ACheck(name=f"{one}-sip", system=one, target=f"sip:{one}.example") for one in known
-        )
+        look_after(world, systems)
         await world.seed(lambda c: fill(c, systems=systems, over=OVER))
-        await world.log_in(role=Role.ADMIN)
+        await world.seed(
+            lambda c: c.execute(t.maintenances.insert(), [_work(n, systems) for n in range(WORKS)])
+        )
+        csrf = await world.log_in(role=Role.ADMIN)
         garbage.settle()  # as the service does once it has started
-        return [await ask(world, path, times) for path in PAGES]
+        return [await ask(world, path, times, csrf) for path in PAGES]
 
 
 def measure(*, systems: int, times: int) -> Report:
