@@ -142,8 +142,8 @@ async def test_the_live_part_the_button_and_the_file_say_the_same_and_keep_nothi
         assert await world.rows("maintenances") == await world.rows("outbox") == []
 
 
-async def test_a_preview_names_what_the_work_meets(tmp_path, sqlite_url):
-    async with a_planner(tmp_path, sqlite_url) as (world, client):
+async def test_a_preview_names_what_the_work_meets(tmp_path, database_url):
+    async with a_planner(tmp_path, database_url) as (world, client):
         nadia = await an_engineer(world, client)
         await nadia.get("/noc/maintenance/new")
         noon = {"starts_at": "2026-10-20T17:30", "ends_at": "2026-10-20T19:00", "components": "", "systems": "PBX-1"}  # fmt: skip
@@ -238,9 +238,9 @@ def entries(rows):
 
 
 async def test_w13_a_time_is_moved_and_skipped_with_a_preview_of_who_is_told_and_they_are(
-    tmp_path, sqlite_url
+    tmp_path, database_url
 ):
-    async with a_planner(tmp_path, sqlite_url) as (world, client):
+    async with a_planner(tmp_path, database_url) as (world, client):
         nadia = await an_engineer(world, client)
         asked = wanted("2026-10-25T01:30:00+02:00", 0.5, **EU, tell_partners=True, repeat=SUNDAYS)
         await commands.plan_maintenance(world.service.web[PARTS], "nadia", asked)
@@ -308,9 +308,9 @@ async def test_w13_work_that_runs_over_shows_the_problem_that_it_becomes_unless_
 
 
 async def test_the_planner_shows_a_month_and_a_week_with_what_works_meet_and_gives_both_as_files(
-    tmp_path, sqlite_url
+    tmp_path, database_url
 ):
-    async with a_planner(tmp_path, sqlite_url) as (world, client):
+    async with a_planner(tmp_path, database_url) as (world, client):
         parts, nadia = world.service.web[PARTS], await an_engineer(world, client)
         plan = commands.plan_maintenance
         await plan(parts, "nadia", wanted("2026-10-25T01:30:00+02:00", 0.5, **EU, repeat=SUNDAYS, title="Weekly"))  # fmt: skip

@@ -132,7 +132,7 @@ async def test_hostile_text_in_a_request_makes_no_element_attribute_or_link(worl
         is_only_text(text)
 
 
-PAGES = ["/noc/", "/noc/board", "/noc/wall", "/noc/wall/board", "/noc/incidents", "/noc/incidents/inc-1", "/noc/incidents/glo-1", "/noc/problems", "/noc/problems/glo-1", "/noc/problems/glo-1?of=alike", "/noc/incidents/inc-1/call", "/noc/incidents/inc-1/escalate", "/noc/incidents/inc-1/ticket", "/noc/incidents/inc-1/resolve", "/noc/systems/PBX-1001", "/noc/checks", "/noc/crashes", "/noc/outbox", "/noc/deliveries", "/noc/deliveries/out-1", "/noc/tickets", "/noc/tickets/tic-1", "/noc/maintenance", "/noc/global/new", "/noc/partners", "/noc/partners/aurora", "/noc/policies/wildix", "/noc/audit"]  # fmt: skip
+PAGES = ["/noc/", "/noc/board", "/noc/wall", "/noc/wall/board", "/noc/incidents", "/noc/incidents/inc-1", "/noc/incidents/glo-1", "/noc/problems", "/noc/problems/glo-1", "/noc/problems/glo-1?of=alike", "/noc/incidents/inc-1/call", "/noc/incidents/inc-1/escalate", "/noc/incidents/inc-1/ticket", "/noc/incidents/inc-1/resolve", "/noc/systems/PBX-1001", "/noc/checks", "/noc/crashes", "/noc/outbox", "/noc/deliveries", "/noc/deliveries/out-1", "/noc/tickets", "/noc/tickets/tic-1", "/noc/maintenance", "/noc/maintenance?view=week&by=partner&on=2026-11-26", "/noc/maintenance/mnt-1", "/noc/maintenance/mnt-1/cancel", "/noc/global/new", "/noc/partners", "/noc/partners/aurora", "/noc/policies/wildix", "/noc/audit"]  # fmt: skip
 
 
 @pytest.mark.parametrize("bad", [" ".join(CORPUS[first::5]) for first in range(5)])
@@ -145,8 +145,10 @@ async def test_hostile_text_makes_no_element_attribute_or_link_on_any_page(world
     pages = [await answer.text() for answer in asked]
     echoed = await world.client.post("/noc/global", data={"csrf": csrf, "title": bad, "body": bad, "impact": bad, "state": bad, "components": bad, "attach": bad, "next_update_at": bad})  # fmt: skip
     planned = await world.client.post("/noc/maintenance", data={"csrf": csrf, "title": bad, "zone": bad, "systems": bad, "starts_at": bad})  # fmt: skip
+    live = await world.client.post("/noc/maintenance/preview", data={"csrf": csrf, "title": bad, "body": bad, "zone": "UTC", "systems": "PBX-1001", "starts_at": "2026-11-26T09:30", "ends_at": "2026-11-26T10:00"})  # fmt: skip
+    assert "1 system" in await live.text()
     search = await world.client.get("/noc/systems", params={"q": bad})
-    pages += [await each.text() for each in (echoed, planned, search)]
+    pages += [await each.text() for each in (echoed, planned, search, live)]
     assert bad in html.unescape(pages[PAGES.index("/noc/incidents/inc-1")])
     for text in pages:
         is_only_text(text)
