@@ -122,9 +122,16 @@ def standing(c: sa.Connection) -> list[ProblemLine]:
     return _lines(c, sa.and_(i.is_global.is_(True), i.status != Status.RESOLVED), STANDING)
 
 
+def titles(c: sa.Connection) -> list[tuple[str, str]]:
+    """Return the global problems that are not over by id and title, the newest first."""
+    which = (i.is_global.is_(True), i.status != Status.RESOLVED)
+    rows = c.execute(sa.select(i.id, i.title).where(*which).order_by(i.seq.desc()).limit(STANDING))
+    return [(row.id, row.title) for row in rows]
+
+
 def ended(c: sa.Connection, after: int | None, limit: int) -> Page[ProblemLine]:
     """Return the global problems that are over, the newest first."""
-    which = sa.and_(i.is_global.is_(True), i.status == Status.RESOLVED)
+    which = sa.and_(i.is_global.is_(True), i.resolved_at.is_not(None))  # by the index of the few
     found = _lines(c, sa.and_(which, i.seq < after) if after else which, limit + 1)
     return Page(tuple(found[:limit]), found[limit - 1].seq if len(found) > limit else None)
 

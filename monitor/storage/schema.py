@@ -120,7 +120,7 @@ incidents = sa.Table(
     sa.Index("ix_incidents_parent", "parent"),
     sa.Index(  # a few of very many: asked for every finding, by the public page and by the workbench
         "ix_incidents_global",
-        "opened_at",
+        "seq",
         sqlite_where=sa.text("is_global IS 1"),
         postgresql_where=sa.text("is_global IS true"),
     ),

@@ -200,8 +200,7 @@ def previews_of(parts: Parts, problem: PublicProblem | None) -> tuple[tuple[str,
 
 async def _others(parts: Parts, id_: str) -> list[tuple[str, str]]:
     """Return the other problems that stand: into one of them this one can be merged."""
-    found = await parts.store.read(problems.standing)
-    return [(one.incident.id, one.incident.title) for one in found if one.incident.id != id_]
+    return [one for one in await parts.store.read(problems.titles) if one[0] != id_]
 
 
 async def systems_csv(request: web.Request) -> web.Response:

@@ -25,7 +25,7 @@ def _global_problems() -> None:
     op.create_index(
         "ix_incidents_global",
         "incidents",
-        ["opened_at"],
+        ["seq"],
         sqlite_where=sa.text("is_global IS 1"),
         postgresql_where=sa.text("is_global IS true"),
     )
