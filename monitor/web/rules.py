@@ -273,6 +273,7 @@ RULES: Mapping[tuple[str, str], Need] = {
     ("GET", "/noc/systems/{serial}"): Role.VIEWER,
     ("GET", "/noc/checks.csv"): Role.VIEWER,
     ("GET", "/noc/checks"): Role.VIEWER,
+    ("GET", "/noc/checks/{name}"): Role.VIEWER,
     ("GET", "/noc/crashes.csv"): Role.VIEWER,
     ("GET", "/noc/crashes"): Role.VIEWER,
     ("GET", "/noc/crashes/{group}"): Role.VIEWER,

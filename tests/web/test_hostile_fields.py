@@ -48,8 +48,8 @@ STRANGE = """() => {
   return found;
 }"""
 OF_A_NAME = {"attachment": "att-0", "group": "crash_groups-1", "serial": "PBX-1001", "appointment": "apt-9"}
-OF_A_LIST = {"incidents": "inc-1", "requests": "req-1", "tickets": "tic-1", "deliveries": "out-1", "contacts": "aurora-1", "maintenance": "mnt-1"}  # fmt: skip
-NO_PAGES = re.compile(r"/live$|/join/|/static|attachments|/dumps/|\.ics$|\.csv$")
+OF_A_LIST = {"incidents": "inc-1", "requests": "req-1", "tickets": "tic-1", "deliveries": "out-1", "contacts": "aurora-1", "maintenance": "mnt-1", "partners": "aurora", "policies": "wildix", "checks": "pbx-1001-sip"}  # fmt: skip
+NO_PAGES = re.compile(r"/live$|/join/|/noc/display/|/static|attachments|/dumps/|\.ics$|\.csv$")
 
 
 @pytest_asyncio.fixture(loop_scope="session")

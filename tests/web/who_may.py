@@ -271,6 +271,7 @@ GET /noc/problems/{id}
 GET /noc/problems/{id}/systems.csv
 GET /noc/systems/{serial}
 GET /noc/checks
+GET /noc/checks/{name}
 GET /noc/crashes
 GET /noc/crashes/{group}
 GET /noc/alerts
