@@ -245,7 +245,7 @@ def expected(route, audience, who, whose):
     return {"hidden"} if rule.hidden and one else {"refused"}
 
 
-UNSEEDED = re.compile(r"/portal/ledger|/portal/news|appointment.ics|\{(appointment|credential|duty|report|channel|group|name)\}|tickets/|alerts/|outbox/|deliveries/|announcements/|problems/|overrides/|series/|crash|ack/|checks/|components/|policies/|partners/|static/")  # fmt: skip
+UNSEEDED = re.compile(r"/portal/ledger|/portal/link$|/portal/news|appointment.ics|\{(appointment|credential|duty|report|channel|group|name)\}|tickets/|alerts/|outbox/|deliveries/|announcements/|problems/|overrides/|displays/|series/|crash|ack/|checks/|components/|policies/|partners/|static/")  # fmt: skip
 """Where nothing of the kind is on record: who gets in is told that there is none."""
 
 
