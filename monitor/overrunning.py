@@ -64,10 +64,7 @@ class Overrunning:
     async def _open(self, one: Overrun, now: datetime) -> None:
         """Open the problem of covered components, unless others speak for all that fails already."""
         handling = self.handling
-        spoken_for = await handling.store.read(overruns.standing_over)
-        if not failing_components(one) or all(
-            each.explained or each.component in spoken_for for each in one.failing
-        ):
+        if not opens(one, await handling.store.read(overruns.standing_over)):
             return
         in_force, id_ = handling.world.in_force, f"inc_{handling.new_id()}"
         problem = problem_of(handling.world, one)
@@ -151,6 +148,12 @@ def problem_of(world: World, one: Overrun) -> GlobalProblem:
         attach=tuple(dict.fromkeys(each.incident for each in one.failing)) if public else (),
         public=public,
     )
+
+
+def opens(one: Overrun, spoken_for: frozenset[str]) -> bool:
+    """Whether work that runs over becomes a problem: a line of the page fails, and others do not speak for all of it."""
+    others = all(each.explained or each.component in spoken_for for each in one.failing)
+    return bool(failing_components(one)) and not others
 
 
 def failing_components(one: Overrun) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from monitor.domain.announcements import GlobalProblem, Maintenance, Maintenance
 from monitor.domain.recurrence import in_words
 from monitor.domain.work_reach import covered
 from monitor.errors import NotFoundError
-from monitor.overrunning import problem_at, problem_of
+from monitor.overrunning import opens, problem_at, problem_of
 from monitor.planning import Change, Plan, plan_end
 from monitor.storage import announced, overruns, planned, series
 from monitor.storage.announcements import CURRENT
@@ -38,10 +38,10 @@ TIMES = 60
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overdue:
-    """Work past its end: what still fails, and the problem that it becomes at a moment (None: nothing of the page fails)."""
+    """Work past its end: what still fails, and the problem that it becomes at a moment (None: to none)."""
 
     over: Overrun
-    problem: GlobalProblem
+    problem: GlobalProblem | None
     at: datetime
 
 
@@ -105,7 +105,8 @@ async def _overdue(parts: Parts, line: Line) -> Overdue | None:
     if over is None or not over.failing:
         return None
     world = parts.pipeline.announcer.world
-    return Overdue(over=over, problem=problem_of(world, over), at=problem_at(world, work))
+    opened = opens(over, await parts.store.read(overruns.standing_over))
+    return Overdue(over=over, problem=problem_of(world, over) if opened else None, at=problem_at(world, work))
 
 
 def _local(work: Maintenance) -> dict[str, str]:
