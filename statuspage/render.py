@@ -34,7 +34,7 @@ ICS = "text/calendar; charset=utf-8"
 JSON = "application/json; charset=utf-8"
 JS = "text/javascript; charset=utf-8"
 TEXT = "text/plain; charset=utf-8"
-ROBOTS = b"User-agent: *\nDisallow: /subscribe/\nDisallow: /unsubscribe/\n"  # what is behind one reader's own link
+ROBOTS = b"User-agent: *\nDisallow: /subscribe/\nDisallow: /unsubscribe/\n"  # behind one reader's own link
 STATIC: Mapping[str, str] = {"tocsin.css": CSS, "page.css": CSS, "page.js": JS, "bell.svg": SVG}
 RECENT = 50  # so many problems and works have a page in every language; older ones one without a language
 NOTES = (  # what is said about a subscription, one page each

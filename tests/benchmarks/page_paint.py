@@ -85,7 +85,7 @@ async def look(browser: Any, url: str) -> dict[str, float]:
     """Open the page as a phone on a slow line does, with nothing of it at hand."""
     context = await browser.new_context(viewport={"width": 412, "height": 823}, device_scale_factor=1.75)
     page = await context.new_page()
-    await page.add_init_script(f"Date.now = () => {int(seeds.NOW.timestamp() * 1000)}")  # a fresh copy, not an old one
+    await page.add_init_script(f"Date.now = () => {int(seeds.NOW.timestamp() * 1000)}")  # the copy is fresh
     session = await context.new_cdp_session(page)
     await session.send("Network.enable")
     await session.send("Network.emulateNetworkConditions", SLOW_4G)
@@ -110,7 +110,9 @@ async def measured(times: int) -> Report:
             middle = {name: sorted(one[name] for one in looks)[times // 2] for name in looks[0]}
             middle["size"] = size / 1000
             worst = {name: max(value, worst.get(name, 0.0)) for name, value in middle.items()}
-            name = f"{parts} components, {faults} faults each" if faults else f"{parts} components, in trouble"
+            name = (
+                f"{parts} components, {faults} faults each" if faults else f"{parts} components, in trouble"
+            )
             rows.append((name, middle["size"], middle["sent"] / 1000, middle["requests"], middle["fcp"], middle["lcp"], middle["cls"], middle["tbt"], middle["elements"]))  # fmt: skip
         await browser.close()
     return Report(
