@@ -56,8 +56,8 @@ class Auditing:
 
     async def read_all(self) -> Checked:
         """Follow the chain from its first row, and say in the log how it is: its head is an anchor there."""
-        self.seen, self.read_at = Walk(), self.clock()
-        found = await self._go_on()
+        at = self.clock()
+        found = await self._go_on(Walk(), at)
         self.metrics.audit_rows.set(found.walk.rows)
         self.metrics.audit_whole.set(found.walk.whole)
         said = {"rows": found.walk.rows, "head": found.walk.hash, "sealed": found.walk.sealed}
@@ -70,25 +70,24 @@ class Auditing:
     async def look(self) -> Checked:
         """Say how it is: what was read, and what came since; a short log is read anew each time."""
         if self.read_at is None or not self.seen.whole or self.seen.rows <= SHORT or await self._is_shorter():
-            self.seen, self.read_at = Walk(), self.clock()
-        return await self._go_on()
+            return await self._go_on(Walk(), self.clock())
+        return await self._go_on(self.seen, self.read_at)
 
     async def _is_shorter(self) -> bool:
         """Tell whether the row that was read last is not the same any more."""
         last = await self.store.read(audit.entries, (self.seen.last or 0) - 1, 1)
         return not last or (last[0].seq, last[0].hash) != (self.seen.last, self.seen.hash)
 
-    async def _go_on(self) -> Checked:
-        walk = self.seen
+    async def _go_on(self, walk: Walk, read_at: datetime) -> Checked:
+        """Follow the chain from where a walk ended; only then is it remembered: several may go at once."""
         while rows := await self.store.read(audit.entries, walk.last or 0, AT_ONCE):
             walk = follow(walk, rows, self.keys)
             if not walk.whole or len(rows) < AT_ONCE:
                 break
-        self.seen = walk
+        self.seen, self.read_at = walk, read_at
         rows, head = await self.store.read(audit.chain_end, walk)
         walk = ended(follow(walk, rows, self.keys), head, self.keys)
-        assert self.read_at is not None, "all of it is read before a part"
-        return Checked(walk=walk, keyed=bool(self.keys), read_at=self.read_at)
+        return Checked(walk=walk, keyed=bool(self.keys), read_at=read_at)
 
 
 def audit_keys(settings: Secrets) -> tuple[bytes, ...]:

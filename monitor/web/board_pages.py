@@ -12,11 +12,10 @@ from collections.abc import Awaitable, Callable, Iterator
 import pydantic
 from aiohttp import web
 
-from monitor.storage import blindness, console, one_place, ticket_sync, triage
+from monitor.storage import blindness, console, one_place, ticket_sync, triage, untaken
 from monitor.web import csv_files, delivery_pages
 from monitor.web.auth import PRINCIPAL, may_see_requests
 from monitor.web.board import BoardView, Caution, Read, board_view, shown
-from monitor.web.evidence import urgent_of
 from monitor.web.health import reasons_not_ready
 from monitor.web.parts import PARTS, Parts
 from monitor.web.problems import ProblemError
@@ -24,7 +23,8 @@ from monitor.web.render import iso, page, rendered, words
 from monitor.web.shared import SHARED
 from monitor.web.sight_cautions import sight_cautions, vantage_cautions
 from monitor.web.ticket_cautions import ticket_cautions
-from monitor.web.triage_queue import Place, QueueQuery, all_fitting, queue
+from monitor.web.tones import tone_of
+from monitor.web.triage_queue import URGENT, Place, QueueQuery, all_fitting, queue
 
 Page = Callable[[web.Request], Awaitable[web.StreamResponse]]
 COLUMNS = ("id", "class", "status", "title", "summary", "system", "system name", "partner", "partner name", "owner", "since", "owed next", "by", "late", "triage", "global", "held by")  # fmt: skip
@@ -91,10 +91,10 @@ async def urgent(request: web.Request) -> web.Response:
     parts = request.app[PARTS]
 
     async def make() -> str:
-        found = (await parts.store.read(triage.open_incidents)).standing
-        titles = {each.incident.id: each.incident.title for each in found}
-        ids = urgent_of(found, parts)
-        return json.dumps({"urgent": [{"id": each, "title": titles[each]} for each in ids]})
+        policies = parts.policies()
+        found = await parts.store.read(untaken.untaken)
+        new = [one for one in found if tone_of(one.cls, policies.get(one.policy or ""))[0] == "critical"]
+        return json.dumps({"urgent": [{"id": one.id, "title": one.title} for one in new[:URGENT]]})
 
     text = await request.app[SHARED].get("urgent", make)
     return web.Response(text=text, content_type="application/json")

@@ -64,7 +64,7 @@ async def evidence(parts: Parts, file: IncidentFile) -> Evidence:
     near = related(incident, found, parts.inventory())
     return Evidence(
         owed=owed(incident, mine, parts.clock()),
-        urgent=urgent_of(found, parts),
+        urgent=_urgent(found, parts),
         graphs=await _graphs(parts, file),
         group=group,
         crash=crash,
@@ -95,7 +95,7 @@ async def _crash(parts: Parts, incident: Incident) -> tuple[str, CrashReport | N
     return found[0].group, await parts.store.read(crash_groups.last_report, found[0].group)
 
 
-def urgent_of(found: Sequence[Standing], parts: Parts) -> tuple[str, ...]:
+def _urgent(found: Sequence[Standing], parts: Parts) -> tuple[str, ...]:
     """Return what is urgent and nobody has: whoever reads this page hears of a new one all the same."""
     policies = parts.policies()
     seen = (

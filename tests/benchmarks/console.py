@@ -20,8 +20,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from monitor import garbage
+from monitor.domain.audit_chain import START, link
 from monitor.domain.inventory import Contact, Partner, System
 from monitor.storage import schema as t
+from monitor.storage.audit import HEAD
 from monitor.storage.people import Role
 from tests.benchmarks.report import Goal, Report, by_itself
 from tests.web.conftest import World, a_world
@@ -31,6 +33,7 @@ SYSTEMS, OPEN, OVER = 100_000, 1_000, 20_000
 STORM = (
     10_000  # incidents under one problem, nine in ten of them well again; what is open beside them is as ever
 )
+AUDITED = 100_000  # rows of the audit: the first look reads them all, as the service does when it starts
 LIMIT = 200.0
 PARTNERS, WORKS = 300, 200
 PREVIEW = "POST /noc/maintenance/preview (every system)"
@@ -69,7 +72,21 @@ PAGES = (
     PREVIEW,
     "/noc/global/new",
     "/noc/oncall",
+    "/noc/oncall?view=month",
+    "/noc/checks/PBX-0004242-sip?span=90d",
+    "/noc/partners",
+    "/noc/partners?q=partner%2042",
+    "/noc/partners/p-042",
+    "/noc/policies",
+    "/noc/policies/wildix?system=PBX-0004242&symptom=call_drops",
+    "/noc/crashes",
+    "/noc/alerts",
+    "/noc/announcements",
+    "/noc/requests",
+    "/noc/displays",
+    "/noc/urgent",
     "/noc/audit",
+    "/noc/audit?who=user-7",
 )
 
 
@@ -101,6 +118,24 @@ def fill(c: sa.Connection, *, systems: int, over: int) -> None:
     c.execute(t.outbox.insert(), [_owed(n) for n in range(OPEN)])
     c.execute(t.attempts.insert(), [_attempt(n) for n in range(OPEN)])
     c.execute(t.events.insert(), list(_events()))
+
+
+def _audit(rows: int) -> Iterator[dict[str, Any]]:
+    """Give rows of the audit, each with the hash of the one before."""
+    before = START
+    for n in range(rows):
+        said = {"at": NOW - timedelta(seconds=rows - n), "actor": f"user-{n % 20}", "action": "incident.acknowledge", "data": "{}"}  # fmt: skip
+        before = link(before, about=f"inc-{n}", **said)
+        yield said | {"object": f"inc-{n}", "hash": before}
+
+
+def audit_trail(c: sa.Connection, rows: int) -> None:
+    """Put a long audit on record, with where it ends."""
+    made = list(_audit(rows))
+    c.execute(t.audit.insert(), made)
+    facts = t.facts_of_this_installation
+    value = json.dumps({"rows": rows, "hash": made[-1]["hash"]})
+    c.execute(facts.update().where(facts.c.name == HEAD).values(value=value))
 
 
 def serial(n: int) -> str:
@@ -238,6 +273,7 @@ async def measured(folder: Path, *, systems: int, times: int) -> list[Took]:
         await world.seed(
             lambda c: c.execute(t.maintenances.insert(), [_work(n, systems) for n in range(WORKS)])
         )
+        await world.seed(lambda c: audit_trail(c, AUDITED))
         csrf = await world.log_in(role=Role.ADMIN)
         garbage.settle()  # as the service does once it has started
         return [await ask(world, path, times, csrf) for path in PAGES]
