@@ -34,6 +34,7 @@ from tests.databases import (
     store,
 )
 from tests.requirements import MARK
+from tests.ticket_systems import running_redmine, tracker
 
 __all__ = [
     "blank_database_url",
@@ -43,9 +44,11 @@ __all__ = [
     "postgres",
     "postgres_template",
     "postgresql_url",
+    "running_redmine",
     "sqlite_template",
     "sqlite_url",
     "store",
+    "tracker",
 ]
 
 

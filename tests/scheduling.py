@@ -5,6 +5,7 @@ first, so that at the end no process works on alone.
 """
 
 import zlib
+from functools import cache
 
 from xdist.scheduler import LoadScopeScheduling
 
@@ -19,13 +20,23 @@ BROWSING = (
     "tests/web/test_portal_pages.py",
 )
 """Tests that look through one Chromium (``tests/browser.py``)."""
+TICKETS = (
+    "tests/alerts/tickets/test_conformance.py",
+    "tests/alerts/tickets/test_peculiarities.py",
+    "tests/alerts/test_every_channel.py",
+    "tests/alerts/test_request_tracker.py",
+    "tests/alerts/test_request_tracker_synced.py",
+    "tests/tickets/test_every_system.py",
+    "tests/tickets/test_real.py",
+)
+"""Tests that need a real Request Tracker or Redmine (``tests/far_ends``), each of which takes seconds to start."""
 MANY = "::test_killed_at_a_point_"
 LONG = (
     *FORKED,
     *BROWSING,
-    "tests/storage/test_migrate.py",
+    *TICKETS,
     "tests/acceptance/test_an_hour_without.py",
-    "tests/alerts/tickets/test_conformance.py",
+    "tests/storage/test_migrate.py",
     "tests/web/test_hostile.py",
     "tests/acceptance/test_storms.py",
     "tests/acceptance/test_demo.py",
@@ -53,10 +64,11 @@ class Shared(LoadScopeScheduling):
 
 
 def unit(nodeid: str) -> str:
-    """Return what a test stays together with: its file, those of the browser, or half of the fork server's (all is too long)."""
+    """Return what a test stays together with: its file, all that share something slow, or half of the fork server's (all is too long)."""
     file = nodeid.partition("::")[0]
-    if file in BROWSING:
-        return "browser"
+    for shared in (BROWSING, TICKETS):
+        if file in shared:
+            return shared[0]
     if file not in FORKED:
         return file
     return f"tests/crash/{zlib.crc32(nodeid.encode()) % 2 if MANY in nodeid else 0}"
@@ -64,4 +76,9 @@ def unit(nodeid: str) -> str:
 
 def turn(nodeid: str) -> int:
     """Return when a test's turn comes: the lower, the earlier."""
-    return next((turn for turn, long in enumerate(LONG) if nodeid.startswith(long)), len(LONG))
+    return _turn(nodeid.partition("::")[0])
+
+
+@cache
+def _turn(file: str) -> int:
+    return next((turn for turn, long in enumerate(LONG) if file.startswith(long)), len(LONG))

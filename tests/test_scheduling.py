@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.crash.points import POINTS
-from tests.scheduling import BROWSING, FORKED, LONG, MANY, turn, unit
+from tests.scheduling import BROWSING, FORKED, LONG, MANY, TICKETS, turn, unit
 
 ROOT = Path(__file__).parents[1]
 
@@ -31,7 +31,14 @@ def test_what_looks_through_the_browser_is_together():
         if re.search(r"def \w+\([^)]*\bchromium\b", file.read_text())
     }
     assert looking == set(BROWSING)
-    assert {unit(f"{file}::test_one") for file in BROWSING} == {"browser"}
+    assert len({unit(f"{file}::test_one") for file in BROWSING}) == 1
+
+
+def test_what_needs_a_real_ticket_system_is_together():
+    needs = re.compile(r"def \w+\([^)]*\b(tracker|end)\b|\ban_end\(")
+    files = [*ROOT.glob("tests/alerts/**/test_*.py"), *ROOT.glob("tests/tickets/**/test_*.py")]
+    assert {str(file.relative_to(ROOT)) for file in files if needs.search(file.read_text())} == set(TICKETS)
+    assert len({unit(f"{file}::test_one") for file in TICKETS}) == 1
 
 
 def test_what_is_long_comes_first():

@@ -11,7 +11,7 @@ import pytest
 from monitor.storage import owing
 from tests.acceptance.test_deliveries import a_mail
 from tests.acceptance.without import NUMBERS, ON_CALL, FarEnds, Served, somebody
-from tests.far_ends.line import HTTP, Away
+from tests.far_ends.line import Away
 
 SLOW, DOWN = ("aurora", "birch", "elm"), ("aurora", "birch", "cedar", "dune")
 MOST_ASKED = 75
@@ -95,7 +95,14 @@ def within_the_rate(far: FarEnds) -> None:
         assert all(later - earlier >= SECOND for earlier, later in pairwise(times))
 
 
-@pytest.mark.parametrize("away", [away for away in HTTP if away is not Away.ERROR])
+@pytest.mark.parametrize(
+    "away",
+    [
+        Away.SILENT,
+        Away.BUSY,
+        *(pytest.param(away, marks=pytest.mark.sampled(5)) for away in (Away.REFUSED, Away.PAGE)),
+    ],
+)
 async def test_an_hour_without_anybody_loses_nothing_doubles_nothing_and_hammers_nobody(
     tmp_path, sqlite_url, away
 ):

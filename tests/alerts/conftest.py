@@ -1,7 +1,7 @@
 """Fixtures for the channel tests."""
 
 import ssl
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
@@ -13,8 +13,6 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from tests.alerts.lines import Line, a_line
-from tests.far_ends.redmine import Redmine, redmine
-from tests.far_ends.request_tracker import Tracker, request_tracker
 
 
 @pytest.fixture
@@ -57,17 +55,3 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
     server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     server.load_cert_chain(pem)
     return Certificate(server, ssl.create_default_context(cadata=made.public_bytes(Encoding.PEM).decode()))
-
-
-@pytest.fixture(scope="session")
-def tracker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tracker]:
-    """A real Request Tracker, started once."""
-    with request_tracker(tmp_path_factory.mktemp("request-tracker")) as running:
-        yield running
-
-
-@pytest.fixture(scope="session")
-def running_redmine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redmine]:
-    """A real Redmine, started once."""
-    with redmine(tmp_path_factory.mktemp("redmine")) as running:
-        yield running

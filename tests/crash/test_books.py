@@ -18,6 +18,7 @@ async def test_h5_the_ledger_balances_after_random_operations_with_kills_and_ret
 
 
 @pytest.mark.slow
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("name", [name for name, database in LEDGER.items() if database == "sqlite"])
 async def test_h5_the_harness_catches_a_bug_that_is_put_into_the_ledger(name, tmp_path):
     found = await books(

@@ -1,6 +1,6 @@
 """Killed at any named point, with providers that fail: nothing lost, nothing doubled, nothing silent.
 
-A sample of some 75 cycles of the long run, which is ``python -m tests.soak kills``: every point once, with far ends that
+A sample of some 70 cycles of the long run, which is ``python -m tests.soak kills``: every point once, with far ends that
 fail as the dice say, and some more anywhere.
 """
 
@@ -31,6 +31,7 @@ def test_killed_at_a_point_nothing_is_lost_doubled_or_hidden_whatever_the_provid
 
 
 @pytest.mark.slow
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("part", range(3))
 def test_killed_anywhere_and_again_while_recovering_nothing_is_lost_doubled_or_hidden(
     part, harness, tmp_path

@@ -34,9 +34,13 @@ def see():
     return build
 
 
+KEPT = []  # the pages of a client, which only looks: rendered once in a process
+
+
 @pytest.fixture
 async def client(see, aiohttp_client):
-    sight = await see(seeds.trouble())
+    if not KEPT:
+        KEPT.append(await see(seeds.trouble()))
     app = web.Application()
-    app.add_routes(routes(sight.pages))
+    app.add_routes(routes(KEPT[0].pages))
     return await aiohttp_client(app)

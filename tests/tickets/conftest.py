@@ -1,13 +1,12 @@
-"""A world whose tickets are in another system, and a real Request Tracker."""
+"""A world whose tickets are in another system."""
 
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from tests.acceptance.world import World, a_world
-from tests.far_ends.request_tracker import Tracker, request_tracker
 from tests.tickets.far_end import FarEnd
 
 
@@ -49,10 +48,3 @@ async def told(tmp_path: Path, database_url: str) -> AsyncGenerator[Told]:
     """Give the story a service whose tickets are elsewhere, on Monday at ten."""
     async with a_world(tmp_path, database_url) as world:
         yield over(world, FarEnd())
-
-
-@pytest.fixture(scope="session")
-def tracker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tracker]:
-    """A real Request Tracker, started once."""
-    with request_tracker(tmp_path_factory.mktemp("request-tracker")) as running:
-        yield running
