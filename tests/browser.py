@@ -7,7 +7,7 @@ It lasts as long as one event loop, on which a module's tests and fixtures must 
     @pytest_asyncio.fixture(loop_scope="session")
     async def world(tmp_path): ...
 
-Such a module stands in ``tests.scheduling.BROWSING``: one process runs them all.
+One process runs all such modules (``tests.scheduling``).
 """
 
 from collections.abc import AsyncGenerator

@@ -4,22 +4,19 @@ A file stays together, so that what its tests share (a browser, a ticket system,
 first, so that at the end no process works on alone.
 """
 
+import re
 import zlib
 from functools import cache
+from pathlib import Path
 
 from xdist.scheduler import LoadScopeScheduling
 
+ROOT = Path(__file__).parents[1]
+_ASKS = re.compile(r"def \w+\([^)]*\bchromium\b")
 FORKED = ("tests/crash/test_killed.py", "tests/crash/test_points.py", "tests/crash/test_together.py")
 """Tests that share a fork server, which first lives through every story."""
-BROWSING = (
-    "tests/acceptance/test_a_maintenance_in_a_browser.py",
-    "tests/acceptance/test_a_night_at_the_console.py",
-    "tests/statuspage/test_browser.py",
-    "tests/web/test_browser.py",
-    "tests/web/test_hostile_fields.py",
-    "tests/web/test_portal_pages.py",
-)
-"""Tests that look through one Chromium (``tests/browser.py``)."""
+BROWSER = "tests/web/test_browser.py"
+"""The first of the files that look through one Chromium (``tests/browser.py``): whatever asks for it is with this one."""
 TICKETS = (
     "tests/alerts/tickets/test_conformance.py",
     "tests/alerts/tickets/test_peculiarities.py",
@@ -33,7 +30,7 @@ TICKETS = (
 MANY = "::test_killed_at_a_point_"
 LONG = (
     *FORKED,
-    *BROWSING,
+    BROWSER,
     *TICKETS,
     "tests/acceptance/test_an_hour_without.py",
     "tests/storage/test_migrate.py",
@@ -66,9 +63,10 @@ class Shared(LoadScopeScheduling):
 def unit(nodeid: str) -> str:
     """Return what a test stays together with: its file, all that share something slow, or half of the fork server's (all is too long)."""
     file = nodeid.partition("::")[0]
-    for shared in (BROWSING, TICKETS):
-        if file in shared:
-            return shared[0]
+    if file in TICKETS:
+        return TICKETS[0]
+    if looks_through_the_browser(file):
+        return BROWSER
     if file not in FORKED:
         return file
     return f"tests/crash/{zlib.crc32(nodeid.encode()) % 2 if MANY in nodeid else 0}"
@@ -81,4 +79,12 @@ def turn(nodeid: str) -> int:
 
 @cache
 def _turn(file: str) -> int:
+    file = BROWSER if looks_through_the_browser(file) else file
     return next((turn for turn, long in enumerate(LONG) if file.startswith(long)), len(LONG))
+
+
+@cache
+def looks_through_the_browser(file: str) -> bool:
+    """Whether a file of tests asks for the one Chromium; found in its text, so that nobody has to write it down."""
+    path = ROOT / file
+    return path.is_file() and _ASKS.search(path.read_text()) is not None

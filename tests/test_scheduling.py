@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.crash.points import POINTS
-from tests.scheduling import BROWSING, FORKED, LONG, MANY, TICKETS, turn, unit
+from tests.scheduling import BROWSER, FORKED, LONG, MANY, TICKETS, turn, unit
 
 ROOT = Path(__file__).parents[1]
 
@@ -25,13 +25,22 @@ def test_what_needs_the_fork_server_is_two_halves():
 
 
 def test_what_looks_through_the_browser_is_together():
-    looking = {
-        str(file.relative_to(ROOT))
-        for file in ROOT.glob("tests/**/test_*.py")
-        if re.search(r"def \w+\([^)]*\bchromium\b", file.read_text())
+    files = [str(file.relative_to(ROOT)) for file in ROOT.glob("tests/**/test_*.py")]
+    looking = {file for file in files if unit(f"{file}::test_one") == BROWSER}
+    assert looking >= {
+        BROWSER,
+        "tests/statuspage/test_browser.py",
+        "tests/acceptance/test_a_night_at_the_console.py",
     }
-    assert looking == set(BROWSING)
-    assert len({unit(f"{file}::test_one") for file in BROWSING}) == 1
+    assert not looking_elsewhere(set(files) - looking)
+    assert len({turn(f"{file}::test_one") for file in looking}) == 1
+
+
+def looking_elsewhere(files):
+    """Return which files start a Chromium of their own."""
+    return {file for file in files if "chromium.launch" in (ROOT / file).read_text()} - {
+        "tests/test_scheduling.py"
+    }
 
 
 def test_what_needs_a_real_ticket_system_is_together():
