@@ -147,7 +147,7 @@ async def test_the_whole_night_without_javascript(world):
 
 
 QUEUE = ("/noc/", "/noc/incidents/{id}", "/noc/incidents/{id}/call")
-OTHERS = ("/noc/wall", "/noc/incidents", "/noc/incidents/{id}/escalate", "/noc/requests", "/noc/systems", "/noc/systems/PBX-1", "/noc/checks", "/noc/crashes", "/noc/alerts", "/noc/tickets", "/noc/deliveries", "/noc/maintenance", "/noc/maintenance/new", "/noc/global/new", "/noc/problems", "/noc/announcements", "/noc/oncall", "/noc/oncall/hand-over", "/noc/reports/sla", "/noc/audit")  # fmt: skip
+OTHERS = ("/noc/wall", "/noc/incidents", "/noc/incidents/{id}/escalate", "/noc/requests", "/noc/systems", "/noc/systems/PBX-1", "/noc/checks", "/noc/crashes", "/noc/alerts", "/noc/tickets", "/noc/deliveries", "/noc/maintenance", "/noc/maintenance/new", "/noc/global/new", "/noc/problems", "/noc/announcements", "/noc/oncall", "/noc/oncall?view=month", "/noc/oncall/hand-over", "/noc/checks/pbx-1-sip", "/noc/outbox", "/noc/partners", "/noc/partners/aurora", "/noc/policies", "/noc/policies/wildix?symptom=call_drops&with=wildix", "/noc/displays", "/noc/reports/sla", "/noc/audit")  # fmt: skip
 
 
 @pytest.mark.parametrize(
