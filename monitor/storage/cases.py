@@ -21,6 +21,8 @@ from monitor.storage.lists import AttemptLine, Page, TicketLine, Wanted
 MOST_OPEN = 1000
 MOST_UNWELL = 5000
 MOST_ATTEMPTS = 100
+HEAVY = frozenset({"decision", "dossier", "facts", "wording"})
+LIGHT = tuple(column for column in t.incidents.c if column.name not in HEAVY)
 mails = t.schema_announced.incident_mails
 
 
@@ -65,14 +67,11 @@ def of(whose: Whose) -> sa.ColumnElement[bool]:
     return sa.and_(i.is_global.is_(False), i.system.is_not(None), mine)
 
 
-def standing(c: sa.Connection, whose: Whose) -> tuple[tuple[Incident, tuple[ClockRow, ...]], ...]:
-    """Return the cases that are not over, the oldest first, each with its clocks."""
-    query = sa.select(t.incidents).where(t.incidents.c.status != Status.RESOLVED, of(whose))
-    found = [
-        console.incident_of(row)
-        for row in c.execute(query.order_by(t.incidents.c.opened_at, t.incidents.c.seq).limit(MOST_OPEN))
-    ]
-    return with_clocks(c, found)
+def standing(c: sa.Connection, whose: Whose) -> tuple[Incident, ...]:
+    """Return the cases that are not over, the oldest first."""
+    query = sa.select(*LIGHT).where(t.incidents.c.status != Status.RESOLVED, of(whose))
+    rows = c.execute(query.order_by(t.incidents.c.opened_at, t.incidents.c.seq).limit(MOST_OPEN))
+    return tuple(console.incident_of(row) for row in rows)
 
 
 def listed(c: sa.Connection, whose: Whose, wanted: Wanted) -> Page[tuple[Incident, tuple[ClockRow, ...]]]:

@@ -39,6 +39,8 @@ from monitor.web.problems import ProblemError
 
 LIVE = (RequestStatus.WAITING, RequestStatus.INCOMPLETE, RequestStatus.OPEN)
 SHOWN = 50
+FOUND = 10
+"""So many cases stand on the overview, the newest."""
 FIRST = 12
 """So many systems stand on the overview."""
 
@@ -55,15 +57,15 @@ async def overview(request: web.Request) -> web.Response:
         live.extend([await _line_and_duties(parts, case, clocks) for case, clocks in page.items])
     fleet = fleet_of(request, me)
     standing = await parts.store.read(cases.standing, fleet.whose)
-    unwell = await unwell_of(
-        request, fleet, since_when(fleet, [each for each, _ in standing]), await running_works(parts)
-    )
+    newest = await parts.store.read(cases.with_clocks, standing[: -FOUND - 1 : -1])
+    unwell = await unwell_of(request, fleet, since_when(fleet, standing), await running_works(parts))
     shown = worst_first(fleet.systems, unwell)[:FIRST]
     return portal_page(
         request,
         "overview.html",
-        public=await public_now(parts, me.partner.id, fleet.systems, [each for each, _ in standing]),
-        found=[case_line(each, clocks, parts.clock()) for each, clocks in reversed(standing)],
+        public=await public_now(parts, me.partner.id, fleet.on, standing),
+        found=[case_line(each, clocks, parts.clock()) for each, clocks in newest],
+        more_found=len(standing) - len(newest),
         rows=await rows_of(request, me, shown, unwell),
         tally=_tally(me, fleet, unwell),
         total=len(fleet.systems),

@@ -31,7 +31,7 @@ from monitor.web.parts import PARTS
 from monitor.web.portal_fleet import fleet_of
 from monitor.web.portal_frame import Self, portal_page, who_looks
 from monitor.web.portal_input import read_form
-from monitor.web.portal_public import public_now
+from monitor.web.portal_public import placed, public_now
 from monitor.web.portal_view import Standing, promise_of, promises_of
 from monitor.web.portal_words import HOW, RESULTS, case_state, symptom
 from monitor.web.problems import ProblemError
@@ -131,7 +131,7 @@ async def case_page(
     file = await _find(request, me, id_)
     incident, now = file.incident, parts.clock()
     system = parts.inventory().systems.get(incident.system or "")
-    above = await public_now(parts, me.partner.id, [system] if system else [], [incident])
+    above = await public_now(parts, me.partner.id, placed([system] if system else []), [incident])
     policy = parts.policies().get(incident.policy or "")
     cls = policy.classes.get(incident.cls or "") if policy else None
     return portal_page(

@@ -19,6 +19,7 @@ from monitor.web.checks_now import OVERDUE_AFTER, CheckNow, check_now
 from monitor.web.parts import PARTS, ConfiguredCheck, Parts
 from monitor.web.portal_bars import Bars, bars, last_days
 from monitor.web.portal_frame import Self, through
+from monitor.web.portal_public import Placed, placed
 from monitor.web.portal_view import Health, health_of
 
 FAR = 2000
@@ -35,6 +36,7 @@ class Fleet:
     by_check: Mapping[str, str]
     serials: frozenset[str]
     whose: Whose
+    on: Placed
 
     def search(self, wanted: str) -> Sequence[System]:
         """Return the systems that have this among their words."""
@@ -52,6 +54,8 @@ class Kept:
     by_partner: dict[str, list[System]] = field(default_factory=dict[str, list[System]])
     of_system: dict[str, list[ConfiguredCheck]] = field(default_factory=dict[str, list[ConfiguredCheck]])
     fleets: dict[str, Fleet] = field(default_factory=dict[str, Fleet])
+    every: dict[str, float] = field(default_factory=dict[str, float])
+    quickest: float = 60.0
 
 
 KEPT = web.AppKey("portal_fleets", Kept)
@@ -67,6 +71,8 @@ def _in_force(request: web.Request) -> Kept:
         for check in checks:
             if check.system is not None:
                 kept.of_system.setdefault(check.system, []).append(check)
+        kept.every = {check.name: check.every for check in checks}
+        kept.quickest = min(kept.every.values(), default=60.0)
         kept.inventory, kept.checks = inventory, checks
     return kept
 
@@ -94,6 +100,7 @@ def _made(parts: Parts, kept: Kept, me: Self) -> Fleet:
             check.name: system.serial for system in systems for check in kept.of_system.get(system.serial, ())
         },
         serials=frozenset(system.serial for system in systems),
+        on=placed(systems),
         whose=Whose(partner=me.partner.id, serials=frozenset() if served.directly else own),
     )
 
@@ -130,18 +137,17 @@ async def unwell_of(
 ) -> Unwell:
     """Return what of a fleet is not well; of very many that nobody has looked at for long only the first are told."""
     parts, how = request.app[PARTS], dict[str, str]()
-    checks = _in_force(request).checks or ()
-    quickest = min((each.every for each in checks), default=60.0)
+    kept = _in_force(request)
     late = await parts.store.read(
-        check_lists.not_looked_at, parts.clock() - timedelta(seconds=OVERDUE_AFTER * quickest), limit=FAR
+        check_lists.not_looked_at, parts.clock() - timedelta(seconds=OVERDUE_AFTER * kept.quickest), limit=FAR
     )
-    every = {check.name: check.every for check in checks} if late else {}
     blind = [
         line.check
         for line in late
         if line.looked_at is not None
         and line.check in fleet.by_check
-        and parts.clock() - line.looked_at > OVERDUE_AFTER * timedelta(seconds=every.get(line.check, 0.0))
+        and parts.clock() - line.looked_at
+        > OVERDUE_AFTER * timedelta(seconds=kept.every.get(line.check, 0.0))
     ]
     for check, verdict in (
         *((check, "unknown") for check in blind),
@@ -167,8 +173,10 @@ async def running_works(parts: Parts) -> Sequence[MaintenanceLine]:
 
 
 def worst_first(systems: Sequence[System], unwell: Unwell) -> list[System]:
-    """Put the systems that are not well before the others."""
-    return sorted(systems, key=lambda each: (GRAVITY.get(unwell.how.get(each.serial, ""), 9), each.serial))
+    """Put the systems that are not well before the others; all come by serial."""
+    bad = [each for each in systems if each.serial in unwell.how]
+    bad.sort(key=lambda each: (GRAVITY.get(unwell.how[each.serial], 9), each.serial))
+    return bad + [each for each in systems if each.serial not in unwell.how]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,8 @@ Only what the public page tells is told; which of it touches somebody is worked 
 their own cases that stand under a public problem.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -85,6 +86,23 @@ class PublicNow:
         return max((each.status for each in self.components), key=ORDER.index, default="unknown")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placed:
+    """Some systems by where they are: their serials, and how many are on each component."""
+
+    serials: frozenset[str]
+    on: Mapping[str, int]
+
+
+def placed(systems: Iterable[System]) -> Placed:
+    """Return where some systems are."""
+    known = tuple(systems)
+    return Placed(
+        serials=frozenset(each.serial for each in known),
+        on=Counter(each.component for each in known if each.component),
+    )
+
+
 def _read(connection: Any) -> tuple[list[PublicProblem], Mapping[str, tuple[str, datetime]], datetime | None]:
     """Read what is public now, in one transaction."""
     return (
@@ -94,30 +112,24 @@ def _read(connection: Any) -> tuple[list[PublicProblem], Mapping[str, tuple[str,
     )
 
 
-async def public_now(
-    parts: Parts, partner: str, systems: Sequence[System], standing: Iterable[Incident]
-) -> PublicNow:
+async def public_now(parts: Parts, partner: str, theirs: Placed, standing: Iterable[Incident]) -> PublicNow:
     """Return the public state for a partner with these systems and open cases."""
     problems, states, looked_at = await parts.store.read(_read)
     now, known = parts.clock(), parts.inventory().components
-    on: dict[str, int] = {}
-    for system in systems:
-        if system.component:
-            on[system.component] = on.get(system.component, 0) + 1
     under: dict[str, int] = {}
     for each in standing:
         for above in {each.parent, each.held_by} - {None}:
             under[str(above)] = under.get(str(above), 0) + 1
     still = [each for each in problems if each.state not in OVER]
     told = sorted(
-        (_told(each, known, on, under, now) for each in still),
+        (_told(each, known, theirs.on, under, now) for each in still),
         key=lambda each: (_gravity(each.problem.impact), each.problem.opened_at),
     )
     stale = looked_at is None or now - looked_at > STALE
     return PublicNow(
         touching=tuple(each for each in told if each.systems),
         others=tuple(each for each in told if not each.systems),
-        works=await _works(parts, partner, systems, on, now),
+        works=await _works(parts, partner, theirs, now),
         components=tuple(_standing(each, states, still, stale=stale) for each in known.values()),
         stale=stale,
         looked_at=looked_at,
@@ -165,11 +177,8 @@ def _standing(
     return Standing(component=component, status=max(found, key=ORDER.index))
 
 
-async def _works(
-    parts: Parts, partner: str, systems: Sequence[System], on: Mapping[str, int], now: datetime
-) -> tuple[Planned, ...]:
+async def _works(parts: Parts, partner: str, theirs: Placed, now: datetime) -> tuple[Planned, ...]:
     """Return the planned work that goes on or is ahead and touches these systems, the next first."""
-    serials = {each.serial for each in systems}
     found: list[Planned] = []
     for status in ("in_progress", "scheduled"):
         page = await parts.store.read(
@@ -178,10 +187,10 @@ async def _works(
         )
         for work in page.items:
             own = work.partner == partner
-            touched = tuple(sorted(serials & set(work.systems)))
+            touched = tuple(sorted(theirs.serials.intersection(work.systems)))
             if not (own or work.public or touched):
                 continue
-            if touched or own or any(on.get(each) for each in work.components):
+            if touched or own or any(theirs.on.get(each) for each in work.components):
                 found.append(Planned(work=work, own=own, systems=touched))
     first: dict[str, Planned] = {}
     for each in sorted(found, key=lambda one: one.work.starts_at):  # the next time of a series speaks for it

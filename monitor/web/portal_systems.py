@@ -3,7 +3,7 @@
 A system that is not yours, nor served through you, does not exist here.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Annotated, Literal
 
@@ -11,7 +11,7 @@ import pydantic
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field
 
-from monitor.domain.incidents import Incident
+from monitor.domain.incidents import Incident, Status
 from monitor.domain.inventory import System
 from monitor.domain.uptime import CURRENT, Span, midnight, overlaid, tally, worst_of, worst_state
 from monitor.storage import cases, check_lists, history
@@ -32,7 +32,7 @@ from monitor.web.portal_fleet import (
 )
 from monitor.web.portal_frame import Self, portal_page, who_looks
 from monitor.web.portal_keeping import may_keep
-from monitor.web.portal_public import public_now
+from monitor.web.portal_public import placed, public_now
 from monitor.web.portal_view import health_of, stretch
 from monitor.web.problems import ProblemError
 
@@ -59,8 +59,7 @@ async def systems(request: web.Request) -> web.Response:
     except pydantic.ValidationError:
         raise ProblemError(422, "This list has no such filter.") from None
     fleet = fleet_of(request, me)
-    open_cases = await parts.store.read(cases.standing, fleet.whose)
-    faults = since_when(fleet, [each for each, _ in open_cases])
+    faults = since_when(fleet, await parts.store.read(cases.standing, fleet.whose))
     unwell = await unwell_of(request, fleet, faults, await running_works(parts))
     found = worst_first(fleet.search(query.q.strip().casefold()), unwell)
     if query.state == "unwell":
@@ -85,7 +84,7 @@ async def systems(request: web.Request) -> web.Response:
     )
 
 
-def since_when(fleet: Fleet, standing: list[Incident]) -> dict[str, datetime]:
+def since_when(fleet: Fleet, standing: Sequence[Incident]) -> dict[str, datetime]:
     """Return since when each system has a fault."""
     faults: dict[str, datetime] = {}
     for each in standing:
@@ -112,7 +111,7 @@ async def one_system(request: web.Request) -> web.Response:
     states = await read(check_lists.named, [each.name for each in mine])
     checks = worst_checks([check_now(each, states.get(each.name), now) for each in mine])
     found = await read(cases.listed, fleet.whose, Wanted(equal={"system": system.serial}, limit=OLDER))
-    standing = [each for each, _ in await read(cases.standing, fleet.whose) if each.system == system.serial]
+    standing = [each for each, _ in found.items if each.status is not Status.RESOLVED]
     works = await running_works(parts)
     worked_on = frozenset(serial for each in works for serial in each.systems)
     (health,) = health_of([system], checks, since_when(fleet, standing), worked_on)
@@ -133,7 +132,7 @@ async def one_system(request: web.Request) -> web.Response:
         strip=[stretch(part, begins) for each in held if (part := _cut(each, begins, ends)) is not None],
         today=tally(held, begins, ends).uptime(CURRENT),
         whole=midnight(day + timedelta(days=1), me.zone) - begins,
-        now_public=await public_now(parts, me.partner.id, [system], standing),
+        now_public=await public_now(parts, me.partner.id, placed([system]), standing),
         contacts=me.partner.contacts if system.partner == me.partner.id else (),
         owner=parts.inventory().partners.get(system.partner),
         component=parts.inventory().components.get(system.component or ""),

@@ -195,7 +195,7 @@ async def test_a_case_is_a_partners_by_who_is_contacted_or_by_the_system_they_ow
 
         async def of(partner, *serials):
             found = await read(cases.standing, Whose(partner=partner, serials=frozenset(serials)))
-            return [incident.system for incident, _ in found]
+            return [incident.system for incident in found]
 
         assert await of("aurora") == ["PBX-1", "PBX-9"]
         assert await of("dune") == []
