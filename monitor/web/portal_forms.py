@@ -33,11 +33,13 @@ from monitor.web.portal_fields import BY, OURS, RELATED, prefilled, questions
 from monitor.web.portal_fleet import fleet_of
 from monitor.web.portal_frame import Self, portal_page, who_looks
 from monitor.web.portal_input import FILES, Form, read_form
+from monitor.web.portal_tongue import COOKIE, LOCALES
 from monitor.web.render import go
 
 MOST_COPIED = 20
 _ADDRESS = re.compile(r"[^@\s,;<>\x00-\x1f]{1,64}@[^@\s,;<>\x00-\x1f]{1,190}")
 MISSING = "This is missing."
+YEAR = 365 * 86_400
 
 
 # log in and out -----------------------------------------------------------------------------------------------
@@ -95,6 +97,24 @@ async def logout(request: web.Request) -> web.Response:
     """End this session."""
     await read_form(request)
     return await actions.logged_out(request, "/portal/login")
+
+
+async def speak(request: web.Request) -> web.Response:
+    """Show the portal in a language from now on; it is kept in this browser."""
+    code = request.match_info["code"]
+    if code not in LOCALES:
+        raise auth.nothing_there()
+    response = go(auth.local_path(request.query.get("next"), "/portal/"))
+    response.set_cookie(
+        COOKIE,
+        code,
+        path="/portal",
+        httponly=True,
+        samesite="Lax",
+        secure=auth.is_https(request),
+        max_age=YEAR,
+    )
+    return response
 
 
 # file a request -----------------------------------------------------------------------------------------------
@@ -310,6 +330,7 @@ ACTIONS: dict[tuple[str, str], Action] = {
     ("GET", "/portal/login"): login_page,
     ("POST", "/portal/login"): login,
     ("POST", "/portal/logout"): logout,
+    ("GET", "/portal/language/{code}"): speak,
     ("GET", "/portal/requests/new"): new_form,
     ("POST", "/portal/requests"): file,
     ("POST", "/portal/requests/{id}/messages"): write,

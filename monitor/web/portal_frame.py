@@ -23,7 +23,7 @@ from monitor.domain.request_matter import Request, calendar_of, served_by
 from monitor.domain.request_rules import FIELDS, RequestRules
 from monitor.web.auth import PRINCIPAL, nothing_there, viewer
 from monitor.web.parts import PARTS, Parts
-from monitor.web.portal_tongue import ENGLISH, Tongue
+from monitor.web.portal_tongue import COOKIE, ENGLISH, NAMES, Tongue, chosen
 from monitor.web.portal_words import case_state, percent, seen, symptom
 from monitor.web.render import page
 from monitor.web.rules import Own, role_suffices
@@ -75,12 +75,14 @@ def who_looks(request: web.Request) -> Self:
         raise nothing_there()
     partner, contact = found
     policy = parts.policies()[partner.policy]
+    language = language_of(policy, contact, partner, None)
     return Self(
         viewer=who,
         contact=contact,
         partner=partner,
         policy=policy,
-        language=language_of(policy, contact, partner, None),
+        language=language,
+        tongue=_tongue(request, language),
         zone=zone_of(parts, policy, partner),
         manages=manages(request),
     )
@@ -99,6 +101,11 @@ def by_log_in(me: Self, permission: Permission) -> Permission:
     return Permission(
         allowed=False, clause="", reason="your log-in is a partner-contact's: ask a partner-admin of yours"
     )
+
+
+def _tongue(request: web.Request, known: str = "") -> Tongue:
+    """Return the language of whoever asks; ``known`` is the one on record of them."""
+    return chosen(request.cookies.get(COOKIE, ""), request.headers.get("Accept-Language", ""), known)
 
 
 def own_systems(parts: Parts, me: Self) -> tuple[System, ...]:
@@ -168,6 +175,7 @@ def labels_of(rules: RequestRules) -> dict[str, str]:
 def portal_page(request: web.Request, template: str, *, status: int = 200, **context: Any) -> web.Response:
     """Render a page of the portal."""
     me = _somebody(request)
+    tongue = me.tongue if me else _tongue(request)
     written = me.written if me else _in_utc
     zone = me.zone.key if me else "UTC"
     return page(
@@ -177,8 +185,9 @@ def portal_page(request: web.Request, template: str, *, status: int = 200, **con
         me=me,
         written=written,
         zone=zone,
-        _=(me.tongue if me else ENGLISH).html,
-        lang=(me.tongue if me else ENGLISH).code,
+        _=tongue.html,
+        lang=tongue.code,
+        languages=NAMES,
         case_state=case_state,
         symptom=symptom,
         seen=seen,

@@ -71,3 +71,22 @@ def tongue(code: str) -> Tongue:
         if isinstance(each.id, str) and isinstance(each.string, str) and each.id and each.string
     }
     return Tongue(code, said)
+
+
+COOKIE = "portal_language"
+
+
+def chosen(cookie: str, accepted: str, known: str) -> Tongue:
+    """Return whoever looks's language: what they chose, what their browser asks for, what is on record of them.
+
+    A program that says nothing of languages gets English.
+    """
+    if cookie in LOCALES:
+        return tongue(cookie)
+    if not accepted:
+        return ENGLISH
+    for part in accepted[:200].split(","):
+        code = part.strip().partition(";")[0].split("-")[0].lower()
+        if code in LOCALES:
+            return tongue(code)
+    return tongue(known.split("-", maxsplit=1)[0].lower())

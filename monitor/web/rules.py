@@ -381,6 +381,7 @@ RULES: Mapping[tuple[str, str], Need] = {
     ("POST", "/portal/login"): None,
     ("GET", "/portal/link"): None,
     ("POST", "/portal/link"): None,
+    ("GET", "/portal/language/{code}"): None,
     ("GET", "/portal/link/{token}"): None,
     ("POST", "/portal/link/{token}"): None,
     ("POST", "/portal/logout"): Own.PORTAL,

@@ -81,6 +81,7 @@ GET /portal/login
 POST /portal/login
 GET /portal/link
 POST /portal/link
+GET /portal/language/{code}
 GET /portal/link/{token}
 POST /portal/link/{token}
 [api read]
