@@ -25,6 +25,7 @@ incidents, outbox, maintenances, updates = (
     schema.updates,
 )
 RECHECK = timedelta(minutes=10)
+OURSELVES = "tocsin"
 CONTACTS = ("ticket.open", "call", "page", "mail")
 """What is held: first contacts. What somebody writes into a ticket that is open goes out."""
 HELD = (Waits.MAINTENANCE, Waits.GLOBAL_PROBLEM)
@@ -264,9 +265,8 @@ def update_global(
         _nothing_said_since(c, id_, after)
     if shape is not None:
         _reshape(c, id_, shape)
-    c.execute(
-        sa.update(incidents).where(incidents.c.id == id_).values(public=True)
-    )  # a word publishes a draft
+    if actor != OURSELVES:  # a person's word publishes a draft; what ends by itself stays what they made of it
+        c.execute(sa.update(incidents).where(incidents.c.id == id_).values(public=True))
     over = row.status == Status.RESOLVED
     if over != (state is PublicState.POSTMORTEM):
         raise ConflictError(

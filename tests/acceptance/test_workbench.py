@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from monitor.domain.findings import Verdict
 from monitor.errors import ConflictError
 from monitor.storage import regroup
 from monitor.storage.by_hand import Word
@@ -211,6 +212,18 @@ async def test_a_word_is_corrected_a_problem_withdrawn_and_both_are_on_record(no
     assert nadia.status == 409
     kinds = await world.events(problem)
     assert {"word.corrected", "global.withdrawn"} <= set(kinds)
+
+
+async def test_a_draft_that_ends_by_itself_stays_off_the_page(noc):
+    world, problem, nadia = noc
+    await fall(world, FLEET.checks(), verdict=Verdict.UP)
+    await seconds(world, 340)
+    row = await world.incident(id=problem)
+    assert (row["status"], row["public_state"], row["public"]) == ("resolved", "resolved", False)
+    await world.service.publisher._refresh()
+    assert row["title"] not in world.service.pages.get("/history").body.decode()
+    await nadia.get(f"/noc/problems/{problem}")
+    assert "Never published" in nadia.text
 
 
 async def test_a_problem_is_split_off_and_merged_from_the_screen(noc):
