@@ -265,7 +265,9 @@ def update_global(
         _nothing_said_since(c, id_, after)
     if shape is not None:
         _reshape(c, id_, shape)
-    if actor != OURSELVES:  # a person's word publishes a draft; what ends by itself stays what they made of it
+    if (
+        actor != OURSELVES
+    ):  # a person's word publishes a draft; what ends by itself stays what they made of it
         c.execute(sa.update(incidents).where(incidents.c.id == id_).values(public=True))
     over = row.status == Status.RESOLVED
     if over != (state is PublicState.POSTMORTEM):
