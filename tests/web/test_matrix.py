@@ -25,7 +25,7 @@ from tests.web.conftest import QUICK
 from tests.web.who_may import AUDIENCES, EVERYBODY, rows
 
 STREAM = ("GET", "/noc/live")  # never ends: its doors are tried, its inside is tests/web/test_live.py
-OTHERS_ROUTES = re.compile(r"^(?!/(api/v1|noc|portal|ack|livez|readyz|healthz|metrics|api/docs|api/openapi))")
+OTHERS_ROUTES = re.compile(r"^(?!/(api/v1|noc|portal|ack|oncall|livez|readyz|healthz|metrics|api/docs|api/openapi))")
 """The status page, its feeds and what comes in have doors of their own (tests/statuspage, tests/web/test_intake...)."""
 BOB = re.search(r"\n.*id: bob,.*", CONFIGURATION)[0]
 WITH_BEN = (
@@ -199,6 +199,8 @@ def path_of(town, route, who, whose):
         path += "?name=b.txt"
     if whose == "nothing":
         return re.sub(r"\{[a-z_]+\}", "nothing", path)
+    if whose == "colleague":
+        return path.replace("{id}", "ann")
     things = town.things[whose]
     asker = CONTACT.get(who, things["asker"]) if whose == "own" else things["asker"]
     kind = next((part for part in path.split("/") if part in things), None)
@@ -235,6 +237,8 @@ def expected(route, audience, who, whose):
     if audience == "everybody":
         return {"in"} if not one else {"in", "hidden", "who"}
     if who in rule.who and not (is_page and who.startswith("token")):
+        if whose == "colleague":
+            return {"hidden"} if "themselves" in audience else {"in"}
         theirs = rule.own and who in CONTACT and one
         return {"hidden"} if theirs and whose != "own" else {"in"}
     if who == "nobody" or (is_page and who.startswith(("token", "partner's token"))):
@@ -249,6 +253,14 @@ UNSEEDED = re.compile(r"/portal/ledger|/portal/link$|/portal/news|appointment.ic
 """Where nothing of the kind is on record: who gets in is told that there is none."""
 
 
+def cases_of(route, name):
+    """Return whose things are asked for: of a partner's people also foreign ones, made-up ones, and a colleague's."""
+    if name not in CONTACT or "{" not in route[1] or route[1].startswith("/noc"):
+        return ("own",)
+    colleague = ("colleague",) if name == "partner-contact" and "/contacts/{id}" in route[1] else ()
+    return ("foreign", "nothing", *colleague, "own")
+
+
 async def observe(town, routes):
     """Ask for every route as everybody; return what came."""
     seen = {}
@@ -258,8 +270,7 @@ async def observe(town, routes):
             town.things["own"]["contacts"]["bob"] = "ben"
             await town.again("partner-contact")
         for name, who in town.everybody.items():
-            mine = name in CONTACT and "{" in route[1] and not route[1].startswith("/noc")
-            for whose in ("foreign", "nothing", "own") if mine else ("own",):
+            for whose in cases_of(route, name):
                 path = path_of(town, route, name, whose)
                 answer = await town.ask(who, route[0], path, body=BODIES.get(route, {}), form=FORMS)
                 seen[route, name, whose] = await outcome(answer)

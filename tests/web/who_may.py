@@ -52,6 +52,7 @@ AUDIENCES = {
 
 TABLE = """
 [everybody]
+GET /oncall/{secret}.ics
 GET /noc/login/provider
 GET /portal/login/provider
 GET /noc/login/provider/back
