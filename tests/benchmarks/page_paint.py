@@ -85,13 +85,7 @@ async def look(browser: Any, url: str) -> dict[str, float]:
     """Open the page as a phone on a slow line does, with nothing of it at hand."""
     context = await browser.new_context(viewport={"width": 412, "height": 823}, device_scale_factor=1.75)
     page = await context.new_page()
-<<<<<<< HEAD
     await page.add_init_script(f"Date.now = () => {int(seeds.NOW.timestamp() * 1000)}")  # the copy is fresh
-=======
-    await page.add_init_script(
-        f"Date.now = () => {int(seeds.NOW.timestamp() * 1000)}"
-    )  # a fresh copy, not an old one
->>>>>>> 1e53551 (tests: a colleague's contact in the matrix)
     session = await context.new_cdp_session(page)
     await session.send("Network.enable")
     await session.send("Network.emulateNetworkConditions", SLOW_4G)

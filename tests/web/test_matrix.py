@@ -25,7 +25,9 @@ from tests.web.conftest import QUICK
 from tests.web.who_may import AUDIENCES, EVERYBODY, rows
 
 STREAM = ("GET", "/noc/live")  # never ends: its doors are tried, its inside is tests/web/test_live.py
-OTHERS_ROUTES = re.compile(r"^(?!/(api/v1|noc|portal|ack|oncall|livez|readyz|healthz|metrics|api/docs|api/openapi))")
+OTHERS_ROUTES = re.compile(
+    r"^(?!/(api/v1|noc|portal|ack|oncall|livez|readyz|healthz|metrics|api/docs|api/openapi))"
+)
 """The status page, its feeds and what comes in have doors of their own (tests/statuspage, tests/web/test_intake...)."""
 BOB = re.search(r"\n.*id: bob,.*", CONFIGURATION)[0]
 WITH_BEN = (
@@ -33,7 +35,7 @@ WITH_BEN = (
     + '  - {name: s-9, type: tcp, system: S-9, target: "127.0.0.1:9", symptom: unreachable}\n'
 )
 CONTACT = {"partner-contact": "bob", "partner-admin": "ann", "partner's token": "ann"}
-KINDS = [each for each in AUDIENCES if each != "doors of their own"]
+KINDS = [each for each in AUDIENCES if each not in ("everybody", "doors of their own")]
 LAST = ("DELETE /api/v1/contacts/{id}", "POST /portal/contacts/{id}/remove")
 BODIES = {
     ("PATCH", "/api/v1/contacts/{id}"): {"name": "Another Name"},
@@ -334,7 +336,7 @@ ELSEWHERE = (
     {"Origin": "null"},
     {"Sec-Fetch-Site": "cross-site", "Origin": "http://127.0.0.1"},
 )
-NO_SESSION = ("/ack/",)
+NO_SESSION = ("/ack/", "/portal/link")
 """What a link of ours opens: the link is the right, no session is behind it that another page could use."""
 
 
@@ -352,7 +354,7 @@ async def test_no_page_of_somebody_else_changes_anything_by_any_route(tmp_path):
         old = ann.csrf, admin.csrf
         for who in (admin, ann):  # a new log-in: what the forms of the one before carry is old
             await town.world.service.store.write(_new_csrf, who)
-        came, tried = [], 0
+        came, tried, table = [], 0, rows()
         for route in changing(town.world.service.web):
             portal = route[1].startswith("/portal")
             who, other = (ann, admin) if portal else (admin, ann)
@@ -361,7 +363,7 @@ async def test_no_page_of_somebody_else_changes_anything_by_any_route(tmp_path):
             tries = [(headers, form) for headers in ELSEWHERE]
             if route[1].startswith("/api"):
                 tries.append(({}, form))  # no word of a browser, and no token either
-            elif not route[1].endswith("/login") and "/login/" not in route[1]:
+            elif table[route] != "everybody":  # what a log-in or a link opens has no session yet
                 wrong = ("", "wrong", other.csrf, old[0] if portal else old[1])
                 tries += [({"Sec-Fetch-Site": "same-origin"}, FORMS | {"csrf": each}) for each in wrong]
                 tries.append(({"Sec-Fetch-Site": "same-origin"}, FORMS))
