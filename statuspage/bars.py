@@ -1,62 +1,25 @@
-"""Ninety days as stacks of minutes: what each bar shows and says. Pure geometry, no markup.
+"""A component's ninety days as stacks of minutes: what each bar shows (:mod:`monitor.domain.day_columns`) and says.
 
-A day is a column ``PITCH`` wide and ``TALL`` high, green but for its unwell part, which stands on the
-floor: worst at the bottom, each at least 15 % high so that two minutes are seen, under a paler green. Days on which nothing
-happened are not listed (the page draws them once for all components); runs without data are one block.
+What is not well stands under a paler green; the page draws the days on which nothing happened once for all components.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from monitor.domain.day_columns import BAR, NO_DATA, TALL, Column, Stack, columns
+from monitor.domain.uptime import Tally
 from statuspage.rollup import DEGRADED, MAINTENANCE, MAJOR, PARTIAL, UNKNOWN, WORDS
 from statuspage.tongues import ENGLISH, Tongue
-from statuspage.uptime import Tally
 from statuspage.when import day_text, lasting
 
-PITCH, BAR, TALL = 10, 8, 40
-LEAST = TALL * 3 // 20  # 15 %: at 5 % two minutes would be two pixels
-
-STACKED: Sequence[tuple[str, str]] = (  # from the floor up, with the letter of its CSS class
+STACKED: Stack = (
     (MAJOR, "m"),
     (PARTIAL, "p"),
     (DEGRADED, "d"),
     (MAINTENANCE, "w"),
-    (UNKNOWN, "n"),
+    (UNKNOWN, NO_DATA),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """One coloured part of a day's column: CSS letter, top and height."""
-
-    letter: str
-    top: int
-    height: int
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A day (or a run of days without data) that is not plain green; ``spent`` are seconds in each state that is not well."""
-
-    left: int
-    width: int
-    first: date
-    last: date
-    spent: tuple[tuple[str, float], ...]
-    pieces: tuple[Piece, ...]
-
-    @property
-    def blank(self) -> bool:
-        """Whether it is a block without data."""
-        return not self.spent
-
-    def title(self, tongue: Tongue = ENGLISH) -> str:
-        """Say the day and what was wrong on it: ``22 Nov: 43 min major outage``."""
-        day = day_text(self.first, tongue=tongue)
-        if self.first != self.last:
-            day = tongue.say("%(start)s to %(end)s", start=day, end=day_text(self.last, tongue=tongue))
-        return f"{day}: {happened(self.spent, tongue)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,44 +33,17 @@ class Bars:
 
 def bars(days: Sequence[date], tallies: Sequence[Tally]) -> Bars:
     """Draw a component's days."""
-    columns = [*_runs_without_data(days, tallies), *_unwell(days, tallies)]
-    bad = [c for c in columns if any(status in (MAJOR, PARTIAL, DEGRADED) for status, _ in c.spent)]
-    known = any(tally.known > 0 for tally in tallies)
-    return Bars(tuple(sorted(columns, key=lambda column: column.left)), len(bad), known)
+    drawn = columns(days, tallies, STACKED)
+    bad = sum(any(status in (MAJOR, PARTIAL, DEGRADED) for status, _ in each.spent) for each in drawn)
+    return Bars(drawn, bad, any(tally.known > 0 for tally in tallies))
 
 
-def _runs_without_data(days: Sequence[date], tallies: Sequence[Tally]) -> Iterable[Column]:
-    start: int | None = None
-    for index, tally in enumerate([*tallies, Tally({MAJOR: 1.0})]):
-        if tally.known <= 0:
-            start = index if start is None else start
-        elif start is not None:
-            yield _run(days, start, index - 1)
-            start = None
-
-
-def _run(days: Sequence[date], first: int, last: int) -> Column:
-    width = (last - first) * PITCH + BAR
-    return Column(first * PITCH, width, days[first], days[last], (), (Piece("n", 0, TALL),))
-
-
-def _unwell(days: Sequence[date], tallies: Sequence[Tally]) -> Iterable[Column]:
-    for index, (day, tally) in enumerate(zip(days, tallies, strict=True)):
-        if tally.known > 0 and (spent := unwell(tally.seconds)):
-            yield Column(index * PITCH, BAR, day, day, spent, _pieces(tally))
-
-
-def _pieces(tally: Tally) -> tuple[Piece, ...]:
-    """Stack the parts; what the least heights add is taken from the tallest parts."""
-    spent = [(letter, tally.seconds.get(status, 0.0)) for status, letter in STACKED]
-    heights = {letter: max(round(TALL * part / tally.total), LEAST) for letter, part in spent if part > 0}
-    while sum(heights.values()) > TALL:
-        heights[max(heights, key=lambda letter: heights[letter])] -= 1
-    floor, pieces = TALL, []
-    for letter, height in heights.items():
-        floor -= height
-        pieces.append(Piece(letter, floor, height))
-    return tuple(pieces)
+def title(column: Column, tongue: Tongue = ENGLISH) -> str:
+    """Say the day and what was wrong on it: ``22 Nov: 43 min major outage``."""
+    day = day_text(column.first, tongue=tongue)
+    if column.first != column.last:
+        day = tongue.say("%(start)s to %(end)s", start=day, end=day_text(column.last, tongue=tongue))
+    return f"{day}: {happened(column.spent, tongue)}"
 
 
 def outlines(bars: Bars) -> Mapping[str, str]:
@@ -121,11 +57,6 @@ def outlines(bars: Bars) -> Mapping[str, str]:
                 f"M{column.left},{piece.top}h{column.width}v{piece.height}h-{column.width}z"
             )
     return {letter: "".join(parts) for letter, parts in drawn.items()}
-
-
-def unwell(seconds: Mapping[str, float]) -> tuple[tuple[str, float], ...]:
-    """Return the time in each state that is not well, the worst first."""
-    return tuple((status, spent) for status, _ in STACKED if (spent := seconds.get(status, 0.0)) > 0)
 
 
 def happened(spent: Sequence[tuple[str, float]], tongue: Tongue = ENGLISH) -> str:

@@ -6,7 +6,7 @@ that one does not see before opening a group, then all bars; in figures and word
 
 from collections.abc import Sequence
 
-from statuspage.bars import Piece
+from monitor.domain.day_columns import Piece
 from statuspage.views import Board, Group
 
 BUDGET = 59_500  # bytes of a page; what would be larger is told with less detail, level by level

@@ -15,9 +15,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import jinja2
 
+from monitor.domain.day_columns import BAR, PITCH, TALL
 from monitor.domain.wording import NAMES
 from statuspage import badge, feeds, links, v2, when
-from statuspage.bars import BAR, PITCH, TALL, happened, lowered, outlines
+from statuspage.bars import happened, lowered, outlines, title
 from statuspage.budget import BUDGET, DAYS_TOLD, DETAIL, LEVELS, STRIPS_TOLD, is_linked, stacks
 from statuspage.months import Month, months_of
 from statuspage.repeating import repeats
@@ -350,7 +351,7 @@ def _environment() -> jinja2.Environment:
     )
     made.filters["utc"] = when.utc_text
     made.globals.update(
-        WORDS=WORDS, IMPLIED=IMPLIED, STATES=STATES, IMPACTS=IMPACTS, outlines=outlines, SHOWN_HERE=SHOWN_HERE, PITCH=PITCH, BAR=BAR, TALL=TALL, UTC=UTC, NAMES=NAMES,
+        WORDS=WORDS, IMPLIED=IMPLIED, STATES=STATES, IMPACTS=IMPACTS, outlines=outlines, column_title=title, SHOWN_HERE=SHOWN_HERE, PITCH=PITCH, BAR=BAR, TALL=TALL, UTC=UTC, NAMES=NAMES,
         problem_path=links.problem_path, work_path=links.work_path, month_path=links.month_path,
         day_path=links.day_path, day_text=when.day_text,
     )  # fmt: skip

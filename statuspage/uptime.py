@@ -5,8 +5,7 @@ What is counted, and by which rule, is :mod:`monitor.domain.uptime`.
 
 import math
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
-from zoneinfo import ZoneInfo
+from datetime import datetime
 
 from monitor.domain.uptime import (
     CURRENT,
@@ -15,6 +14,8 @@ from monitor.domain.uptime import (
     Accounting,
     Span,
     Tally,
+    by_day,
+    last_days,
     midnight,
     spans,
     tally,
@@ -39,26 +40,6 @@ __all__ = [
     "within",
     "worst_of",
 ]
-
-
-def by_day(held: Sequence[Span], days: Sequence[date], zone: ZoneInfo, now: datetime) -> list[Tally]:
-    """Tally each local day; today ends now. One pass: spans and days are both in order."""
-    tallies, first = [], 0
-    for day in days:
-        start, end = midnight(day, zone), min(midnight(day + timedelta(days=1), zone), now)
-        while first < len(held) and held[first].end <= start:
-            first += 1
-        last = first
-        while last < len(held) and held[last].start < end:
-            last += 1
-        tallies.append(tally(held[first:last], start, end))
-    return tallies
-
-
-def last_days(now: datetime, zone: ZoneInfo, count: int) -> list[date]:
-    """Return the last local dates up to today, oldest first."""
-    today = now.astimezone(zone).date()
-    return [today - timedelta(days=back) for back in range(count - 1, -1, -1)]
 
 
 def percent(uptime: float | None, tongue: Tongue = ENGLISH) -> str:

@@ -10,7 +10,7 @@ once is never edited: another one is added below it.
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from itertools import pairwise
 from zoneinfo import ZoneInfo
@@ -218,3 +218,23 @@ def tally(held: Iterable[Span], start: datetime, end: datetime) -> Tally:
 def midnight(day: date, zone: ZoneInfo) -> datetime:
     """Return when the local day begins, as an instant (a day may have 23 or 25 hours)."""
     return datetime.combine(day, time(), zone).astimezone(UTC)
+
+
+def by_day(held: Sequence[Span], days: Sequence[date], zone: ZoneInfo, now: datetime) -> list[Tally]:
+    """Tally each local day; today ends now. One pass: spans and days are both in order."""
+    tallies, first = [], 0
+    for day in days:
+        start, end = midnight(day, zone), min(midnight(day + timedelta(days=1), zone), now)
+        while first < len(held) and held[first].end <= start:
+            first += 1
+        last = first
+        while last < len(held) and held[last].start < end:
+            last += 1
+        tallies.append(tally(held[first:last], start, end))
+    return tallies
+
+
+def last_days(now: datetime, zone: ZoneInfo, count: int) -> list[date]:
+    """Return the last local dates up to today, oldest first."""
+    today = now.astimezone(zone).date()
+    return [today - timedelta(days=back) for back in range(count - 1, -1, -1)]

@@ -94,9 +94,9 @@ async def urgent(request: web.Request) -> web.Response:
         policies = parts.policies()
         found = await parts.store.read(untaken.untaken)
         new = [one for one in found if tone_of(one.cls, policies.get(one.policy or ""))[0] == "critical"]
-        return json.dumps({"urgent": [{"id": one.id, "title": one.title} for one in new[:URGENT]]})
+        return json.dumps({"untaken": [{"id": one.id, "title": one.title} for one in new[:URGENT]]})
 
-    text = await request.app[SHARED].get("urgent", make)
+    text = await request.app[SHARED].get("untaken", make)
     return web.Response(text=text, content_type="application/json")
 
 

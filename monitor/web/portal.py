@@ -19,6 +19,7 @@ from monitor.domain.request_life import ENDED, Case, RequestStatus
 from monitor.domain.request_matter import as_seen_by_requester, is_empty, look_at
 from monitor.domain.request_record import from_record
 from monitor.domain.requests import missing_fields
+from monitor.domain.uptime import last_days
 from monitor.storage import appointments, cases, lists, requests
 from monitor.storage.clocks import ClockRow
 from monitor.storage.lists import Wanted
@@ -27,7 +28,7 @@ from monitor.web import request_models as r
 from monitor.web.api_requests import a_file, visible_case
 from monitor.web.auth import nothing_there
 from monitor.web.parts import PARTS, Parts
-from monitor.web.portal_bars import last_days
+from monitor.web.portal_bars import DAYS
 from monitor.web.portal_cases import line_of as case_line
 from monitor.web.portal_fields import asked_of, field_of
 from monitor.web.portal_fleet import Fleet, Unwell, fleet_of, rows_of, running_works, unwell_of, worst_first
@@ -70,7 +71,7 @@ async def overview(request: web.Request) -> web.Response:
         tally=_tally(me, fleet, unwell),
         total=len(fleet.systems),
         partners=parts.inventory().partners,
-        days=last_days(parts.clock(), me.zone),
+        days=last_days(parts.clock(), me.zone, DAYS),
         drawn=DRAWN,
         lines=[line for line, _ in live],
         duties=[duty for _, duties in live for duty in duties if duty.open],

@@ -11,13 +11,13 @@ from datetime import datetime, timedelta
 from aiohttp import web
 
 from monitor.domain.inventory import Inventory, System
-from monitor.domain.uptime import midnight, overlaid, worst_of, worst_state
+from monitor.domain.uptime import last_days, midnight, overlaid, worst_of, worst_state
 from monitor.storage import cases, check_lists, history, lists
 from monitor.storage.cases import Whose
 from monitor.storage.lists import MaintenanceLine, Wanted
 from monitor.web.checks_now import OVERDUE_AFTER, CheckNow, check_now
 from monitor.web.parts import PARTS, ConfiguredCheck, Parts
-from monitor.web.portal_bars import Bars, bars, last_days
+from monitor.web.portal_bars import DAYS, Bars, bars
 from monitor.web.portal_frame import Self, through
 from monitor.web.portal_public import Placed, placed
 from monitor.web.portal_view import Health, health_of
@@ -206,7 +206,7 @@ async def bars_of(
 ) -> dict[str, Bars]:
     """Return the last days of some systems, each at each moment as the worst of its checks."""
     now = parts.clock()
-    days = last_days(now, me.zone)
+    days = last_days(now, me.zone, DAYS)
     start = midnight(days[0], me.zone)
     held = await parts.store.read(
         history.spans_of, [name for names in checks.values() for name in names], start, now

@@ -22,6 +22,7 @@ from monitor.domain.request_matter import Request
 from monitor.domain.requests import judge
 from monitor.domain.sealing import NOTE
 from monitor.storage import requests
+from monitor.tongues import LOCALES
 from monitor.web import actions, auth, second_steps
 from monitor.web.api_inputs import local_moment
 from monitor.web.api_requests import visible_case
@@ -33,7 +34,7 @@ from monitor.web.portal_fields import BY, OURS, RELATED, prefilled, questions
 from monitor.web.portal_fleet import fleet_of
 from monitor.web.portal_frame import Self, portal_page, who_looks
 from monitor.web.portal_input import FILES, Form, read_form
-from monitor.web.portal_tongue import COOKIE, LOCALES
+from monitor.web.portal_tongue import COOKIE
 from monitor.web.render import go
 
 MOST_COPIED = 20

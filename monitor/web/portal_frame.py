@@ -21,9 +21,11 @@ from monitor.domain.people import Permission
 from monitor.domain.policy import Policy
 from monitor.domain.request_matter import Request, calendar_of, served_by
 from monitor.domain.request_rules import FIELDS, RequestRules
+from monitor.domain.wording import NAMES
+from monitor.tongues import ENGLISH, Tongue
 from monitor.web.auth import PRINCIPAL, nothing_there, viewer
 from monitor.web.parts import PARTS, Parts
-from monitor.web.portal_tongue import COOKIE, ENGLISH, NAMES, Tongue, chosen
+from monitor.web.portal_tongue import COOKIE, chosen
 from monitor.web.portal_words import case_state, percent, seen, symptom
 from monitor.web.render import page
 from monitor.web.rules import Own, role_suffices
@@ -54,7 +56,7 @@ class Self:
 
     def day(self, at: datetime) -> str:
         """Say a day as this person's calendar shows it."""
-        return self.tongue.day(self.local(at))
+        return self.tongue.short_day(self.local(at))
 
     def local(self, at: datetime) -> datetime:
         """Return an instant as this person's clock shows it."""

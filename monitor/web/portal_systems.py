@@ -11,15 +11,16 @@ import pydantic
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field
 
+from monitor.domain.day_columns import BAR, PITCH, TALL
 from monitor.domain.incidents import Incident, Status
 from monitor.domain.inventory import System
-from monitor.domain.uptime import CURRENT, Span, midnight, overlaid, tally, worst_of, worst_state
+from monitor.domain.uptime import CURRENT, Span, last_days, midnight, overlaid, tally, worst_of, worst_state
 from monitor.storage import cases, check_lists, history
 from monitor.storage.lists import Wanted
 from monitor.web.auth import nothing_there
 from monitor.web.checks_now import check_now
 from monitor.web.parts import PARTS
-from monitor.web.portal_bars import BAR, PITCH, TALL, WIDE, bars, last_days
+from monitor.web.portal_bars import DAYS, WIDE, bars
 from monitor.web.portal_fleet import (
     Fleet,
     checks_of,
@@ -78,7 +79,7 @@ async def systems(request: web.Request) -> web.Response:
         more=first + PAGE < len(found),
         turn=lambda number: str(request.rel_url.update_query(page=str(number))),
         partners=parts.inventory().partners,
-        days=last_days(parts.clock(), me.zone),
+        days=last_days(parts.clock(), me.zone, DAYS),
         drawn=DRAWN,
         may_register=may_keep(me, System(serial="", partner=me.partner.id, licence=me.contact.licence)),
     )
@@ -115,7 +116,7 @@ async def one_system(request: web.Request) -> web.Response:
     works = await running_works(parts)
     worked_on = frozenset(serial for each in works for serial in each.systems)
     (health,) = health_of([system], checks, since_when(fleet, standing), worked_on)
-    days = last_days(now, me.zone)
+    days = last_days(now, me.zone, DAYS)
     day = _day(request, days)
     held = await _held(request, system, [each.name for each in mine], midnight(days[0], me.zone), now)
     begins, ends = midnight(day, me.zone), min(midnight(day + timedelta(days=1), me.zone), now)

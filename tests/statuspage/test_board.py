@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monitor.domain.day_columns import LEAST, TALL
 from monitor.domain.inventory import Component
 from monitor.storage.public import PublicMaintenance, PublicProblem, PublicRecord, PublicUpdate, StateChange
-from statuspage.bars import LEAST, TALL, bars
+from statuspage.bars import bars
 from statuspage.board import build
 from statuspage.rollup import SEVERITY, rollup
 from statuspage.uptime import Tally, last_days

@@ -75,4 +75,4 @@ async def test_what_is_urgent_is_said_to_who_is_logged_in(world):
     await world.seed(an_incident, "inc-2", status="acknowledged")
     await world.log_in(role=Role.VIEWER)
     said = await (await world.client.get("/noc/urgent")).json()
-    assert said == {"urgent": [{"id": "inc-1", "title": "Calls drop on PBX-1001"}]}
+    assert said == {"untaken": [{"id": "inc-1", "title": "Calls drop on PBX-1001"}]}

@@ -7,8 +7,9 @@ from importlib.resources import files
 import pytest
 
 from monitor.storage.people import Role
+from monitor.tongues import LOCALES, Tongue
 from monitor.web import portal_ledger, portal_public, portal_view, portal_words
-from monitor.web.portal_tongue import LOCALES, Tongue, chosen, tongue
+from monitor.web.portal_tongue import chosen, tongue
 from tests.web.seeds import a_clock, an_incident
 
 OTHERS = [code for code in LOCALES if code != "en"]

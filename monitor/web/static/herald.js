@@ -12,8 +12,8 @@
       if (answer.type === "opaqueredirect" || answer.status === 401 || answer.status === 403) { clearInterval(timer); return; }
       if (answer.ok) {
         const said = await answer.json();
-        herald.dataset.urgent = said.urgent.map((each) => each.id).join(" ");
-        herald.dataset.titles = JSON.stringify(Object.fromEntries(said.urgent.map((each) => [each.id, each.title])));
+        herald.dataset.urgent = said.untaken.map((each) => each.id).join(" ");
+        herald.dataset.titles = JSON.stringify(Object.fromEntries(said.untaken.map((each) => [each.id, each.title])));
         document.dispatchEvent(new CustomEvent("noc:swapped"));
       }
     } catch { /* it is asked again */ }
