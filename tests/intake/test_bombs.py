@@ -19,7 +19,7 @@ ENVELOPE = f"/api/42/envelope/?sentry_key={KEY}"
 DUMP = f"/api/42/minidump/?sentry_key={KEY}"
 CRASH = b'{}\n{"type":"event"}\n{"message":"boom"}\n'
 CUT_OFF = 0
-STALL = 0.1
+STALL = 0.15  # seconds of the loop's own work, on a machine that others use; the long run holds it to 0.1
 MOST = 143  # MiB: 150 MB
 
 
