@@ -1,6 +1,7 @@
 """What comes and goes: who flaps, until when the contacts about it wait, and that they are let go when it is steady."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -13,7 +14,7 @@ from monitor.metrics import Metrics
 from monitor.storage import unsteady
 from monitor.storage.engine import Store
 from monitor.storage.unsteady import Unsteady
-from monitor.world import World
+from monitor.world import InForce, World
 
 log = structlog.stdlib.get_logger()
 HOLD_EVERY = timedelta(seconds=15)  # how often what is held for flapping is looked at again
@@ -35,7 +36,10 @@ class Steadying:
 
     def unsteady(self, check: str, streak: Streak) -> Unsteady:
         """Say until when contacts about a check that flaps wait at least, and why."""
-        in_force, now = self.world.in_force, self.clock()
+        return self._by(self.world.in_force, check, streak)
+
+    def _by(self, in_force: InForce, check: str, streak: Streak) -> Unsteady:
+        now = self.clock()
         steady = steady_at(streak.flaps, now, in_force.checks[check].every, in_force.flapping)
         # twice as long: that it is steady lets it go, and looks that change meanwhile need not put it off one by one
         return Unsteady(
@@ -44,15 +48,17 @@ class Steadying:
 
     async def settle(self, check: str, streak: Streak, before: Streak) -> None:
         """Hold or let go the contacts that a check's flapping bears on, after a look."""
-        flaps, standing = streak.flaps.flapping, self._standing()
-        standing.pop(check, None)
-        if flaps:
-            standing[check] = self.unsteady(check, streak)
+        flaps = streak.flaps.flapping
+        own = self.unsteady(check, streak) if flaps else None
         word = ""
         if flaps is not before.flaps.flapping:
             word = "began" if flaps else "ended"
             log.info("flapping.began" if flaps else "flapping.ended", check=check)
-        await self.store.write(unsteady.settle, standing, self.clock(), origin=check, word=word)
+
+        def said(origin: str) -> Unsteady | None:
+            return own if origin == check else self._now(origin)
+
+        await self.store.write(unsteady.settle, said, self.clock(), origin=check, word=word)
         (self.flapping.add if flaps else self.flapping.discard)(check)
         self.metrics.checks_flapping.set(len(self.flapping))
         self.bell.ring("outbox")
@@ -63,16 +69,22 @@ class Steadying:
             return
         self.held_at = now
         if self.flapping:
-            await self.store.write(unsteady.renew, self._standing(), now)
+            standing = await asyncio.to_thread(self._standing, tuple(self.flapping | self.turning.keys()))
+            await self.store.write(unsteady.renew, standing, now)
 
     async def resume(self) -> None:
         """Take up what flaps, after the streaks were taken up."""
         known = self.world.in_force.checks
         self.flapping = {name for name, one in self.streaks.items() if one.flaps.flapping and name in known}
         self.metrics.checks_flapping.set(len(self.flapping))
-        await self.store.write(unsteady.settle_all, self._standing(), self.clock())
+        await self.store.write(unsteady.settle_all, self._now, self.clock())
 
-    def _standing(self) -> dict[str, Unsteady]:
-        known = self.world.in_force.checks
-        streaks = {name: self.streaks[name] for name in self.flapping} | self.turning
-        return {name: self.unsteady(name, streak) for name, streak in streaks.items() if name in known}
+    def _now(self, check: str) -> Unsteady | None:
+        """Say of another check whether it flaps, by what is believed of it at this moment."""
+        streak = self.turning.get(check) or (self.streaks.get(check) if check in self.flapping else None)
+        in_force = self.world.in_force
+        return self._by(in_force, check, streak) if streak and check in in_force.checks else None
+
+    def _standing(self, flapping: tuple[str, ...]) -> Mapping[str, Unsteady]:
+        """Work out what all of them say: a tenth of a second for ten thousand, and so not on the loop."""
+        return {name: one for name in flapping if (one := self._now(name)) is not None}

@@ -102,6 +102,11 @@ def pytest_configure(config: pytest.Config) -> None:
     signal.signal(signal.SIGINT, _interrupted)
 
 
+def pytest_report_header() -> str | None:
+    """Say which sample of the long runs this is."""
+    return sampling.told()
+
+
 def _interrupted(_number: int, _frame: object) -> NoReturn:
     raise KeyboardInterrupt
 

@@ -26,6 +26,11 @@ import pytest
 def test_again(number):
     pass
 
+@pytest.mark.sampled(4, turns=True)
+@pytest.mark.parametrize("number", range(40))
+def test_in_turn(number):
+    pass
+
 @pytest.mark.parametrize("dialect", ["sqlite", "postgresql"])
 @pytest.mark.parametrize("number", range(40))
 def test_story(dialect, number):
@@ -57,5 +62,14 @@ def test_the_whole_suite_is_a_sample_that_does_not_change(pytester, monkeypatch)
 
 def test_what_is_named_or_everything_runs_whole(pytester, monkeypatch):
     a_suite(pytester, monkeypatch)
-    assert len(outcomes(pytester, "tests/acceptance/test_one.py")) == 120
-    assert len(outcomes(pytester, "--everything")) == 120
+    assert len(outcomes(pytester, "tests/acceptance/test_one.py")) == 160
+    assert len(outcomes(pytester, "--everything")) == 160
+
+
+def test_after_as_many_commits_each_that_takes_turns_was_run_once(pytester, monkeypatch):
+    a_suite(pytester, monkeypatch)
+    ran = []
+    for turn in range(17, 21):
+        monkeypatch.setenv("TOCSIN_SAMPLED_TESTS", str(turn))
+        ran += [name for name in outcomes(pytester) if "in_turn" in name]
+    assert len(ran) == len(set(ran)) == 40

@@ -3,7 +3,7 @@
 An incident waits if everything that stands of it flaps; one thing that is steadily wrong, and it goes out.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -27,9 +27,11 @@ class Unsteady:
     reason: str
 
 
-def settle(
-    c: sa.Connection, unsteady: Mapping[str, Unsteady], now: datetime, *, origin: str, word: str = ""
-) -> list[str]:
+Flaps = Callable[[str], Unsteady | None]
+"""Says of an origin whether it flaps, and until when at least; asked about one or two of the ten thousand that may."""
+
+
+def settle(c: sa.Connection, flaps: Flaps, now: datetime, *, origin: str, word: str = "") -> list[str]:
     """Hold or let go what the incidents of a check owe, after a look at it; return those let go.
 
     Only its own: what is known of another one here may be older than what is on record of it. ``word`` goes onto the
@@ -38,14 +40,14 @@ def settle(
     own = sa.select(findings.c.incident).where(findings.c.origin == origin, findings.c.recovered_at.is_(None))
     theirs = sorted(set(c.scalars(own)))
     for incident in theirs if word else ():
-        events.record(c, incident, now, f"flapping.{word}", text=_said(origin, unsteady))
-    return [incident for incident in theirs if not _settle(c, incident, unsteady, now)]
+        events.record(c, incident, now, f"flapping.{word}", text=_said(origin, flaps(origin)))
+    return [incident for incident in theirs if not _settle(c, incident, flaps, now)]
 
 
-def settle_all(c: sa.Connection, unsteady: Mapping[str, Unsteady], now: datetime) -> list[str]:
+def settle_all(c: sa.Connection, flaps: Flaps, now: datetime) -> list[str]:
     """Do so for every incident that waits, where nobody else is at work: after a start."""
     waiting = sa.select(outbox.c.incident).where(_WAITS)
-    return [one for one in sorted(set(c.scalars(waiting))) if not _settle(c, one, unsteady, now)]
+    return [one for one in sorted(set(c.scalars(waiting))) if not _settle(c, one, flaps, now)]
 
 
 def renew(c: sa.Connection, unsteady: Mapping[str, Unsteady], now: datetime) -> None:
@@ -69,12 +71,11 @@ def renew(c: sa.Connection, unsteady: Mapping[str, Unsteady], now: datetime) -> 
             _hold(c, incident, last, (Waits.FLAPPING,))
 
 
-def _said(origin: str, unsteady: Mapping[str, Unsteady]) -> str:
-    one = unsteady.get(origin)
+def _said(origin: str, one: Unsteady | None) -> str:
     return f"{origin}: {one.reason}" if one else f"{origin} is steady"
 
 
-def _settle(c: sa.Connection, incident: str, unsteady: Mapping[str, Unsteady], now: datetime) -> bool:
+def _settle(c: sa.Connection, incident: str, flaps: Flaps, now: datetime) -> bool:
     """Hold what an incident owes, or let it go; say whether it is held."""
     row = c.execute(
         sa.select(incidents.c.status, incidents.c.needs_triage)
@@ -84,7 +85,7 @@ def _settle(c: sa.Connection, incident: str, unsteady: Mapping[str, Unsteady], n
     standing = c.scalars(
         sa.select(findings.c.origin).where(findings.c.incident == incident, findings.c.recovered_at.is_(None))
     ).all()
-    why = [unsteady[origin] for origin in standing if origin in unsteady]
+    why = [one for origin in standing if (one := flaps(origin)) is not None]
     if row.status == Status.RESOLVED or not standing or len(why) < len(standing):
         announcements.let_go(c, {incident: bool(row.needs_triage)}, (Waits.FLAPPING,), now)
         return False

@@ -99,8 +99,7 @@ def within_the_rate(far: FarEnds) -> None:
     "away",
     [
         Away.SILENT,
-        Away.BUSY,
-        *(pytest.param(away, marks=pytest.mark.sampled(5)) for away in (Away.REFUSED, Away.PAGE)),
+        *(pytest.param(away, marks=pytest.mark.sampled(5)) for away in (Away.BUSY, Away.REFUSED, Away.PAGE)),
     ],
 )
 async def test_an_hour_without_anybody_loses_nothing_doubles_nothing_and_hammers_nobody(
@@ -109,6 +108,7 @@ async def test_an_hour_without_anybody_loses_nothing_doubles_nothing_and_hammers
     await an_hour(tmp_path, sqlite_url, away)
 
 
+@pytest.mark.sampled(3, turns=True)
 async def test_an_hour_without_anybody_is_the_same_on_postgresql(tmp_path, postgresql_url):
     await an_hour(tmp_path, postgresql_url, Away.ERROR)
 

@@ -205,6 +205,7 @@ async def test_w9_no_byte_of_a_password_is_left_in_clear(tmp_path, database_url,
     await nothing_is_left(tmp_path, database_url, log_file, keyed=True)
 
 
+@pytest.mark.sampled(2, turns=True)
 async def test_w9_without_a_key_no_byte_of_a_password_is_left_at_all(tmp_path, sqlite_url, log_file):
     await nothing_is_left(tmp_path, sqlite_url, log_file, keyed=False)
 

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from monitor.casework import Reply
@@ -185,6 +186,7 @@ async def ask(client, who, method, path):
 BODIES = {"text": "x", "reason": "x"}
 
 
+@pytest.mark.sampled(2, turns=True)  # test_portal_for_nobody_else.py walks all routes each time
 async def test_p5_nobody_else_finds_the_case_by_any_route(tmp_path):
     async with a_case(tmp_path, f"sqlite:///{tmp_path}/record.db") as (world, client, filed):
         ids = await ids_of(world, filed)

@@ -20,6 +20,7 @@ EACH = max(1, IN_ALL // len(POINTS))
 
 
 @pytest.mark.slow
+@pytest.mark.sampled(3, turns=True)
 @pytest.mark.parametrize("point", POINTS)
 def test_killed_at_a_point_nothing_is_lost_doubled_or_hidden_whatever_the_providers_do(
     point, harness, tmp_path

@@ -7,10 +7,10 @@ from tests.crash.load import PLACES, kill_under_load
 
 @pytest.mark.slow
 async def test_killed_under_load_no_answered_report_is_lost_and_no_ticket_is_doubled(tmp_path):
-    outcome = await kill_under_load(tmp_path, 400)
+    outcome = await kill_under_load(tmp_path, 250)
     print(outcome)
-    assert 0 < outcome.answered_before < 400
+    assert 0 < outcome.answered_before < 250
     assert outcome.lost == set()
     assert outcome.wrong_ids == set()
-    assert (outcome.listed, outcome.doubled) == (400, 0)
+    assert (outcome.listed, outcome.doubled) == (250, 0)
     assert outcome.tickets == PLACES

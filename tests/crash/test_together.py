@@ -7,6 +7,7 @@ from tests.crash.together import together
 
 
 @pytest.mark.slow
+@pytest.mark.sampled(2, turns=True)
 @pytest.mark.parametrize("point", ["ticket.before_open", "call.before_place"])
 def test_an_engine_that_was_stopped_for_longer_than_its_lease_sends_nothing_that_another_has_sent(
     point, harness_on_postgresql
