@@ -155,7 +155,7 @@ def a_visitor(
     page.goto(f"{said[who]}login" if who == "portal" else said[who])
     page.fill("#user", said[f"{who}_user"])
     page.fill("#password", said[f"{who}_password"])
-    page.click("main button")
+    page.click("main button:visible")
     page.wait_for_load_state()
     page.close()
     return context

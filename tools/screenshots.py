@@ -81,12 +81,12 @@ def a_request(browser: Browser, said: dict[str, str]) -> Page:
     page.goto(f"{said['portal']}requests/new")
     page.fill("#user", said["portal_user"])
     page.fill("#password", said["portal_password"])
-    page.click("main button")
+    page.click("main button:visible")
     page.fill("#subject", "Calls are cut off after ten seconds")
     page.fill("#message", "It began this morning, on every phone of the house.")
     page.select_option("#system", index=1)
     page.select_option("#symptom", "call_drops")
-    page.click("form.portal-form button")
+    page.click("form.portal-form button:visible")
     page.wait_for_selector("h1")
     return page
 
