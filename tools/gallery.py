@@ -44,9 +44,9 @@ PUBLIC = (
     "/subscribe",
     "/api/docs",
 )
-NO_PAGES = (".csv", ".ics", ".atom", ".rss", ".json", ".svg", "/live", "/logout")
+NO_PAGES = ("/language", ".csv", ".ics", ".atom", ".rss", ".json", ".svg", "/live", "/logout")
 SHEET = """<body style="margin:0;display:grid;gap:8px;padding:8px;background:#888;
-grid-template-columns:260px 260px 643px;width:1179px">
+grid-template-columns:260px 260px 643px;width:1195px">
 <img src="{phone_light}" width=260 style="grid-row:span 2"><img src="{phone_dark}" width=260 style="grid-row:span 2">
 <img src="{wall_light}" width=643><img src="{wall_dark}" width=643></body>"""
 
@@ -237,7 +237,7 @@ def shot_of(page: Page, width: int, height: int) -> bytes:
 
 def put_together(browser: Browser, shots: dict[str, bytes], target: Path) -> None:
     """Put the four looks of a page on one sheet."""
-    page = browser.new_page(viewport={"width": 1179, "height": 740})
+    page = browser.new_page(viewport={"width": 1195, "height": 740})
     sources = {
         name: f"data:image/png;base64,{base64.b64encode(shot).decode()}" for name, shot in shots.items()
     }
