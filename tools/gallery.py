@@ -44,7 +44,7 @@ PUBLIC = (
     "/subscribe",
     "/api/docs",
 )
-NO_PAGES = ("/language", ".csv", ".ics", ".atom", ".rss", ".json", ".svg", "/live", "/logout")
+NO_PAGES = (".csv", ".ics", ".atom", ".rss", ".json", ".svg", "/live", "/logout")
 SHEET = """<body style="margin:0;display:grid;gap:8px;padding:8px;background:#888;
 grid-template-columns:260px 260px 643px;width:1195px">
 <img src="{phone_light}" width=260 style="grid-row:span 2"><img src="{phone_dark}" width=260 style="grid-row:span 2">
@@ -206,7 +206,7 @@ def is_a_page(path: str) -> bool:
     """Whether a path shows a page to people."""
     if path.startswith("/api/"):
         return path == "/api/docs"
-    return not path.endswith(NO_PAGES) and "/static/" not in path
+    return not path.endswith(NO_PAGES) and "/static/" not in path and "/language/" not in path
 
 
 def photograph(
