@@ -41,11 +41,6 @@ def own(
     )
 
 
-def party_of(c: sa.Connection, incident: str) -> str | None:
-    """Return whether one of ours or a partner has it."""
-    return c.scalar(sa.select(incidents.c.owner_party).where(incidents.c.id == incident))
-
-
 def take(
     c: sa.Connection, incident: str, *, owner: str, actor: str, seconds: float | None, now: datetime
 ) -> None:

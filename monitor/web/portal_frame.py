@@ -139,13 +139,6 @@ def through(parts: Parts, me: Self) -> Through:
     return Through(partners=frozenset(found), directly=directly)
 
 
-def looked_after(parts: Parts, me: Self) -> tuple[System, ...]:
-    """Return the systems that whoever looks may ask about: their own, and those of partners served through theirs."""
-    partners = through(parts, me).partners
-    systems = parts.inventory().systems.values()
-    return tuple(sorted((s for s in systems if s.partner in partners), key=lambda s: s.serial))
-
-
 def zone_of(parts: Parts, policy: Policy, partner: Partner) -> ZoneInfo:
     """Return the zone on a partner's wall: its country's, if it has one only, else that of its support hours."""
     served = served_by(policy, Request(channel="portal", partner=partner.id), parts.inventory())
