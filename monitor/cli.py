@@ -20,6 +20,7 @@ from monitor import (
     cli_licence,
     cli_oncall,
     cli_tickets,
+    cli_tokens,
     garbage,
     logs,
 )
@@ -37,7 +38,6 @@ app = typer.Typer(
 config_app = typer.Typer(help="Check a configuration, or print its schema.", no_args_is_help=True)
 db_app = typer.Typer(help="Look after the record: migrations, backups, integrity.", no_args_is_help=True)
 user_app = typer.Typer(help="Console users.", no_args_is_help=True)
-token_app = typer.Typer(help="Scoped tokens for programs.", no_args_is_help=True)
 check_app = typer.Typer(help="Run checks by hand.", no_args_is_help=True)
 secrets_app = typer.Typer(
     help="Keys: of credentials that come with requests, of links in mails.", no_args_is_help=True
@@ -50,7 +50,7 @@ for name, sub in (
     ("check", check_app),
     ("db", db_app),
     ("user", user_app),
-    ("token", token_app),
+    ("token", cli_tokens.app),
     ("secrets", secrets_app),
     ("status", status_app),
     ("request", request_app),
@@ -324,44 +324,6 @@ def user_reset(
     from monitor import operating  # noqa: PLC0415
 
     print(operating.user_reset(name, config, data_dir))
-
-
-@token_app.command("create")
-def token_create(
-    name: Annotated[str, typer.Argument(help="What it is for.")],
-    scope: Annotated[
-        list[str] | None,
-        typer.Option(help="ingest, read, operate or admin; repeatable, `ingest` if left out."),
-    ] = None,
-    system: Annotated[str | None, typer.Option(help="Bind it to one system's serial.")] = None,
-    contact: Annotated[
-        str | None,
-        typer.Option(help="Let it speak for a customer's contact (id), without scopes.", show_default=False),
-    ] = None,
-    dsn: Annotated[bool, typer.Option("--dsn", help="Make a DSN key for Sentry SDKs instead.")] = False,
-    config: ConfigPath = None,
-    data_dir: DataDir = DATA,
-    as_json: AsJson = False,
-) -> None:
-    """Make a token and print it once."""
-    from monitor import operating  # noqa: PLC0415
-
-    unknown = sorted(set(scope or ()) - {"ingest", "read", "operate", "admin"})
-    if unknown:
-        raise typer.BadParameter(
-            f"{', '.join(unknown)} is none of ingest, read, operate, admin", param_hint="--scope"
-        )
-    if contact and (scope or system or dsn):
-        raise typer.BadParameter(
-            "a customer's token has no scopes and no system, and is no DSN", param_hint="--contact"
-        )
-    made = operating.token_create(
-        name, tuple(scope or ("ingest",)), system, config, data_dir, dsn=dsn, contact=contact
-    )
-    if as_json:
-        say(made)
-    else:
-        print(made.get("dsn") or made["token"])
 
 
 @secrets_app.command("key")

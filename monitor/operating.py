@@ -16,11 +16,13 @@ from monitor.auditing import sealing_key
 from monitor.clock import new_id, system_clock
 from monitor.commands import configuration, configuration_here
 from monitor.configured import Configured
+from monitor.domain.decisions import rfc3339
 from monitor.domain.findings import Observation, Verdict
 from monitor.domain.inventory import Inventory
 from monitor.domain.registered import Registered, overlaid
 from monitor.errors import ConflictError, NotFoundError, TocsinError
 from monitor.storage import accounts, backup, links, people, public, registry
+from monitor.storage.audit import AuditRow, record_audit
 from monitor.storage.engine import Store, open_store
 from monitor.storage.people import Role
 from monitor.web.accounts import hash_password
@@ -265,6 +267,42 @@ def token_create(
         scheme, host = _host(path)
         made["dsn"] = f"{scheme}://{secret}@{host}/1"
     return made
+
+
+def token_list(path: Path | None, data_dir: Path) -> list[dict[str, Any]]:
+    """Return what is known of every token, the newest first; nobody knows its secret."""
+    found: list[people.Token] = []
+
+    async def read(store: Store) -> None:
+        found.extend(await store.read(people.list_tokens))
+
+    _beside(path, data_dir, read)
+    return [
+        {
+            "id": each.id,
+            "name": each.name,
+            "kind": each.kind,
+            "scopes": sorted(each.scopes),
+            "system": each.system,
+            "contact": each.contact,
+            "created_at": rfc3339(each.created_at),
+            "revoked_at": rfc3339(each.revoked_at),
+        }
+        for each in found
+    ]
+
+
+def token_revoke(token: str, path: Path | None, data_dir: Path) -> None:
+    """End a token, and put on record that it was ended here; raise NotFoundError."""
+
+    async def revoke(store: Store) -> None:
+        now = system_clock()
+        await store.write(people.revoke_token, token, now)
+        await store.write(
+            record_audit, AuditRow(at=now, actor="tocsin token", action="token.revoke", about=token)
+        )
+
+    _beside(path, data_dir, revoke)
 
 
 def rotate_links(path: Path | None, data_dir: Path, *, revoke: bool) -> str:
